@@ -1,0 +1,128 @@
+/**
+ * What applications and the kernel agree on: numbers and structs of the AEM calls (docs/aem-calls.md is the table for people,
+ * sdk/events.ts the same for applications). Names are those of the original AEM where it has them.
+ */
+
+// ---- Flags of a registration ----
+//
+//      31           15 14         8 7      6         5         4          3            2        1         0
+//     ├───────────────┼────────────┼─┼─────────┼─────────┼───────────┼────────────┼─────────┼──────┼─────────┤
+//     │ 0 (reserved)  │ priority+1 │0│    0    │ THREAD  │ KEEPALIVE │ NOCLDWAIT  │ CAPSULE │ FORK │ ONESHOT │
+//     └───────────────┴────────────┴─┴─────────┴─────────┴───────────┴────────────┴─────────┴──────┴─────────┘
+
+/** The registration ends when its handler has returned for the first time. */
+export const EVF_ONESHOT: u32 = 1;
+/** Executors beside the plain function (stage 2): -EOPNOTSUPP until then. */
+export const EVF_FORK: u32 = 2;
+export const EVF_CAPSULE: u32 = 4;
+export const EVF_NOCLDWAIT: u32 = 8;
+/** enter_keepalive returns 0 once the last registration with this flag has ended. */
+export const EVF_KEEPALIVE: u32 = 16;
+/** Executor: a thread of the same memory (stage 2). */
+export const EVF_THREAD: u32 = 32;
+
+/** Priority of the registration: 0 in this field is the default, else priority + 1. */
+export const EVF_PRIORITY_SHIFT: u32 = 8;
+export const EVF_PRIORITY_MASK: u32 = 0x7f << EVF_PRIORITY_SHIFT;
+
+export const EVF_EXECUTORS: u32 = EVF_FORK | EVF_CAPSULE | EVF_NOCLDWAIT | EVF_THREAD;
+export const EVF_KNOWN: u32 = EVF_ONESHOT | EVF_KEEPALIVE | EVF_EXECUTORS | EVF_PRIORITY_MASK;
+
+export const PRIORITY_LEVELS: u32 = 64;
+export const PRIORITY_DEFAULT: u32 = 32;
+
+// ---- Operations of evctl ----
+
+/** argument: 0..63. */
+export const EVJOBPRIO: u32 = 1;
+/** Ends all events of the process; the jid is not looked at. Returns how many there were. */
+export const EVTBLINIT: u32 = 2;
+/** Ends the event; argument: SHUTDOWN_DROP or SHUTDOWN_DELIVER. */
+export const EVJOBSHTDN: u32 = 3;
+/** Enables the event again. */
+export const EVJOBSTART: u32 = 4;
+/** Disables the event: occurrences stay at their source, or are counted. */
+export const EVJOBSTOP: u32 = 5;
+/** argument: address of a struct of STATISTICS_SIZE bytes, whose first word says how many of them may be written. */
+export const EVJOBSTAT: u32 = 6;
+/** Returns the state, EVENT_* bits. */
+export const EVJOBLOOKUP: u32 = 7;
+/** Stage 2: -EOPNOTSUPP until then. */
+export const EVJOBFILTER: u32 = 8;
+export const EVJOBTIMEOUT: u32 = 9;
+export const EVJOBHANDLER: u32 = 10;
+export const EVJOBFLAGS: u32 = 11;
+
+/** What EVJOBSHTDN does with an activation that waits: forget it, or deliver it first. */
+export const SHUTDOWN_DROP: u32 = 0;
+export const SHUTDOWN_DELIVER: u32 = 1;
+
+// ---- State of an event (EVJOBLOOKUP, and `state` of the statistics) ----
+
+/** The event is known: always set. */
+export const EVENT_REGISTERED: u32 = 1;
+/** Activated, and waits for its handler's turn. */
+export const EVENT_PENDING: u32 = 2;
+/** Its handler runs now. */
+export const EVENT_HANDLING: u32 = 4;
+/** Disabled by EVJOBSTOP. */
+export const EVENT_STOPPED: u32 = 8;
+/** Disabled, and something has occurred since. */
+export const EVENT_OCCURRED: u32 = 16;
+/** Activated, and waits for memory or a descriptor. */
+export const EVENT_STARVED: u32 = 32;
+/** Ends after the activation that it still has. */
+export const EVENT_DRAINING: u32 = 64;
+/** Has reported the end of its source: nothing more will come. */
+export const EVENT_ENDED: u32 = 128;
+
+// ---- Types of event: the `typeKind` that resolveHandler checks a handler against ----
+
+/** (jid, fd, newfd) */
+export const EVENT_ACCEPT: u32 = 0;
+/** (jid, fd, data, length, from) */
+export const EVENT_READ: u32 = 1;
+/** (jid, fd, error) */
+export const EVENT_CLOSE: u32 = 2;
+/** (jid, fd, oldState, newState) */
+export const EVENT_SK: u32 = 3;
+/** (jid, fd, events, error) */
+export const EVENT_SOCK: u32 = 4;
+/** (jid, overrun) */
+export const EVENT_TIMER: u32 = 5;
+export const EVENT_TYPES: u32 = 6;
+
+/** Bytes of the statistics that this kernel knows. */
+export const STATISTICS_SIZE: u32 = 64;
+
+/** What EVJOBSTAT writes. At any moment: activations = handled + coalesced + waiting. Counters are modulo 2^32. */
+@unmanaged
+export class EventStatistics {
+  /** In: bytes there are room for; out: bytes written. */
+  size: u32;
+  /** EVENT_* bits. */
+  state: u32;
+  /** EVENT_ACCEPT .. EVENT_TIMER */
+  type: u32;
+  /** As at registration. */
+  flags: u32;
+  priority: u32;
+  /** Descriptor of the socket; -1: none. */
+  fd: i32;
+  /** Activations that have not reached the handler yet. */
+  waiting: u32;
+  reserved: u32;
+  /** Occurrences seen. */
+  activations: u64;
+  /** Times the handler was called. */
+  handled: u64;
+  /** Occurrences that were delivered together with another one, or whose data something else had taken. */
+  coalesced: u64;
+  /** Deliveries put off for want of memory or a descriptor, and addresses that could not be written. */
+  errors: u64;
+}
+
+/** Bytes of a read event's data for one call of the handler, from a stream. */
+export const READ_LIMIT: u32 = 16384;
+/** Most events that one socket may have. */
+export const EVENTS_PER_SOCKET: u32 = 32;

@@ -1,0 +1,23 @@
+/** The call evtimer (AEM 4.3): one-shot and periodic timers on the timing wheel. */
+import { EINVAL } from "../kernel/errno";
+import { now } from "../kernel/time/clock";
+import { timerPrepare, timerStart } from "../kernel/time/wheel";
+import { EVENT_TIMER, EVF_ONESHOT } from "./abi";
+import { Event } from "./event";
+import { createEvent } from "./registry";
+
+/**
+ * Calls `handler` in `interval` nanoseconds, and then every `period` nanoseconds; with period 0, or EVF_ONESHOT, once only: then the
+ * event ends with its handler. Returns the jid, or a negative errno.
+ */
+export function sys_evtimer(interval: i64, period: i64, flags: u32, handler: u32): i32 {
+  if (interval < 0 || period < 0) return -EINVAL;
+  const once = period == 0 || (flags & EVF_ONESHOT) != 0;
+  const created = createEvent(EVENT_TIMER, once ? flags | EVF_ONESHOT : flags, handler);
+  if (created < 0) return <i32>created;
+  const event = changetype<Event>(<usize>created);
+  event.data = once ? 0 : <u64>period;
+  timerPrepare(event, event.job.occurred);
+  timerStart(event, now() + <u64>interval);
+  return event.jid;
+}

@@ -1,0 +1,141 @@
+/**
+ * Where events come from and how a jid finds its event again, in O(1).
+ *
+ * A jid is a slot of the jid table, and how often that slot has been used:
+ *
+ *      31 30                20 19                             0
+ *     ├──┼────────────────────┼────────────────────────────────┤
+ *     │ 0│ generation 1..2047 │ slot                           │
+ *     └──┴────────────────────┴────────────────────────────────┘
+ *
+ * A slot starts at a random generation, and freed slots are used again in the order in which they were freed: an old jid is
+ * taken for a new one only after its slot has been round 2047 times, each time waiting behind all other free slots.
+ *
+ * A word of the table is the address of the slot's event, which is even; or, for a free slot,
+ *
+ *      31            21 20              1  0
+ *     ├────────────────┼─────────────────┼───┤
+ *     │ generation     │ next free slot  │ 1 │
+ *     └────────────────┴─────────────────┴───┘
+ *
+ * The table grows by a frame at a time behind a directory, and never shrinks.
+ */
+import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
+import { Pool } from "../kernel/memory/pool";
+import { Process } from "../kernel/process/process";
+import { random32 } from "../kernel/random";
+import { Event, EVENT_SIZE } from "./event";
+
+const SLOT_BITS: u32 = 20;
+const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
+const GENERATION_MASK: u32 = 2047;
+/** Slots in a frame of the table. */
+const CHUNK_BITS: u32 = 10;
+const CHUNK_MASK: u32 = (1 << CHUNK_BITS) - 1;
+const CHUNKS: u32 = 1 << (SLOT_BITS - CHUNK_BITS);
+
+/** Most events there can be in the whole system. */
+export const EVENT_LIMIT: u32 = 1 << SLOT_BITS;
+/** Bytes that `initializeEvents` needs: a pool, and the directory of the table. */
+export const EVENT_STORAGE: usize = ((offsetof<Pool>() + 7) & ~7) + (CHUNKS << 2);
+
+let pool: Pool = changetype<Pool>(0);
+let directory: usize = 0;
+/** Slots that have a word in the table, and slots ever used (they are used from 0 up). */
+let slotsThere: u32 = 0;
+let slotsUsed: u32 = 0;
+/** Queue of the free slots among those used. */
+let freeCount: u32 = 0;
+let freeFirst: u32 = 0;
+let freeLast: u32 = 0;
+
+/** Once at boot. `storage`: EVENT_STORAGE bytes, 8-aligned; `limit`: most events, up to EVENT_LIMIT. */
+export function initializeEvents(storage: usize, limit: u32): void {
+  pool = changetype<Pool>(storage);
+  pool.initialize(EVENT_SIZE, min(limit, EVENT_LIMIT));
+  directory = storage + ((offsetof<Pool>() + 7) & ~7);
+  memory.fill(directory, 0, CHUNKS << 2);
+  slotsThere = 0;
+  slotsUsed = 0;
+  freeCount = 0;
+}
+
+/** The pool of events: limit, in use, peak, failures. */
+export function eventPool(): Pool {
+  return pool;
+}
+
+@inline
+function wordOf(slot: u32): usize {
+  return load<usize>(directory + ((slot >> CHUNK_BITS) << 2)) + ((slot & CHUNK_MASK) << 2);
+}
+
+/** A zeroed event with a jid; null at the limit, or when no frame is left. */
+export function allocateEvent(): Event | null {
+  // A slot first: what can fail must not leave anything behind.
+  if (freeCount == 0 && slotsUsed == slotsThere && !growTable()) return null;
+  const address = pool.allocate();
+  if (address == 0) return null;
+  let slot: u32;
+  let generation: u32;
+  let word: usize;
+  if (freeCount != 0) {
+    slot = freeFirst;
+    word = wordOf(slot);
+    const free = load<u32>(word);
+    generation = free >> 21;
+    freeFirst = (free >> 1) & SLOT_MASK;
+    freeCount--;
+  } else {
+    slot = slotsUsed++;
+    word = wordOf(slot);
+    generation = random32() & GENERATION_MASK;
+    if (generation == 0) generation = 1;
+  }
+  store<u32>(word, <u32>address);
+  const event = changetype<Event>(address);
+  event.jid = <i32>((generation << SLOT_BITS) | slot);
+  return event;
+}
+
+/** From here on the jid is unknown. The event itself stays until `releaseEvent`. */
+export function forgetJid(event: Event): void {
+  const slot = <u32>event.jid & SLOT_MASK;
+  const generation = <u32>event.jid >> SLOT_BITS;
+  const next: u32 = generation == GENERATION_MASK ? 1 : generation + 1;
+  store<u32>(wordOf(slot), (next << 21) | 1);
+  if (freeCount == 0) freeFirst = slot;
+  else {
+    const last = wordOf(freeLast);
+    store<u32>(last, (load<u32>(last) & ~(SLOT_MASK << 1)) | (slot << 1));
+  }
+  freeLast = slot;
+  freeCount++;
+}
+
+/** Gives the memory back. */
+@inline
+export function releaseEvent(event: Event): void {
+  pool.release(changetype<usize>(event));
+}
+
+/** The event that `process` knows under `jid`, which may be any number; null when it has none of that name. */
+export function eventOfJid(process: Process, jid: i32): Event | null {
+  const slot = <u32>jid & SLOT_MASK;
+  if (jid <= 0 || slot >= slotsUsed) return null;
+  const word = load<u32>(wordOf(slot));
+  if (word & 1) return null;
+  const event = changetype<Event>(<usize>word);
+  if (event.jid != jid || changetype<usize>(event.process) != changetype<usize>(process)) return null;
+  return event;
+}
+
+function growTable(): bool {
+  if (slotsThere >= EVENT_LIMIT) return false;
+  const frame = allocateFrames(0);
+  if (frame == 0) return false;
+  memory.fill(frame, 0, FRAME_SIZE);
+  store<u32>(directory + ((slotsThere >> CHUNK_BITS) << 2), <u32>frame);
+  slotsThere += 1 << CHUNK_BITS;
+  return true;
+}

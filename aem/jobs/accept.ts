@@ -1,0 +1,42 @@
+/**
+ * The job of sockasync_accept. Source: the queue of connections that a listener has established; one of them for each call of
+ * the handler, with a descriptor of its own. When the process can have no more descriptors, connections stay in that queue, and
+ * the event is tried again when one is closed.
+ */
+import { setUpcallArguments } from "../../kernel/glue";
+import { HANDLE_SOCKET, handleAvailable, handleInstall } from "../../kernel/process/handles";
+import { POLLIN, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
+import { Socket } from "../../net/socket/socket";
+import { packAddress, writeSockaddr } from "../../net/socket/sockaddr";
+import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
+import { again } from "../dispatch";
+import { Event } from "../event";
+import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
+import { pollSocket, sourceOccurred } from "./source";
+
+export function defineAccept(): void {
+  defineJob(EVENT_ACCEPT, deliver.index, sourceOccurred.index, WAKE_ACCEPT, POLLIN);
+}
+
+function deliver(event: Event): i32 {
+  const listener = event.socket;
+  const process = event.process;
+  if ((pollSocket(listener) & POLLIN) == 0) return EMPTY;
+  if (!handleAvailable(process)) return SHORTAGE;
+  const connection = call_indirect<usize>(listener.protocol.accept, listener);
+  if (connection == 0) return EMPTY;
+  const fd = handleInstall(process, connection, HANDLE_SOCKET);
+  if (event.data != 0) writePeer(event, changetype<Socket>(connection));
+  if (!event.has(EVENT_DRAINING) && (pollSocket(listener) & POLLIN) != 0) {
+    event.activations++;
+    again(event);
+  }
+  setUpcallArguments(<u32>event.jid, <u32>event.fd, <u32>fd, 0, 0);
+  return DELIVERED;
+}
+
+/** Fills in the sockaddr and length that were given at registration, as accept does; `data`: their addresses. */
+function writePeer(event: Event, connection: Socket): void {
+  const peer = packAddress(connection.remoteAddress, connection.remotePort);
+  if (writeSockaddr(<usize>(<u32>event.data), <usize>(event.data >> 32), peer) < 0) event.errors++;
+}

@@ -1,0 +1,101 @@
+/**
+ * The job of sockasync_read. Source: what a socket has received. Before the handler is called the data are copied, once, from the
+ * packets into a vmtable block of its process: of a stream all that is there up to READ_LIMIT, or one datagram with its sender's
+ * address in front:
+ *
+ *     stream     ├ data … ┤                      datagram   ├ sockaddr_in, 16 bytes ┼ data … ┤
+ *
+ * When there is no block, the data stay in the socket (a stream's window closes, datagrams queue up to their limit), and the
+ * event is tried again when one is freed. The end of a stream, or the error that ended it, comes once, after all data.
+ */
+import { EAGAIN, ENOTCONN } from "../../kernel/errno";
+import { setUpcallArguments } from "../../kernel/glue";
+import { vmtableAllocate, vmtableUserAddress } from "../../kernel/memory/vmtable";
+import { POLLERR, POLLHUP, POLLIN, POLLRDHUP } from "../../kernel/scheduler/wait";
+import { networkFlush } from "../../net/interface";
+import { putSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
+import { SOCK_STREAM, Socket } from "../../net/socket/socket";
+import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ, READ_LIMIT } from "../abi";
+import { again } from "../dispatch";
+import { Event } from "../event";
+import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
+import { readerGone } from "./close";
+import { consume, peek, peekLength, sourceOccurred } from "./source";
+
+/** A stream's data are taken in smaller pieces rather than not at all. */
+const SMALLEST_BLOCK: u32 = 64;
+
+export function defineRead(): void {
+  const mask = POLLIN | POLLERR | POLLHUP | POLLRDHUP;
+  defineJob(EVENT_READ, deliver.index, sourceOccurred.index, mask, mask);
+}
+
+function deliver(event: Event): i32 {
+  if (event.has(EVENT_ENDED)) return EMPTY;
+  const socket = event.socket;
+  const source = peek(socket);
+  if (source == 0) return deliverEnd(event, socket);
+  return socket.type == SOCK_STREAM ? deliverStream(event, socket, source) : deliverDatagram(event, socket, source);
+}
+
+function deliverStream(event: Event, socket: Socket, first: usize): i32 {
+  let source = first;
+  let room = <u32>peekLength(socket);
+  if (socket.protocol.available != 0) room = call_indirect<u32>(socket.protocol.available, socket);
+  if (room > READ_LIMIT) room = READ_LIMIT;
+  const vmtable = event.process.vmtable;
+  let block = vmtableAllocate(vmtable, room);
+  while (block == 0 && room > SMALLEST_BLOCK) {
+    room >>= 1;
+    block = vmtableAllocate(vmtable, room);
+  }
+  if (block == 0) return SHORTAGE;
+  let filled: u32 = 0;
+  do {
+    const bytes = min(<u32>peekLength(socket), room - filled);
+    memory.copy(block + filled, source, bytes);
+    consume(socket, bytes);
+    filled += bytes;
+    source = peek(socket);
+  } while (source != 0 && filled < room);
+  networkFlush();
+  hand(event, socket, block, block, filled, 0, source != 0);
+  return DELIVERED;
+}
+
+function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
+  const length = <u32>peekLength(socket);
+  const block = vmtableAllocate(event.process.vmtable, SOCKADDR_SIZE + length);
+  if (block == 0) return SHORTAGE;
+  const sender = call_indirect<u64>(socket.protocol.peekSource, socket);
+  putSockaddr(block, sender);
+  memory.copy(block + SOCKADDR_SIZE, source, length);
+  consume(socket, length);
+  const from = vmtableUserAddress(event.process.vmtable, block);
+  hand(event, socket, block, block + SOCKADDR_SIZE, length, from, peek(socket) != 0);
+  return DELIVERED;
+}
+
+/** Sets the arguments; `more`: there are data left. An end that stands behind the data also wants its turn. */
+@inline
+function hand(event: Event, socket: Socket, block: usize, data: usize, length: u32, from: usize, more: bool): void {
+  event.block = block;
+  if (!event.has(EVENT_DRAINING) && (more || peekLength(socket) != -EAGAIN)) {
+    event.activations++;
+    again(event);
+  }
+  const user = vmtableUserAddress(event.process.vmtable, data);
+  setUpcallArguments(<u32>event.jid, <u32>event.fd, <u32>user, length, <u32>from);
+}
+
+/** There are no data: the end of a stream, an error, or nothing. */
+function deliverEnd(event: Event, socket: Socket): i32 {
+  const why = peekLength(socket);
+  if (why == -EAGAIN || why == -ENOTCONN) return EMPTY;
+  if (socket.type == SOCK_STREAM) {
+    event.mark(EVENT_ENDED);
+    readerGone(socket);
+  } else socket.error = 0;
+  setUpcallArguments(<u32>event.jid, <u32>event.fd, 0, <u32>why, 0);
+  return DELIVERED;
+}

@@ -1,0 +1,62 @@
+/**
+ * The job of sockasync_sk: the transitions of a TCP socket's state machine (RFC 9293, 3.3.2), each of them, in order, one for each
+ * call of the handler. A socket keeps no history, so the event does: the states that it went through, in 16 places of 4 bits,
+ * the oldest lowest.
+ *
+ *      63   60                                11    8 7     4 3     0
+ *     ├───────┼─ … ──────────────────────────┼───────┼───────┼───────┤
+ *     │       │                              │  new  │  new  │  old  │     `count` places are in use: count - 1 transitions
+ *     └───────┴─ … ──────────────────────────┴───────┴───────┴───────┘
+ *
+ * The longest life of a connection is 8 states. 15 transitions at once happen only to an application that connects one socket
+ * again and again inside a single handler: then the newest states take each other's place (counted as coalesced), and the chain still has no gap.
+ */
+import { setUpcallArguments } from "../../kernel/glue";
+import { Waiter, WAKE_GONE, WAKE_STATE } from "../../kernel/scheduler/wait";
+import { EVENT_SK } from "../abi";
+import { again, makePending } from "../dispatch";
+import { Event } from "../event";
+import { defineJob, DELIVERED, EMPTY } from "../job";
+import { sourceGone } from "../registry";
+
+const STATE_BITS: u64 = 4;
+const PLACES: u32 = 16;
+
+export function defineSk(): void {
+  defineJob(EVENT_SK, deliver.index, occurred.index, WAKE_STATE, 0);
+}
+
+function occurred(waiter: Waiter, events: u32, detail: u32): void {
+  const event = changetype<Event>(waiter);
+  if (events & WAKE_GONE) {
+    sourceGone(event, detail);
+    return;
+  }
+  const old = <u64>(detail >> 8) & 15;
+  const state = <u64>detail & 15;
+  const count = event.count;
+  if (count == 0) {
+    event.data = old | (state << STATE_BITS);
+    event.count = 2;
+  } else if (count < PLACES) {
+    event.data |= state << (<u64>count << 2);
+    event.count = count + 1;
+  } else {
+    const last = <u64>(PLACES - 1) << 2;
+    event.data = (event.data & ~(<u64>15 << last)) | (state << last);
+  }
+  event.activations++;
+  makePending(event);
+}
+
+function deliver(event: Event): i32 {
+  const count = event.count;
+  if (count < 2) return EMPTY;
+  const old = <u32>event.data & 15;
+  const state = (<u32>event.data >> 4) & 15;
+  event.data >>= STATE_BITS;
+  event.count = count == 2 ? 0 : count - 1;
+  if (count > 2) again(event);
+  setUpcallArguments(<u32>event.jid, <u32>event.fd, old, state, 0);
+  return DELIVERED;
+}

@@ -1,0 +1,46 @@
+/**
+ * The job of evtimer. A periodic timer is due at first + n * period, whenever its handler ran: it does not drift. Expirations that come
+ * before the handler has run are one call, and `overrun` says how many beyond the one.
+ */
+import { setUpcallArguments } from "../../kernel/glue";
+import { now } from "../../kernel/time/clock";
+import { Timer, timerStart } from "../../kernel/time/wheel";
+import { EVENT_TIMER } from "../abi";
+import { makePending } from "../dispatch";
+import { Event } from "../event";
+import { defineJob, DELIVERED, EMPTY } from "../job";
+
+/** Largest overrun that is told. */
+const MOST: u64 = 0x7fff_ffff;
+
+export function defineTimer(): void {
+  defineJob(EVENT_TIMER, deliver.index, expired.index, 0, 0);
+}
+
+function expired(timer: Timer): void {
+  const event = changetype<Event>(timer);
+  const period = event.data;
+  let times: u64 = 1;
+  if (period != 0) {
+    let next = timer.expires + period;
+    const time = now();
+    if (next <= time) {
+      // Late by whole periods: interrupts were off, or the period is shorter than a tick of the wheel.
+      const missed = (time - next) / period + 1;
+      times += missed;
+      next += missed * period;
+    }
+    timerStart(timer, next);
+  }
+  event.count = <u32>min(<u64>event.count + times, MOST + 1);
+  event.activations += <u32>times;
+  makePending(event);
+}
+
+function deliver(event: Event): i32 {
+  const count = event.count;
+  if (count == 0) return EMPTY;
+  event.count = 0;
+  setUpcallArguments(<u32>event.jid, count - 1, 0, 0, 0);
+  return DELIVERED;
+}

@@ -1,0 +1,230 @@
+/**
+ * Registration: an event comes to be and goes. All that can fail fails here, so that nothing can fail later: the handler is
+ * resolved and type-checked once, memory is taken, the place in the queue of activations is inside the event.
+ */
+import { EBADF, EDQUOT, EINVAL, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
+import { logDecimal, logEnd, LOG_WARNING, logStart, logText } from "../kernel/console";
+import { HANDLE_SOCKET, handleObject } from "../kernel/process/handles";
+import { resolveHandler } from "../kernel/process/module";
+import { currentProcess, Process } from "../kernel/process/process";
+import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
+import { timerPrepare, timerStop } from "../kernel/time/wheel";
+import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
+import {
+  EVENT_ACCEPT,
+  EVENT_CLOSE,
+  EVENT_DRAINING,
+  EVENT_HANDLING,
+  EVENT_OCCURRED,
+  EVENT_PENDING,
+  EVENT_READ,
+  EVENT_SK,
+  EVENT_STOPPED,
+  EVENT_TIMER,
+  EVENT_TYPES,
+  EVENTS_PER_SOCKET,
+  EVF_EXECUTORS,
+  EVF_KEEPALIVE,
+  EVF_KNOWN,
+  EVF_PRIORITY_MASK,
+  EVF_PRIORITY_SHIFT,
+  PRIORITY_DEFAULT,
+  PRIORITY_LEVELS,
+} from "./abi";
+import { makePending } from "./dispatch";
+import { Event, EVENT_DEAD, eventOfOwned } from "./event";
+import { allocateEvent, forgetJid, releaseEvent } from "./jids";
+import { jobOf } from "./job";
+import { connectionLost, readerGone } from "./jobs/close";
+
+/** Most events of one process. */
+let processLimit: u32 = 0;
+
+export function setProcessLimit(events: u32): void {
+  processLimit = events;
+}
+
+// ---- Coming to be ----
+
+/** An event of the current process that listens to nothing yet: > 0 its address, else a negative errno. */
+export function createEvent(type: u32, flags: u32, handler: u32): i64 {
+  const process = currentProcess();
+  const refused = checkFlags(flags);
+  if (refused != 0) return refused;
+  const code = resolveHandler(process, handler, type);
+  if (code == 0) {
+    logBadHandler(process, type, handler);
+    return -EINVAL;
+  }
+  if (process.eventCount >= processLimit) return -EDQUOT;
+  const event = allocateEvent();
+  if (event === null) return -ENOSPC;
+  event.initialize();
+  event.activation.initialize();
+  event.process = process;
+  event.job = jobOf(type);
+  event.handler = code;
+  event.fd = -1;
+  event.flags = <u8>flags;
+  const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
+  event.priority = <u8>(priority == 0 ? PRIORITY_DEFAULT : priority - 1);
+  process.events.append(event.owned);
+  process.eventCount++;
+  if (flags & EVF_KEEPALIVE) process.keepaliveEvents++;
+  return <i64>changetype<usize>(event);
+}
+
+/** Registers an event of `type` on socket `fd`: its jid, or a negative errno. `data`: the type's own. */
+export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, data: u64): i32 {
+  const object = handleObject(currentProcess(), fd, HANDLE_SOCKET);
+  if (object == 0) return -EBADF;
+  const socket = changetype<Socket>(object);
+  const refused = checkSocket(type, socket);
+  if (refused != 0) return refused;
+  const created = createEvent(type, flags, handler);
+  if (created < 0) return <i32>created;
+  const event = changetype<Event>(<usize>created);
+  event.fd = fd;
+  event.object = object;
+  event.data = data;
+  const job = event.job;
+  event.waiter.prepare(job.occurred, job.mask);
+  socket.append(event.waiter);
+  // What came before the registration is reported too, as if the socket told it now.
+  const held = job.initial != 0 ? call_indirect<u32>(socket.protocol.poll, socket) & job.initial : 0;
+  if (held != 0) call_indirect<void>(job.occurred, event.waiter, held, 0);
+  return event.jid;
+}
+
+/** 0, or the errno for flags that are unknown or not offered yet. */
+function checkFlags(flags: u32): i32 {
+  if (flags & ~EVF_KNOWN) return -EINVAL;
+  if ((flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT > PRIORITY_LEVELS) return -EINVAL;
+  return flags & EVF_EXECUTORS ? -EOPNOTSUPP : 0;
+}
+
+/** 0, or the errno why such an event makes no sense on that socket. */
+function checkSocket(type: u32, socket: Socket): i32 {
+  const listening = (socket.flags & SOCKET_LISTENING) != 0;
+  if (socket.type != SOCK_STREAM) {
+    if (type == EVENT_ACCEPT || type == EVENT_CLOSE || type == EVENT_SK) return -EOPNOTSUPP;
+  } else if (type == EVENT_ACCEPT) {
+    if (!listening) return -EINVAL;
+  } else if (type == EVENT_READ || type == EVENT_CLOSE) {
+    if (listening) return -EINVAL;
+  }
+  let count: u32 = 0;
+  let link = socket.next;
+  while (changetype<usize>(link) != changetype<usize>(socket)) {
+    if (isEvent(changetype<Waiter>(link)) && ++count >= EVENTS_PER_SOCKET) return -EDQUOT;
+    link = link.next;
+  }
+  return 0;
+}
+
+/** Whether a waiter in a socket's queue is an event; a blocked thread is the other kind. */
+function isEvent(waiter: Waiter): bool {
+  for (let type: u32 = 0; type < EVENT_TYPES; type++) if (jobOf(type).occurred == waiter.callback) return true;
+  return false;
+}
+
+// ---- Going ----
+
+/**
+ * Ends an event: from here on its jid is unknown, and nothing of it is delivered any more. Its memory goes at once, or when its
+ * handler, which runs now, has returned.
+ */
+export function unregister(event: Event): void {
+  const state = <u32>event.state;
+  if (state & EVENT_DEAD) return;
+  detach(event);
+  if (state & EVENT_PENDING) event.activation.remove();
+  const process = event.process;
+  event.owned.remove();
+  process.eventCount--;
+  if (<u32>event.flags & EVF_KEEPALIVE && --process.keepaliveEvents == 0) process.keepaliveEnded();
+  forgetJid(event);
+  if (state & EVENT_HANDLING) event.mark(EVENT_DEAD);
+  else releaseEvent(event);
+}
+
+/** The event hears nothing of its source any more. */
+export function detach(event: Event): void {
+  if (event.job.mask == 0) {
+    timerStop(event);
+    return;
+  }
+  event.waiter.remove();
+  const object = event.object;
+  event.object = 0;
+  if (object != 0 && event.job.type == EVENT_READ) readerGone(changetype<Socket>(object));
+}
+
+/** The activation that the event has is still delivered, and then it ends: at once when it has none. */
+export function drain(event: Event): void {
+  if (!event.has(EVENT_PENDING | EVENT_OCCURRED)) {
+    unregister(event);
+    return;
+  }
+  if (event.job.mask == 0) timerStop(event);
+  else event.waiter.mask = WAKE_GONE;
+  if (event.has(EVENT_OCCURRED)) {
+    event.clear(EVENT_STOPPED | EVENT_OCCURRED);
+    makePending(event);
+  }
+  event.mark(EVENT_DRAINING);
+}
+
+/**
+ * For the callbacks of the jobs: the socket goes away (WAKE_GONE). The application has closed it: then its events end without a
+ * word. Else the transport gave it up: a close event says so, if it has not spoken yet, and what an sk event has recorded is still delivered.
+ */
+export function sourceGone(event: Event, closed: u32): void {
+  const type = event.job.type;
+  if (closed == 0 && (type == EVENT_SK || type == EVENT_CLOSE) && !event.has(EVENT_DEAD)) {
+    if (type == EVENT_CLOSE) connectionLost(event);
+    detach(event);
+    if (event.has(EVENT_PENDING)) {
+      event.mark(EVENT_DRAINING);
+      return;
+    }
+  }
+  unregister(event);
+}
+
+/** Ends up to `budget` events of the process; returns how many. Fewer than `budget`: there are none left. */
+export function unregisterSome(process: Process, budget: u32): u32 {
+  const events = process.events;
+  let count: u32 = 0;
+  while (count < budget && !events.isEmpty) {
+    unregister(eventOfOwned(events.next));
+    count++;
+  }
+  return count;
+}
+
+/** The process has ended: O(number of its events). Its vmtable is destroyed after this. */
+export function aemProcessExit(process: Process): void {
+  const running = process.handling;
+  unregisterSome(process, u32.MAX_VALUE);
+  process.handling = 0;
+  if (running != 0) releaseEvent(changetype<Event>(running));
+}
+
+// ---- The log line for a handler that does not fit ----
+
+function logBadHandler(process: Process, type: u32, handler: u32): void {
+  if (!logStart(LOG_WARNING, "aem")) return;
+  logText("process ");
+  logDecimal(process.pid);
+  logText(": table entry ");
+  logDecimal(handler);
+  logText(" is no handler of this kind; expected ");
+  if (type == EVENT_ACCEPT) logText("(jid: i32, fd: i32, newfd: i32) => void");
+  else if (type == EVENT_READ) logText("(jid: i32, fd: i32, data: i32, length: i32, from: i32) => void");
+  else if (type == EVENT_CLOSE) logText("(jid: i32, fd: i32, error: i32) => void");
+  else if (type == EVENT_SK) logText("(jid: i32, fd: i32, oldState: i32, newState: i32) => void");
+  else if (type == EVENT_TIMER) logText("(jid: i32, overrun: i32) => void");
+  else logText("(jid: i32, fd: i32, events: i32, error: i32) => void");
+  logEnd();
+}

@@ -1,0 +1,45 @@
+/**
+ * The calls vmtable_keep and vmtable_free: a handler keeps the block that its data came in, beyond its return, and frees it some time
+ * later. Without them the kernel frees the block when the handler returns, so that an application need not know about it (AEM 3.4.1).
+ *
+ * `data` is the address that the handler got. A datagram's stands SOCKADDR_SIZE bytes into its block (aem/jobs/read.ts), and blocks begin on
+ * multiples of VMTABLE_BLOCK, so both forms can be told apart.
+ */
+import { EINVAL } from "../kernel/errno";
+import { VMTABLE_BLOCK, vmtableFree, vmtableFromUser } from "../kernel/memory/vmtable";
+import { currentProcess, Process } from "../kernel/process/process";
+import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
+import { retryStarved } from "./dispatch";
+import { Event } from "./event";
+
+/** 0; -EINVAL: these are not the data of the handler that runs now, or it has kept them already. */
+export function sys_vmtable_keep(data: u32): i32 {
+  const process = currentProcess();
+  const block = blockOf(process, data);
+  if (block == 0 || process.handling == 0) return -EINVAL;
+  const event = changetype<Event>(process.handling);
+  if (event.block != block) return -EINVAL;
+  event.block = 0;
+  return 0;
+}
+
+/** 0; -EINVAL: no block in use has its data there. The data of the handler that runs now may be freed early. */
+export function sys_vmtable_free(data: u32): i32 {
+  const process = currentProcess();
+  const block = blockOf(process, data);
+  if (block == 0) return -EINVAL;
+  if (process.handling != 0) {
+    const event = changetype<Event>(process.handling);
+    if (event.block == block) event.block = 0;
+  }
+  vmtableFree(process.vmtable, block);
+  retryStarved(process);
+  return 0;
+}
+
+/** Kernel address of the block with its data at `data`, which may be any number; 0: there is none. */
+function blockOf(process: Process, data: usize): usize {
+  const inside = data & (VMTABLE_BLOCK - 1);
+  if (inside != 0 && inside != SOCKADDR_SIZE) return 0;
+  return vmtableFromUser(process.vmtable, data - inside);
+}

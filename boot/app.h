@@ -1,0 +1,22 @@
+/*
+ * Included ahead of each application's generated C. Its linear memory stands at WINDOW_BASE in every process (the build
+ * overrides MEM_ADDR), so a load is a load from a constant base; out of bounds is the MMU's business.
+ */
+#ifndef AEMOS_APP_H
+#define AEMOS_APP_H
+
+#include "layout.h"
+#include "wasm-rt.h"
+
+/*
+ * Whole range of a bulk operation, before its first byte: inside the linear memory as grown, or inside the mapped vmtable zone.
+ * `data_end` is used by no little-endian code, so the runtime keeps the end of the vmtable zone there.
+ */
+static inline bool aemos_range_ok(const wasm_rt_memory_t* memory, uint64_t offset, uint64_t length) {
+  uint64_t end;
+  if (__builtin_add_overflow(offset, length, &end)) return false;
+  if (LIKELY(end <= memory->size)) return true;
+  return offset >= VMTABLE_BASE && end <= (uint64_t)(uintptr_t)memory->data_end;
+}
+
+#endif

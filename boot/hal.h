@@ -1,0 +1,216 @@
+/*
+ * The hardware abstraction layer: what kernel/hal.ts imports, as `static inline` functions that stand before the generated
+ * kernel.h, so that each costs the instruction it names. Asm that the compiler must not merge or move is volatile, and
+ * clobbers memory wherever memory can change behind its back: stack switch, idle, barriers, device registers.
+ */
+#ifndef AEMOS_HAL_H
+#define AEMOS_HAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+#define WASM_RT_CORE_TYPES_DEFINED
+typedef uint8_t u8;
+typedef int8_t s8;
+typedef uint16_t u16;
+typedef int16_t s16;
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint64_t u64;
+typedef int64_t s64;
+typedef float f32;
+typedef double f64;
+
+struct w2c_hal;
+#define UNUSED_HAL (void)hal
+
+/* ---- Ports and device registers ---- */
+
+#define HAL_IN(bits, suffix)                                                                        \
+  static inline u32 w2c_hal_in##bits(struct w2c_hal* hal, u32 port) {                               \
+    u##bits value;                                                                                  \
+    UNUSED_HAL;                                                                                     \
+    __asm__ volatile("in" suffix " %w1, %0" : "=a"(value) : "Nd"(port) : "memory");                 \
+    return value;                                                                                   \
+  }
+#define HAL_OUT(bits, suffix)                                                                       \
+  static inline void w2c_hal_out##bits(struct w2c_hal* hal, u32 port, u32 value) {                  \
+    UNUSED_HAL;                                                                                     \
+    __asm__ volatile("out" suffix " %0, %w1" : : "a"((u##bits)value), "Nd"(port) : "memory");       \
+  }
+#define HAL_READ(bits, type)                                                                        \
+  static inline type w2c_hal_read##bits(struct w2c_hal* hal, u32 address) {                         \
+    u##bits value;                                                                                  \
+    UNUSED_HAL;                                                                                     \
+    __asm__ volatile("mov %1, %0" : "=r"(value) : "m"(*(volatile u##bits*)(uintptr_t)address) : "memory"); \
+    return value;                                                                                   \
+  }
+#define HAL_WRITE(bits, type)                                                                       \
+  static inline void w2c_hal_write##bits(struct w2c_hal* hal, u32 address, type value) {            \
+    UNUSED_HAL;                                                                                     \
+    __asm__ volatile("mov %1, %0" : "=m"(*(volatile u##bits*)(uintptr_t)address) : "r"((u##bits)value) : "memory"); \
+  }
+
+HAL_IN(8, "b")
+HAL_IN(16, "w")
+HAL_IN(32, "l")
+HAL_OUT(8, "b")
+HAL_OUT(16, "w")
+HAL_OUT(32, "l")
+HAL_READ(8, u32)
+HAL_READ(16, u32)
+HAL_READ(32, u32)
+HAL_READ(64, u64)
+HAL_WRITE(8, u32)
+HAL_WRITE(16, u32)
+HAL_WRITE(32, u32)
+HAL_WRITE(64, u64)
+
+/* ---- Barriers: x86 keeps loads in order and stores in order; only a load may pass an older store ---- */
+
+static inline void w2c_hal_readBarrier(struct w2c_hal* hal) {
+  UNUSED_HAL;
+  __asm__ volatile("" : : : "memory");
+}
+static inline void w2c_hal_writeBarrier(struct w2c_hal* hal) {
+  UNUSED_HAL;
+  __asm__ volatile("" : : : "memory");
+}
+static inline void w2c_hal_fullBarrier(struct w2c_hal* hal) {
+  UNUSED_HAL;
+  __asm__ volatile("mfence" : : : "memory");
+}
+
+/* ---- Processor ---- */
+
+static inline u64 w2c_hal_tsc(struct w2c_hal* hal) {
+  u32 low, high;
+  UNUSED_HAL;
+  __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+  return (u64)high << 32 | low;
+}
+static inline u32 w2c_hal_cpuid(struct w2c_hal* hal, u32 leaf, u32 subleaf, u32 which) {
+  u32 value[4];
+  UNUSED_HAL;
+  __asm__ volatile("cpuid" : "=a"(value[0]), "=b"(value[1]), "=c"(value[2]), "=d"(value[3]) : "a"(leaf), "c"(subleaf));
+  return value[which & 3];
+}
+static inline u64 w2c_hal_readMsr(struct w2c_hal* hal, u32 msr) {
+  u32 low, high;
+  UNUSED_HAL;
+  __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr) : "memory");
+  return (u64)high << 32 | low;
+}
+static inline void w2c_hal_writeMsr(struct w2c_hal* hal, u32 msr, u64 value) {
+  UNUSED_HAL;
+  __asm__ volatile("wrmsr" : : "a"((u32)value), "d"((u32)(value >> 32)), "c"(msr) : "memory");
+}
+static inline u64 w2c_hal_rdrand(struct w2c_hal* hal) {
+  u64 value;
+  u8 ok;
+  UNUSED_HAL;
+  __asm__ volatile("rdrand %0; setc %1" : "=r"(value), "=qm"(ok) : : "cc");
+  return ok ? value : 0;
+}
+static inline void w2c_hal_pause(struct w2c_hal* hal) {
+  UNUSED_HAL;
+  __asm__ volatile("pause" : : : "memory");
+}
+
+/* boot/memory.S */
+u32 idle(void);
+s32 poll_interrupt(void);
+int copy_user(void* destination, const void* source, size_t length);
+void switch_stack(u64* save, u64 stack_pointer);
+/* boot/start.c */
+u64 prepare_stack(u32 stack_top, u32 entry);
+u32 image_value(u32 which);
+__attribute__((noreturn)) void machine_exit(u32 status);
+
+static inline u32 w2c_hal_idle(struct w2c_hal* hal) {
+  UNUSED_HAL;
+  return idle();
+}
+static inline u32 w2c_hal_poll(struct w2c_hal* hal) {
+  UNUSED_HAL;
+  return (u32)poll_interrupt();
+}
+
+/* ---- Address spaces ---- */
+
+static inline void w2c_hal_setPageTables(struct w2c_hal* hal, u32 pml4) {
+  UNUSED_HAL;
+  __asm__ volatile("mov %0, %%cr3" : : "r"((u64)pml4) : "memory");
+}
+static inline u32 w2c_hal_pageTables(struct w2c_hal* hal) {
+  u64 value;
+  UNUSED_HAL;
+  __asm__ volatile("mov %%cr3, %0" : "=r"(value));
+  return (u32)value;
+}
+static inline void w2c_hal_invalidatePage(struct w2c_hal* hal, u64 address) {
+  UNUSED_HAL;
+  __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+static inline u64 w2c_hal_faultAddress(struct w2c_hal* hal) {
+  u64 value;
+  UNUSED_HAL;
+  __asm__ volatile("mov %%cr2, %0" : "=r"(value));
+  return value;
+}
+#define EFAULT 14
+static inline u32 w2c_hal_copyFromUser(struct w2c_hal* hal, u32 destination, u32 source, u32 length) {
+  UNUSED_HAL;
+  return copy_user((void*)(uintptr_t)destination, (const void*)(WINDOW_BASE + (u64)source), length) ? (u32)-EFAULT : 0;
+}
+static inline u32 w2c_hal_copyToUser(struct w2c_hal* hal, u32 destination, u32 source, u32 length) {
+  UNUSED_HAL;
+  return copy_user((void*)(WINDOW_BASE + (u64)destination), (const void*)(uintptr_t)source, length) ? (u32)-EFAULT : 0;
+}
+
+/* ---- Threads ---- */
+
+static inline void w2c_hal_switchStack(struct w2c_hal* hal, u32 save, u64 stack_pointer) {
+  UNUSED_HAL;
+  switch_stack((u64*)(uintptr_t)save, stack_pointer);
+}
+static inline u64 w2c_hal_prepareStack(struct w2c_hal* hal, u32 stack_top, u32 entry) {
+  UNUSED_HAL;
+  return prepare_stack(stack_top, entry);
+}
+static inline void w2c_hal_saveFpu(struct w2c_hal* hal, u32 area) {
+  UNUSED_HAL;
+  __asm__ volatile("fxsave64 (%0)" : : "r"((u64)area) : "memory");
+}
+static inline void w2c_hal_restoreFpu(struct w2c_hal* hal, u32 area) {
+  UNUSED_HAL;
+  __asm__ volatile("fxrstor64 (%0)" : : "r"((u64)area) : "memory");
+}
+
+/* ---- The image ---- */
+
+static inline u32 w2c_hal_image(struct w2c_hal* hal, u32 which) {
+  UNUSED_HAL;
+  return image_value(which);
+}
+static inline void w2c_hal_exit(struct w2c_hal* hal, u32 status) {
+  UNUSED_HAL;
+  machine_exit(status);
+}
+static inline u32 w2c_hal_stackPointer(struct w2c_hal* hal) {
+  u64 value;
+  UNUSED_HAL;
+  __asm__ volatile("mov %%rsp, %0" : "=r"(value));
+  return (u32)value;
+}
+
+/* The kernel's own runtime calls (runtime.c): its memory is the physical one, its table is static. */
+#define wasm_rt_trap kernel_trap
+#define wasm_rt_allocate_memory kernel_allocate_memory
+#define wasm_rt_allocate_funcref_table kernel_allocate_funcref_table
+#define wasm_rt_free_memory kernel_free_memory
+#define wasm_rt_free_funcref_table kernel_free_funcref_table
+
+#endif

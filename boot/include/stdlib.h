@@ -1,0 +1,1 @@
+/* wasm2c's C includes it and uses nothing of it. */

@@ -1,0 +1,76 @@
+/*
+ * The wasm runtime (wasm-rt.h) twice: for the kernel's one instance, and for applications, whose instance, table and memory
+ * the kernel has mapped at the fixed addresses of their window before their first instruction.
+ */
+#include "syscall.h"
+
+/* Calls into the kernel that are not an application's to import. */
+SYSCALL(aemos_trap, w2c_kernel_trap, 1)
+SYSCALL(aemos_exit_call, w2c_kernel_sys_exit, 1)
+SYSCALL(aemos_memory_grow, w2c_kernel_memoryGrow, 1)
+SYSCALL(aemos_vmtable_end, w2c_kernel_vmtableEnd, 0)
+
+/* ---- Kernel ---- */
+
+w2c_kernel kernel;
+
+#define KERNEL_TABLE_ENTRIES 512
+static wasm_rt_funcref_t kernel_table[KERNEL_TABLE_ENTRIES];
+
+void kernel_allocate_memory(wasm_rt_memory_t* memory, uint64_t initial, uint64_t max, bool is64, uint32_t page_size) {
+  (void)initial, (void)max, (void)is64, (void)page_size;
+  memory->data = 0;
+}
+
+void kernel_allocate_funcref_table(wasm_rt_funcref_table_t* table, uint32_t elements, uint32_t max) {
+  (void)max;
+  if (elements > KERNEL_TABLE_ENTRIES) __builtin_trap();
+  *table = (wasm_rt_funcref_table_t){kernel_table, elements, elements};
+}
+
+__attribute__((noreturn)) void kernel_trap(wasm_rt_trap_t code) {
+  w2c_kernel_kernelTrap(&kernel, code);
+  for (;;) __asm__ volatile("cli; hlt");
+}
+
+/* ---- Applications ---- */
+
+/* The generated code was compiled with these names. */
+#undef wasm_rt_trap
+#undef wasm_rt_allocate_memory
+#undef wasm_rt_allocate_funcref_table
+#undef wasm_rt_free_memory
+#undef wasm_rt_free_funcref_table
+
+typedef void (*call1)(void*, uint32_t);
+
+__attribute__((noreturn)) void wasm_rt_trap(wasm_rt_trap_t code) {
+  ((call1)aemos_trap)(0, code);
+  __builtin_unreachable();
+}
+
+__attribute__((noreturn)) void aemos_exit(uint32_t status) {
+  ((call1)aemos_exit_call)(0, status);
+  __builtin_unreachable();
+}
+
+/* The kernel mapped the initial pages when it made the process. */
+void wasm_rt_allocate_memory(wasm_rt_memory_t* memory, uint64_t initial, uint64_t max, bool is64, uint32_t page_size) {
+  uint64_t end = ((uint32_t (*)(void*))aemos_vmtable_end)(0);
+  *memory = (wasm_rt_memory_t){.data = (uint8_t*)WINDOW_BASE, .data_end = (uint8_t*)end, .page_size = page_size,
+                               .pages = initial, .max_pages = max, .size = initial * page_size, .is64 = is64};
+}
+
+uint64_t wasm_rt_grow_memory(wasm_rt_memory_t* memory, uint64_t pages) {
+  if (pages > memory->max_pages) return (uint64_t)-1;
+  uint64_t old = memory->pages;
+  if (((uint32_t (*)(void*, uint32_t))aemos_memory_grow)(0, (uint32_t)pages) == (uint32_t)-1) return (uint64_t)-1;
+  memory->pages = old + pages;
+  memory->size = memory->pages * memory->page_size;
+  return old;
+}
+
+/* Modules have one table at most (the build checks), mapped for table_max entries. */
+void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t* table, uint32_t elements, uint32_t max) {
+  *table = (wasm_rt_funcref_table_t){(wasm_rt_funcref_t*)TABLE_BASE, max, elements};
+}

@@ -1,0 +1,478 @@
+/**
+ * The virtio network device (virtio 1.2, 5.1): one receive and one transmit queue, one descriptor for each packet.
+ *
+ * Each packet is preceded in its own buffer by the header of 5.1.6:
+ *
+ *     0 flags u8 │ 1 gso_type u8 │ 2 hdr_len u16 │ 4 gso_size u16 │ 6 csum_start u16 │ 8 csum_offset u16 │ 10 num_buffers u16
+ *
+ * Receiving: an interrupt takes in up to BUDGET frames; if there are more, virtioNetPoll() goes on from there, and only when the
+ * queue is empty is the next interrupt asked for. Buffers that were used up are replaced in batches. When the pool is
+ * empty the ring shrinks; each round and a timer try again, so that it fills up as buffers come back.
+ *
+ * Transmitting: no interrupts. A frame's reference is given back when the queue is half full, at each receive interrupt and, at the
+ * latest, HOUSEKEEPING_TIME after the device has read it.
+ */
+import { read16, read32 } from "../../kernel/hal";
+import { EINVAL, ENETDOWN, ENOBUFS } from "../../kernel/errno";
+import { random32 } from "../../kernel/random";
+import { now } from "../../kernel/time/clock";
+import { Timer, timerPending, timerPrepare, timerStart } from "../../kernel/time/wheel";
+import {
+  LOG_INFO,
+  LOG_NOTICE,
+  logEnd,
+  logHex,
+  logMac,
+  logStart,
+  logText,
+  logUnsigned,
+} from "../../kernel/console";
+import {
+  allocateBuffer,
+  BUFFER_HEADER,
+  BUFFER_ROOM,
+  CHECKSUM_PARTIAL,
+  CHECKSUM_VALID,
+  PacketBuffer,
+  releaseBuffer,
+} from "../../net/buffer";
+import { DEVICE_CHECKSUM_TX, deviceReceive, NetworkDevice } from "../../net/device";
+import { pciLogAddress } from "../pci";
+import { allocateZeroed, findVirtio, VIRTIO_F_EVENT_IDX, VirtioDevice } from "./transport";
+import { VIRTQ_DESC_F_WRITE, Virtqueue } from "./virtqueue";
+
+const TYPE: u32 = 1;
+const TRANSITIONAL_ID: u32 = 0x1000;
+const RECEIVE_QUEUE: u32 = 0;
+const TRANSMIT_QUEUE: u32 = 1;
+
+// Features (5.1.3).
+const VIRTIO_NET_F_CSUM: u64 = 1 << 0;
+const VIRTIO_NET_F_GUEST_CSUM: u64 = 1 << 1;
+const VIRTIO_NET_F_MTU: u64 = 1 << 3;
+const VIRTIO_NET_F_MAC: u64 = 1 << 5;
+const VIRTIO_NET_F_MRG_RXBUF: u64 = 1 << 15;
+const VIRTIO_NET_F_STATUS: u64 = 1 << 16;
+
+// Device configuration (5.1.4).
+const CONFIG_MAC: u32 = 0;
+const CONFIG_STATUS: u32 = 6;
+const CONFIG_MTU: u32 = 10;
+const STATUS_LINK_UP: u32 = 1;
+/** How often fields are read anew when the device changes them meanwhile. */
+const CONFIG_TRIES: u32 = 8;
+
+const HEADER: u32 = 12;
+const HEADER_NUM_BUFFERS: u32 = 10;
+const HEADER_F_NEEDS_CSUM: u32 = 1;
+const HEADER_F_DATA_VALID: u32 = 2;
+
+const ETHERNET_HEADER: u32 = 14;
+/** Largest packet sent, and least that IPv4 allows a link to have (RFC 791). */
+const MTU: u32 = 1500;
+const MTU_MINIMUM: u32 = 68;
+/** In front of the virtio header of a received frame: it makes the IPv4 header, 26 bytes further on, 4-aligned. */
+const RECEIVE_HEADROOM: u32 = 2;
+const RECEIVE_ROOM: u32 = BUFFER_ROOM - RECEIVE_HEADROOM;
+
+/** Frames that one interrupt, or one call of virtioNetPoll(), takes in. */
+const BUDGET: u32 = 64;
+/** After that many nanoseconds, what the device has sent is given back, and buffers for an incomplete receive queue are tried for. */
+const HOUSEKEEPING_TIME: u64 = 20_000_000;
+
+const FACILITY: string = "virtio-net";
+
+
+@unmanaged
+class VirtioNet extends Timer {
+  device: NetworkDevice;
+  virtio: VirtioDevice;
+  receiveQueue: Virtqueue;
+  transmitQueue: Virtqueue;
+  /** Header flags that say the checksum is good; 0 without VIRTIO_NET_F_GUEST_CSUM. */
+  checksumFlags: u32;
+  /** VIRTIO_NET_F_MRG_RXBUF. */
+  mergeable: u32;
+  /** Buffers to come that belong to a packet that has been dropped. */
+  skip: u32;
+  /** Frames were left over by the last round. */
+  more: u32;
+  /** The device was given up. */
+  stopped: u32;
+  /** Free descriptors of the receive queue from which on it is filled up. */
+  batch: u32;
+  /** Times that the pool had no buffer for the receive queue. */
+  starved: u32;
+}
+
+/** The device that was found; 0 until then. The kernel drives one. */
+let net: VirtioNet = changetype<VirtioNet>(0);
+
+/**
+ * Finds the first virtio network device and starts it, after pciScan() and initializeBuffers(). Null, with the reason in the log unless
+ * there simply is no such device. `receive` and `linkChanged` of the result are the caller's to set.
+ */
+export function virtioNetProbe(): NetworkDevice | null {
+  let found = findVirtio(TYPE, TRANSITIONAL_ID);
+  while (found !== null) {
+    const storage = allocateZeroed(storageSize());
+    if (storage == 0) return null;
+    const candidate = lay(storage);
+    if (candidate.virtio.open(found, FACILITY) && initialize(candidate)) {
+      net = candidate;
+      return candidate.device;
+    }
+    found = findVirtio(TYPE, TRANSITIONAL_ID);
+  }
+  return null;
+}
+
+/** Takes in what the last interrupt left over; true when there is still more. Cheap when there is nothing: to be called often. */
+export function virtioNetPoll(): bool {
+  if (changetype<usize>(net) == 0 || net.more == 0) return false;
+  work(net);
+  return net.more != 0;
+}
+
+/** Times that there was no buffer for the receive queue. */
+export function virtioNetStarved(): u32 {
+  return changetype<usize>(net) == 0 ? 0 : net.starved;
+}
+
+// ---- Set-up ----
+
+function storageSize(): u32 {
+  return (
+    <u32>offsetof<VirtioNet>() +
+    <u32>offsetof<NetworkDevice>() +
+    VirtioDevice.storageSize +
+    2 * <u32>offsetof<Virtqueue>() +
+    32
+  );
+}
+
+/** The structs of the driver, one after the other. */
+function lay(storage: usize): VirtioNet {
+  const it = changetype<VirtioNet>(storage);
+  let at = align8(storage + offsetof<VirtioNet>());
+  it.device = changetype<NetworkDevice>(at);
+  at = align8(at + offsetof<NetworkDevice>());
+  it.virtio = changetype<VirtioDevice>(at);
+  at = align8(at + VirtioDevice.storageSize);
+  it.receiveQueue = changetype<Virtqueue>(at);
+  it.transmitQueue = changetype<Virtqueue>(at + offsetof<Virtqueue>());
+  it.device.driver = storage;
+  return it;
+}
+
+
+@inline
+function align8(address: usize): usize {
+  return (address + 7) & ~7;
+}
+
+function initialize(it: VirtioNet): bool {
+  const virtio = it.virtio;
+  const argument = changetype<usize>(it);
+  let wanted =
+    VIRTIO_NET_F_CSUM |
+    VIRTIO_NET_F_GUEST_CSUM |
+    VIRTIO_NET_F_MAC |
+    VIRTIO_NET_F_MRG_RXBUF |
+    VIRTIO_NET_F_STATUS |
+    VIRTIO_F_EVENT_IDX;
+  // 5.1.4.2: who accepts an MTU must be able to receive packets of that size. Fields may be read before the features are settled.
+  const offered = virtio.offered();
+  const mtu = offered & VIRTIO_NET_F_MTU ? virtio.config16(CONFIG_MTU) : MTU;
+  if (mtu >= MTU_MINIMUM && mtu + ETHERNET_HEADER + HEADER <= RECEIVE_ROOM) wanted |= VIRTIO_NET_F_MTU;
+  if (!virtio.negotiate(wanted, FACILITY)) return false;
+  it.checksumFlags = virtio.has(VIRTIO_NET_F_GUEST_CSUM) ? HEADER_F_DATA_VALID | HEADER_F_NEEDS_CSUM : 0;
+  it.mergeable = virtio.has(VIRTIO_NET_F_MRG_RXBUF) ? 1 : 0;
+
+  const device = it.device;
+  device.mtu = <u16>(virtio.has(VIRTIO_NET_F_MTU) && mtu < MTU ? mtu : MTU);
+  device.features = virtio.has(VIRTIO_NET_F_CSUM) ? DEVICE_CHECKSUM_TX : 0;
+  device.transmit = transmit.index;
+  device.flush = flush.index;
+  device.receive = dropFrame.index;
+  device.linkChanged = ignoreLink.index;
+  readAddress(it);
+  device.linkUp = readLink(it);
+
+  if (!virtio.enableInterrupts(onConfiguration.index, argument, FACILITY)) return false;
+  if (!virtio.setUpQueue(it.receiveQueue, RECEIVE_QUEUE, onReceive.index, argument, FACILITY)) return false;
+  if (!virtio.setUpQueue(it.transmitQueue, TRANSMIT_QUEUE, 0, 0, FACILITY)) return false;
+  timerPrepare(it, onTimer.index);
+  const batch = it.receiveQueue.size >> 4;
+  it.batch = batch != 0 ? batch : 1;
+  it.transmitQueue.disableInterrupts();
+  it.receiveQueue.enableInterrupts();
+  addReceiveBuffers(it);
+  // No notification before the device is live (3.1.1).
+  virtio.start();
+  it.receiveQueue.publish();
+  if (it.receiveQueue.free != 0) startTimer(it);
+  report(it);
+  return true;
+}
+
+/** The device's address, or without one of its own a random locally administered one (5.1.5). */
+function readAddress(it: VirtioNet): void {
+  const virtio = it.virtio;
+  const device = it.device;
+  if (!virtio.has(VIRTIO_NET_F_MAC)) {
+    device.address0 = (random32() & ~0xff) | 0x02;
+    device.address4 = <u16>random32();
+    return;
+  }
+  for (let tries: u32 = 0; tries < CONFIG_TRIES; tries++) {
+    const generation = virtio.generation();
+    let address: u64 = 0;
+    for (let i: u32 = 0; i < 6; i++) address |= (<u64>virtio.config8(CONFIG_MAC + i)) << (i * 8);
+    device.address0 = <u32>address;
+    device.address4 = <u16>(address >> 32);
+    if (virtio.generation() == generation) return;
+  }
+}
+
+/** 1 when the link is up; always without VIRTIO_NET_F_STATUS. */
+function readLink(it: VirtioNet): u32 {
+  return it.virtio.has(VIRTIO_NET_F_STATUS) ? it.virtio.config16(CONFIG_STATUS) & STATUS_LINK_UP : 1;
+}
+
+function report(it: VirtioNet): void {
+  if (!logStart(LOG_INFO, FACILITY)) return;
+  const device = it.device;
+  logText("device ");
+  pciLogAddress(it.virtio.pci);
+  logText(" address ");
+  logMac(device.address0, device.address4);
+  logText(" mtu ");
+  logUnsigned(device.mtu);
+  logText(" queues ");
+  logUnsigned(it.receiveQueue.size);
+  logText("/");
+  logUnsigned(it.transmitQueue.size);
+  logText(" features ");
+  logHex(it.virtio.features);
+  logText(device.linkUp ? " link up" : " link down");
+  logEnd();
+}
+
+function dropFrame(device: NetworkDevice, frame: PacketBuffer): void {
+  device.receiveDropped++;
+  releaseBuffer(frame);
+}
+
+function ignoreLink(device: NetworkDevice): void {}
+
+// ---- Interrupts ----
+
+function onReceive(argument: usize): void {
+  work(changetype<VirtioNet>(argument));
+}
+
+/** The configuration has changed: the link, or the device asks for a reset. */
+function onConfiguration(argument: usize): void {
+  const it = changetype<VirtioNet>(argument);
+  if (it.stopped) return;
+  if (it.virtio.needsReset()) {
+    stop(it, "it reports an error of its own (DEVICE_NEEDS_RESET)");
+    return;
+  }
+  const up = readLink(it);
+  if (up == it.device.linkUp) return;
+  it.device.linkUp = up;
+  if (logStart(LOG_NOTICE, FACILITY)) {
+    logText(up ? "link up" : "link down");
+    logEnd();
+  }
+  call_indirect<void>(it.device.linkChanged, it.device);
+}
+
+function onTimer(timer: Timer): void {
+  const it = changetype<VirtioNet>(timer);
+  work(it);
+  if (!it.stopped && (it.transmitQueue.inFlight != 0 || it.receiveQueue.free >= it.batch)) startTimer(it);
+}
+
+
+@inline
+function startTimer(it: VirtioNet): void {
+  if (!timerPending(it)) timerStart(it, now() + HOUSEKEEPING_TIME);
+}
+
+/** One round. References of sent frames go back first: what comes in may want to send the same frames again. */
+function work(it: VirtioNet): void {
+  if (it.stopped) return;
+  if (it.transmitQueue.inFlight != 0) reclaim(it);
+  receiveFrames(it);
+  if (it.receiveQueue.broken != 0 || it.transmitQueue.broken != 0)
+    stop(it, "it broke the rules of its queues");
+}
+
+/** Resets the device and takes back all it had. */
+function stop(it: VirtioNet, reason: string): void {
+  it.stopped = 1;
+  it.more = 0;
+  it.receiveQueue.broken = 1;
+  it.transmitQueue.broken = 1;
+  // A device that does not even finish its reset may still write to them: then they stay lost.
+  if (it.virtio.stop(FACILITY, reason)) {
+    releaseAll(it.receiveQueue);
+    releaseAll(it.transmitQueue);
+  }
+  if (it.device.linkUp == 0) return;
+  it.device.linkUp = 0;
+  call_indirect<void>(it.device.linkChanged, it.device);
+}
+
+function releaseAll(queue: Virtqueue): void {
+  let token = queue.reclaim();
+  while (token != 0) {
+    releaseBuffer(changetype<PacketBuffer>(token));
+    token = queue.reclaim();
+  }
+}
+
+// ---- Receiving ----
+
+function receiveFrames(it: VirtioNet): void {
+  const queue = it.receiveQueue;
+  let budget = BUDGET;
+  it.more = 0;
+  do {
+    for (;;) {
+      const token = queue.take();
+      if (token == 0) break;
+      receiveFrame(it, changetype<PacketBuffer>(token), queue.length);
+      if (--budget == 0) {
+        it.more = 1;
+        break;
+      }
+    }
+    if (queue.free >= it.batch) fill(it);
+  } while (it.more == 0 && queue.enableInterrupts());
+}
+
+
+@inline
+function receiveFrame(it: VirtioNet, frame: PacketBuffer, written: u32): void {
+  const header = frame.data;
+  if (it.skip == 0 && written >= HEADER + ETHERNET_HEADER) {
+    // Each word of the header is read once, so that the device cannot change it after the check.
+    const word = read32(header);
+    const buffers = it.mergeable ? read16(header + HEADER_NUM_BUFFERS) : 1;
+    // Segmentation offload (gso_type) was not accepted, and a packet over several buffers is larger than any that is due.
+    if (buffers == 1 && (word & 0xff00) == 0) {
+      frame.data = header + HEADER;
+      frame.length = written - HEADER;
+      frame.flags = word & it.checksumFlags ? CHECKSUM_VALID : 0;
+      const device = it.device;
+      device.receivedFrames++;
+      device.receivedBytes += frame.length;
+      deviceReceive(device, frame);
+      return;
+    }
+    if (buffers > 1) it.skip = buffers;
+  }
+  if (it.skip != 0) it.skip--;
+  it.device.receiveDropped++;
+  releaseBuffer(frame);
+}
+
+/** Makes the receive queue whole again, as far as there are buffers. */
+function fill(it: VirtioNet): void {
+  addReceiveBuffers(it);
+  it.receiveQueue.publish();
+  if (it.receiveQueue.free >= it.batch) startTimer(it);
+}
+
+function addReceiveBuffers(it: VirtioNet): void {
+  const queue = it.receiveQueue;
+  while (queue.free != 0 && queue.broken == 0) {
+    const buffer = allocateBuffer(RECEIVE_HEADROOM);
+    if (buffer === null) {
+      it.starved++;
+      return;
+    }
+    queue.add(buffer.data, RECEIVE_ROOM, VIRTQ_DESC_F_WRITE, <u32>changetype<usize>(buffer));
+  }
+}
+
+// ---- Transmitting ----
+
+/** Takes back what the device has read. */
+function reclaim(it: VirtioNet): void {
+  const queue = it.transmitQueue;
+  let token = queue.take();
+  if (token == 0) return;
+  do {
+    releaseBuffer(changetype<PacketBuffer>(token));
+    token = queue.take();
+  } while (token != 0);
+  queue.disableInterrupts();
+}
+
+/** NetworkDevice.transmit. -ENETDOWN when the device was given up, -EINVAL for a frame that cannot be described to it. */
+function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
+  const it = changetype<VirtioNet>(device.driver);
+  const queue = it.transmitQueue;
+  if (queue.free <= queue.size >> 1 && !makeRoom(it)) {
+    device.transmitDropped++;
+    return it.stopped ? -ENETDOWN : -ENOBUFS;
+  }
+  const header = frame.data - HEADER;
+  let start: u32 = 0;
+  let offset: u32 = 0;
+  let flags: u32 = 0;
+  if (frame.flags & CHECKSUM_PARTIAL) {
+    flags = HEADER_F_NEEDS_CSUM;
+    start = <u32>(frame.checksumStart - frame.data);
+    offset = frame.checksumOffset;
+  }
+  const length = frame.length;
+  if (
+    header < changetype<usize>(frame) + BUFFER_HEADER ||
+    frame.tailroom > BUFFER_ROOM ||
+    length < ETHERNET_HEADER ||
+    (flags != 0 &&
+      (start > length ||
+        offset > length ||
+        start + offset + 2 > length ||
+        !(device.features & DEVICE_CHECKSUM_TX)))
+  ) {
+    device.transmitDropped++;
+    return -EINVAL;
+  }
+  store<u64>(header, flags | ((<u64>start) << 48));
+  store<u32>(header, offset, 8);
+  if (!queue.add(header, length + HEADER, 0, <u32>changetype<usize>(frame))) {
+    device.transmitDropped++;
+    return -ENETDOWN;
+  }
+  frame.references++;
+  device.sentFrames++;
+  device.sentBytes += length;
+  return 0;
+}
+
+/** The queue is half full: takes back what it can. True when at least one descriptor is free. */
+function makeRoom(it: VirtioNet): bool {
+  if (it.stopped) return false;
+  reclaim(it);
+  if (it.transmitQueue.free == 0) {
+    // What the device has not been told of it cannot send.
+    flush(it.device);
+    reclaim(it);
+  }
+  return it.transmitQueue.free != 0;
+}
+
+/** NetworkDevice.flush. */
+function flush(device: NetworkDevice): void {
+  const it = changetype<VirtioNet>(device.driver);
+  if (it.stopped || !it.transmitQueue.hasUnpublished) return;
+  it.transmitQueue.publish();
+  startTimer(it);
+}

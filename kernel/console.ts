@@ -1,0 +1,128 @@
+/**
+ * The console: kernel log lines, byte by byte into a sink that a driver supplies (drivers/serial.ts).
+ *
+ * A line is composed by calls between `logStart` and `logEnd`, so that no string is ever built in memory:
+ *
+ *     if (logStart(LOG_INFO, "ipv4")) { logText("address "); logAddress(address); logEnd(); }
+ *
+ * Levels are syslog's (RFC 5424, 6.2.1). A line looks like `[    0.012345] ipv4: address 10.0.2.15`.
+ */
+import { now } from "./time/clock";
+
+export const LOG_ERROR: u32 = 3;
+export const LOG_WARNING: u32 = 4;
+export const LOG_NOTICE: u32 = 5;
+export const LOG_INFO: u32 = 6;
+export const LOG_DEBUG: u32 = 7;
+
+let level: u32 = LOG_INFO;
+/** (byte: u32) => void; 0 until a driver has come. */
+let sink: u32 = 0;
+
+export function setLogLevel(value: u32): void {
+  level = value;
+}
+
+export function setConsoleSink(index: u32): void {
+  sink = index;
+}
+
+export function consoleByte(byte: u32): void {
+  if (sink != 0) call_indirect<void>(sink, byte);
+}
+
+/** Begins a line; false when its level is filtered, and then nothing more of it may be printed. */
+export function logStart(lineLevel: u32, facility: string): bool {
+  if (lineLevel > level) return false;
+  logTime();
+  logText(facility);
+  logText(": ");
+  return true;
+}
+
+/** Seconds since boot with six places, in brackets. */
+function logTime(): void {
+  const time = now();
+  const seconds = time / 1_000_000_000;
+  let micros = <u32>((time % 1_000_000_000) / 1000);
+  consoleByte(0x5b);
+  for (let limit: u64 = 10_000; limit > 1 && seconds < limit; limit /= 10) consoleByte(0x20);
+  logUnsigned(seconds);
+  consoleByte(0x2e);
+  for (let digit: u32 = 100_000; digit != 0; digit /= 10) {
+    consoleByte(0x30 + micros / digit);
+    micros %= digit;
+  }
+  consoleByte(0x5d);
+  consoleByte(0x20);
+}
+
+export function logText(text: string): void {
+  const end = changetype<usize>(text) + (<usize>text.length << 1);
+  for (let p = changetype<usize>(text); p < end; p += 2) {
+    const unit = load<u16>(p);
+    consoleByte(unit < 0x80 ? unit : 0x3f);
+  }
+}
+
+/** Bytes from memory that is not trusted: control characters become dots, so that nobody can fake or break a line. */
+export function logBytes(address: usize, length: u32): void {
+  for (let i: u32 = 0; i < length; i++) {
+    const byte = load<u8>(address + i);
+    consoleByte(byte < 0x20 || byte == 0x7f ? 0x2e : byte);
+  }
+}
+
+export function logUnsigned(value: u64): void {
+  let divisor: u64 = 1;
+  while (value / divisor >= 10) divisor *= 10;
+  for (; divisor != 0; divisor /= 10) consoleByte(0x30 + <u32>((value / divisor) % 10));
+}
+
+export function logDecimal(value: i64): void {
+  if (value < 0) consoleByte(0x2d);
+  logUnsigned(value < 0 ? 0 - <u64>value : <u64>value);
+}
+
+/** With 0x in front and no leading zeros. */
+export function logHex(value: u64): void {
+  logText("0x");
+  let shift: i32 = 60;
+  while (shift > 0 && value >> shift == 0) shift -= 4;
+  logHexDigits(value, <u32>(shift >> 2) + 1);
+}
+
+/** Exactly `digits` hexadecimal digits. */
+export function logHexDigits(value: u64, digits: u32): void {
+  for (let i = digits; i != 0; i--) {
+    const nibble = <u32>(value >> ((i - 1) << 2)) & 15;
+    consoleByte(nibble < 10 ? 0x30 + nibble : 0x57 + nibble);
+  }
+}
+
+/** An IPv4 address given as a number in host order. */
+export function logAddress(address: u32): void {
+  for (let shift: i32 = 24; shift >= 0; shift -= 8) {
+    logUnsigned((address >> shift) & 0xff);
+    if (shift != 0) consoleByte(0x2e);
+  }
+}
+
+/** A link address given as its bytes 0..3 and 4..5 in memory order. */
+export function logMac(bytes0: u32, bytes4: u32): void {
+  for (let i: u32 = 0; i < 6; i++) {
+    if (i != 0) consoleByte(0x3a);
+    logHexDigits(i < 4 ? (bytes0 >> (i << 3)) & 0xff : (bytes4 >> ((i - 4) << 3)) & 0xff, 2);
+  }
+}
+
+export function logEnd(): void {
+  consoleByte(0x0a);
+}
+
+/** A whole line. */
+export function log(lineLevel: u32, facility: string, text: string): void {
+  if (!logStart(lineLevel, facility)) return;
+  logText(text);
+  logEnd();
+}

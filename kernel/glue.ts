@@ -1,0 +1,36 @@
+/**
+ * What the assembly of boot/ reads and writes in the kernel's instance: exported globals, by these names (boot/syscall.h,
+ * boot/interrupts.c). All other kernel state is the kernel's alone.
+ */
+
+/** Top of the current thread's kernel stack, 16-aligned: system calls and interrupts start there. */
+export let kernelStackTop: usize = 0;
+
+/** Not 0 when the current process has activated events and no handler of it is running: the glue then runs them. */
+export let dispatchPending: u32 = 0;
+
+/** The handler's arguments after the jid's place in `handler(a1, …, a5)`; read right after `dispatch` returned its address. */
+export let upcallArgument1: u32 = 0;
+export let upcallArgument2: u32 = 0;
+export let upcallArgument3: u32 = 0;
+export let upcallArgument4: u32 = 0;
+export let upcallArgument5: u32 = 0;
+
+@inline
+export function setKernelStackTop(address: usize): void {
+  kernelStackTop = address;
+}
+
+@inline
+export function setDispatchPending(pending: bool): void {
+  dispatchPending = <u32>pending;
+}
+
+@inline
+export function setUpcallArguments(a1: u32, a2: u32, a3: u32, a4: u32, a5: u32): void {
+  upcallArgument1 = a1;
+  upcallArgument2 = a2;
+  upcallArgument3 = a3;
+  upcallArgument4 = a4;
+  upcallArgument5 = a5;
+}

@@ -1,0 +1,77 @@
+/**
+ * Exceptions (Intel SDM 3A, 6.15). In an application: the process ends. In the kernel: panic. NMI: counted.
+ */
+import { faultAddress } from "../hal";
+import { logHex, logStart, logText, logEnd, LOG_ERROR } from "../console";
+import { panicFrame } from "../panic";
+import { endTrappedProcess } from "../process/trap";
+import { InterruptFrame } from "./frame";
+
+const VECTOR_NMI: u32 = 2;
+const VECTOR_PAGE_FAULT: u32 = 14;
+
+export let nmiCount: u64 = 0;
+
+export function exceptionName(vector: u32): string {
+  switch (vector) {
+    case 0:
+      return "divide error";
+    case 1:
+      return "debug";
+    case 2:
+      return "non-maskable interrupt";
+    case 3:
+      return "breakpoint";
+    case 4:
+      return "overflow";
+    case 5:
+      return "bound range exceeded";
+    case 6:
+      return "invalid opcode";
+    case 7:
+      return "device not available";
+    case 8:
+      return "double fault";
+    case 10:
+      return "invalid TSS";
+    case 11:
+      return "segment not present";
+    case 12:
+      return "stack fault";
+    case 13:
+      return "general protection";
+    case 14:
+      return "page fault";
+    case 16:
+      return "x87 floating point";
+    case 17:
+      return "alignment check";
+    case 18:
+      return "machine check";
+    case 19:
+      return "SIMD floating point";
+    default:
+      return "exception";
+  }
+}
+
+/** From the stub: an exception in an application; the frame is on its thread's kernel stack. Does not return. */
+export function exception(frame: InterruptFrame): void {
+  const vector = frame.number;
+  endTrappedProcess(exceptionName(vector), vector == VECTOR_PAGE_FAULT ? faultAddress() : 0, vector, frame);
+}
+
+/** From the stub: an exception in the kernel, on an IST stack. Returns only for an NMI. */
+export function kernelException(frame: InterruptFrame): void {
+  const vector = frame.number;
+  if (vector == VECTOR_NMI) {
+    nmiCount++;
+    return;
+  }
+  if (vector == VECTOR_PAGE_FAULT && logStart(LOG_ERROR, "panic")) {
+    logText("fault address ");
+    logHex(faultAddress());
+    logEnd();
+  }
+  panicFrame(exceptionName(vector), frame);
+}

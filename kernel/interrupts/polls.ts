@@ -1,0 +1,44 @@
+/**
+ * Work that an interrupt or a system call leaves to be done before application code goes on or the processor halts: frames
+ * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do.
+ */
+const LIMIT: u32 = 8;
+/** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
+const ROUNDS: u32 = 4;
+
+let table: usize = 0;
+let count: u32 = 0;
+
+/** Once at boot. `storage`: POLL_STORAGE bytes. */
+export const POLL_STORAGE: u32 = LIMIT * 4;
+export function initializePolls(storage: usize): void {
+  table = storage;
+}
+
+/** Registers a function index () => bool. Calls are made in the order of registration. */
+export function registerPoll(index: u32): void {
+  if (count == LIMIT) unreachable();
+  store<u32>(table + (count << 2), index);
+  count++;
+}
+
+/** Whether the last round left something to do. */
+export let pollsLeft: bool = false;
+
+/** One round of all, bounded; true when one of them has more to do. */
+export function runPolls(): bool {
+  let more = false;
+  for (let i: u32 = 0; i < count; i++) {
+    if (call_indirect<bool>(load<u32>(table + (i << 2)))) more = true;
+  }
+  pollsLeft = more;
+  return more;
+}
+
+/** Before application code goes on: a few rounds. True when something is still left. */
+export function runPollRounds(): bool {
+  for (let round: u32 = 0; round < ROUNDS; round++) {
+    if (!runPolls()) return false;
+  }
+  return true;
+}

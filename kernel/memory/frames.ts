@@ -1,0 +1,87 @@
+/**
+ * Physical memory in frames of 4 KiB (kernel/memory/buddy.ts on frame numbers).
+ *
+ * A block of 2^order frames is aligned to its size. Its contents are whatever was in it: who hands frames to an application
+ * clears them first. An address is physical, and a kernel pointer at the same time.
+ */
+import { Buddy, buddyMetadataSize, NO_UNIT } from "./buddy";
+
+export const FRAME_SIZE: usize = 4096;
+const FRAME_SHIFT: u32 = 12;
+
+let frames: Buddy = changetype<Buddy>(0);
+let errors: u32 = 0;
+
+/** Bytes of metadata for memory from `start` up to `end`, multiples of FRAME_SIZE: 9 a frame and less than 1 KiB. */
+export function frameMetadataSize(start: usize, end: usize): usize {
+  return structSize() + buddyMetadataSize(<u32>((end - start) >>> FRAME_SHIFT));
+}
+
+/** Once at boot: the frames there may be are in [start, end). `storage`: frameMetadataSize(start, end) bytes, 8-aligned. */
+export function initializeFrames(storage: usize, start: usize, end: usize): void {
+  frames = changetype<Buddy>(storage);
+  errors = 0;
+  const first = <u32>(start >>> FRAME_SHIFT);
+  frames.initialize(storage + structSize(), first, <u32>(end >>> FRAME_SHIFT) - first, 0);
+}
+
+/**
+ * Makes the whole frames in [start, end) usable, as far as initializeFrames foresaw them. Ranges do not overlap. Frame 0 is never given:
+ * its address means "none". Costs one step per largest aligned block, not per frame.
+ */
+export function addFrames(start: usize, end: usize): void {
+  let first = <u32>(start >>> FRAME_SHIFT) + u32((start & (FRAME_SIZE - 1)) != 0);
+  let last = <u32>(end >>> FRAME_SHIFT);
+  if (first < frames.first) first = frames.first;
+  if (first == 0) first = 1;
+  if (last > frames.first + frames.units) last = frames.first + frames.units;
+  if (first < last) frames.addRange(first, last);
+}
+
+/** Address of 2^order frames, aligned to their size; 0 when there are none. */
+export function allocateFrames(order: u32): usize {
+  const frame = frames.allocate(order);
+  return frame == NO_UNIT ? 0 : <usize>frame << FRAME_SHIFT;
+}
+
+/** Gives back what allocateFrames(order) gave. A wrong address or order changes nothing and is counted in frameErrorCount. */
+export function freeFrames(address: usize, order: u32): void {
+  if ((address & (FRAME_SIZE - 1)) != 0 || !frames.free(<u32>(address >>> FRAME_SHIFT), order)) errors++;
+}
+
+/** Address of `count` > 0 frames that stand together; 0 when there are none. Wastes nothing where `count` is no power of two. */
+export function allocateFrameRun(count: u32): usize {
+  const frame = frames.allocateUnits(count);
+  return frame == NO_UNIT ? 0 : <usize>frame << FRAME_SHIFT;
+}
+
+/** Gives back what allocateFrameRun(count) gave. */
+export function freeFrameRun(address: usize, count: u32): void {
+  if ((address & (FRAME_SIZE - 1)) != 0 || !frames.freeUnitsAt(<u32>(address >>> FRAME_SHIFT), count)) errors++;
+}
+
+/** Frames that are free now. */
+export function freeFrameCount(): u32 {
+  return frames.freeUnits;
+}
+
+/** Frames that addFrames gave. */
+export function totalFrameCount(): u32 {
+  return frames.totalUnits;
+}
+
+/** Order of the largest block that allocateFrames could give now; -1 when memory is full. */
+export function largestFrameOrder(): i32 {
+  return frames.largestFree();
+}
+
+/** Frees that were refused: each is a fault of the kernel. */
+export function frameErrorCount(): u32 {
+  return errors;
+}
+
+// @ts-ignore: decorator
+@inline
+function structSize(): usize {
+  return (offsetof<Buddy>() + 7) & ~7;
+}

@@ -1,0 +1,37 @@
+/**
+ * An application's memory as the kernel reaches it: checked ranges of the current process's window.
+ *
+ * A user address is an offset into the window. Valid are the linear memory as far as it has grown, and the vmtable zone. The
+ * check is on the whole range before the first byte is touched; the copy itself still answers -EFAULT where a page is missing.
+ */
+import { copyFromUser, copyToUser } from "../hal";
+import { EFAULT } from "../errno";
+import { VMTABLE_BASE } from "./layout";
+
+/** Of the current process, set at each switch: bytes of linear memory, and of the vmtable zone. */
+let memoryBytes: u64 = 0;
+let vmtableBytes: u64 = 0;
+
+export function setUserLimits(memory: u64, vmtable: u64): void {
+  memoryBytes = memory;
+  vmtableBytes = vmtable;
+}
+
+/** Whether [address, address + length) lies wholly in one valid zone. An empty range is valid anywhere up to the end of one. */
+export function userRange(address: usize, length: usize): bool {
+  const end = <u64>address + length;
+  if (end <= memoryBytes) return true;
+  return address >= VMTABLE_BASE && end <= <u64>VMTABLE_BASE + vmtableBytes;
+}
+
+/** Copies `length` bytes from the application. 0 or -EFAULT. */
+@inline
+export function readUser(destination: usize, user: usize, length: usize): i32 {
+  return userRange(user, length) ? copyFromUser(destination, user, length) : -EFAULT;
+}
+
+/** Copies `length` bytes to the application. 0 or -EFAULT. */
+@inline
+export function writeUser(user: usize, source: usize, length: usize): i32 {
+  return userRange(user, length) ? copyToUser(user, source, length) : -EFAULT;
+}

@@ -1,0 +1,118 @@
+/**
+ * The end of the kernel: reason, registers, backtrace, exit. And the backtrace of a process that trapped.
+ *
+ * There are no frame pointers (they cost three instructions a call). A backtrace walks the stack and takes for a return
+ * address what points behind a call instruction: a direct call (E8 rel32), or an indirect one (FF /2). A direct call whose target is not
+ * the function found before it is marked with `?`: it may be left over from an earlier call.
+ */
+import { exit, stackPointer } from "./hal";
+import { logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
+import { functionStart, isText, logSymbol } from "./symbols";
+import { InterruptFrame } from "./interrupts/frame";
+
+/** Exit status of the machine after a panic. (QEMU's isa-debug-exit carries seven bits.) */
+export const PANIC_STATUS: u32 = 101;
+const MAX_FRAMES: u32 = 24;
+
+let panicking: bool = false;
+
+/** Prints the reason and the way here, then ends the machine. Never returns. */
+export function panic(reason: string): void {
+  panicStart(reason);
+  backtrace(stackPointer(), 0, 0);
+  exit(PANIC_STATUS);
+}
+
+/** The same for an exception in the kernel. */
+export function panicFrame(reason: string, frame: InterruptFrame): void {
+  panicStart(reason);
+  logRegisters(frame);
+  backtrace(<usize>frame.rsp, frame.rip, 0);
+  exit(PANIC_STATUS);
+}
+
+function panicStart(reason: string): void {
+  // A fault while this prints: no second report, the first one is on the console as far as it came.
+  if (panicking) exit(PANIC_STATUS);
+  panicking = true;
+  logStart(LOG_ERROR, "panic");
+  logText(reason);
+  logEnd();
+}
+
+function logRegister(name: string, value: u64): void {
+  logText(name);
+  logHexDigits(value, 16);
+}
+
+export function logRegisters(frame: InterruptFrame): void {
+  logRegister("  rip ", frame.rip);
+  logRegister("  rsp ", frame.rsp);
+  logRegister("  flags ", frame.rflags);
+  logRegister("  error ", frame.error);
+  logEnd();
+  logRegister("  rax ", frame.rax);
+  logRegister("  rbx ", frame.rbx);
+  logRegister("  rcx ", frame.rcx);
+  logRegister("  rdx ", frame.rdx);
+  logEnd();
+  logRegister("  rsi ", frame.rsi);
+  logRegister("  rdi ", frame.rdi);
+  logRegister("  rbp ", frame.rbp);
+  logRegister("  r8  ", frame.r8);
+  logEnd();
+  logRegister("  r9  ", frame.r9);
+  logRegister("  r10 ", frame.r10);
+  logRegister("  r11 ", frame.r11);
+  logRegister("  r12 ", frame.r12);
+  logEnd();
+  logRegister("  r13 ", frame.r13);
+  logRegister("  r14 ", frame.r14);
+  logRegister("  r15 ", frame.r15);
+  logEnd();
+}
+
+/** Whether the instruction in front of `address` is a call; a direct one's target in `calledFunction`. */
+function isReturnAddress(address: u64): bool {
+  if (!isText(address - 7) || !isText(address)) return false;
+  const at = <usize>address;
+  if (load<u8>(at - 5) == 0xe8) {
+    calledFunction = <u32>at + load<u32>(at - 4);
+    if (isText(calledFunction)) return true;
+  }
+  calledFunction = 0;
+  // call *reg (2 bytes), call *disp8 (3), call *disp32 (6): FF with /2 in the ModRM byte.
+  for (let length: usize = 2; length <= 7; length++) {
+    if (load<u8>(at - length) == 0xff && (load<u8>(at - length + 1) & 0x38) == 0x10) return true;
+  }
+  return false;
+}
+let calledFunction: u32 = 0;
+
+/**
+ * Prints the calls that led to `rip` (0: unknown), from the stack words from `stack` on, a kernel address. `end`: where the stack
+ * ends, 0 when it is only known to be the kernel's: then up to where a stack of 16 KiB can end.
+ */
+export function backtrace(stack: usize, rip: u64, end: usize): void {
+  let callee: u32 = 0;
+  let frames: u32 = 0;
+  if (rip != 0) {
+    logFrame(rip, false);
+    if (isText(rip)) callee = functionStart(<u32>rip);
+  }
+  if (end == 0) end = (stack & ~16383) + 16384;
+  for (let word = (stack + 7) & ~7; word + 8 <= end && frames < MAX_FRAMES; word += 8) {
+    const address = load<u64>(word);
+    if (!isReturnAddress(address)) continue;
+    const certain = calledFunction == 0 || callee == 0 || calledFunction == callee;
+    logFrame(address, !certain);
+    if (certain) callee = functionStart(<u32>address);
+    frames++;
+  }
+}
+
+function logFrame(address: u64, uncertain: bool): void {
+  logText(uncertain ? "  ? " : "    ");
+  logSymbol(address);
+  logEnd();
+}

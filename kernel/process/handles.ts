@@ -1,0 +1,108 @@
+/**
+ * Handles (file descriptors): small numbers of a process for kernel objects. Allocation, look-up and release are O(1).
+ *
+ *     directory (one frame) ──► chunk (one frame): 512 × { u32 object, u32 kind }, kind 0 = free: object is then the next free handle + 1
+ */
+import { EMFILE, ENOMEM } from "../errno";
+import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
+import { Process } from "./process";
+
+export const HANDLE_SOCKET: u32 = 1;
+const KIND_LIMIT: u32 = 4;
+const CHUNK_ENTRIES: u32 = 512;
+/** Most handles of a process. */
+export const HANDLE_LIMIT: u32 = 262_144;
+
+/** KIND_LIMIT function indices (object: usize) => void: lets go of an object whose process has ended. */
+let releases: usize = 0;
+
+/** Once at boot. `storage`: HANDLE_STORAGE bytes. */
+export const HANDLE_STORAGE: usize = <usize>KIND_LIMIT << 2;
+export function initializeHandles(storage: usize): void {
+  releases = storage;
+}
+
+/** What is called for each handle of `kind` that a process still had when it ended: a function index (object: usize) => void. */
+export function onHandleAbandoned(kind: u32, index: u32): void {
+  store<u32>(releases + (kind << 2), index);
+}
+
+@inline
+function entryOf(process: Process, handle: u32): usize {
+  return <usize>load<u32>(process.handleDirectory + ((handle / CHUNK_ENTRIES) << 2)) + ((handle % CHUNK_ENTRIES) << 3);
+}
+
+/** A handle for `object`, -EMFILE at the limit, -ENOMEM without frames. */
+export function handleInstall(process: Process, object: usize, kind: u32): i32 {
+  if (process.handleFree == 0) {
+    const error = addChunk(process);
+    if (error < 0) return error;
+  }
+  const handle = process.handleFree - 1;
+  const entry = entryOf(process, handle);
+  process.handleFree = load<u32>(entry);
+  store<u32>(entry, <u32>object);
+  store<u32>(entry, kind, 4);
+  process.handleCount++;
+  return <i32>handle;
+}
+
+function addChunk(process: Process): i32 {
+  if (process.handleCapacity >= HANDLE_LIMIT) return -EMFILE;
+  if (process.handleDirectory == 0) {
+    process.handleDirectory = allocateFrames(0);
+    if (process.handleDirectory == 0) return -ENOMEM;
+  }
+  const chunk = allocateFrames(0);
+  if (chunk == 0) return -ENOMEM;
+  const first = process.handleCapacity;
+  store<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2), <u32>chunk);
+  // Linked so that low numbers are given out first.
+  for (let i: u32 = 0; i < CHUNK_ENTRIES; i++) {
+    store<u32>(chunk + (i << 3), i + 1 < CHUNK_ENTRIES ? first + i + 2 : 0);
+    store<u32>(chunk + (i << 3), 0, 4);
+  }
+  process.handleFree = first + 1;
+  process.handleCapacity += CHUNK_ENTRIES;
+  return 0;
+}
+
+/** The object of `handle` if it is of `kind`; else 0. */
+@inline
+export function handleObject(process: Process, handle: i32, kind: u32): usize {
+  if (<u32>handle >= process.handleCapacity) return 0;
+  const entry = entryOf(process, <u32>handle);
+  return load<u32>(entry, 4) == kind ? <usize>load<u32>(entry) : 0;
+}
+
+/** Makes `handle` free again; its object, or 0 when it was none. */
+export function handleRemove(process: Process, handle: i32): usize {
+  if (<u32>handle >= process.handleCapacity) return 0;
+  const entry = entryOf(process, <u32>handle);
+  if (load<u32>(entry, 4) == 0) return 0;
+  const object = <usize>load<u32>(entry);
+  store<u32>(entry, process.handleFree);
+  store<u32>(entry, 0, 4);
+  process.handleFree = <u32>handle + 1;
+  process.handleCount--;
+  return object;
+}
+
+/** At the end of a process: lets go of every object, and frees the table. */
+export function closeAllHandles(process: Process): void {
+  for (let first: u32 = 0; first < process.handleCapacity; first += CHUNK_ENTRIES) {
+    const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));
+    for (let entry = chunk; entry < chunk + FRAME_SIZE; entry += 8) {
+      const kind = load<u32>(entry, 4);
+      if (kind == 0) continue;
+      const release = load<u32>(releases + (kind << 2));
+      store<u32>(entry, 0, 4);
+      if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry));
+    }
+    freeFrames(chunk, 0);
+  }
+  if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
+  process.handleDirectory = 0;
+  process.handleCapacity = 0;
+  process.handleFree = 0;
+}

@@ -1,0 +1,71 @@
+/**
+ * Modules linked into the image: what the build says of each (boot/module.h), and how a handler is found in one.
+ */
+import { image, IMAGE_HANDLER_TYPES, IMAGE_MODULE_COUNT, IMAGE_MODULES } from "../hal";
+import { TABLE_BASE } from "../memory/layout";
+import { translate } from "../memory/paging";
+import { Process } from "./process";
+
+/** wasm_rt_funcref_t: type code pointer, code pointer, tail-call pointer, instance. */
+export const TABLE_ENTRY_SIZE: u32 = 32;
+/** Bytes of a type code. */
+const TYPE_CODE_SIZE: usize = 32;
+
+/** Kinds of handlers: index of their type in the image's table (tools writes it in this order). Results: none; parameters: all i32. */
+export const HANDLER_ACCEPT: u32 = 0; // (jid, fd, new fd)
+export const HANDLER_READ: u32 = 1; // (jid, fd, data, length, from)
+export const HANDLER_CLOSE: u32 = 2; // (jid, fd, error)
+export const HANDLER_SK: u32 = 3; // (jid, fd, old state, new state)
+export const HANDLER_SOCK: u32 = 4; // (jid, fd, events, error)
+export const HANDLER_TIMER: u32 = 5; // (jid, overrun)
+
+/** struct module_descriptor: ten fields of 8 bytes, of which the low words count. */
+@unmanaged
+export class ModuleDescriptor {
+  /** Bytes of the name, and how many. */
+  name: u32;
+  private nameHigh: u32;
+  nameLength: u32;
+  private nameLengthHigh: u32;
+  /** Code address: instantiates the module, calls its main, exits with what that returned. */
+  start: u32;
+  private startHigh: u32;
+  instanceSize: u32;
+  private instanceSizeHigh: u32;
+  /** Pages of 64 KiB at start and at most. */
+  memoryPages: u32;
+  private memoryPagesHigh: u32;
+  memoryMaxPages: u32;
+  private memoryMaxPagesHigh: u32;
+  tableEntries: u32;
+  private tableEntriesHigh: u32;
+  tableMax: u32;
+  private tableMaxHigh: u32;
+  /** The vmtable zone has 2^order frames. */
+  vmtableOrder: u32;
+  private vmtableOrderHigh: u32;
+  stackBytes: u32;
+  private stackBytesHigh: u32;
+}
+
+export function moduleCount(): u32 {
+  return <u32>image(IMAGE_MODULE_COUNT);
+}
+
+export function moduleDescriptor(index: u32): ModuleDescriptor {
+  return changetype<ModuleDescriptor>(<usize>load<u32>(image(IMAGE_MODULES) + (index << 3)));
+}
+
+/**
+ * Code address of the function at `index` of the process's table, if its type is that of `kind` (HANDLER_*); else 0.
+ * Looked up once, at registration: dispatch only jumps.
+ */
+export function resolveHandler(process: Process, index: u32, kind: u32): usize {
+  if (index >= process.module.tableMax) return 0;
+  const entry = translate(process.pageTables, TABLE_BASE + <u64>index * TABLE_ENTRY_SIZE);
+  if (entry == 0) return 0;
+  const typeCode = <usize>load<u32>(entry);
+  const code = <usize>load<u32>(entry + 8);
+  if (code == 0 || typeCode == 0) return 0;
+  return memory.compare(typeCode, image(IMAGE_HANDLER_TYPES) + kind * TYPE_CODE_SIZE, TYPE_CODE_SIZE) == 0 ? code : 0;
+}

@@ -1,0 +1,53 @@
+/**
+ * Wait queues (AEM: activation points, 2.2 of the requirements; Linux: wait_queue_head_t). An object that can have
+ * something to tell has one; who wants to hear puts a `Waiter` in. Both kinds of listener are the same to the object: a
+ * blocked thread, and an AEM event whose callback makes its job activate it.
+ *
+ * Only what is registered for the object is visited, so that only active events cost anything.
+ */
+import { Link } from "../list";
+
+/** What a waiter listens to; Linux's poll bits where it has them. */
+export const POLLIN: u32 = 0x0001;
+export const POLLOUT: u32 = 0x0004;
+export const POLLERR: u32 = 0x0008;
+export const POLLHUP: u32 = 0x0010;
+export const POLLRDHUP: u32 = 0x2000;
+/** A connection waits to be accepted (a listener also says POLLIN). */
+export const WAKE_ACCEPT: u32 = 0x10000;
+/** A state transition; `detail` is old << 8 | new. */
+export const WAKE_STATE: u32 = 0x20000;
+/** The object goes away: whoever waits must let go of it. `detail` is 0. */
+export const WAKE_GONE: u32 = 0x40000;
+
+@unmanaged
+export class Waiter extends Link {
+  /** (waiter: Waiter, events: u32, detail: u32) => void, called with those bits of the mask that occurred. */
+  callback: u32;
+  /** The POLL* and WAKE_* bits that are of interest. WAKE_GONE is always. */
+  mask: u32;
+
+  @inline prepare(callback: u32, mask: u32): void {
+    this.initialize();
+    this.callback = callback;
+    this.mask = mask | WAKE_GONE;
+  }
+}
+
+/** The head of a queue of waiters. Set up by `initialize()`; `append(waiter)` joins; `waiter.remove()` leaves. */
+@unmanaged
+export class WaitQueue extends Link {
+  /**
+   * Tells every waiter that listens to one of `events`. A callback may remove its own waiter and no other one, except on WAKE_GONE, where
+   * it must remove its own.
+   */
+  wake(events: u32, detail: u32): void {
+    let link = this.next;
+    while (changetype<usize>(link) != changetype<usize>(this)) {
+      const waiter = changetype<Waiter>(link);
+      link = link.next;
+      const hit = waiter.mask & events;
+      if (hit != 0) call_indirect<void>(waiter.callback, waiter, hit, detail);
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * Packet buffers (Linux: sk_buff, BSD: mbuf): one frame each, in a 2 KiB block that a device can reach by DMA.
+ *
+ *     0            64                 data            data+length        2048
+ *     ├────────────┼──────────────────┼────────────────────┼──────────────┤
+ *     │ this class │ headroom         │ the packet         │ tailroom     │
+ *     └────────────┴──────────────────┴────────────────────┴──────────────┘
+ *
+ * Layers strip headers by `pull` on the way up and add them by `push` on the way down; bytes are never moved.
+ * A buffer belongs to whoever holds a reference; the device holds one while it reads the bytes.
+ */
+import { Pool } from "../kernel/memory/pool";
+
+export const BUFFER_SIZE: u32 = 2048;
+/** Bytes of this class, ahead of the packet's own. */
+export const BUFFER_HEADER: u32 = 64;
+/** Bytes a packet can have when `data` stands at the start of the room. */
+export const BUFFER_ROOM: u32 = BUFFER_SIZE - BUFFER_HEADER;
+/**
+ * Room that a transport leaves in front of its payload: virtio-net header 12, Ethernet 14 (+2 so that the IPv4 header is
+ * 4-aligned), IPv4 20, TCP 60; rounded up to a cache line.
+ */
+export const BUFFER_HEADROOM: u32 = 128;
+
+/** Received: the device has checked the transport checksum (VIRTIO_NET_HDR_F_DATA_VALID or NEEDS_CSUM). */
+export const CHECKSUM_VALID: u32 = 1;
+/** To send: the device shall put the one's complement sum of [checksumStart, end) at checksumStart + checksumOffset. */
+export const CHECKSUM_PARTIAL: u32 = 2;
+/** Came through a broadcast or multicast link address: never answered by an error or a reset. */
+export const LINK_BROADCAST: u32 = 4;
+/** To send: the sender will use the bytes again, so nobody may keep the buffer but a device that reads it. */
+export const BUFFER_RETAINED: u32 = 8;
+
+@unmanaged
+export class PacketBuffer {
+  /** Link for the one queue the buffer is in. */
+  next: PacketBuffer | null;
+  /** Address of the first byte of the present layer. */
+  data: usize;
+  /** Bytes from `data` on. */
+  length: u32;
+  /** CHECKSUM_* and LINK_* flags. */
+  flags: u32;
+  /** Address of the IPv4 header of a received packet, once the IPv4 layer has checked it. */
+  networkHeader: usize;
+  /** Address at which the checksum of CHECKSUM_PARTIAL starts, and offset of its field from there. */
+  checksumStart: usize;
+  checksumOffset: u32;
+  /** Holders: the queue it is in, and the device. */
+  references: u32;
+  /** For the protocol that holds the buffer (Linux: cb); TCP: sequence number and length in sequence space. */
+  sequence: u32;
+  endSequence: u32;
+  /** TCP: times sent. UDP: source address and port of a datagram. */
+  word0: u32;
+  word1: u32;
+  /** Nanoseconds at which it was last sent, or was received. */
+  time: u64;
+
+  /** Removes `bytes` from the front. The caller has checked that they are there. */
+  @inline pull(bytes: u32): void {
+    this.data += bytes;
+    this.length -= bytes;
+  }
+
+  /** Adds `bytes` at the front, to be written by the caller. The headroom is there by construction. */
+  @inline push(bytes: u32): usize {
+    this.data -= bytes;
+    this.length += bytes;
+    return this.data;
+  }
+
+  /** Bytes that can still be appended. */
+  @inline get tailroom(): u32 {
+    return <u32>(changetype<usize>(this) + BUFFER_SIZE - this.data) - this.length;
+  }
+}
+
+let pool: Pool = changetype<Pool>(0);
+
+/** Once at boot. `storage`: room for a Pool; `limit`: most buffers there may be. */
+export function initializeBuffers(storage: Pool, limit: u32): void {
+  pool = storage;
+  pool.initialize(BUFFER_SIZE, limit);
+}
+
+/** An empty buffer with `headroom` bytes in front and one reference; null when the pool is empty (counted there). */
+export function allocateBuffer(headroom: u32): PacketBuffer | null {
+  const address = pool.allocateRaw();
+  if (address == 0) return null;
+  const buffer = changetype<PacketBuffer>(address);
+  buffer.next = null;
+  buffer.data = address + BUFFER_HEADER + headroom;
+  buffer.length = 0;
+  buffer.flags = 0;
+  buffer.references = 1;
+  return buffer;
+}
+
+/** Gives one reference back; the last one frees the buffer. */
+export function releaseBuffer(buffer: PacketBuffer): void {
+  if (--buffer.references == 0) pool.release(changetype<usize>(buffer));
+}
+
+/** The pool itself, for statistics and limits. */
+export function bufferPool(): Pool {
+  return pool;
+}
+
+/** A first-in first-out queue of buffers, linked through `next`. */
+@unmanaged
+export class BufferQueue {
+  head: PacketBuffer | null;
+  tail: PacketBuffer | null;
+  count: u32;
+
+  @inline append(buffer: PacketBuffer): void {
+    buffer.next = null;
+    const tail = this.tail;
+    if (tail === null) this.head = buffer;
+    else tail.next = buffer;
+    this.tail = buffer;
+    this.count++;
+  }
+
+  @inline take(): PacketBuffer | null {
+    const buffer = this.head;
+    if (buffer === null) return null;
+    this.head = buffer.next;
+    if (buffer.next === null) this.tail = null;
+    this.count--;
+    return buffer;
+  }
+
+  /** Releases every buffer. */
+  clear(): void {
+    let buffer = this.take();
+    while (buffer !== null) {
+      releaseBuffer(buffer);
+      buffer = this.take();
+    }
+  }
+}

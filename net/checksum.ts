@@ -1,0 +1,97 @@
+/**
+ * The Internet checksum (RFC 1071), with 64-bit additions.
+ *
+ * Sums are kept in memory order: 16-bit words as a little-endian load sees them. The one's complement sum does not mind (RFC 1071, 2 B),
+ * so nothing is swapped on the way, and a result is stored as it is.
+ *
+ *     checksum to send:   field = 0; field = checksumFold(checksumAdd(data, length, pseudoHeaderSum(…)))
+ *     checksum received:  checksumFold(checksumAdd(data, length, pseudoHeaderSum(…))) == 0
+ */
+import { CHECKSUM_PARTIAL, PacketBuffer } from "./buffer";
+
+/** Adds with the carry brought around. */
+// @ts-ignore: decorator
+@inline
+function addAround(sum: u64, value: u64): u64 {
+  sum += value;
+  return sum + u64(sum < value);
+}
+
+/**
+ * Adds `length` bytes to the partial sum `sum`. Pieces may be chained when all but the last have an even length.
+ */
+export function checksumAdd(address: usize, length: u32, sum: u32): u32 {
+  let total = <u64>sum;
+  let end = address + (length & ~31);
+  while (address != end) {
+    total = addAround(total, load<u64>(address));
+    total = addAround(total, load<u64>(address, 8));
+    total = addAround(total, load<u64>(address, 16));
+    total = addAround(total, load<u64>(address, 24));
+    address += 32;
+  }
+  end = address + (length & 24);
+  while (address != end) {
+    total = addAround(total, load<u64>(address));
+    address += 8;
+  }
+  if (length & 4) {
+    total = addAround(total, load<u32>(address));
+    address += 4;
+  }
+  let tail: u64 = 0;
+  if (length & 2) {
+    tail = load<u16>(address);
+    address += 2;
+  }
+  if (length & 1) tail += load<u8>(address);
+  total = addAround(total, tail);
+  // 64 to 32 bits, carry brought around.
+  total = (total & 0xffff_ffff) + (total >> 32);
+  return <u32>((total & 0xffff_ffff) + (total >> 32));
+}
+
+/** 32 to 16 bits, not complemented: what stands in the field of a CHECKSUM_PARTIAL header (of the pseudo header's sum). */
+// @ts-ignore: decorator
+@inline
+export function checksumPartial(sum: u32): u16 {
+  sum = (sum & 0xffff) + (sum >> 16);
+  return <u16>(sum + (sum >> 16));
+}
+
+/** The checksum: the complement of the folded sum. 0 when the sum ran over a packet with a right checksum in it. */
+// @ts-ignore: decorator
+@inline
+export function checksumFold(sum: u32): u16 {
+  return <u16>(<u32>checksumPartial(sum) ^ 0xffff);
+}
+
+/** Sum of the pseudo header of TCP and UDP. `length`: transport header and payload, in bytes. */
+// @ts-ignore: decorator
+@inline
+export function pseudoHeaderSum(source: u32, destination: u32, protocol: u32, length: u32): u32 {
+  const total =
+    <u64>bswap<u32>(source) +
+    <u64>bswap<u32>(destination) +
+    <u64>((protocol << 8) + <u32>bswap<u16>(<u16>length));
+  return <u32>((total & 0xffff_ffff) + (total >> 32));
+}
+
+/** `checksum` after one 16-bit word under it changed from `before` to `after`, all in memory order (RFC 1624, equation 3). */
+// @ts-ignore: decorator
+@inline
+export function checksumUpdate(checksum: u16, before: u16, after: u16): u16 {
+  return checksumFold((<u32>checksum ^ 0xffff) + (<u32>before ^ 0xffff) + <u32>after);
+}
+
+/**
+ * Makes the checksum that CHECKSUM_PARTIAL asks for, where the device cannot. 0 is written as 0xFFFF, which is the same number and
+ * which UDP does not take for "none".
+ */
+export function finishChecksum(buffer: PacketBuffer): void {
+  const start = buffer.checksumStart;
+  const length = <u32>(buffer.data + buffer.length - start);
+  const checksum = checksumFold(checksumAdd(start, length, 0));
+  store<u16>(start + buffer.checksumOffset, checksum == 0 ? 0xffff : checksum);
+  buffer.flags &= ~CHECKSUM_PARTIAL;
+}

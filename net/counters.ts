@@ -1,0 +1,98 @@
+/**
+ * One counter for every reason for which the stack drops something, and for a few things worth knowing: a malformed
+ * frame, header or option is counted and dropped, never trusted. What the driver drops is in NetworkDevice, what TCP drops in TCP.
+ */
+
+@unmanaged
+export class NetworkCounters {
+  // ---- Ethernet ----
+  /** Shorter than a header. */
+  frameTooShort: u64;
+  /** A source address that is a group address, or another one's unicast destination. */
+  frameBadSource: u64;
+  frameNotForUs: u64;
+  frameUnknownType: u64;
+  /** The device refused a frame to send. */
+  frameNotSent: u64;
+
+  // ---- ARP ----
+  /** Not IPv4 over Ethernet, too short, no such operation, impossible sender. */
+  arpMalformed: u64;
+  /** A reply that nobody had asked for, or a sender that is not on this link. */
+  arpUnsolicited: u64;
+  /** Another host uses our address. */
+  arpConflicts: u64;
+  arpRequestsSent: u64;
+  arpRepliesSent: u64;
+  /** Entries that had to go because the cache was full. */
+  arpEvicted: u64;
+  /** Packets dropped while they waited: their queue was full, or their entry was evicted. */
+  arpQueueDropped: u64;
+  /** Packets dropped because nobody answered (the transport hears of it as "host unreachable"). */
+  arpUnresolved: u64;
+
+  // ---- IPv4 ----
+  ipReceived: u64;
+  ipBadVersion: u64;
+  ipBadHeaderLength: u64;
+  ipBadLength: u64;
+  ipBadChecksum: u64;
+  ipBadOption: u64;
+  ipSourceRoute: u64;
+  /** A source that no host on the wire can have: broadcast, multicast, loopback, our own, 0.0.0.0. */
+  ipBadSource: u64;
+  /** A destination that cannot come over the wire (loopback), or a unicast one in a link broadcast. */
+  ipBadDestination: u64;
+  ipNotForUs: u64;
+  /** Fragments: refused, there is no reassembly. */
+  ipFragments: u64;
+  ipNoTransport: u64;
+  ipSent: u64;
+  ipNoRoute: u64;
+  ipTooBig: u64;
+  /** No buffer, or the loopback queue full. */
+  ipNoBuffer: u64;
+
+  // ---- ICMP ----
+  icmpMalformed: u64;
+  icmpBadChecksum: u64;
+  /** Types that mean nothing to a host without a user for them. */
+  icmpIgnored: u64;
+  /** Errors that are not about a packet that we can have sent. */
+  icmpBadEmbedded: u64;
+  icmpErrorsReceived: u64;
+  icmpErrorsSent: u64;
+  icmpRateLimited: u64;
+  icmpEchoes: u64;
+
+  // ---- UDP ----
+  udpReceived: u64;
+  udpSent: u64;
+  udpMalformed: u64;
+  udpBadChecksum: u64;
+  udpNoPort: u64;
+  /** A socket's queue, or all of them together, at their limit. */
+  udpQueueFull: u64;
+
+  // ---- DHCP ----
+  dhcpMalformed: u64;
+  /** Messages of others, or out of turn. */
+  dhcpIgnored: u64;
+}
+
+/** Of how many u64 the struct consists. */
+export const COUNTER_COUNT: u32 = <u32>(offsetof<NetworkCounters>() / sizeof<u64>());
+
+let counters: NetworkCounters = changetype<NetworkCounters>(0);
+
+/** Once at boot. `storage`: COUNTERS_SIZE bytes. */
+export function initializeCounters(storage: usize): void {
+  memory.fill(storage, 0, offsetof<NetworkCounters>());
+  counters = changetype<NetworkCounters>(storage);
+}
+
+// @ts-ignore: decorator
+@inline
+export function networkCounters(): NetworkCounters {
+  return counters;
+}

@@ -1,0 +1,23 @@
+/** Output of Ethernet frames (RFC 894). Input is in net/input.ts. */
+import { PacketBuffer } from "./buffer";
+import { networkCounters } from "./counters";
+import { deviceTransmit } from "./device";
+import { networkInterface } from "./interface";
+import { ETHERNET_HEADER, EthernetHeader } from "./wire/ethernet";
+
+/**
+ * Puts the header in front and hands the frame to the device, which must be there. Borrows the buffer. 0, or -ENOBUFS when the device's
+ * queue is full. The doorbell is left to `networkFlush`.
+ */
+export function ethernetOutput(buffer: PacketBuffer, destination0: u32, destination4: u16, type: u32): i32 {
+  const networkInterface_ = networkInterface();
+  const device = networkInterface_.device;
+  const header = changetype<EthernetHeader>(buffer.push(ETHERNET_HEADER));
+  header.setDestination(destination0, destination4);
+  header.setSource(device.address0, device.address4);
+  header.type = type;
+  const result = deviceTransmit(device, buffer);
+  networkInterface_.dirty = 1;
+  if (result < 0) networkCounters().frameNotSent++;
+  return result;
+}

@@ -1,0 +1,92 @@
+/**
+ * What every socket has, whatever its transport, and the operations a transport implements.
+ *
+ * A socket is the head of its own wait queue: blocked threads and AEM events listen there (kernel/scheduler/wait.ts).
+ * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied by whoever knows where it goes to:
+ * a transport only says where bytes stand (`peek`, `consume`) and where they may be put (`reserve`, `commit`).
+ *
+ * Addresses and ports are numbers in host order: 10.0.2.15 is 0x0A00020F.
+ */
+import { WaitQueue } from "../../kernel/scheduler/wait";
+
+export const AF_INET: u32 = 2;
+export const SOCK_STREAM: u32 = 1;
+export const SOCK_DGRAM: u32 = 2;
+export const IPPROTO_ICMP: u32 = 1;
+export const IPPROTO_TCP: u32 = 6;
+export const IPPROTO_UDP: u32 = 17;
+export const SHUT_RD: i32 = 0;
+export const SHUT_WR: i32 = 1;
+export const SHUT_RDWR: i32 = 2;
+
+/** Blocking calls on the socket return -EAGAIN. */
+export const SOCKET_NONBLOCK: u32 = 1;
+/** TCP_NODELAY: no Nagle algorithm. */
+export const SOCKET_NODELAY: u32 = 2;
+/** The application has closed it; the transport keeps it until the protocol is done. */
+export const SOCKET_ORPHAN: u32 = 4;
+/** calls.ts: a connect has begun, and its outcome has not been told yet. */
+export const SOCKET_CONNECTING: u32 = 8;
+/** calls.ts: listen has succeeded. */
+export const SOCKET_LISTENING: u32 = 16;
+
+@unmanaged
+export class Socket extends WaitQueue {
+  /** What the transport does for each call. */
+  protocol: SocketProtocol;
+  /** SOCK_STREAM or SOCK_DGRAM. */
+  type: u32;
+  /** SOCKET_* flags. */
+  flags: u32;
+  /** Positive errno to be reported once (SO_ERROR), or 0. */
+  error: i32;
+  localAddress: u32;
+  remoteAddress: u32;
+  localPort: u16;
+  remotePort: u16;
+}
+
+/** Function indices; each takes the socket first. A struct of function pointers, filled in once at boot. */
+@unmanaged
+export class SocketProtocol {
+  /** (socket, address: u32, port: u32) => i32: 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL when bound. */
+  bind: u32;
+  /** (socket, backlog: i32) => i32: 0, -EOPNOTSUPP, -EADDRINUSE, -EINVAL. */
+  listen: u32;
+  /** (socket) => Socket | 0: takes the next connection that is established; 0 when there is none. */
+  accept: u32;
+  /** (socket, address: u32, port: u32) => i32: 0 when done, -EINPROGRESS when begun, -EISCONN, -EALREADY, -ENETUNREACH, … */
+  connect: u32;
+  /** (socket) => u32: POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP as they hold now. */
+  poll: u32;
+  /**
+   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the payload of the next datagram.
+   * With 0, `peekLength` says why: -EAGAIN, 0 at the end of the stream, or the negative errno that ended it.
+   */
+  peek: u32;
+  /** (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0. */
+  peekLength: u32;
+  /** (socket, bytes: u32) => void: done with that many bytes (a datagram: with all of it). Opens the window. */
+  consume: u32;
+  /** (socket) => u64: source of the datagram at `peek()`, address << 16 | port. TCP: the peer. */
+  peekSource: u32;
+  /** (socket) => usize: where bytes to be sent may be written; 0 when there is no room. TCP only. */
+  reserve: u32;
+  /** (socket) => i32: bytes at `reserve()`, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
+  reserveLength: u32;
+  /** (socket, bytes: u32) => void: that many were written and are to be sent. */
+  commit: u32;
+  /** (socket) => void: sends what was committed, as far as windows allow. */
+  push: u32;
+  /** (socket, how: i32) => i32: SHUT_*. */
+  shutdown: u32;
+  /** (socket) => void: the application lets go of it. Orderly; the socket is the transport's from here on. */
+  close: u32;
+  /** (socket) => void: the same, abortive (RST): for a process that died. */
+  abort: u32;
+  /**
+   * (socket) => u32: bytes that rounds of peek and consume would give now (Linux: FIONREAD), so that one block of the right size can be
+   * had for all of them. Streams only; 0 in this field: not offered.
+   */
+  available: u32;
+}

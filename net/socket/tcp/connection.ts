@@ -1,0 +1,284 @@
+/**
+ * The transmission control block (RFC 9293, 3.3.1): a socket, the variables of both directions under the names of the
+ * RFC, the queues, and three timers behind it in the same object.
+ *
+ *   sent and acknowledged │ in flight        │ may be sent      │ beyond the window
+ *   ──────────────────────┼──────────────────┼──────────────────┼──────────────────> sequence
+ *                      SND.UNA            SND.NXT        SND.UNA + SND.WND
+ *
+ * The send queue holds one buffer per segment, from SND.UNA to `writeSequence`; `sendNext` is the one that begins at
+ * SND.NXT. After a retransmission time-out SND.NXT goes back to SND.UNA (SND.MAX remembers how far it had been).
+ *
+ * An idle connection is this object and nothing else: buffers come and go with data.
+ */
+import { Link } from "../../../kernel/list";
+import { Pool } from "../../../kernel/memory/pool";
+import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/wheel";
+import { BufferQueue, PacketBuffer } from "../../buffer";
+import { SOCK_STREAM, Socket, SocketProtocol } from "../socket";
+import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
+import { TCP_CLOSE } from "./state";
+import { TcpListener } from "./listen";
+
+// ---- Bits of `status` ----
+
+/** Both sides sent the timestamps option (RFC 7323). */
+export const HAS_TIMESTAMPS: u32 = 1;
+/** The application has finished sending: a FIN stands at `writeSequence`. */
+export const FIN_QUEUED: u32 = 2;
+/** The peer's FIN has been reached by RCV.NXT. */
+export const FIN_RECEIVED: u32 = 4;
+/** The peer's FIN is known, at `finSequence`, behind a gap. */
+export const FIN_WAITING: u32 = 8;
+/** The application reads no more (SHUT_RD). */
+export const RECEIVE_SHUT: u32 = 16;
+/** An acknowledgement has to go before this segment is done with. */
+export const ACK_NOW: u32 = 32;
+/** The application was refused room: tell it when there is some. */
+export const NO_SPACE: u32 = 64;
+/** In fast recovery, until SND.UNA passes `recover`. */
+export const IN_RECOVERY: u32 = 128;
+/** In the table of bound ports. */
+export const IS_BOUND: u32 = 256;
+/** In the table of connections. */
+export const IS_HASHED: u32 = 512;
+/** Has been connected at some time: the end is EPIPE and end of stream, not ENOTCONN. */
+export const WAS_CONNECTED: u32 = 1024;
+/** The SYN had to be repeated (RFC 6298, 5.7). */
+export const SYN_WAS_LOST: u32 = 2048;
+/** In the list of those that wait for the buffer pool. */
+export const IS_STARVED: u32 = 4096;
+
+// ---- What the retransmission timer is running for ----
+
+export const TIMER_RETRANSMIT: u8 = 0;
+export const TIMER_PERSIST: u8 = 1;
+/** The device or the pool had no room. */
+export const TIMER_RESOURCE: u8 = 2;
+
+@unmanaged
+export class TcpConnection extends Socket {
+  // Identity
+  hashNext: TcpConnection | null;
+  hash: u32;
+  boundNext: TcpConnection | null;
+  /** LISTEN only. */
+  listener: TcpListener | null;
+  private link0: usize;
+  private link1: usize;
+  state: u32;
+  status: u32;
+
+  // Send sequence space
+  ISS: u32;
+  SND_UNA: u32;
+  SND_NXT: u32;
+  SND_MAX: u32;
+  SND_WND: u32;
+  SND_WL1: u32;
+  SND_WL2: u32;
+  /** Largest window that the peer ever offered. */
+  maxWindow: u32;
+  /** Behind the last byte that the application gave. */
+  writeSequence: u32;
+  sendHead: PacketBuffer | null;
+  sendTail: PacketBuffer | null;
+  sendNext: PacketBuffer | null;
+  /** Handed out by `reserve`, not yet committed. */
+  spare: PacketBuffer | null;
+  sendBuffers: u32;
+  sendLimit: u32;
+  /** Payload bytes per segment, options subtracted. */
+  sendMss: u32;
+  sendScale: u8;
+
+  // Receive sequence space
+  receiveScale: u8;
+  timerMode: u8;
+  /** Doublings of the retransmission time-out; retransmissions since the last progress. */
+  backoff: u8;
+  retries: u8;
+  duplicateAcks: u8;
+  IRS: u32;
+  RCV_NXT: u32;
+  /** Right edge of the window, as far as it was ever offered: RCV.NXT + RCV.WND. It never moves left. */
+  receiveEdge: u32;
+  /** RCV.NXT when the last acknowledgement left (RFC 7323: Last.ACK.sent). */
+  lastAckSent: u32;
+  finSequence: u32;
+  receiveLimit: u32;
+  receivedBytes: u32;
+  /** Largest payload seen: what a full segment of the peer is. */
+  receiveMss: u32;
+  private received0: usize;
+  private received1: usize;
+  private received2: u32;
+  reassemblyHead: PacketBuffer | null;
+  reassemblyTail: PacketBuffer | null;
+  reassemblyCount: u32;
+
+  // Timestamps (RFC 7323), in milliseconds
+  timestampOffset: u32;
+  timestampRecent: u32;
+  /** Local time at which `timestampRecent` was taken. */
+  timestampAge: u32;
+  lastChallenge: u32;
+
+  // Round-trip time (RFC 6298), in microseconds
+  smoothedRtt: u32;
+  rttVariance: u32;
+  rto: u32;
+
+  // Congestion control (RFC 5681), in bytes
+  congestionWindow: u32;
+  slowStartThreshold: u32;
+  recover: u32;
+  bytesAcked: u32;
+  /** Time of the last segment with data, ns. */
+  lastSent: u64;
+
+  // ---- Embedded objects ----
+
+  /** Member of the accept queue, later of the list of starved connections. */
+  @inline get queueLink(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<TcpConnection>("link0"));
+  }
+
+  /** In order, for the application. */
+  @inline get received(): BufferQueue {
+    return changetype<BufferQueue>(changetype<usize>(this) + offsetof<TcpConnection>("received0"));
+  }
+
+  /** Retransmission, zero-window probe, or retry: `timerMode`. */
+  @inline get retransmitTimer(): Timer {
+    return changetype<Timer>(changetype<usize>(this) + TIMERS);
+  }
+
+  @inline get ackTimer(): Timer {
+    return changetype<Timer>(changetype<usize>(this) + TIMERS + TIMER_STRIDE);
+  }
+
+  /** FIN-WAIT-2 of an orphan, TIME-WAIT of a socket that is still open. */
+  @inline get lifeTimer(): Timer {
+    return changetype<Timer>(changetype<usize>(this) + TIMERS + TIMER_STRIDE * 2);
+  }
+
+  // ---- Derived ----
+
+  /** RCV.WND */
+  @inline get receiveWindow(): u32 {
+    return this.receiveEdge - this.RCV_NXT;
+  }
+
+  /** Bytes sent and not acknowledged. */
+  @inline get flight(): u32 {
+    return this.SND_NXT - this.SND_UNA;
+  }
+
+  @inline has(bits: u32): bool {
+    return (this.status & bits) != 0;
+  }
+}
+
+const TIMER_STRIDE: usize = (TIMER_SIZE + 7) & ~7;
+const TIMERS: usize = (offsetof<TcpConnection>() + 7) & ~7;
+/** Bytes of a connection with its timers. */
+export const CONNECTION_SIZE: u32 = <u32>(TIMERS + TIMER_STRIDE * 3);
+
+// @ts-ignore: decorator
+@inline
+export function connectionOfLink(link: Link): TcpConnection {
+  return changetype<TcpConnection>(changetype<usize>(link) - offsetof<TcpConnection>("link0"));
+}
+
+/** The connection whose timer number `index` (0 retransmission, 1 acknowledgement, 2 life) this is. */
+// @ts-ignore: decorator
+@inline
+export function connectionOfTimer(timer: Timer, index: usize): TcpConnection {
+  return changetype<TcpConnection>(changetype<usize>(timer) - TIMERS - TIMER_STRIDE * index);
+}
+
+let pool: Pool = changetype<Pool>(0);
+let protocol: SocketProtocol = changetype<SocketProtocol>(0);
+let onRetransmit: u32 = 0;
+let onAck: u32 = 0;
+let onLife: u32 = 0;
+let defaultReceiveLimit: u32 = RECEIVE_LIMIT;
+let defaultSendLimit: u32 = SEND_BUFFERS;
+
+/** Once at boot. The last three are the call-backs of the timers. */
+export function initializeConnections(
+  storage: Pool,
+  limit: u32,
+  operations: SocketProtocol,
+  retransmit: u32,
+  ack: u32,
+  life: u32,
+): void {
+  pool = storage;
+  pool.initialize(CONNECTION_SIZE, limit);
+  protocol = operations;
+  onRetransmit = retransmit;
+  onAck = ack;
+  onLife = life;
+}
+
+/** Bytes that wait for an application, and buffers that an application may fill, for connections made from now on. */
+export function setBufferLimits(receiveBytes: u32, sendBuffers: u32): void {
+  defaultReceiveLimit = receiveBytes;
+  defaultSendLimit = sendBuffers;
+}
+
+export function connectionPool(): Pool {
+  return pool;
+}
+
+/** Receive limit of connections made from now on, in bytes. */
+export function receiveLimit(): u32 {
+  return defaultReceiveLimit;
+}
+
+/** A connection in CLOSE that nobody knows; null when there are as many as there may be. */
+export function allocateConnection(): TcpConnection | null {
+  const address = pool.allocate();
+  if (address == 0) return null;
+  const connection = changetype<TcpConnection>(address);
+  connection.initialize();
+  connection.queueLink.initialize();
+  connection.protocol = protocol;
+  connection.type = SOCK_STREAM;
+  timerPrepare(connection.retransmitTimer, onRetransmit);
+  timerPrepare(connection.ackTimer, onAck);
+  timerPrepare(connection.lifeTimer, onLife);
+  resetConnection(connection);
+  return connection;
+}
+
+/** Puts the variables of the protocol back to those of a fresh connection in CLOSE. Its queues are empty already. */
+export function resetConnection(connection: TcpConnection): void {
+  connection.state = TCP_CLOSE;
+  connection.status &= IS_BOUND;
+  connection.sendMss = MSS_DEFAULT;
+  connection.receiveMss = MSS_DEFAULT;
+  connection.sendLimit = defaultSendLimit;
+  connection.receiveLimit = defaultReceiveLimit;
+  connection.rto = RTO_INITIAL;
+  connection.smoothedRtt = 0;
+  connection.rttVariance = 0;
+  connection.backoff = 0;
+  connection.retries = 0;
+  connection.duplicateAcks = 0;
+  connection.sendScale = 0;
+  connection.receiveScale = 0;
+  connection.maxWindow = 0;
+  connection.bytesAcked = 0;
+  connection.lastChallenge = 0;
+  connection.lastSent = 0;
+  connection.timestampRecent = 0;
+  connection.slowStartThreshold = u32.MAX_VALUE;
+}
+
+/** Gives the memory back. */
+export function freeConnection(connection: TcpConnection): void {
+  pool.release(changetype<usize>(connection));
+}

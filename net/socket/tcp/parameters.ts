@@ -1,0 +1,81 @@
+/**
+ * The numbers of this TCP, each with the document that asks for it. Times in nanoseconds unless the name says otherwise.
+ */
+
+const MILLISECOND: u64 = 1000000;
+const SECOND: u64 = 1000000000;
+
+// ---- Segment sizes (RFC 9293, 3.7.1; RFC 6691) ----
+
+/** What a peer that says nothing can take. */
+export const MSS_DEFAULT: u32 = 536;
+/** Less than this is not believed: a segment of a few bytes costs more than it carries. */
+export const MSS_MINIMUM: u32 = 88;
+/** Bytes of an IPv4 and a TCP header without options: MTU - 40 is what is offered. */
+export const HEADERS: u32 = 40;
+
+// ---- Retransmission (RFC 6298), in microseconds ----
+
+export const RTO_INITIAL: u32 = 1000000;
+/** RFC 6298 says 1 s SHOULD be the floor; like Linux, 200 ms: networks and delayed acknowledgements are faster today. */
+export const RTO_MINIMUM: u32 = 200000;
+export const RTO_MAXIMUM: u32 = 60000000;
+/** RFC 6298, 5.7: after a lost SYN the first data is sent with at least this. */
+export const RTO_AFTER_SYN_LOSS: u32 = 3000000;
+/** Granularity G of the clock. */
+export const RTT_GRANULARITY: u32 = 1000;
+
+/** R2 in retransmissions (RFC 9293, 3.8.3: at least 100 s): 0.2 s doubled 9 times and the cap make 3.7 minutes. */
+export const RETRIES_DATA: u32 = 11;
+/** R2 of an active open: 1, 2, 4 … 32, 60 and 60 s make the 3 minutes that RFC 9293 asks for. */
+export const RETRIES_SYN: u32 = 7;
+/** R2 once the application has closed: nobody waits for the data any more. */
+export const RETRIES_ORPHAN: u32 = 8;
+/** Retransmissions of a SYN,ACK: 1 + 2 + 4 + 8 + 16 s, then 32 s of waiting; two when the queue is half full. */
+export const RETRIES_REQUEST: u32 = 5;
+export const RETRIES_REQUEST_BUSY: u32 = 2;
+
+// ---- Acknowledgements ----
+
+/** Delayed acknowledgement; RFC 9293 (3.8.6.3) asks for less than 500 ms. */
+export const DELAYED_ACK: u64 = 40 * MILLISECOND;
+/** One challenge acknowledgement per connection in this time (RFC 5961, 7), in milliseconds. */
+export const CHALLENGE_INTERVAL: u32 = 500;
+/** Duplicates that start a fast retransmit (RFC 5681). */
+export const DUPLICATE_THRESHOLD: u32 = 3;
+
+// ---- End of a connection ----
+
+/** 2 MSL, with an MSL of 30 s. */
+export const TIME_WAIT_LENGTH: u64 = 60 * SECOND;
+/** How long FIN-WAIT-2 may last after the application has closed. */
+export const FIN_WAIT_2_LENGTH: u64 = 60 * SECOND;
+
+// ---- Buffers ----
+
+/** Receive buffer: most bytes that wait for the application; also the largest window. */
+export const RECEIVE_LIMIT: u32 = 256 * 1024;
+export const RECEIVE_LIMIT_MINIMUM: u32 = 16 * 1024;
+/** Received bytes up to which a segment is copied behind the one before instead of being kept in its own buffer. */
+export const COPY_LIMIT: u32 = 1024;
+/** Packet buffers that a connection may fill ahead of the peer's acknowledgement. */
+export const SEND_BUFFERS: u32 = 96;
+export const SEND_BUFFERS_MINIMUM: u32 = 8;
+/** Segments that may wait for a gap to be filled. */
+export const REASSEMBLY_LIMIT: u32 = 192;
+/** Wait after the device or the pool had no room. */
+export const RESOURCE_RETRY: u64 = 10 * MILLISECOND;
+
+// ---- Listeners ----
+
+/** Largest backlog (Linux: somaxconn). */
+export const BACKLOG_LIMIT: u32 = 4096;
+/** Half-open connections that a listener remembers; beyond, SYN cookies. */
+export const REQUESTS_PER_LISTENER: u32 = 256;
+
+/** Range of ephemeral ports (Linux: ip_local_port_range). */
+export const EPHEMERAL_FIRST: u32 = 32768;
+export const EPHEMERAL_COUNT: u32 = 28232;
+
+/** RFC 7323, 5.5: a remembered timestamp is no evidence after 24 days; in milliseconds. */
+export const PAWS_LIFETIME: u32 = 24 * 24 * 3600 * 1000;

@@ -1,0 +1,129 @@
+/**
+ * Received data: in order it goes to the queue of the application, in the buffers in which it came; out of order it
+ * waits, sorted, trimmed so that no octet is there twice, for the gap to be filled.
+ *
+ * Small segments are copied behind the ones before, so that memory stays in proportion to the bytes held.
+ */
+import { PacketBuffer, releaseBuffer } from "../../buffer";
+import { FIN_WAITING, TcpConnection } from "./connection";
+import { COPY_LIMIT, REASSEMBLY_LIMIT } from "./parameters";
+import { Segment } from "./segment";
+import { before, upTo } from "./sequence";
+import { statistics } from "./statistics";
+import { buffersScarce, receiveBufferLimit } from "./window";
+
+/**
+ * Takes `length` bytes at `address` inside `buffer` behind what is there; RCV.NXT moves. Takes a reference of its own when it keeps
+ * the buffer. False: the queue is full, nothing was taken.
+ */
+export function appendReceived(c: TcpConnection, buffer: PacketBuffer, address: usize, length: u32): bool {
+  const tail = c.received.tail;
+  if (
+    tail !== null &&
+    length <= COPY_LIMIT &&
+    length <= tail.tailroom &&
+    tail.references == 1
+  ) {
+    memory.copy(tail.data + tail.length, address, length);
+    tail.length += length;
+  } else {
+    if (c.received.count >= receiveBufferLimit(c) || buffersScarce(16)) {
+      statistics.memoryDrops++;
+      return false;
+    }
+    buffer.data = address;
+    buffer.length = length;
+    buffer.references++;
+    c.received.append(buffer);
+  }
+  c.receivedBytes += length;
+  c.RCV_NXT += length;
+  return true;
+}
+
+/** Keeps the segment, which begins behind RCV.NXT, until what is missing has come. Trims what is known already. */
+export function queueOutOfOrder(c: TcpConnection, s: Segment): void {
+  statistics.outOfOrder++;
+  if (c.reassemblyCount >= REASSEMBLY_LIMIT || buffersScarce(8)) {
+    statistics.memoryDrops++;
+    return;
+  }
+  // The last one before which it belongs; most often it goes to the end.
+  let previous: PacketBuffer | null = null;
+  let next = c.reassemblyHead;
+  const tail = c.reassemblyTail;
+  if (tail !== null && upTo(tail.endSequence, s.sequence)) {
+    previous = tail;
+    next = null;
+  }
+  while (next !== null && upTo(next.sequence, s.sequence)) {
+    previous = next;
+    next = next.next;
+  }
+  if (previous !== null && before(s.sequence, previous.endSequence)) {
+    const known = previous.endSequence - s.sequence;
+    if (known >= s.payloadLength) {
+      statistics.duplicates++;
+      return;
+    }
+    s.payload += known;
+    s.payloadLength -= known;
+    s.sequence += known;
+  }
+  const end = s.sequence + s.payloadLength;
+  while (next !== null && before(next.sequence, end)) {
+    if (before(end, next.endSequence)) {
+      s.payloadLength -= end - next.sequence;
+      break;
+    }
+    const covered = next;
+    next = next.next;
+    c.reassemblyCount--;
+    releaseBuffer(covered);
+  }
+  const buffer = s.buffer;
+  buffer.data = s.payload;
+  buffer.length = s.payloadLength;
+  buffer.sequence = s.sequence;
+  buffer.endSequence = s.sequence + s.payloadLength;
+  buffer.references++;
+  buffer.next = next;
+  if (next === null) c.reassemblyTail = buffer;
+  if (previous === null) c.reassemblyHead = buffer;
+  else previous.next = buffer;
+  c.reassemblyCount++;
+}
+
+/** Moves what has become in order to the application's queue. */
+export function takeInOrder(c: TcpConnection): void {
+  let buffer = c.reassemblyHead;
+  while (buffer !== null && upTo(buffer.sequence, c.RCV_NXT)) {
+    const next = buffer.next;
+    const end = buffer.endSequence;
+    let taken = true;
+    if (before(c.RCV_NXT, end)) {
+      const known = c.RCV_NXT - buffer.sequence;
+      taken = appendReceived(c, buffer, buffer.data + known, buffer.length - known);
+    }
+    c.reassemblyCount--;
+    releaseBuffer(buffer);
+    buffer = next;
+    if (!taken) break;
+  }
+  c.reassemblyHead = buffer;
+  if (buffer === null) c.reassemblyTail = null;
+}
+
+/** Throws away what waits out of order. */
+export function clearReassembly(c: TcpConnection): void {
+  let buffer = c.reassemblyHead;
+  while (buffer !== null) {
+    const next = buffer.next;
+    releaseBuffer(buffer);
+    buffer = next;
+  }
+  c.reassemblyHead = null;
+  c.reassemblyTail = null;
+  c.reassemblyCount = 0;
+  c.status &= ~FIN_WAITING;
+}

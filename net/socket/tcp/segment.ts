@@ -1,0 +1,121 @@
+/**
+ * The segment that is being dealt with: its header in host order, its options, and where its payload stands.
+ *
+ * There is one, filled in by `parseSegment` and read by everyone until the next arrives: input never nests, what the
+ * loopback carries is queued by the IPv4 layer.
+ */
+import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
+import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
+import { Ipv4Header } from "../../wire/ipv4";
+import { TCP_FIN, TCP_SYN, TcpHeader } from "../../wire/tcp";
+import { IPPROTO_TCP } from "../socket";
+import { parseOptions, SegmentOptions } from "./options";
+import { statistics } from "./statistics";
+
+@unmanaged
+export class Segment extends SegmentOptions {
+  buffer: PacketBuffer;
+  /** Remote and local end, as the receiver sees them. */
+  source: u32;
+  destination: u32;
+  sourcePort: u32;
+  destinationPort: u32;
+  /** SEG.SEQ, SEG.ACK, SEG.WND (not scaled), flags. */
+  sequence: u32;
+  acknowledgement: u32;
+  window: u32;
+  flags: u32;
+  /** Payload that is still to be looked at, and its length in bytes. */
+  payload: usize;
+  payloadLength: u32;
+
+  /** SEG.LEN: octets of sequence space, SYN and FIN counted. */
+  @inline get length(): u32 {
+    return this.payloadLength + ((this.flags >> 1) & 1) + (this.flags & 1);
+  }
+
+  /** The sequence number behind the last one of the segment. */
+  @inline get end(): u32 {
+    return this.sequence + this.length;
+  }
+
+  @inline has(bits: u32): bool {
+    return (this.flags & bits) != 0;
+  }
+
+  /** Takes `bytes` of sequence space off the front (never more than there are): SYN first, then payload. */
+  trimFront(bytes: u32): void {
+    this.sequence += bytes;
+    if (bytes != 0 && this.has(TCP_SYN)) {
+      this.flags &= ~TCP_SYN;
+      bytes--;
+    }
+    if (bytes > this.payloadLength) {
+      this.flags &= ~TCP_FIN;
+      bytes = this.payloadLength;
+    }
+    this.payload += bytes;
+    this.payloadLength -= bytes;
+  }
+
+  /** Takes `bytes` of sequence space off the end: FIN first, then payload. */
+  trimEnd(bytes: u32): void {
+    if (bytes != 0 && this.has(TCP_FIN)) {
+      this.flags &= ~TCP_FIN;
+      bytes--;
+    }
+    this.payloadLength -= min(bytes, this.payloadLength);
+  }
+}
+
+export let segment: Segment = changetype<Segment>(0);
+
+/** `storage`: `offsetof<Segment>()` bytes. */
+export function initializeSegment(storage: usize): void {
+  segment = changetype<Segment>(storage);
+}
+
+/** Fills in `segment` from what the IPv4 layer handed up. False: malformed, and counted. */
+export function parseSegment(buffer: PacketBuffer): bool {
+  const address = buffer.data;
+  const length = buffer.length;
+  const network = changetype<Ipv4Header>(buffer.networkHeader);
+  const source = network.source;
+  const destination = network.destination;
+  if (!TcpHeader.check(address, length) || (buffer.flags & LINK_BROADCAST) != 0 || !isUnicast(source)) {
+    statistics.malformed++;
+    return false;
+  }
+  if ((buffer.flags & CHECKSUM_VALID) == 0) {
+    const sum = pseudoHeaderSum(source, destination, IPPROTO_TCP, length);
+    if (checksumFold(checksumAdd(address, length, sum)) != 0xffff) {
+      statistics.badChecksum++;
+      return false;
+    }
+  }
+  const header = changetype<TcpHeader>(address);
+  const headerLength = header.headerLength;
+  segment.buffer = buffer;
+  segment.source = source;
+  segment.destination = destination;
+  segment.sourcePort = header.sourcePort;
+  segment.destinationPort = header.destinationPort;
+  segment.sequence = header.sequence;
+  segment.acknowledgement = header.acknowledgement;
+  segment.window = header.window;
+  segment.flags = header.flags;
+  segment.payload = address + headerLength;
+  segment.payloadLength = length - headerLength;
+  if (!parseOptions(segment, address, headerLength, segment.has(TCP_SYN))) {
+    statistics.malformed++;
+    return false;
+  }
+  return true;
+}
+
+/** Neither 0/8, multicast, nor class E (which has the limited broadcast). */
+// @ts-ignore: decorator
+@inline
+function isUnicast(address: u32): bool {
+  return address >>> 24 != 0 && address < 0xe0000000;
+}

@@ -1,0 +1,45 @@
+/** What TCP counts (RFC 4022's names where it has them). Totals since boot unless said otherwise. */
+
+@unmanaged
+export class TcpStatistics {
+  segmentsIn: u64;
+  segmentsOut: u64;
+  retransmitted: u64;
+  /** Dropped: shorter than their header says, options past the end, wrong checksum, not unicast. */
+  malformed: u64;
+  badChecksum: u64;
+  activeOpens: u64;
+  passiveOpens: u64;
+  /** Opens that ended before ESTABLISHED. */
+  attemptsFailed: u64;
+  /** Connections that were ESTABLISHED or CLOSE-WAIT and were reset. */
+  establishedResets: u64;
+  /** Now in ESTABLISHED or CLOSE-WAIT. */
+  established: u32;
+  /** Now closed by their application and still in the protocol's care. */
+  orphans: u32;
+  resetsOut: u64;
+  resetsIn: u64;
+  timeouts: u64;
+  fastRetransmits: u64;
+  outOfOrder: u64;
+  duplicates: u64;
+  /** Segments dropped because a queue or the pool was full. */
+  memoryDrops: u64;
+  challengeAcks: u64;
+  pawsRejected: u64;
+  cookiesSent: u64;
+  cookiesAccepted: u64;
+  cookiesFailed: u64;
+  /** SYN or final acknowledgement dropped: the accept queue was full, or no connection was to be had. */
+  listenOverflows: u64;
+  timeWaitRecycled: u64;
+  zeroWindowProbes: u64;
+}
+
+export let statistics: TcpStatistics = changetype<TcpStatistics>(0);
+
+/** `storage`: zeroed, `offsetof<TcpStatistics>()` bytes. */
+export function initializeStatistics(storage: usize): void {
+  statistics = changetype<TcpStatistics>(storage);
+}

@@ -1,0 +1,252 @@
+/**
+ * Segments on their way out: the header, and the three kinds of segment a connection sends.
+ *
+ * Control segments live in a buffer of their own that is let go of at once. Data stays in the buffer in which the
+ * application wrote it: headers are pushed in front, IPv4 borrows it, and its bounds are put back.
+ */
+import { now } from "../../../kernel/time/clock";
+import { timerPending, timerStart, timerStop } from "../../../kernel/time/wheel";
+import {
+  allocateBuffer,
+  BUFFER_HEADROOM,
+  BUFFER_RETAINED,
+  CHECKSUM_PARTIAL,
+  PacketBuffer,
+  releaseBuffer,
+} from "../../buffer";
+import { checksumFold, pseudoHeaderSum } from "../../checksum";
+import { ipv4Output } from "../../ipv4";
+import {
+  TCP_ACK,
+  TCP_CHECKSUM_OFFSET,
+  TCP_FIN,
+  TCP_HEADER,
+  TCP_PSH,
+  TCP_RST,
+  TCP_SYN,
+  TcpHeader,
+} from "../../wire/tcp";
+import { IPPROTO_TCP } from "../socket";
+import { milliseconds } from "./clock";
+import { ACK_NOW, FIN_QUEUED, HAS_TIMESTAMPS, TcpConnection, TIMER_RETRANSMIT } from "./connection";
+import { ENOBUFS } from "../../../kernel/errno";
+import { pushMss, pushTimestamps, pushWindowScale } from "./options";
+import { Segment } from "./segment";
+import { after } from "./sequence";
+import { statistics } from "./statistics";
+import { advertisedWindow } from "./window";
+
+const TTL: u32 = 64;
+
+/**
+ * Pushes the header in front of the options and payload in `buffer` and hands the segment to IPv4, which borrows the
+ * buffer. `optionLength`: how many of its first bytes are options. 0, or a negative errno.
+ */
+export function emit(
+  buffer: PacketBuffer,
+  optionLength: u32,
+  local: u32,
+  remote: u32,
+  localPort: u32,
+  remotePort: u32,
+  sequence: u32,
+  acknowledgement: u32,
+  flags: u32,
+  window: u32,
+): i32 {
+  const header = changetype<TcpHeader>(buffer.push(TCP_HEADER));
+  header.sourcePort = localPort;
+  header.destinationPort = remotePort;
+  header.sequence = sequence;
+  header.acknowledgement = acknowledgement;
+  header.setLengthAndFlags(TCP_HEADER + optionLength, flags);
+  header.window = window;
+  header.urgent = 0;
+  header.checksum = checksumFold(pseudoHeaderSum(local, remote, IPPROTO_TCP, buffer.length));
+  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
+  buffer.checksumStart = changetype<usize>(header);
+  buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
+  statistics.segmentsOut++;
+  return ipv4Output(buffer, local, remote, IPPROTO_TCP, TTL);
+}
+
+/** A segment of connection `c` from a buffer with payload or without; everything that left acknowledges. */
+function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32): i32 {
+  let options: u32 = 0;
+  if (c.has(HAS_TIMESTAMPS))
+    options = pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+  const window = advertisedWindow(c);
+  const result = emit(
+    buffer,
+    options,
+    c.localAddress,
+    c.remoteAddress,
+    c.localPort,
+    c.remotePort,
+    sequence,
+    c.RCV_NXT,
+    flags | TCP_ACK,
+    window,
+  );
+  if (result >= 0) {
+    c.lastAckSent = c.RCV_NXT;
+    c.status &= ~ACK_NOW;
+    if (timerPending(c.ackTimer)) timerStop(c.ackTimer);
+  }
+  return result;
+}
+
+/** An acknowledgement without data: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. Lost when there is no buffer: TCP copes. */
+export function sendAck(c: TcpConnection): i32 {
+  return sendControl(c, c.SND_MAX, 0);
+}
+
+/** A segment without payload that carries `flags` (TCP_FIN or 0) at `sequence`. */
+export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
+  const buffer = allocateBuffer(BUFFER_HEADROOM);
+  if (buffer === null) return -ENOBUFS;
+  const result = emitFor(c, buffer, sequence, flags);
+  releaseBuffer(buffer);
+  return result;
+}
+
+/**
+ * Sends (again) the data of `buffer` from the send queue, with the FIN when `fin`. While a device still reads the
+ * buffer from the time before, a copy goes. Bookkeeping of sequence numbers is the caller's.
+ */
+export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32 {
+  let flags: u32 = fin ? TCP_FIN | TCP_PSH : 0;
+  if (buffer === c.sendTail) flags |= TCP_PSH;
+  if (buffer.word0 != 0) statistics.retransmitted++;
+  let result: i32;
+  if (buffer.references > 1) {
+    result = sendCopy(c, buffer, buffer.length, flags);
+  } else {
+    const data = buffer.data;
+    const length = buffer.length;
+    result = emitFor(c, buffer, buffer.sequence, flags);
+    buffer.data = data;
+    buffer.length = length;
+  }
+  if (result >= 0) {
+    buffer.word0++;
+    buffer.time = now();
+    c.lastSent = buffer.time;
+  }
+  return result;
+}
+
+/** Sends the first `length` bytes of `buffer` from a copy. */
+export function sendCopy(c: TcpConnection, buffer: PacketBuffer, length: u32, flags: u32): i32 {
+  const copy = allocateBuffer(BUFFER_HEADROOM);
+  if (copy === null) return -ENOBUFS;
+  memory.copy(copy.data, buffer.data, length);
+  copy.length = length;
+  const result = emitFor(c, copy, buffer.sequence, flags);
+  releaseBuffer(copy);
+  return result;
+}
+
+/** SYN or SYN,ACK of a connection that has a control block (active open). */
+export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
+  const timestamps = flags & TCP_ACK ? c.has(HAS_TIMESTAMPS) : true;
+  return sendSynFrom(
+    c.localAddress,
+    c.remoteAddress,
+    c.localPort,
+    c.remotePort,
+    c.ISS,
+    flags & TCP_ACK ? c.RCV_NXT : 0,
+    flags,
+    c.receiveWindow,
+    mss,
+    c.receiveScale,
+    timestamps,
+    milliseconds() + c.timestampOffset,
+    flags & TCP_ACK ? c.timestampRecent : 0,
+  );
+}
+
+/** The same from its parts: a SYN,ACK is sent by who has no control block yet. `scale` NO_SCALE: without the option. */
+export function sendSynFrom(
+  local: u32,
+  remote: u32,
+  localPort: u32,
+  remotePort: u32,
+  sequence: u32,
+  acknowledgement: u32,
+  flags: u32,
+  window: u32,
+  mss: u32,
+  scale: u32,
+  timestamps: bool,
+  timestampValue: u32,
+  timestampEcho: u32,
+): i32 {
+  const buffer = allocateBuffer(BUFFER_HEADROOM);
+  if (buffer === null) return -ENOBUFS;
+  let options: u32 = 0;
+  if (timestamps) options += pushTimestamps(buffer, timestampValue, timestampEcho);
+  if (scale <= 14) options += pushWindowScale(buffer, scale);
+  options += pushMss(buffer, mss);
+  window = min<u32>(window, 65535);
+  flags |= TCP_SYN;
+  const result = emit(
+    buffer,
+    options,
+    local,
+    remote,
+    localPort,
+    remotePort,
+    sequence,
+    acknowledgement,
+    flags,
+    window,
+  );
+  releaseBuffer(buffer);
+  return result;
+}
+
+/** The reset that answers segment `s` where there is no connection (RFC 9293, 3.10.7.1). Never answers a reset. */
+export function sendResetFor(s: Segment): void {
+  if (s.has(TCP_RST)) return;
+  const ack = s.has(TCP_ACK);
+  sendReset(
+    s.destination,
+    s.source,
+    s.destinationPort,
+    s.sourcePort,
+    ack ? s.acknowledgement : 0,
+    ack ? 0 : s.end,
+    ack ? TCP_RST : TCP_RST | TCP_ACK,
+  );
+}
+
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: ends connection `c` for the peer. */
+export function sendResetOf(c: TcpConnection): void {
+  sendReset(
+    c.localAddress,
+    c.remoteAddress,
+    c.localPort,
+    c.remotePort,
+    c.SND_NXT,
+    c.RCV_NXT,
+    TCP_RST | TCP_ACK,
+  );
+}
+
+function sendReset(
+  local: u32,
+  remote: u32,
+  localPort: u32,
+  remotePort: u32,
+  sequence: u32,
+  acknowledgement: u32,
+  flags: u32,
+): void {
+  const buffer = allocateBuffer(BUFFER_HEADROOM);
+  if (buffer === null) return;
+  statistics.resetsOut++;
+  emit(buffer, 0, local, remote, localPort, remotePort, sequence, acknowledgement, flags, 0);
+  releaseBuffer(buffer);
+}

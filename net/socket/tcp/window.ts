@@ -1,0 +1,62 @@
+/**
+ * The window that is offered (RFC 9293, 3.8.6.2.2): what the receive buffer has left, moved on in useful steps only
+ * (silly window syndrome), never taken back (`receiveEdge` only grows), and not moved on at all while packet buffers are
+ * scarce in the machine.
+ */
+import { bufferPool } from "../../buffer";
+import { COPY_LIMIT } from "./parameters";
+import { TcpConnection } from "./connection";
+import { after, from } from "./sequence";
+
+/** Fewer than 1/`part` of all packet buffers are left. */
+// @ts-ignore: decorator
+@inline
+export function buffersScarce(part: u32): bool {
+  const pool = bufferPool();
+  return pool.limit - pool.inUse < pool.limit / part;
+}
+
+/** Right edge that the receive buffer would allow now; not to the left of RCV.NXT. */
+function possibleEdge(c: TcpConnection): u32 {
+  if (
+    c.receivedBytes >= c.receiveLimit ||
+    c.received.count >= receiveBufferLimit(c) ||
+    buffersScarce(4)
+  )
+    return c.RCV_NXT;
+  return c.RCV_NXT + (c.receiveLimit - c.receivedBytes);
+}
+
+/** Most buffers in the receive queue: twice what full segments need. */
+// @ts-ignore: decorator
+@inline
+export function receiveBufferLimit(c: TcpConnection): u32 {
+  return c.receiveLimit / COPY_LIMIT;
+}
+
+/** The least by which the edge is moved on. */
+// @ts-ignore: decorator
+@inline
+function step(c: TcpConnection): u32 {
+  return min(c.receiveMss, c.receiveLimit / 2);
+}
+
+/** The window field of the next segment; remembers what it promises. */
+export function advertisedWindow(c: TcpConnection): u32 {
+  const edge = possibleEdge(c);
+  if (from(edge, c.receiveEdge + step(c))) {
+    // The scaled field promises a little less than there is; the edge is what the peer can read out of it.
+    const field = min<u32>((edge - c.RCV_NXT) >> c.receiveScale, 65535);
+    const promised = c.RCV_NXT + (field << c.receiveScale);
+    if (after(promised, c.receiveEdge)) c.receiveEdge = promised;
+    return field;
+  }
+  return min<u32>(c.receiveWindow >> c.receiveScale, 65535);
+}
+
+/** After the application has read: is it worth a segment to tell the peer? When the window at least doubles. */
+export function windowUpdateDue(c: TcpConnection): bool {
+  const edge = possibleEdge(c);
+  if (!from(edge, c.receiveEdge + step(c))) return false;
+  return edge - c.RCV_NXT >= c.receiveWindow * 2;
+}

@@ -1,0 +1,152 @@
+/**
+ * AEM, the asynchronous event mechanism (docs/aem-calls.md; how to write a handler: docs/handler-guide.md).
+ *
+ * A registration names what shall be reported and the function that hears of it; it returns the event's identifier, the
+ * `jid` (> 0), or a negative errno. Numbers agree with aem/abi.ts.
+ */
+
+// ---- Handlers: what each type of event calls. All it needs comes in its parameters. ----
+
+/** `newfd`: descriptor of a connection of the listener `fd`, or a negative errno that the application may act on. */
+export type AcceptHandler = (jid: i32, fd: i32, newfd: i32) => void;
+/**
+ * `length` bytes at `data`, in a vmtable block that is the handler's until it returns (or `vmtable_keep`). `length` 0: end
+ * of the stream (UDP: an empty datagram); negative: the errno that ended it. `from`: a sockaddr_in for UDP, 0 for TCP.
+ */
+export type ReadHandler = (jid: i32, fd: i32, data: usize, length: i32, from: usize) => void;
+/** The connection is closed; `error`: 0 for an orderly end, else the errno, positive. */
+export type CloseHandler = (jid: i32, fd: i32, error: i32) => void;
+/** One transition of the TCP state machine; TCP_* names below. */
+export type StateHandler = (jid: i32, fd: i32, oldState: i32, newState: i32) => void;
+/** What the socket is ready for since the last call: POLL* bits. `error`: errno, positive, or 0. */
+export type SockHandler = (jid: i32, fd: i32, events: i32, error: i32) => void;
+/** `overrun`: expirations since the last call beyond this one. */
+export type TimerHandler = (jid: i32, overrun: i32) => void;
+
+// ---- Flags of a registration ----
+
+/** The registration ends with the first return of its handler. */
+export const EVF_ONESHOT: i32 = 1;
+/** Executors other than this process's own context: -EOPNOTSUPP so far. */
+export const EVF_FORK: i32 = 2;
+export const EVF_CAPSULE: i32 = 4;
+export const EVF_NOCLDWAIT: i32 = 8;
+/** `enter_keepalive` returns 0 when the last event with this flag has ended. */
+export const EVF_KEEPALIVE: i32 = 16;
+export const EVF_THREAD: i32 = 32;
+
+// ---- Operations of evctl ----
+
+/** Priority of the registration; argument 0 to 63. */
+export const EVJOBPRIO: i32 = 1;
+/** Ends all events of this process; `jid` is not looked at. Returns how many there were. */
+export const EVTBLINIT: i32 = 2;
+/** Ends the event; argument 0: what waits is forgotten, 1: it is delivered first. */
+export const EVJOBSHTDN: i32 = 3;
+/** Lets the event be delivered (again). */
+export const EVJOBSTART: i32 = 4;
+/** Holds the event: what happens stays at its source (unread data in the socket) or is counted. */
+export const EVJOBSTOP: i32 = 5;
+/** Writes counters of the event; argument: address of a struct as in aem/abi.ts, its size in its first word. */
+export const EVJOBSTAT: i32 = 6;
+/** Returns the state of the event: EVENT_* bits of aem/abi.ts. */
+export const EVJOBLOOKUP: i32 = 7;
+
+/** Most bytes of a stream that one call of a read handler gets. */
+export const READ_LIMIT: i32 = 16384;
+
+// ---- TCP states (RFC 9293, 3.3.2), Linux's numbers ----
+
+export const TCP_ESTABLISHED: i32 = 1;
+export const TCP_SYN_SENT: i32 = 2;
+export const TCP_SYN_RECV: i32 = 3;
+export const TCP_FIN_WAIT1: i32 = 4;
+export const TCP_FIN_WAIT2: i32 = 5;
+export const TCP_TIME_WAIT: i32 = 6;
+export const TCP_CLOSE: i32 = 7;
+export const TCP_CLOSE_WAIT: i32 = 8;
+export const TCP_LAST_ACK: i32 = 9;
+export const TCP_LISTEN: i32 = 10;
+export const TCP_CLOSING: i32 = 11;
+
+// ---- The calls. `handler` is an index in the module's function table: `f.index` of a function `f`. ----
+
+/** Controls the event `jid`. 0 or more; -EINVAL: no such event, operation or argument; -EOPNOTSUPP. */
+// @ts-ignore: decorator
+@external("aemos", "evctl") export declare function evctl(jid: i32, operation: i32, argument: i32): i32;
+
+/**
+ * Waits while handlers run. -EINTR: a signal (`sigtake` says which); 0: the last event with EVF_KEEPALIVE has ended; -EBUSY: in
+ * a handler, where no other one could run.
+ */
+// @ts-ignore: decorator
+@external("aemos", "enter_keepalive") export declare function enter_keepalive(): i32;
+
+/**
+ * Connections of a listener. The peer's address goes to `address` (`lengthPointer`: i32, room in, length out), as with accept;
+ * both may be 0.
+ */
+// @ts-ignore: decorator
+@external("aemos", "sockasync_accept")
+export declare function sockasync_accept(fd: i32, address: usize, lengthPointer: usize, flags: i32, handler: u32): i32;
+/** Data received. */
+// @ts-ignore: decorator
+@external("aemos", "sockasync_read") export declare function sockasync_read(fd: i32, flags: i32, handler: u32): i32;
+/** The end of a connection. */
+// @ts-ignore: decorator
+@external("aemos", "sockasync_close") export declare function sockasync_close(fd: i32, flags: i32, handler: u32): i32;
+/** Every transition of the TCP state machine, in order. */
+// @ts-ignore: decorator
+@external("aemos", "sockasync_sk") export declare function sockasync_sk(fd: i32, flags: i32, handler: u32): i32;
+/** Changes of what the socket is ready for. */
+// @ts-ignore: decorator
+@external("aemos", "sockasync_sock") export declare function sockasync_sock(fd: i32, flags: i32, handler: u32): i32;
+/** A timer: first after `interval` ns, then every `period` ns (0: once), without drift. -EINVAL: negative. */
+// @ts-ignore: decorator
+@external("aemos", "evtimer")
+export declare function evtimer(interval: i64, period: i64, flags: i32, handler: u32): i32;
+/** In a handler: its block is the application's until `vmtable_free`. 0; -EINVAL: `data` is not this handler's. */
+// @ts-ignore: decorator
+@external("aemos", "vmtable_keep") export declare function vmtable_keep(data: usize): i32;
+/** Gives a kept block back. 0; -EINVAL: not a kept block. */
+// @ts-ignore: decorator
+@external("aemos", "vmtable_free") export declare function vmtable_free(data: usize): i32;
+
+// ---- The same with a function instead of an index: the compiler checks its type ----
+
+/** See `sockasync_accept`. */
+// @ts-ignore: decorator
+@inline
+export function onAccept(fd: i32, handler: AcceptHandler, flags: i32 = 0): i32 {
+  return sockasync_accept(fd, 0, 0, flags, handler.index);
+}
+/** See `sockasync_read`. */
+// @ts-ignore: decorator
+@inline
+export function onRead(fd: i32, handler: ReadHandler, flags: i32 = 0): i32 {
+  return sockasync_read(fd, flags, handler.index);
+}
+/** See `sockasync_close`. */
+// @ts-ignore: decorator
+@inline
+export function onClose(fd: i32, handler: CloseHandler, flags: i32 = 0): i32 {
+  return sockasync_close(fd, flags, handler.index);
+}
+/** See `sockasync_sk`. */
+// @ts-ignore: decorator
+@inline
+export function onState(fd: i32, handler: StateHandler, flags: i32 = 0): i32 {
+  return sockasync_sk(fd, flags, handler.index);
+}
+/** See `sockasync_sock`. */
+// @ts-ignore: decorator
+@inline
+export function onSock(fd: i32, handler: SockHandler, flags: i32 = 0): i32 {
+  return sockasync_sock(fd, flags, handler.index);
+}
+/** See `evtimer`. */
+// @ts-ignore: decorator
+@inline
+export function onTimer(interval: i64, period: i64, handler: TimerHandler, flags: i32 = 0): i32 {
+  return evtimer(interval, period, flags, handler.index);
+}

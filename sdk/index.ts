@@ -1,0 +1,13 @@
+/**
+ * What an application imports: `import { … } from "../../sdk";`. It is all that the application may import from outside; the
+ * compiler's `abort` comes with it (`--use abort=sdk/abort/abort`).
+ */
+import "./abort";
+export * from "./aem";
+export * from "./calls";
+export * from "./deadline";
+export * from "./errno";
+export * from "./log";
+export * from "./pool";
+export * from "./socket";
+export * from "./sysinfo";

@@ -1,0 +1,20 @@
+/** Log lines from strings. */
+import { log } from "./calls";
+
+export const LOG_ERROR: i32 = 3;
+export const LOG_WARNING: i32 = 4;
+export const LOG_NOTICE: i32 = 5;
+export const LOG_INFO: i32 = 6;
+export const LOG_DEBUG: i32 = 7;
+
+/** UTF-16 units of one line; the kernel prints 256 bytes of it. */
+const LINE_UNITS: i32 = 256;
+/** A unit takes 3 bytes of UTF-8 at most. */
+const line = memory.data(768);
+
+/** Logs `text` as UTF-8, without allocating. */
+export function logText(text: string, level: i32 = LOG_INFO): void {
+  const units = min(text.length, LINE_UNITS);
+  const bytes = String.UTF8.encodeUnsafe(changetype<usize>(text), units, line);
+  log(level, line, <i32>bytes);
+}

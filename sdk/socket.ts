@@ -1,0 +1,162 @@
+/**
+ * Sockets: the calls of 4.4BSD with Linux's numbers. Addresses that a call takes or gives are `sockaddr_in`.
+ *
+ * A call that would have to wait blocks this process's computation (handlers go on running), unless the socket was made
+ * with SOCK_NONBLOCK or the call has MSG_DONTWAIT: then it returns -EAGAIN.
+ */
+import { EINVAL } from "./errno";
+
+export const AF_INET: i32 = 2;
+export const SOCK_STREAM: i32 = 1;
+export const SOCK_DGRAM: i32 = 2;
+/** Or-ed into the type: no call on the socket blocks. */
+export const SOCK_NONBLOCK: i32 = 0x800;
+export const IPPROTO_TCP: i32 = 6;
+export const IPPROTO_UDP: i32 = 17;
+export const INADDR_ANY: u32 = 0;
+export const INADDR_LOOPBACK: u32 = 0x7f000001;
+export const MSG_DONTWAIT: i32 = 0x40;
+export const SHUT_RD: i32 = 0;
+export const SHUT_WR: i32 = 1;
+export const SHUT_RDWR: i32 = 2;
+export const SOL_SOCKET: i32 = 1;
+export const SO_ERROR: i32 = 4;
+export const TCP_NODELAY: i32 = 1;
+
+/** Bits of the `events` of a sock handler. */
+export const POLLIN: i32 = 0x0001;
+export const POLLOUT: i32 = 0x0004;
+export const POLLERR: i32 = 0x0008;
+export const POLLHUP: i32 = 0x0010;
+export const POLLRDHUP: i32 = 0x2000;
+
+/** Bytes of a sockaddr_in. */
+export const SOCKADDR_SIZE: i32 = 16;
+
+/** Linux's sockaddr_in: 16 bytes. `port` and `address` read and write host order: 10.0.2.15 is 0x0A00020F. */
+@unmanaged
+export class sockaddr_in {
+  family: u16;
+  private portNetwork: u16;
+  private addressNetwork: u32;
+  private zero: u64;
+
+  @inline get port(): u32 {
+    return bswap<u16>(this.portNetwork);
+  }
+  @inline set port(value: u32) {
+    this.portNetwork = bswap<u16>(<u16>value);
+  }
+  @inline get address(): u32 {
+    return bswap<u32>(this.addressNetwork);
+  }
+  @inline set address(value: u32) {
+    this.addressNetwork = bswap<u32>(value);
+  }
+}
+
+/** A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
+// @ts-ignore: decorator
+@external("aemos", "socket") export declare function socket(domain: i32, type: i32, protocol: i32): i32;
+
+/** Gives the socket a local address. 0; -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL: it has one. */
+// @ts-ignore: decorator
+@external("aemos", "bind") export declare function bind(fd: i32, address: usize, length: i32): i32;
+
+/** Takes connections, up to `backlog` waiting to be accepted. 0, -EADDRINUSE, -EOPNOTSUPP. */
+// @ts-ignore: decorator
+@external("aemos", "listen") export declare function listen(fd: i32, backlog: i32): i32;
+
+/** The next connection's descriptor; its peer goes to `address`. `lengthPointer`: i32, room in and length out; both may be 0. */
+// @ts-ignore: decorator
+@external("aemos", "accept") export declare function accept(fd: i32, address: usize, lengthPointer: usize): i32;
+
+/** 0 when connected; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, … */
+// @ts-ignore: decorator
+@external("aemos", "connect") export declare function connect(fd: i32, address: usize, length: i32): i32;
+
+/** Bytes taken: less than `length` when there was no room for more. -EAGAIN, -EPIPE, -ENOTCONN, -ECONNRESET. */
+// @ts-ignore: decorator
+@external("aemos", "send") export declare function send(fd: i32, data: usize, length: i32, flags: i32): i32;
+
+/** Bytes received; 0 at the end of the stream; -EAGAIN, -ENOTCONN, -ECONNRESET. */
+// @ts-ignore: decorator
+@external("aemos", "recv") export declare function recv(fd: i32, buffer: usize, length: i32, flags: i32): i32;
+
+/** As `send`, to `address`. UDP: all of it or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+// @ts-ignore: decorator
+@external("aemos", "sendto")
+export declare function sendto(fd: i32, data: usize, length: i32, flags: i32, address: usize, addressLength: i32): i32;
+
+/** As `recv`; the sender goes to `address` (see `accept`). A datagram longer than the buffer loses its rest. */
+// @ts-ignore: decorator
+@external("aemos", "recvfrom")
+export declare function recvfrom(
+  fd: i32,
+  buffer: usize,
+  length: i32,
+  flags: i32,
+  address: usize,
+  lengthPointer: usize,
+): i32;
+
+/** Lets go of the descriptor and of its events. TCP goes on sending what it has and closes in order. 0, -EBADF. */
+// @ts-ignore: decorator
+@external("aemos", "close") export declare function close(fd: i32): i32;
+
+/** Ends one direction or both (SHUT_*). 0, -ENOTCONN, -EINVAL. */
+// @ts-ignore: decorator
+@external("aemos", "shutdown") export declare function shutdown(fd: i32, how: i32): i32;
+
+// @ts-ignore: decorator
+@external("aemos", "getsockname") export declare function getsockname(fd: i32, address: usize, lengthPointer: usize): i32;
+// @ts-ignore: decorator
+@external("aemos", "getpeername") export declare function getpeername(fd: i32, address: usize, lengthPointer: usize): i32;
+
+/** SOL_SOCKET, IPPROTO_TCP; -ENOPROTOOPT for an option that there is not. */
+// @ts-ignore: decorator
+@external("aemos", "setsockopt")
+export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize, length: i32): i32;
+// @ts-ignore: decorator
+@external("aemos", "getsockopt")
+export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;
+
+const scratch = memory.data(16, 8);
+
+/** Fills in `destination` (16 bytes). */
+export function setAddress(destination: usize, address: u32, port: u32): void {
+  memory.fill(destination, 0, SOCKADDR_SIZE);
+  const name = changetype<sockaddr_in>(destination);
+  name.family = <u16>AF_INET;
+  name.address = address;
+  name.port = port;
+}
+
+/**
+ * A TCP socket that listens on `port` of every address, non-blocking. Its descriptor, or the negative errno of the call that
+ * failed.
+ */
+export function listenTcp(port: u32, backlog: i32 = 128): i32 {
+  const fd = bound(SOCK_STREAM, port);
+  if (fd < 0) return fd;
+  const error = listen(fd, backlog);
+  if (error >= 0) return fd;
+  close(fd);
+  return error;
+}
+
+/** A UDP socket on `port` of every address, non-blocking. Its descriptor or a negative errno. */
+export function bindUdp(port: u32): i32 {
+  return bound(SOCK_DGRAM, port);
+}
+
+function bound(type: i32, port: u32): i32 {
+  if (port > 65535) return -EINVAL;
+  const fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+  if (fd < 0) return fd;
+  setAddress(scratch, INADDR_ANY, port);
+  const error = bind(fd, scratch, SOCKADDR_SIZE);
+  if (error >= 0) return fd;
+  close(fd);
+  return error;
+}

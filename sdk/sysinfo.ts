@@ -1,0 +1,35 @@
+/**
+ * What `sysinfo` writes: counters of the kernel, 64 bits each, since boot unless said otherwise. New ones are added at the
+ * end only: a kernel that knows fewer writes fewer bytes, so clear the struct first.
+ */
+@unmanaged
+export class SystemInformation {
+  /** major << 32 | minor << 16 | patch */
+  version: u64;
+  /** Nanoseconds since boot. */
+  uptime: u64;
+  /** Processes now. */
+  processes: u64;
+  /** Bytes of memory that frames are given out of, and of those that are free now. */
+  memoryTotal: u64;
+  memoryFree: u64;
+  /** Device interrupts and timer interrupts. */
+  interrupts: u64;
+  /** AEM: registrations now; activations; handlers run. */
+  events: u64;
+  activations: u64;
+  handled: u64;
+  /** Network interface: frames and bytes in and out, and received frames that were dropped for whatever reason. */
+  framesReceived: u64;
+  bytesReceived: u64;
+  framesSent: u64;
+  bytesSent: u64;
+  framesDropped: u64;
+  /** TCP: connections now (TIME-WAIT not counted); connections accepted; segments sent again. */
+  tcpConnections: u64;
+  tcpAccepted: u64;
+  tcpRetransmitted: u64;
+}
+
+/** Bytes of the counters known here. */
+export const SYSTEM_INFORMATION_SIZE: i32 = offsetof<SystemInformation>();

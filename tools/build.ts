@@ -1,0 +1,109 @@
+/**
+ * Builds an image: reads the manifest, runs the kernel's and each application's half of the pipeline side by side, links.
+ *
+ * Intermediate files, below the build folder: kernel/, applications/NAME-HASH/, images/NAME-HASH/. Each step is skipped when
+ * nothing that it reads has changed (steps.ts).
+ */
+import { createHash } from "node:crypto";
+import { copyFile, mkdir } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Application, compileApplication, translateApplication } from "./application.ts";
+import { KERNEL_OPTIONS, gccStep } from "./commands.ts";
+import { modulesSource, moduleSource } from "./generate.ts";
+import { compileKernel, translateKernel } from "./kernel.ts";
+import { link } from "./link.ts";
+import { withLock } from "./lock.ts";
+import { type Manifest, loadManifest } from "./manifest.ts";
+import { BUILD } from "./paths.ts";
+import { type StartedCommand, Steps } from "./steps.ts";
+import { requireTool } from "./toolchain.ts";
+
+export interface BuiltImage {
+  /** The image for QEMU's -kernel: ELF32, multiboot 1. */
+  image: string;
+  /** The same as ELF64 with symbols, for gdb. */
+  elf: string;
+  manifest: Manifest;
+  /** The commands that this build started, in order: none when nothing has changed. */
+  started: readonly StartedCommand[];
+}
+
+export interface BuildOptions {
+  /** Folder of the intermediate files; build/ of the checkout when absent. */
+  folder?: string;
+  /** Told of every command before it starts. */
+  report?: (command: StartedCommand) => void;
+}
+
+const REQUIRED = ["gcc", "ld", "objcopy", "nm"] as const;
+
+/**
+ * Builds the image of a manifest (.json), or of one application (folder with aemos.json, .ts, .wasm).
+ * `output` gets a copy of the image, and `output`.elf one of the ELF64. Rejects with a UserError that names the file at fault.
+ */
+export async function buildImage(manifestOrApp: string, output?: string, options: BuildOptions = {}): Promise<BuiltImage> {
+  const manifest = await loadManifest(manifestOrApp);
+  for (const tool of REQUIRED) await requireTool(tool);
+  const folder = options.folder ?? BUILD;
+  return withLock(folder, async () => {
+    const steps = new Steps(options.report);
+    const built = await buildSteps(steps, manifest, resolve(manifestOrApp), folder);
+    if (output === undefined) return { ...built, manifest, started: steps.started };
+    const copies = { image: output, elf: `${output}.elf` };
+    await mkdir(dirname(resolve(output)), { recursive: true });
+    await copyFile(built.image, copies.image);
+    await copyFile(built.elf, copies.elf);
+    return { ...copies, manifest, started: steps.started };
+  });
+}
+
+async function buildSteps(steps: Steps, manifest: Manifest, source: string, folder: string): Promise<{ image: string; elf: string }> {
+  const kernelFolder = join(folder, "kernel");
+  const applicationsFolder = join(folder, "applications");
+  const kernelModule = compileKernel(steps, kernelFolder);
+  const kernel = kernelModule.then((module) => translateKernel(steps, kernelFolder, module));
+  const applications = manifest.applications.map(async (entry) => {
+    const wasm = await compileApplication(steps, applicationsFolder, entry);
+    return translateApplication(steps, applicationsFolder, entry, wasm, (await kernelModule).calls);
+  });
+  const { objects } = await allOrFirstError([kernel, ...applications]).then(() => kernel);
+  const modules = await Promise.all(applications);
+
+  const digest = createHash("sha256").update(source).digest("hex").slice(0, 8);
+  const imageFolder = join(folder, "images", `${manifest.name}-${digest}`);
+  const glue = await compileGlue(steps, imageFolder, modules);
+  const prefixes = new Map([
+    ...modules.map((module) => [module.symbolPrefix, `${module.entry.name}:`] as const),
+    ["w2c_kernel_", ""] as const,
+  ]);
+  const { dataEnd } = await kernelModule;
+  const all = [...objects, ...modules.map((module) => module.object), ...glue];
+  return link(steps, { folder: imageFolder, objects: all, prefixes, kernelDataEnd: dataEnd });
+}
+
+/** Waits for all, so that nothing still runs when the first error is reported. */
+async function allOrFirstError(work: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(work);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
+/** The descriptors of the applications and their list: what depends on the manifest. */
+async function compileGlue(steps: Steps, folder: string, modules: readonly Application[]): Promise<string[]> {
+  const list = join(folder, "modules.c");
+  await steps.generate(list, modulesSource(modules.map((module) => module.entry.name)));
+  const units = [{ unit: "image", source: list, folders: [] as string[] }];
+  for (const module of modules) {
+    const source = join(folder, `module_${module.entry.name}.c`);
+    await steps.generate(source, moduleSource(module));
+    units.push({ unit: `application ${module.entry.name}`, source, folders: [module.folder] });
+  }
+  return Promise.all(
+    units.map(async ({ unit, source, folders }) => {
+      const output = join(folder, `${basename(source)}.o`);
+      // No floating-point code stands in them, but the headers that they include declare some.
+      const options = source === list ? KERNEL_OPTIONS : [];
+      await steps.run(await gccStep({ unit, source, output, folders, options }));
+      return output;
+    }),
+  );
+}

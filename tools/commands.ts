@@ -1,0 +1,123 @@
+/** The command lines of the pipeline's tools, with the options that are the same wherever a tool is used. */
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { ROOT } from "./paths.ts";
+import type { Command, Step } from "./steps.ts";
+import { npmTool, requireTool, toolVersion } from "./toolchain.ts";
+
+const execute = promisify(execFile);
+
+/** What wasm2c 1.0.39 translates and aemos runs; a module that uses more is refused by wasm-opt. */
+const WASM_FEATURES = [
+  "--mvp-features",
+  "--enable-mutable-globals",
+  "--enable-sign-ext",
+  "--enable-nontrapping-float-to-int",
+  "--enable-bulk-memory",
+  "--enable-bulk-memory-opt",
+  "--enable-multivalue",
+  "--enable-reference-types",
+];
+
+/** For all C: freestanding, with headers of gcc and boot/include only, so that the host's libc plays no part. */
+const C_OPTIONS = [
+  "-std=gnu17",
+  "-O2",
+  "-ffreestanding",
+  "-nostdinc",
+  "-mno-red-zone",
+  "-mcmodel=small",
+  "-fno-pic",
+  "-fno-pie",
+  "-fno-strict-aliasing",
+  "-fno-delete-null-pointer-checks",
+  "-fno-stack-protector",
+  "-fno-asynchronous-unwind-tables",
+  "-fcf-protection=none",
+  "-ffunction-sections",
+  "-fdata-sections",
+  "-Wall",
+];
+/** Generated C is full of labels and variables that nothing uses. */
+const GENERATED_OPTIONS = ["-Wno-unused"];
+
+/** The kernel and boot/: no floating point, no vectors. */
+export const KERNEL_OPTIONS = ["-mgeneral-regs-only"];
+/** Applications: wasm's float rules, and no frame that skips the guard page. */
+export const APPLICATION_OPTIONS = ["-frounding-math", "-fsignaling-nans", "-fstack-clash-protection"];
+
+/** asc with a target of asconfig.json; `discover` reads what it looked at. */
+export async function ascStep(unit: string, entries: readonly string[], output: string, options: readonly string[]): Promise<Step> {
+  const { version } = await npmTool("asc");
+  const dependencies = `${output}.deps`;
+  const worker = [process.execPath, "--import", "tsx", join(ROOT, "tools", "compile.ts"), dependencies];
+  return {
+    unit,
+    command: { tool: "asc", program: worker, version, arguments: [...entries, "--outFile", output, ...options] },
+    inputs: [join(ROOT, "asconfig.json"), ...entries],
+    outputs: [output],
+    discover: async () => (await readFile(dependencies, "utf8")).split("\n").filter((path) => path !== ""),
+  };
+}
+
+export async function wasmOptStep(unit: string, input: string, output: string): Promise<Step> {
+  const { path, version } = await npmTool("wasm-opt");
+  const list = [input, "-o", output, "-O3", "-g", ...WASM_FEATURES];
+  return { unit, command: { tool: "wasm-opt", program: [path], version, arguments: list }, inputs: [input], outputs: [output] };
+}
+
+/** wasm2c: writes `output` and the header beside it. `module`: its name in the symbols. */
+export async function wasm2cStep(unit: string, input: string, module: string, output: string): Promise<Step> {
+  const { path, version } = await npmTool("wasm2c");
+  const list = [input, "-n", module, "-o", output];
+  return {
+    unit,
+    command: { tool: "wasm2c", program: [path], version, arguments: list },
+    inputs: [input],
+    outputs: [output, output.replace(/\.c$/, ".h")],
+  };
+}
+
+let gccInclude: Promise<string> | undefined;
+
+export interface Compilation {
+  unit: string;
+  source: string;
+  output: string;
+  /** Folders for #include, after boot/. */
+  folders: readonly string[];
+  options: readonly string[];
+  generated?: boolean;
+}
+
+/** gcc -c. The headers that it read are found from its dependency file. */
+export async function gccStep({ unit, source, output, folders, options, generated }: Compilation): Promise<Step> {
+  const gcc = await requireTool("gcc");
+  gccInclude ??= execute(gcc, ["-print-file-name=include"]).then(({ stdout }) => stdout.trim());
+  const boot = join(ROOT, "boot");
+  const includes = ["-I", boot, ...folders.flatMap((folder) => ["-I", folder])];
+  includes.push("-isystem", await gccInclude, "-isystem", join(boot, "include"));
+  const dependencies = output.replace(/\.o$/, ".d");
+  const warnings = generated ? GENERATED_OPTIONS : [];
+  const list = [...C_OPTIONS, ...warnings, ...options, ...includes, "-MD", "-MF", dependencies, "-c", source, "-o", output];
+  return {
+    unit,
+    command: { tool: "gcc", program: [gcc], version: await toolVersion(gcc), arguments: list },
+    inputs: [source],
+    outputs: [output],
+    discover: async () => readDependencies(await readFile(dependencies, "utf8")),
+  };
+}
+
+/** Prerequisites in a make rule as gcc writes it. */
+function readDependencies(rule: string): string[] {
+  const list = rule.replaceAll("\\\n", " ").replace(/^.*?:\s/, "");
+  return (list.match(/(?:\\.|[^\s\\])+/g) ?? []).map((path) => path.replace(/\\(.)/g, "$1").replaceAll("$$", "$"));
+}
+
+export async function binutil(tool: "ld" | "objcopy" | "nm", list: readonly string[]): Promise<Command> {
+  const path = await requireTool(tool);
+  return { tool, program: [path], version: await toolVersion(path), arguments: list };
+}

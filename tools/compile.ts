@@ -1,0 +1,32 @@
+/**
+ * asc in a process of its own, so that compilations run side by side: `compile.ts DEPENDENCIES ARGUMENT...` runs asc with the
+ * arguments and writes to DEPENDENCIES every file that it looked for, found or not, one path to a line.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import { main } from "assemblyscript/asc";
+import { hasCode } from "./errors.ts";
+
+const [dependencies, ...args] = process.argv.slice(2);
+if (dependencies === undefined) throw new Error("compile.ts DEPENDENCIES ARGUMENT...");
+
+const looked = new Set<string>();
+
+async function read(name: string, folder: string): Promise<string | null> {
+  const path = isAbsolute(name) ? name : join(folder, name);
+  looked.add(path);
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return null;
+    throw error;
+  }
+}
+
+const { error } = await main(args, { readFile: read });
+await writeFile(dependencies, [...looked].map((path) => `${path}\n`).join(""));
+if (error !== null) {
+  // asc has written its diagnostics already; other errors only have a message.
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,99 @@
+/**
+ * Links an image: once for the addresses, once more with the names of all functions at its end, for backtraces. Then the
+ * ELF64 gets the ELF32 shell that QEMU's multiboot loader takes.
+ */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { binutil, gccStep } from "./commands.ts";
+import { UserError } from "./errors.ts";
+import { type Symbol, symbolsSource } from "./generate.ts";
+import { ROOT } from "./paths.ts";
+import type { Steps } from "./steps.ts";
+import { demangle } from "./translate.ts";
+
+const UNIT = "image";
+/** Symbols that lie behind the table of names. */
+const BEHIND_TABLE = new Set(["image_end"]);
+
+export interface Link {
+  folder: string;
+  objects: readonly string[];
+  /** Prefixes of wasm2c's symbols and what stands for them in a backtrace. */
+  prefixes: ReadonlyMap<string, string>;
+  /** First address after the kernel's static data. */
+  kernelDataEnd: number;
+}
+
+/** Links `objects` into `folder`/image.elf and image.bin; paths of both. */
+export async function link(steps: Steps, { folder, objects, prefixes, kernelDataEnd }: Link): Promise<{ elf: string; image: string }> {
+  const first = join(folder, "unnamed.elf");
+  await ld(steps, objects, first);
+  const before = await symbolsOf(steps, first);
+  const functions = before.filter(({ code }) => code).map(({ address, name }) => ({ address, name: demangle(name, prefixes) }));
+  const source = join(folder, "symbols.S");
+  await steps.generate(source, symbolsSource(oneForEachAddress(functions)));
+  const object = join(folder, "symbols.o");
+  await steps.run(await gccStep({ unit: UNIT, source, output: object, folders: [], options: [] }));
+
+  const elf = join(folder, "image.elf");
+  await ld(steps, [...objects, object], elf);
+  const after = await symbolsOf(steps, elf);
+  checkUnmoved(before, after);
+  checkKernelData(after, kernelDataEnd);
+  const image = join(folder, "image.bin");
+  const command = await binutil("objcopy", ["-O", "elf32-i386", "--strip-all", elf, image]);
+  await steps.run({ unit: UNIT, command, inputs: [elf], outputs: [image] });
+  return { elf, image };
+}
+
+async function ld(steps: Steps, objects: readonly string[], output: string): Promise<void> {
+  const script = join(ROOT, "boot", "link.ld");
+  const options = ["-m", "elf_x86_64", "-T", script, "-nostdlib", "-static", "--gc-sections", "--build-id=none"];
+  const list = [...options, "-z", "noexecstack", "-z", "max-page-size=4096", "--no-warn-rwx-segments", "-o", output];
+  const command = await binutil("ld", [...list, ...objects]);
+  await steps.run({ unit: UNIT, command, inputs: [script, ...objects], outputs: [output] });
+}
+
+interface LinkedSymbol extends Symbol {
+  code: boolean;
+}
+
+/** All symbols of an ELF by address; read again only when it was linked again. */
+async function symbolsOf(steps: Steps, elf: string): Promise<LinkedSymbol[]> {
+  const list = `${elf}.symbols`;
+  const command = await binutil("nm", ["-n", "--defined-only", elf]);
+  await steps.run({ unit: UNIT, command, inputs: [elf], outputs: [list], standardOutput: list });
+  const text = await readFile(list, "utf8");
+  return [...text.matchAll(/^([0-9a-f]+) (\w) (\S+)$/gm)].map(([, address = "", kind = "", name = ""]) => ({
+    address: Number.parseInt(address, 16),
+    code: kind === "t" || kind === "T",
+    name,
+  }));
+}
+
+/** Labels inside functions share addresses with them; the longest name says most. */
+function oneForEachAddress(symbols: readonly Symbol[]): Symbol[] {
+  const best = new Map<number, Symbol>();
+  for (const symbol of symbols) {
+    const other = best.get(symbol.address);
+    if (other === undefined || symbol.name.length > other.name.length) best.set(symbol.address, symbol);
+  }
+  return [...best.values()].sort((a, b) => a.address - b.address);
+}
+
+function checkUnmoved(before: readonly LinkedSymbol[], after: readonly LinkedSymbol[]): void {
+  const places = new Map(after.map(({ name, address }) => [`${name} ${address}`, true]));
+  const moved = before.filter(({ name, address }) => !BEHIND_TABLE.has(name) && !places.has(`${name} ${address}`));
+  if (moved.length === 0) return;
+  const names = moved.slice(0, 5).map(({ name }) => name);
+  throw new Error(`boot/link.ld: the table of names is not at the end of the image: it moved ${names.join(", ")}`);
+}
+
+/** The linker script sets room aside for the kernel's static data; asc puts them there without asking. */
+function checkKernelData(symbols: readonly LinkedSymbol[], end: number): void {
+  const room = symbols.find(({ name }) => name === "kernel_data_end")?.address;
+  if (room === undefined) throw new Error("boot/link.ld does not define kernel_data_end");
+  if (end <= room) return;
+  const [used, given] = [end.toString(16), room.toString(16)];
+  throw new UserError(`the kernel's static data end at 0x${used}, beyond the room in boot/link.ld, which ends at 0x${given}`);
+}

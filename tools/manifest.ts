@@ -1,0 +1,134 @@
+/**
+ * Image manifests: reads one, checks it against image.schema.json and fills the defaults in. An application by itself (a
+ * folder, a source, a module) gets the manifest that it implies.
+ */
+import { readFileSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { Ajv, type ErrorObject } from "ajv";
+import { UserError, messageOf } from "./errors.ts";
+import { ROOT, shown } from "./paths.ts";
+
+/** File that makes a folder an application's. */
+export const MANIFEST_FILE = "aemos.json";
+
+export interface ApplicationEntry {
+  name: string;
+  /** Absolute path, .ts or .wasm. */
+  module: string;
+  memoryMiB: number;
+  stackKiB: number;
+  vmtableKiB: number;
+}
+
+export interface ForwardEntry {
+  host: number;
+  guest: number;
+  protocol: "tcp" | "udp";
+}
+
+export interface Manifest {
+  /** Where it came from, for messages. */
+  file: string;
+  name: string;
+  description: string;
+  applications: ApplicationEntry[];
+  memoryMiB: number;
+  append: string;
+  forward: ForwardEntry[];
+}
+
+/** useDefaults fills the rest in. */
+type Written = Omit<Manifest, "file" | "description" | "forward"> & {
+  description?: string;
+  forward?: ForwardEntry[];
+};
+
+const schema = JSON.parse(readFileSync(join(ROOT, "tools", "image.schema.json"), "utf8")) as object;
+const validate = new Ajv({ allErrors: true, useDefaults: true, verbose: true }).compile<Written>(schema);
+
+/** Reads the manifest that `path` names or implies; a UserError says what is wrong and where. */
+export async function loadManifest(path: string): Promise<Manifest> {
+  const absolute = resolve(path);
+  const kind = await stat(absolute).catch(() => {
+    throw new UserError(`${path}: there is no such file or folder`);
+  });
+  if (kind.isDirectory()) return readManifest(join(absolute, MANIFEST_FILE), path);
+  switch (extname(absolute)) {
+    case ".json":
+      return readManifest(absolute, path);
+    case ".ts":
+    case ".wasm":
+      return implied(absolute);
+    default:
+      throw new UserError(`${path}: neither a manifest (.json), nor a source (.ts), a module (.wasm) or an application's folder`);
+  }
+}
+
+async function readManifest(file: string, asked: string): Promise<Manifest> {
+  const name = shown(file);
+  const text = await readFile(file, "utf8").catch(() => {
+    throw new UserError(`${asked}: the folder has no ${MANIFEST_FILE}`);
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${name}: not JSON: ${messageOf(error)}`);
+  }
+  return check(name, value, dirname(file));
+}
+
+/** The manifest of an image with this one application and all defaults. */
+async function implied(file: string): Promise<Manifest> {
+  const base = basename(file, extname(file));
+  const stem = base === "main" || base === "index" ? basename(dirname(file)) : base;
+  const name = stem.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^[^a-z]+|-+$/g, "").slice(0, 31);
+  const value = { name: name || "application", applications: [{ name: name || "application", module: basename(file) }] };
+  return check(shown(file), value, dirname(file));
+}
+
+async function check(file: string, value: unknown, folder: string): Promise<Manifest> {
+  if (!validate(value)) {
+    const complaints = (validate.errors ?? []).map(complaint);
+    throw new UserError(`${file}: ${[...new Set(complaints)].join(`\n${file}: `)}`);
+  }
+  const applications = value.applications.map((entry) => ({ ...entry, module: resolve(folder, entry.module) }));
+  const names = new Set<string>();
+  for (const { name, module } of applications) {
+    if (names.has(name)) throw new UserError(`${file}: two applications are named "${name}"`);
+    names.add(name);
+    const found = await stat(module).catch(() => undefined);
+    if (!found?.isFile()) throw new UserError(`${file}: application "${name}": there is no module ${shown(module)}`);
+  }
+  const forward = (value.forward ?? []).map((entry) => ({ ...entry }));
+  const ports = new Set<string>();
+  for (const { host, protocol } of forward) {
+    const port = `${host}/${protocol}`;
+    if (ports.has(port)) throw new UserError(`${file}: port ${port} of the host is forwarded twice`);
+    ports.add(port);
+  }
+  const { name, memoryMiB, append } = value;
+  return { file, name, description: value.description ?? "", applications, memoryMiB, append, forward };
+}
+
+/** One of ajv's errors in our words: where, and what is wrong. */
+function complaint(error: ErrorObject): string {
+  const path = error.instancePath.split("/").slice(1);
+  const where = path.length === 0 ? "" : `${path.join(".").replace(/\.(\d+)/g, "[$1]")}: `;
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const known = Object.keys((error.parentSchema as { properties: object }).properties);
+      return `${where}there is no key "${String(params["additionalProperty"])}" (known: ${known.join(", ")})`;
+    }
+    case "required":
+      return `${where}the key "${String(params["missingProperty"])}" is missing`;
+    case "enum":
+      return `${where}${JSON.stringify(error.data)} is none of ${(params["allowedValues"] as unknown[]).join(", ")}`;
+    case "type":
+      return `${where}${JSON.stringify(error.data)} is not of type ${String(params["type"])}`;
+    default:
+      return `${where}${JSON.stringify(error.data)} ${error.message}`;
+  }
+}

@@ -1,0 +1,16 @@
+/** Where things are in the checkout. */
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The checkout. */
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Everything that a build writes (git ignores it). */
+export const BUILD = join(ROOT, "build");
+/** Manifest of the image that is built when none is named. */
+export const DEFAULT_MANIFEST = join(ROOT, "apps", "default.json");
+
+/** A path as a message shows it: relative to the working directory where that is shorter. */
+export function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short !== "" && short.length < path.length ? short : path;
+}

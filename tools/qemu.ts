@@ -1,0 +1,159 @@
+/**
+ * Starts an image in QEMU: the one place that knows its command line. docs: QEMU's invocation page; why each option is
+ * there stands beside it.
+ */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { accelerator } from "./accelerator.ts";
+import { UserError } from "./errors.ts";
+import { Guest } from "./guest.ts";
+import { requireTool } from "./toolchain.ts";
+
+export { Guest, STATUS_RESET, STATUS_STOPPED } from "./guest.ts";
+
+/** A port of the host whose connections or datagrams go to a port of the guest. */
+export interface Forward {
+  host: number;
+  guest: number;
+  udp?: boolean;
+}
+
+/** A wire that carries one Ethernet frame in each UDP datagram on 127.0.0.1. */
+export interface Wire {
+  /** QEMU's port: send frames to it. */
+  localPort: number;
+  /** Where QEMU sends the guest's frames. */
+  remotePort: number;
+}
+
+export interface GuestOptions {
+  /** Path of the image. */
+  image: string;
+  /** Memory in MiB; 128 when absent. */
+  memory?: number;
+  /** Kernel command line. */
+  append?: string;
+  /** With user networking. */
+  forwards?: readonly Forward[];
+  /** With netdev "dgram". */
+  wire?: Wire;
+  /** "dgram" when `wire` is given, else "user". "none": a machine without a network device. */
+  netdev?: "none" | "user" | "dgram";
+  /** Counts instructions instead of time: one to the nanosecond, exact and repeatable (tcg only). A text is passed as it is. */
+  icount?: boolean | string;
+  /** Processor model; "max" when absent, or what kvm takes. */
+  cpu?: string;
+  /** "tcg" or "kvm"; what works when absent. */
+  accel?: string;
+  /** Machine model. */
+  machine?: string;
+  /** Properties of the network device, as in "mrg_rxbuf=off,disable-modern=on". */
+  device?: string;
+  /** Records the wire into this file. */
+  pcap?: string;
+  /** Waits for gdb on port 1234 before the first instruction. */
+  gdb?: boolean;
+  /** Further arguments for QEMU. */
+  extra?: readonly string[];
+}
+
+export const DEFAULT_MEMORY = 128;
+const DEFAULT_MACHINE = "pc";
+/** Port where the guest's exit status goes; boot/start.c writes it. */
+const DEBUG_EXIT = "isa-debug-exit,iobase=0xf4,iosize=0x04";
+/** So that a tool that dies leaves no guest behind (util-linux, in every Debian). */
+const SETPRIV = "/usr/bin/setpriv";
+
+/** Commas are doubled inside QEMU's option values. */
+function quote(value: string): string {
+  return value.replaceAll(",", ",,");
+}
+
+function networkArguments(options: GuestOptions): string[] {
+  const kind = options.netdev ?? (options.wire ? "dgram" : "user");
+  if (kind === "none") {
+    if (options.pcap !== undefined) throw new UserError("--pcap: there is no network device to record");
+    return [];
+  }
+  let netdev: string;
+  if (kind === "dgram") {
+    if (!options.wire) throw new Error("netdev dgram needs wire: { localPort, remotePort }");
+    const { localPort, remotePort } = options.wire;
+    netdev =
+      `dgram,id=n0,local.type=inet,local.host=127.0.0.1,local.port=${localPort},` +
+      `remote.type=inet,remote.host=127.0.0.1,remote.port=${remotePort}`;
+  } else {
+    const forwards = options.forwards ?? [];
+    const rules = forwards.map(
+      ({ host, guest, udp }) => `,hostfwd=${udp ? "udp" : "tcp"}:127.0.0.1:${host}-:${guest}`,
+    );
+    netdev = `user,id=n0${rules.join("")}`;
+  }
+  const properties = options.device === undefined ? "" : `,${options.device}`;
+  // romfile=: no boot ROM to load, which saves some 20 ms.
+  const list = ["-netdev", netdev, "-device", `virtio-net-pci,netdev=n0,romfile=${properties}`];
+  if (options.pcap !== undefined) list.push("-object", `filter-dump,id=dump0,netdev=n0,file=${quote(options.pcap)}`);
+  return list;
+}
+
+/** QEMU's arguments for these options. */
+export function qemuArguments(options: GuestOptions, accel: { name: string; cpu: string }): string[] {
+  const list = ["-M", options.machine ?? DEFAULT_MACHINE, "-accel", accel.name, "-cpu", options.cpu ?? accel.cpu];
+  // maxcpus=2: before 8.1 QEMU drops the guest's memory barriers under tcg when there can be only one processor.
+  list.push("-smp", "1,maxcpus=2", "-m", String(options.memory ?? DEFAULT_MEMORY));
+  list.push("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio", "-device", DEBUG_EXIT);
+  list.push("-device", "virtio-rng-pci,romfile=", ...networkArguments(options));
+  list.push("-kernel", options.image);
+  if (options.append !== undefined && options.append !== "") list.push("-append", options.append);
+  if (options.icount) list.push("-icount", options.icount === true ? "shift=0" : options.icount);
+  if (options.gdb) list.push("-s", "-S");
+  return [...list, ...(options.extra ?? [])];
+}
+
+/** Says in our words what QEMU says in its own. */
+function explain(errors: string, options: GuestOptions): string {
+  const rule = errors.match(/Could not set up host forwarding rule '(tcp|udp):([\d.]*):(\d+)-[^']*:(\d+)'/);
+  if (rule !== null) {
+    return (
+      `port ${rule[3]} (${rule[1]}) on this host is in use: it cannot be forwarded to port ${rule[4]} of the guest; ` +
+      `choose another with -p HOST:${rule[4]}${rule[1] === "udp" ? "/udp" : ""}`
+    );
+  }
+  if (/Address already in use/.test(errors) && options.gdb) return "port 1234 is in use: is another guest waiting for gdb?";
+  const own = errors
+    .split("\n")
+    .filter((line) => line !== "" && !line.includes("warning:"))
+    .join("\n");
+  return `QEMU could not start ${options.image}: ${own === "" ? errors.trim() : own}`;
+}
+
+/** Guests that are running: none outlives this process. */
+const running = new Set<Guest>();
+process.on("exit", () => {
+  for (const guest of running) if (guest.pid !== undefined) killQuietly(guest.pid);
+});
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Starts the image. Resolves as soon as QEMU runs; `waitFor` says when the guest is where it should be. */
+export async function startGuest(options: GuestOptions): Promise<Guest> {
+  if (!existsSync(options.image)) throw new UserError(`${options.image}: there is no such image`);
+  const qemu = await requireTool("qemu-system-x86_64");
+  const wanted = options.accel ?? (options.icount ? "tcg" : undefined);
+  const list = qemuArguments(options, await accelerator(wanted));
+  const [command, args] = existsSync(SETPRIV) ? [SETPRIV, ["--pdeathsig", "KILL", "--", qemu, ...list]] : [qemu, list];
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const guest = new Guest(child, (errors) => explain(errors, options));
+  running.add(guest);
+  guest.exited.then(
+    () => running.delete(guest),
+    () => running.delete(guest),
+  );
+  return guest;
+}
