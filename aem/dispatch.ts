@@ -13,7 +13,15 @@
 import { Link } from "../kernel/list";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { currentProcess, Process, processNotify } from "../kernel/process/process";
-import { EVENT_DRAINING, EVENT_HANDLING, EVENT_OCCURRED, EVENT_PENDING, EVENT_STARVED, EVENT_STOPPED, EVF_ONESHOT } from "./abi";
+import {
+  EVENT_DRAINING,
+  EVENT_HANDLING,
+  EVENT_OCCURRED,
+  EVENT_PENDING,
+  EVENT_STARVED,
+  EVENT_STOPPED,
+  EVF_ONESHOT,
+} from "./abi";
 import { Event, EVENT_DEAD, eventOfActivation } from "./event";
 import { DELIVERED, EMPTY } from "./job";
 import { releaseEvent } from "./jids";
@@ -25,6 +33,7 @@ import { unregister } from "./registry";
 function enqueue(process: Process, event: Event): void {
   process.pending.append(event.activation);
 }
+
 
 @inline
 function dequeue(process: Process): Event | null {
@@ -100,8 +109,8 @@ function complete(process: Process, event: Event): void {
   event.clear(EVENT_HANDLING);
   if (event.block != 0) freeBlock(process, event);
   if (event.has(EVENT_DEAD)) releaseEvent(event);
-  else if (<u32>event.flags & EVF_ONESHOT) unregister(event);
-  else if ((<u32>event.state & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
+  else if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
+  else if (((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
 }
 
 // ---- Blocks, and shortage of them ----

@@ -1,9 +1,9 @@
 /** The call evctl (AEM 4.1): control of one event, or of all events of the process. Operations and errors: docs/aem-calls.md. */
 import { EFAULT, EINVAL, EOPNOTSUPP, ESRCH } from "../kernel/errno";
-import { userRange, writeUser } from "../kernel/memory/user";
+import { readUser, writeUser } from "../kernel/memory/user";
 import { currentProcess } from "../kernel/process/process";
 import {
-  EVENT_HANDLING,
+  EVENT_DRAINING,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_REGISTERED,
@@ -97,19 +97,18 @@ function start(event: Event): void {
 
 /** Without the bits that only the kernel knows. */
 function stateOf(event: Event): u32 {
-  return EVENT_REGISTERED | (<u32>event.state & 0xff);
+  return EVENT_REGISTERED | ((<u32>event.state) & 0xff);
 }
 
 function writeStatistics(event: Event, user: usize): i32 {
   const s = scratch;
-  const room = readUser32(user);
-  if (room > u32.MAX_VALUE) return -EFAULT;
-  const size = min(<u32>room, STATISTICS_SIZE);
+  if (readUser(changetype<usize>(s), user, 4) < 0) return -EFAULT;
+  const size = min(s.size, STATISTICS_SIZE);
   if (size < 4) return -EINVAL;
   s.size = size;
   s.state = stateOf(event);
   s.type = event.job.type;
-  s.flags = <u32>event.flags | ((<u32>event.priority + 1) << EVF_PRIORITY_SHIFT);
+  s.flags = (<u32>event.flags) | ((<u32>event.priority + 1) << EVF_PRIORITY_SHIFT);
   s.priority = event.priority;
   s.fd = event.fd;
   s.waiting = event.waiting;

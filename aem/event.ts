@@ -55,6 +55,8 @@ export class Event extends Timer {
   @inline get waiter(): Waiter {
     return changetype<Waiter>(this);
   }
+
+
   @inline get socket(): Socket {
     return changetype<Socket>(this.object);
   }
@@ -66,12 +68,18 @@ export class Event extends Timer {
   @inline get owned(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Event>("ownedNext"));
   }
+
+
   @inline has(bits: u32): bool {
-    return (<u32>this.state & bits) != 0;
+    return ((<u32>this.state) & bits) != 0;
   }
+
+
   @inline mark(bits: u32): void {
     this.state |= <u16>bits;
   }
+
+
   @inline clear(bits: u32): void {
     this.state &= <u16>~bits;
   }
@@ -83,10 +91,12 @@ export class Event extends Timer {
   }
 }
 
+
 @inline
 export function eventOfActivation(link: Link): Event {
   return changetype<Event>(changetype<usize>(link) - offsetof<Event>("activationNext"));
 }
+
 
 @inline
 export function eventOfOwned(link: Link): Event {

@@ -65,6 +65,7 @@ export function eventPool(): Pool {
   return pool;
 }
 
+
 @inline
 function wordOf(slot: u32): usize {
   return load<usize>(directory + ((slot >> CHUNK_BITS) << 2)) + ((slot & CHUNK_MASK) << 2);
@@ -100,8 +101,8 @@ export function allocateEvent(): Event | null {
 
 /** From here on the jid is unknown. The event itself stays until `releaseEvent`. */
 export function forgetJid(event: Event): void {
-  const slot = <u32>event.jid & SLOT_MASK;
-  const generation = <u32>event.jid >> SLOT_BITS;
+  const slot = (<u32>event.jid) & SLOT_MASK;
+  const generation = (<u32>event.jid) >> SLOT_BITS;
   const next: u32 = generation == GENERATION_MASK ? 1 : generation + 1;
   store<u32>(wordOf(slot), (next << 21) | 1);
   if (freeCount == 0) freeFirst = slot;
@@ -121,7 +122,7 @@ export function releaseEvent(event: Event): void {
 
 /** The event that `process` knows under `jid`, which may be any number; null when it has none of that name. */
 export function eventOfJid(process: Process, jid: i32): Event | null {
-  const slot = <u32>jid & SLOT_MASK;
+  const slot = (<u32>jid) & SLOT_MASK;
   if (jid <= 0 || slot >= slotsUsed) return null;
   const word = load<u32>(wordOf(slot));
   if (word & 1) return null;

@@ -13,6 +13,7 @@ export const EMPTY: i32 = 0;
 /** `deliver`: there is something, but no memory or descriptor to hand it over in. It stays where it is. */
 export const SHORTAGE: i32 = -1;
 
+
 @unmanaged
 export class EventJob {
   /** EVENT_ACCEPT .. EVENT_TIMER */
@@ -39,6 +40,7 @@ let jobs: usize = 0;
 export function initializeJobs(storage: usize): void {
   jobs = storage;
 }
+
 
 @inline
 export function jobOf(type: u32): EventJob {

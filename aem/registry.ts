@@ -6,7 +6,7 @@ import { EBADF, EDQUOT, EINVAL, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
 import { logDecimal, logEnd, LOG_WARNING, logStart, logText } from "../kernel/console";
 import { HANDLE_SOCKET, handleObject } from "../kernel/process/handles";
 import { resolveHandler } from "../kernel/process/module";
-import { currentProcess, Process } from "../kernel/process/process";
+import { currentProcess, Process, processNotify } from "../kernel/process/process";
 import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
 import { timerPrepare, timerStop } from "../kernel/time/wheel";
 import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
@@ -70,7 +70,10 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   event.priority = <u8>(priority == 0 ? PRIORITY_DEFAULT : priority - 1);
   process.events.append(event.owned);
   process.eventCount++;
-  if (flags & EVF_KEEPALIVE) process.keepaliveEvents++;
+  if (flags & EVF_KEEPALIVE) {
+    process.keepaliveEvents++;
+    process.keepaliveEnded = 0;
+  }
   return <i64>changetype<usize>(event);
 }
 
@@ -124,7 +127,8 @@ function checkSocket(type: u32, socket: Socket): i32 {
 
 /** Whether a waiter in a socket's queue is an event; a blocked thread is the other kind. */
 function isEvent(waiter: Waiter): bool {
-  for (let type: u32 = 0; type < EVENT_TYPES; type++) if (jobOf(type).occurred == waiter.callback) return true;
+  for (let type: u32 = 0; type < EVENT_TYPES; type++)
+    if (jobOf(type).occurred == waiter.callback) return true;
   return false;
 }
 
@@ -142,7 +146,10 @@ export function unregister(event: Event): void {
   const process = event.process;
   event.owned.remove();
   process.eventCount--;
-  if (<u32>event.flags & EVF_KEEPALIVE && --process.keepaliveEvents == 0) process.keepaliveEnded();
+  if ((<u32>event.flags) & EVF_KEEPALIVE && --process.keepaliveEvents == 0) {
+    process.keepaliveEnded = 1;
+    processNotify(process);
+  }
   forgetJid(event);
   if (state & EVENT_HANDLING) event.mark(EVENT_DEAD);
   else releaseEvent(event);

@@ -6,11 +6,17 @@ import { EVENT_ACCEPT, EVENT_CLOSE, EVENT_READ, EVENT_SK, EVENT_SOCK } from "./a
 import { registerOnSocket } from "./registry";
 
 /** `address` and `lengthPointer` as with accept, filled in before each call of the handler; 0: not wanted. */
-export function sys_sockasync_accept(fd: i32, address: u32, lengthPointer: u32, flags: u32, handler: u32): i32 {
+export function sys_sockasync_accept(
+  fd: i32,
+  address: u32,
+  lengthPointer: u32,
+  flags: u32,
+  handler: u32,
+): i32 {
   let data: u64 = 0;
   if (address != 0) {
     if (!userRange(address, SOCKADDR_SIZE) || !userRange(lengthPointer, 4)) return -EFAULT;
-    data = <u64>address | (<u64>lengthPointer << 32);
+    data = (<u64>address) | ((<u64>lengthPointer) << 32);
   }
   return registerOnSocket(EVENT_ACCEPT, fd, flags, handler, data);
 }

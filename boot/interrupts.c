@@ -44,7 +44,7 @@ __asm__(
     ".set vector, 0\n"
     ".rept 256\n"
     ".balign 16\n"
-    ".if vector < 32 && ((0x60227d00 >> vector) & 1)\n"
+    ".if vector < 32 && ((0x60227d00 >> (vector & 31)) & 1)\n"
     ".else\n"
     "push $0\n"
     ".endif\n"

@@ -10,6 +10,12 @@ SYSCALL(aemos_exit_call, w2c_kernel_sys_exit, 1)
 SYSCALL(aemos_memory_grow, w2c_kernel_memoryGrow, 1)
 SYSCALL(aemos_vmtable_end, w2c_kernel_vmtableEnd, 0)
 
+/* The same symbols with the types they are called with (SYSCALL defines naked functions without any). */
+void call_trap(void* unused, uint32_t code) __asm__("aemos_trap");
+void call_exit(void* unused, uint32_t status) __asm__("aemos_exit_call");
+uint32_t call_memory_grow(void* unused, uint32_t pages) __asm__("aemos_memory_grow");
+uint32_t call_vmtable_end(void* unused) __asm__("aemos_vmtable_end");
+
 /* ---- Kernel ---- */
 
 w2c_kernel kernel;
@@ -42,21 +48,19 @@ __attribute__((noreturn)) void kernel_trap(wasm_rt_trap_t code) {
 #undef wasm_rt_free_memory
 #undef wasm_rt_free_funcref_table
 
-typedef void (*call1)(void*, uint32_t);
-
 __attribute__((noreturn)) void wasm_rt_trap(wasm_rt_trap_t code) {
-  ((call1)aemos_trap)(0, code);
+  call_trap(0, code);
   __builtin_unreachable();
 }
 
 __attribute__((noreturn)) void aemos_exit(uint32_t status) {
-  ((call1)aemos_exit_call)(0, status);
+  call_exit(0, status);
   __builtin_unreachable();
 }
 
 /* The kernel mapped the initial pages when it made the process. */
 void wasm_rt_allocate_memory(wasm_rt_memory_t* memory, uint64_t initial, uint64_t max, bool is64, uint32_t page_size) {
-  uint64_t end = ((uint32_t (*)(void*))aemos_vmtable_end)(0);
+  uint64_t end = call_vmtable_end(0);
   *memory = (wasm_rt_memory_t){.data = (uint8_t*)WINDOW_BASE, .data_end = (uint8_t*)end, .page_size = page_size,
                                .pages = initial, .max_pages = max, .size = initial * page_size, .is64 = is64};
 }
@@ -64,7 +68,7 @@ void wasm_rt_allocate_memory(wasm_rt_memory_t* memory, uint64_t initial, uint64_
 uint64_t wasm_rt_grow_memory(wasm_rt_memory_t* memory, uint64_t pages) {
   if (pages > memory->max_pages) return (uint64_t)-1;
   uint64_t old = memory->pages;
-  if (((uint32_t (*)(void*, uint32_t))aemos_memory_grow)(0, (uint32_t)pages) == (uint32_t)-1) return (uint64_t)-1;
+  if (call_memory_grow(0, (uint32_t)pages) == (uint32_t)-1) return (uint64_t)-1;
   memory->pages = old + pages;
   memory->size = memory->pages * memory->page_size;
   return old;

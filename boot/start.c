@@ -27,7 +27,7 @@ uint32_t image_value(uint32_t which) {
     case 4: return (uint32_t)(uintptr_t)read_only_end;
     case 5: return (uint32_t)(uintptr_t)module_table;
     case 6: return (uint32_t)module_count;
-    case 7: return symbol_table == image_end ? 0 : (uint32_t)(uintptr_t)symbol_table;
+    case 7: return &symbol_table[0] == &image_end[0] ? 0 : (uint32_t)(uintptr_t)symbol_table;
     case 8: return (uint32_t)boot_tsc;
     case 9: return (uint32_t)(boot_tsc >> 32);
     case 10: return (uint32_t)(uintptr_t)kernel_data_start;

@@ -25,7 +25,7 @@ import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random"
 import { initializeScheduler, NO_DEADLINE, startScheduler } from "./scheduler/scheduler";
 import { initializeThreads } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
-import { initializeWheel, WHEEL_SIZE } from "./time/wheel";
+import { initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
 import { initializeSerial, serialPut } from "../drivers/serial";
 
 export { kernelStackTop, dispatchPending, upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4, upcallArgument5 } from "./glue";
@@ -78,7 +78,7 @@ function initializeInterrupts(): void {
   initializeWheel(need(WHEEL_SIZE));
   if (!initializeVectors()) fail("not enough memory");
   initializePolls(need(POLL_STORAGE));
-  if (initializeDeadline() == 0) fail("the 8254 timer does not count: no clock");
+  if (initializeDeadline(need(TIMER_SIZE)) == 0) fail("the 8254 timer does not count: no clock");
 }
 
 /** A piece of permanent memory, or the end of the boot. */

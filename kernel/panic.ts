@@ -6,7 +6,7 @@
  * the function found before it is marked with `?`: it may be left over from an earlier call.
  */
 import { exit, stackPointer } from "./hal";
-import { logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
+import { logDecimal, logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
 import { functionStart, isText, logSymbol } from "./symbols";
 import { InterruptFrame } from "./interrupts/frame";
 
@@ -96,6 +96,8 @@ let calledFunction: u32 = 0;
 export function backtrace(stack: usize, rip: u64, end: usize): void {
   let callee: u32 = 0;
   let frames: u32 = 0;
+  let last: u64 = 0;
+  let repeats: u32 = 0;
   if (rip != 0) {
     logFrame(rip, false);
     if (isText(rip)) callee = functionStart(<u32>rip);
@@ -105,10 +107,27 @@ export function backtrace(stack: usize, rip: u64, end: usize): void {
     const address = load<u64>(word);
     if (!isReturnAddress(address)) continue;
     const certain = calledFunction == 0 || callee == 0 || calledFunction == callee;
-    logFrame(address, !certain);
     if (certain) callee = functionStart(<u32>address);
+    if (address == last) {
+      repeats++;
+      continue;
+    }
+    logRepeats(repeats);
+    repeats = 0;
+    last = address;
+    logFrame(address, !certain);
     frames++;
   }
+  logRepeats(repeats);
+}
+
+/** A recursion is one line. */
+function logRepeats(count: u32): void {
+  if (count == 0) return;
+  logText("      and ");
+  logDecimal(count);
+  logText(" more of it");
+  logEnd();
 }
 
 function logFrame(address: u64, uncertain: bool): void {

@@ -94,14 +94,15 @@ export function initializeArpCache(storage: usize, prepare: u32): void {
 // @ts-ignore: decorator
 @inline
 function head(class_: u32): Link {
-  return changetype<Link>(heads + class_ * LINK_SIZE);
+  return changetype<Link>(heads + <usize>class_ * LINK_SIZE);
 }
 
 /** Keyed by a random number, so that nobody can choose addresses that share a chain; a chain is never longer than the cache. */
 // @ts-ignore: decorator
 @inline
 function bucket(address: u32): usize {
-  return table + ((((address * multiplier) ^ (address >> 16)) * 0x9e37_79b1) >> HASH_SHIFT) * sizeof<usize>();
+  const slot = (((address * multiplier) ^ (address >> 16)) * 0x9e37_79b1) >> HASH_SHIFT;
+  return table + <usize>slot * sizeof<usize>();
 }
 
 /** The entry of an address, or null. */

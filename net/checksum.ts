@@ -4,8 +4,9 @@
  * Sums are kept in memory order: 16-bit words as a little-endian load sees them. The one's complement sum does not mind (RFC 1071, 2 B),
  * so nothing is swapped on the way, and a result is stored as it is.
  *
- *     checksum to send:   field = 0; field = checksumFold(checksumAdd(data, length, pseudoHeaderSum(…)))
- *     checksum received:  checksumFold(checksumAdd(data, length, pseudoHeaderSum(…))) == 0
+ *     to send:               field = 0; field = internetChecksum(checksumAdd(data, length, pseudoHeaderSum(…)))
+ *     to send, by a device:  field = checksumFold(pseudoHeaderSum(…)), and CHECKSUM_PARTIAL
+ *     received:              checksumFold(checksumAdd(data, length, pseudoHeaderSum(…))) == 0xFFFF
  */
 import { CHECKSUM_PARTIAL, PacketBuffer } from "./buffer";
 
@@ -51,19 +52,19 @@ export function checksumAdd(address: usize, length: u32, sum: u32): u32 {
   return <u32>((total & 0xffff_ffff) + (total >> 32));
 }
 
-/** 32 to 16 bits, not complemented: what stands in the field of a CHECKSUM_PARTIAL header (of the pseudo header's sum). */
+/** 32 to 16 bits, not complemented. 0xFFFF when the sum ran over a packet with a right checksum in it. */
 // @ts-ignore: decorator
 @inline
-export function checksumPartial(sum: u32): u16 {
+export function checksumFold(sum: u32): u16 {
   sum = (sum & 0xffff) + (sum >> 16);
   return <u16>(sum + (sum >> 16));
 }
 
-/** The checksum: the complement of the folded sum. 0 when the sum ran over a packet with a right checksum in it. */
+/** The checksum: the complement of the folded sum. */
 // @ts-ignore: decorator
 @inline
-export function checksumFold(sum: u32): u16 {
-  return <u16>(<u32>checksumPartial(sum) ^ 0xffff);
+export function internetChecksum(sum: u32): u16 {
+  return <u16>(<u32>checksumFold(sum) ^ 0xffff);
 }
 
 /** Sum of the pseudo header of TCP and UDP. `length`: transport header and payload, in bytes. */
@@ -81,7 +82,7 @@ export function pseudoHeaderSum(source: u32, destination: u32, protocol: u32, le
 // @ts-ignore: decorator
 @inline
 export function checksumUpdate(checksum: u16, before: u16, after: u16): u16 {
-  return checksumFold((<u32>checksum ^ 0xffff) + (<u32>before ^ 0xffff) + <u32>after);
+  return internetChecksum((<u32>checksum ^ 0xffff) + (<u32>before ^ 0xffff) + <u32>after);
 }
 
 /**
@@ -91,7 +92,7 @@ export function checksumUpdate(checksum: u16, before: u16, after: u16): u16 {
 export function finishChecksum(buffer: PacketBuffer): void {
   const start = buffer.checksumStart;
   const length = <u32>(buffer.data + buffer.length - start);
-  const checksum = checksumFold(checksumAdd(start, length, 0));
+  const checksum = internetChecksum(checksumAdd(start, length, 0));
   store<u16>(start + buffer.checksumOffset, checksum == 0 ? 0xffff : checksum);
   buffer.flags &= ~CHECKSUM_PARTIAL;
 }

@@ -8,7 +8,7 @@ import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH } from "../kernel/errno";
 import { random32 } from "../kernel/random";
 import { arpOutput } from "./arp";
 import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
-import { checksumAdd, checksumFold, finishChecksum } from "./checksum";
+import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
@@ -83,7 +83,7 @@ export function ipv4Input(buffer: PacketBuffer): void {
   }
   const header = changetype<Ipv4Header>(address);
   const headerLength = header.headerLength;
-  if (checksumFold(checksumAdd(address, headerLength, 0)) != 0) {
+  if (checksumFold(checksumAdd(address, headerLength, 0)) != 0xffff) {
     counters.ipBadChecksum++;
     releaseBuffer(buffer);
     return;
@@ -235,7 +235,7 @@ export function ipv4Output(
   header.checksum = 0;
   header.source = source;
   header.destination = destination;
-  header.checksum = checksumFold(checksumAdd(changetype<usize>(header), IPV4_HEADER, 0));
+  header.checksum = internetChecksum(checksumAdd(changetype<usize>(header), IPV4_HEADER, 0));
   counters.ipSent++;
 
   if (local) return loopbackOutput(buffer);

@@ -23,7 +23,12 @@ function decimal(at: usize, value: u32): usize {
   return at + digits;
 }
 
-export function abort(message: string | null, fileName: string | null, lineNumber: u32, columnNumber: u32): void {
+export function abort(
+  message: string | null,
+  fileName: string | null,
+  lineNumber: u32,
+  columnNumber: u32,
+): void {
   let end = text(line, "abort: ");
   end = text(end, message);
   end = text(end, " at ");

@@ -7,18 +7,21 @@
 
 // ---- Handlers: what each type of event calls. All it needs comes in its parameters. ----
 
-/** `newfd`: descriptor of a connection of the listener `fd`, or a negative errno that the application may act on. */
+/** `newfd`: descriptor of a connection that came to the listener `fd`. It is this application's to close. */
 export type AcceptHandler = (jid: i32, fd: i32, newfd: i32) => void;
 /**
  * `length` bytes at `data`, in a vmtable block that is the handler's until it returns (or `vmtable_keep`). `length` 0: end
  * of the stream (UDP: an empty datagram); negative: the errno that ended it. `from`: a sockaddr_in for UDP, 0 for TCP.
  */
 export type ReadHandler = (jid: i32, fd: i32, data: usize, length: i32, from: usize) => void;
-/** The connection is closed; `error`: 0 for an orderly end, else the errno, positive. */
+/**
+ * The peer has closed, or the connection has failed; once. `error`: 0 for an orderly end, else a negative errno. It comes behind
+ * the data, and behind the end of the stream that a read event on the same socket reports.
+ */
 export type CloseHandler = (jid: i32, fd: i32, error: i32) => void;
 /** One transition of the TCP state machine; TCP_* names below. */
 export type StateHandler = (jid: i32, fd: i32, oldState: i32, newState: i32) => void;
-/** What the socket is ready for since the last call: POLL* bits. `error`: errno, positive, or 0. */
+/** What the socket is ready for now, POLL* bits, after something of it has changed. `error`: 0 or a negative errno. */
 export type SockHandler = (jid: i32, fd: i32, events: i32, error: i32) => void;
 /** `overrun`: expirations since the last call beyond this one. */
 export type TimerHandler = (jid: i32, overrun: i32) => void;
@@ -71,7 +74,7 @@ export const TCP_CLOSING: i32 = 11;
 
 // ---- The calls. `handler` is an index in the module's function table: `f.index` of a function `f`. ----
 
-/** Controls the event `jid`. 0 or more; -EINVAL: no such event, operation or argument; -EOPNOTSUPP. */
+/** Controls the event `jid`. 0 or more; -ESRCH: this process has no such event; -EINVAL: no such operation or argument. */
 // @ts-ignore: decorator
 @external("aemos", "evctl") export declare function evctl(jid: i32, operation: i32, argument: i32): i32;
 
@@ -88,19 +91,41 @@ export const TCP_CLOSING: i32 = 11;
  */
 // @ts-ignore: decorator
 @external("aemos", "sockasync_accept")
-export declare function sockasync_accept(fd: i32, address: usize, lengthPointer: usize, flags: i32, handler: u32): i32;
+export declare function sockasync_accept(
+  fd: i32,
+  address: usize,
+  lengthPointer: usize,
+  flags: i32,
+  handler: u32,
+): i32;
 /** Data received. */
 // @ts-ignore: decorator
-@external("aemos", "sockasync_read") export declare function sockasync_read(fd: i32, flags: i32, handler: u32): i32;
+@external("aemos", "sockasync_read") export declare function sockasync_read(
+  fd: i32,
+  flags: i32,
+  handler: u32,
+): i32;
 /** The end of a connection. */
 // @ts-ignore: decorator
-@external("aemos", "sockasync_close") export declare function sockasync_close(fd: i32, flags: i32, handler: u32): i32;
+@external("aemos", "sockasync_close") export declare function sockasync_close(
+  fd: i32,
+  flags: i32,
+  handler: u32,
+): i32;
 /** Every transition of the TCP state machine, in order. */
 // @ts-ignore: decorator
-@external("aemos", "sockasync_sk") export declare function sockasync_sk(fd: i32, flags: i32, handler: u32): i32;
+@external("aemos", "sockasync_sk") export declare function sockasync_sk(
+  fd: i32,
+  flags: i32,
+  handler: u32,
+): i32;
 /** Changes of what the socket is ready for. */
 // @ts-ignore: decorator
-@external("aemos", "sockasync_sock") export declare function sockasync_sock(fd: i32, flags: i32, handler: u32): i32;
+@external("aemos", "sockasync_sock") export declare function sockasync_sock(
+  fd: i32,
+  flags: i32,
+  handler: u32,
+): i32;
 /** A timer: first after `interval` ns, then every `period` ns (0: once), without drift. -EINVAL: negative. */
 // @ts-ignore: decorator
 @external("aemos", "evtimer")

@@ -47,7 +47,11 @@ export const CLOCK_TSC: i32 = 4;
 
 /** Fills `length` bytes (up to 1 MiB) with random numbers fit for keys. `flags` is 0. Returns `length`, -EFAULT, -EINVAL. */
 // @ts-ignore: decorator
-@external("aemos", "getrandom") export declare function getrandom(buffer: usize, length: i32, flags: i32): i32;
+@external("aemos", "getrandom") export declare function getrandom(
+  buffer: usize,
+  length: i32,
+  flags: i32,
+): i32;
 
 /**
  * Writes up to `length` bytes of the kernel's counters (sdk/sysinfo.ts). Returns the bytes that it wrote: less than

@@ -16,6 +16,7 @@ export class Deadline {
     this.next = 0;
   }
 
+
   @inline get pending(): bool {
     return this.next != 0;
   }
@@ -28,6 +29,7 @@ export class Deadline {
     this.next = 0;
   }
 }
+
 
 @unmanaged
 export class DeadlineList {

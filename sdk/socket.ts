@@ -15,12 +15,20 @@ export const IPPROTO_TCP: i32 = 6;
 export const IPPROTO_UDP: i32 = 17;
 export const INADDR_ANY: u32 = 0;
 export const INADDR_LOOPBACK: u32 = 0x7f000001;
+/** recv: the data stay where they are. */
+export const MSG_PEEK: i32 = 0x02;
+/** recv of a datagram: its own length is returned, also when the buffer is shorter. */
+export const MSG_TRUNC: i32 = 0x20;
+/** This call does not block. */
 export const MSG_DONTWAIT: i32 = 0x40;
 export const SHUT_RD: i32 = 0;
 export const SHUT_WR: i32 = 1;
 export const SHUT_RDWR: i32 = 2;
 export const SOL_SOCKET: i32 = 1;
+export const SO_REUSEADDR: i32 = 2;
+export const SO_TYPE: i32 = 3;
 export const SO_ERROR: i32 = 4;
+/** With IPPROTO_TCP: small segments are not held back (Nagle's algorithm). */
 export const TCP_NODELAY: i32 = 1;
 
 /** Bits of the `events` of a sock handler. */
@@ -41,15 +49,19 @@ export class sockaddr_in {
   private addressNetwork: u32;
   private zero: u64;
 
+
   @inline get port(): u32 {
     return bswap<u16>(this.portNetwork);
   }
+
   @inline set port(value: u32) {
     this.portNetwork = bswap<u16>(<u16>value);
   }
+
   @inline get address(): u32 {
     return bswap<u32>(this.addressNetwork);
   }
+
   @inline set address(value: u32) {
     this.addressNetwork = bswap<u32>(value);
   }
@@ -69,13 +81,20 @@ export class sockaddr_in {
 
 /** The next connection's descriptor; its peer goes to `address`. `lengthPointer`: i32, room in and length out; both may be 0. */
 // @ts-ignore: decorator
-@external("aemos", "accept") export declare function accept(fd: i32, address: usize, lengthPointer: usize): i32;
+@external("aemos", "accept") export declare function accept(
+  fd: i32,
+  address: usize,
+  lengthPointer: usize,
+): i32;
 
 /** 0 when connected; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, … */
 // @ts-ignore: decorator
 @external("aemos", "connect") export declare function connect(fd: i32, address: usize, length: i32): i32;
 
-/** Bytes taken: less than `length` when there was no room for more. -EAGAIN, -EPIPE, -ENOTCONN, -ECONNRESET. */
+/**
+ * Bytes taken. Without blocking: as many as there is room for, -EAGAIN when there is none. -EPIPE, -ENOTCONN, -ECONNRESET, and
+ * whatever else has ended the connection.
+ */
 // @ts-ignore: decorator
 @external("aemos", "send") export declare function send(fd: i32, data: usize, length: i32, flags: i32): i32;
 
@@ -86,7 +105,14 @@ export class sockaddr_in {
 /** As `send`, to `address`. UDP: all of it or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
 // @ts-ignore: decorator
 @external("aemos", "sendto")
-export declare function sendto(fd: i32, data: usize, length: i32, flags: i32, address: usize, addressLength: i32): i32;
+export declare function sendto(
+  fd: i32,
+  data: usize,
+  length: i32,
+  flags: i32,
+  address: usize,
+  addressLength: i32,
+): i32;
 
 /** As `recv`; the sender goes to `address` (see `accept`). A datagram longer than the buffer loses its rest. */
 // @ts-ignore: decorator
@@ -108,15 +134,26 @@ export declare function recvfrom(
 // @ts-ignore: decorator
 @external("aemos", "shutdown") export declare function shutdown(fd: i32, how: i32): i32;
 
+/** The socket's own name. 0; -EBADF, -EFAULT. */
 // @ts-ignore: decorator
-@external("aemos", "getsockname") export declare function getsockname(fd: i32, address: usize, lengthPointer: usize): i32;
+@external("aemos", "getsockname") export declare function getsockname(
+  fd: i32,
+  address: usize,
+  lengthPointer: usize,
+): i32;
+/** The peer's name. 0; -ENOTCONN, -EBADF, -EFAULT. */
 // @ts-ignore: decorator
-@external("aemos", "getpeername") export declare function getpeername(fd: i32, address: usize, lengthPointer: usize): i32;
+@external("aemos", "getpeername") export declare function getpeername(
+  fd: i32,
+  address: usize,
+  lengthPointer: usize,
+): i32;
 
-/** SOL_SOCKET, IPPROTO_TCP; -ENOPROTOOPT for an option that there is not. */
+/** Sets TCP_NODELAY (level IPPROTO_TCP), a value of 4 bytes. -ENOPROTOOPT for what there is not, -EINVAL, -EFAULT. */
 // @ts-ignore: decorator
 @external("aemos", "setsockopt")
 export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize, length: i32): i32;
+/** Reads TCP_NODELAY, or SO_ERROR (told once, and then 0) and SO_TYPE of SOL_SOCKET. */
 // @ts-ignore: decorator
 @external("aemos", "getsockopt")
 export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;

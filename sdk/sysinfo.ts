@@ -29,6 +29,8 @@ export class SystemInformation {
   tcpConnections: u64;
   tcpAccepted: u64;
   tcpRetransmitted: u64;
+  /** TSC at which the last interrupt was taken: for measurements, with CLOCK_TSC. */
+  interruptTsc: u64;
 }
 
 /** Bytes of the counters known here. */

@@ -4,6 +4,7 @@ import { addFrames, frameMetadataSize, initializeFrames, FRAME_SIZE } from "../k
 const ALIGNMENT: usize = 1 << 20;
 
 let start: usize = 0;
+let heapIsSetUp: bool = false;
 
 /**
  * Gives the frame allocator `frames` frames of 4 KiB, starting on a multiple of 1 MiB. The first call of a spec file sets it up,
@@ -25,6 +26,9 @@ export function arenaStart(): usize {
 
 /** Fresh zeroed linear memory that the managed runtime of the spec does not use: storage for static structs, fake devices. */
 export function growMemory(bytes: usize, alignment: usize): usize {
+  // The managed heap takes, at its first allocation, all memory that is there: let it do so now.
+  if (!heapIsSetUp) heap.free(heap.alloc(16));
+  heapIsSetUp = true;
   const base = (<usize>memory.size()) << 16;
   const aligned = (base + alignment - 1) & ~(alignment - 1);
   const pages = (aligned + bytes - base + 0xffff) >> 16;

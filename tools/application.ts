@@ -49,7 +49,11 @@ function folderOf(applications: string, entry: ApplicationEntry): string {
 }
 
 /** Compiles the application's source, or takes the module as it is. Path of the wasm. */
-export async function compileApplication(steps: Steps, applications: string, entry: ApplicationEntry): Promise<string> {
+export async function compileApplication(
+  steps: Steps,
+  applications: string,
+  entry: ApplicationEntry,
+): Promise<string> {
   if (extname(entry.module) === ".wasm") return entry.module;
   const output = join(folderOf(applications, entry), "compiled.wasm");
   // The compiler names what it compiles by the path below the checkout, so sources elsewhere start with ../
@@ -69,17 +73,22 @@ export function checkApplication(module: Module, calls: SystemCalls): string[] {
       continue;
     }
     const offered = calls.get(name);
-    if (entity.kind !== "function") problems.push(`imports ${wanted} as a ${entity.kind}; aemos offers functions only`);
-    else if (offered === undefined) problems.push(`imports ${wanted}${showType(entity.type)}; there is no such system call`);
+    if (entity.kind !== "function")
+      problems.push(`imports ${wanted} as a ${entity.kind}; aemos offers functions only`);
+    else if (offered === undefined)
+      problems.push(`imports ${wanted}${showType(entity.type)}; there is no such system call`);
     else if (!sameType(offered, entity.type)) {
       problems.push(`imports ${wanted} as ${showType(entity.type)}; the system call is ${showType(offered)}`);
     }
   }
-  if (module.exports.get("memory")?.kind !== "memory") problems.push(`does not export its memory as "memory"`);
+  if (module.exports.get("memory")?.kind !== "memory")
+    problems.push(`does not export its memory as "memory"`);
   const main = module.exports.get("main");
   if (main?.kind !== "function") problems.push(`does not export a function "main"`);
   else if (showType(main.type) !== "() -> i32") {
-    problems.push(`exports main as ${showType(main.type)}; it has to be () -> i32, whose result is the exit status`);
+    problems.push(
+      `exports main as ${showType(main.type)}; it has to be () -> i32, whose result is the exit status`,
+    );
   }
   if (module.memories.length > 1) problems.push(`has ${module.memories.length} memories; one is supported`);
   if (module.tables.length > 1) problems.push(`has ${module.tables.length} tables; one is supported`);
@@ -111,7 +120,8 @@ export async function translateApplication(
         `memoryMiB: ${entry.memoryMiB}`,
     );
   }
-  if (problems.length > 0 || memory === undefined) throw new UserError(problems.map((text) => `${file}: ${text}`).join("\n"));
+  if (problems.length > 0 || memory === undefined)
+    throw new UserError(problems.map((text) => `${file}: ${text}`).join("\n"));
 
   const optimized = join(folder, "application.wasm");
   await steps.run(await wasmOptStep(unit, wasm, optimized));
@@ -123,7 +133,13 @@ export async function translateApplication(
   await steps.generate(join(folder, "application.h"), header);
   const object = join(folder, "application.o");
   const options = [...APPLICATION_OPTIONS, "-include", join(ROOT, "boot", "app.h")];
-  const compilation = { unit, source: join(folder, "application.c"), output: object, folders: [folder], options };
+  const compilation = {
+    unit,
+    source: join(folder, "application.c"),
+    output: object,
+    folders: [folder],
+    options,
+  };
   await steps.run(await gccStep({ ...compilation, generated: true }));
 
   const grows = source.includes(" wasm_rt_grow_funcref_table(");
@@ -139,7 +155,10 @@ export async function translateApplication(
   };
 }
 
-function tableSize(table: Limits | undefined, grows: boolean): { tableEntries: number; tableMaximum: number } {
+function tableSize(
+  table: Limits | undefined,
+  grows: boolean,
+): { tableEntries: number; tableMaximum: number } {
   if (table === undefined) return { tableEntries: 0, tableMaximum: 0 };
   const most = Math.max(table.minimum, Math.min(table.maximum ?? TABLE_LIMIT, TABLE_LIMIT));
   return { tableEntries: table.minimum, tableMaximum: grows ? most : table.minimum };
@@ -151,7 +170,14 @@ type Symbols = Pick<Application, "instanceType" | "instantiate" | "hasImports" |
 function symbolsOf(header: string): Symbols {
   const prototype = header.match(/^void (wasm2c_\w+_instantiate)\((\w+)\*(, struct \w+\*)?\);$/m);
   const main = declarations(header).exports.find(({ name }: Declaration) => name === "main");
-  if (prototype === null || main === undefined) throw new Error("wasm2c's header has no instantiate or no main");
+  if (prototype === null || main === undefined)
+    throw new Error("wasm2c's header has no instantiate or no main");
   const [, instantiate = "", instanceType = "", imports] = prototype;
-  return { instantiate, instanceType, hasImports: imports !== undefined, main: main.symbol, symbolPrefix: `${instanceType}_` };
+  return {
+    instantiate,
+    instanceType,
+    hasImports: imports !== undefined,
+    main: main.symbol,
+    symbolPrefix: `${instanceType}_`,
+  };
 }

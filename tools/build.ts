@@ -5,12 +5,12 @@
  * nothing that it reads has changed (steps.ts).
  */
 import { createHash } from "node:crypto";
-import { copyFile, mkdir } from "node:fs/promises";
+import { copyFile, mkdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Application, compileApplication, translateApplication } from "./application.ts";
 import { KERNEL_OPTIONS, gccStep } from "./commands.ts";
 import { modulesSource, moduleSource } from "./generate.ts";
-import { compileKernel, translateKernel } from "./kernel.ts";
+import { WASM_PAGE, compileKernel, translateKernel } from "./kernel.ts";
 import { link } from "./link.ts";
 import { withLock } from "./lock.ts";
 import { type Manifest, loadManifest } from "./manifest.ts";
@@ -24,6 +24,8 @@ export interface BuiltImage {
   /** The same as ELF64 with symbols, for gdb. */
   elf: string;
   manifest: Manifest;
+  /** Memory that the image, and its applications before they grow, take at least, in bytes. */
+  neededBytes: number;
   /** The commands that this build started, in order: none when nothing has changed. */
   started: readonly StartedCommand[];
 }
@@ -35,13 +37,21 @@ export interface BuildOptions {
   report?: (command: StartedCommand) => void;
 }
 
+type Built = Pick<BuiltImage, "image" | "elf" | "neededBytes">;
+
+/** What a kernel that serves nobody uses, beside the image. */
+const KERNEL_BYTES = 2 << 20;
 const REQUIRED = ["gcc", "ld", "objcopy", "nm"] as const;
 
 /**
  * Builds the image of a manifest (.json), or of one application (folder with aemos.json, .ts, .wasm).
  * `output` gets a copy of the image, and `output`.elf one of the ELF64. Rejects with a UserError that names the file at fault.
  */
-export async function buildImage(manifestOrApp: string, output?: string, options: BuildOptions = {}): Promise<BuiltImage> {
+export async function buildImage(
+  manifestOrApp: string,
+  output?: string,
+  options: BuildOptions = {},
+): Promise<BuiltImage> {
   const manifest = await loadManifest(manifestOrApp);
   for (const tool of REQUIRED) await requireTool(tool);
   const folder = options.folder ?? BUILD;
@@ -49,7 +59,7 @@ export async function buildImage(manifestOrApp: string, output?: string, options
     const steps = new Steps(options.report);
     const built = await buildSteps(steps, manifest, resolve(manifestOrApp), folder);
     if (output === undefined) return { ...built, manifest, started: steps.started };
-    const copies = { image: output, elf: `${output}.elf` };
+    const copies = { ...built, image: output, elf: `${output}.elf` };
     await mkdir(dirname(resolve(output)), { recursive: true });
     await copyFile(built.image, copies.image);
     await copyFile(built.elf, copies.elf);
@@ -57,7 +67,7 @@ export async function buildImage(manifestOrApp: string, output?: string, options
   });
 }
 
-async function buildSteps(steps: Steps, manifest: Manifest, source: string, folder: string): Promise<{ image: string; elf: string }> {
+async function buildSteps(steps: Steps, manifest: Manifest, source: string, folder: string): Promise<Built> {
   const kernelFolder = join(folder, "kernel");
   const applicationsFolder = join(folder, "applications");
   const kernelModule = compileKernel(steps, kernelFolder);
@@ -78,7 +88,16 @@ async function buildSteps(steps: Steps, manifest: Manifest, source: string, fold
   ]);
   const { dataEnd } = await kernelModule;
   const all = [...objects, ...modules.map((module) => module.object), ...glue];
-  return link(steps, { folder: imageFolder, objects: all, prefixes, kernelDataEnd: dataEnd });
+  const linked = await link(steps, { folder: imageFolder, objects: all, prefixes, kernelDataEnd: dataEnd });
+  const { size } = await stat(linked.image);
+  return {
+    ...linked,
+    neededBytes: size + KERNEL_BYTES + modules.map(bytesAtStart).reduce((a, b) => a + b, 0),
+  };
+}
+
+function bytesAtStart({ memoryPages, entry }: Application): number {
+  return memoryPages * WASM_PAGE + (entry.stackKiB + entry.vmtableKiB) * 1024;
 }
 
 /** Waits for all, so that nothing still runs when the first error is reported. */

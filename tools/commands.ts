@@ -40,8 +40,8 @@ const C_OPTIONS = [
   "-fdata-sections",
   "-Wall",
 ];
-/** Generated C is full of labels and variables that nothing uses. */
-const GENERATED_OPTIONS = ["-Wno-unused"];
+/** Of generated C, gcc has only things to say that nobody can mend there. */
+const GENERATED_OPTIONS = ["-w"];
 
 /** The kernel and boot/: no floating point, no vectors. */
 export const KERNEL_OPTIONS = ["-mgeneral-regs-only"];
@@ -49,13 +49,23 @@ export const KERNEL_OPTIONS = ["-mgeneral-regs-only"];
 export const APPLICATION_OPTIONS = ["-frounding-math", "-fsignaling-nans", "-fstack-clash-protection"];
 
 /** asc with a target of asconfig.json; `discover` reads what it looked at. */
-export async function ascStep(unit: string, entries: readonly string[], output: string, options: readonly string[]): Promise<Step> {
+export async function ascStep(
+  unit: string,
+  entries: readonly string[],
+  output: string,
+  options: readonly string[],
+): Promise<Step> {
   const { version } = await npmTool("asc");
   const dependencies = `${output}.deps`;
   const worker = [process.execPath, "--import", "tsx", join(ROOT, "tools", "compile.ts"), dependencies];
   return {
     unit,
-    command: { tool: "asc", program: worker, version, arguments: [...entries, "--outFile", output, ...options] },
+    command: {
+      tool: "asc",
+      program: worker,
+      version,
+      arguments: [...entries, "--outFile", output, ...options],
+    },
     inputs: [join(ROOT, "asconfig.json"), ...entries],
     outputs: [output],
     discover: async () => (await readFile(dependencies, "utf8")).split("\n").filter((path) => path !== ""),
@@ -65,7 +75,12 @@ export async function ascStep(unit: string, entries: readonly string[], output: 
 export async function wasmOptStep(unit: string, input: string, output: string): Promise<Step> {
   const { path, version } = await npmTool("wasm-opt");
   const list = [input, "-o", output, "-O3", "-g", ...WASM_FEATURES];
-  return { unit, command: { tool: "wasm-opt", program: [path], version, arguments: list }, inputs: [input], outputs: [output] };
+  return {
+    unit,
+    command: { tool: "wasm-opt", program: [path], version, arguments: list },
+    inputs: [input],
+    outputs: [output],
+  };
 }
 
 /** wasm2c: writes `output` and the header beside it. `module`: its name in the symbols. */
@@ -93,7 +108,14 @@ export interface Compilation {
 }
 
 /** gcc -c. The headers that it read are found from its dependency file. */
-export async function gccStep({ unit, source, output, folders, options, generated }: Compilation): Promise<Step> {
+export async function gccStep({
+  unit,
+  source,
+  output,
+  folders,
+  options,
+  generated,
+}: Compilation): Promise<Step> {
   const gcc = await requireTool("gcc");
   gccInclude ??= execute(gcc, ["-print-file-name=include"]).then(({ stdout }) => stdout.trim());
   const boot = join(ROOT, "boot");
@@ -101,7 +123,19 @@ export async function gccStep({ unit, source, output, folders, options, generate
   includes.push("-isystem", await gccInclude, "-isystem", join(boot, "include"));
   const dependencies = output.replace(/\.o$/, ".d");
   const warnings = generated ? GENERATED_OPTIONS : [];
-  const list = [...C_OPTIONS, ...warnings, ...options, ...includes, "-MD", "-MF", dependencies, "-c", source, "-o", output];
+  const list = [
+    ...C_OPTIONS,
+    ...warnings,
+    ...options,
+    ...includes,
+    "-MD",
+    "-MF",
+    dependencies,
+    "-c",
+    source,
+    "-o",
+    output,
+  ];
   return {
     unit,
     command: { tool: "gcc", program: [gcc], version: await toolVersion(gcc), arguments: list },
@@ -114,7 +148,9 @@ export async function gccStep({ unit, source, output, folders, options, generate
 /** Prerequisites in a make rule as gcc writes it. */
 function readDependencies(rule: string): string[] {
   const list = rule.replaceAll("\\\n", " ").replace(/^.*?:\s/, "");
-  return (list.match(/(?:\\.|[^\s\\])+/g) ?? []).map((path) => path.replace(/\\(.)/g, "$1").replaceAll("$$", "$"));
+  return (list.match(/(?:\\.|[^\s\\])+/g) ?? []).map((path) =>
+    path.replace(/\\(.)/g, "$1").replaceAll("$$", "$"),
+  );
 }
 
 export async function binutil(tool: "ld" | "objcopy" | "nm", list: readonly string[]): Promise<Command> {

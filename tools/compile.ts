@@ -23,10 +23,10 @@ async function read(name: string, folder: string): Promise<string | null> {
   }
 }
 
-const { error } = await main(args, { readFile: read });
+const { error } = await main(args, { readFile: read, stdout: process.stdout, stderr: process.stderr });
 await writeFile(dependencies, [...looked].map((path) => `${path}\n`).join(""));
 if (error !== null) {
-  // asc has written its diagnostics already; other errors only have a message.
-  process.stderr.write(`${error.message}\n`);
+  // Its diagnostics are written already; an error of another kind only has a message.
+  if (!error.message.endsWith("compile error(s)")) process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
 }

@@ -82,7 +82,7 @@ ${codes.join("")}};
 }
 
 /** A function of the image. */
-export interface Symbol {
+export interface NamedAddress {
   address: number;
   name: string;
 }
@@ -91,8 +91,8 @@ export interface Symbol {
  * The table of names for backtraces (kernel/symbols.ts reads it): count, then address and offset of the name from the
  * table's start for each function by address, then the names.
  */
-export function symbolsSource(symbols: readonly Symbol[]): string {
-  const entries = symbols.map(({ address }, i) => `  .long ${address}, name${i} - table\n`);
-  const names = symbols.map(({ name }, i) => `name${i}: .asciz ${JSON.stringify(name)}\n`);
+export function symbolsSource(symbols: readonly NamedAddress[]): string {
+  const entries = symbols.map(({ address }, i) => `  .long ${address}, .Lname${i} - table\n`);
+  const names = symbols.map(({ name }, i) => `.Lname${i}: .asciz ${JSON.stringify(name)}\n`);
   return `${HEAD}  .section .symbols, "a"\n  .balign 4\ntable:\n  .long ${symbols.length}\n${entries.join("")}${names.join("")}`;
 }

@@ -18,7 +18,8 @@ const CALL_PREFIX = "sys_";
 /** Parameters of a call that fit the registers of System V and one word of stack (boot/syscall.h). */
 const MAXIMUM_PARAMETERS = 6;
 
-const WASM_PAGE = 65536;
+/** A page of linear memory as wasm counts it, in bytes. */
+export const WASM_PAGE = 65536;
 
 export interface Kernel {
   objects: string[];
@@ -37,7 +38,11 @@ export interface KernelModule {
 }
 
 /** Compiles the kernel to wasm and reads the system calls off its exports. */
-export async function compileKernel(steps: Steps, folder: string, entry = "kernel/main.ts"): Promise<KernelModule> {
+export async function compileKernel(
+  steps: Steps,
+  folder: string,
+  entry = "kernel/main.ts",
+): Promise<KernelModule> {
   const compiled = join(folder, "compiled.wasm");
   const wasm = join(folder, "kernel.wasm");
   const options = ["--config", "asconfig.json", "--target", "kernel"];
@@ -50,14 +55,20 @@ export async function compileKernel(steps: Steps, folder: string, entry = "kerne
 /** The exports `sys_<name>`, checked: a kernel imports the hal and nothing else. */
 export function systemCalls(module: Module): SystemCalls {
   for (const { module: from, name } of module.imports) {
-    if (from !== "hal") throw new UserError(`kernel.wasm imports ${from}.${name}; the kernel imports the hal and nothing else`);
+    if (from !== "hal")
+      throw new UserError(`kernel.wasm imports ${from}.${name}; the kernel imports the hal and nothing else`);
   }
   const calls = new Map<string, FunctionType>();
   for (const [name, entity] of module.exports) {
     if (!name.startsWith(CALL_PREFIX) || entity.kind !== "function") continue;
     const { parameters } = entity.type;
-    if (parameters.length > MAXIMUM_PARAMETERS || parameters.some((type) => type !== "i32" && type !== "i64")) {
-      throw new UserError(`kernel.wasm: ${name}(${parameters.join(", ")}): a system call has up to 6 parameters, i32 or i64`);
+    if (
+      parameters.length > MAXIMUM_PARAMETERS ||
+      parameters.some((type) => type !== "i32" && type !== "i64")
+    ) {
+      throw new UserError(
+        `kernel.wasm: ${name}(${parameters.join(", ")}): a system call has up to 6 parameters, i32 or i64`,
+      );
     }
     calls.set(name.slice(CALL_PREFIX.length), entity.type);
   }
@@ -65,7 +76,11 @@ export function systemCalls(module: Module): SystemCalls {
 }
 
 /** Translates the kernel's wasm and compiles all C and assembly that does not depend on the applications. */
-export async function translateKernel(steps: Steps, folder: string, { wasm, calls }: KernelModule): Promise<Kernel> {
+export async function translateKernel(
+  steps: Steps,
+  folder: string,
+  { wasm, calls }: KernelModule,
+): Promise<Kernel> {
   const raw = join(folder, "wasm2c", "kernel.c");
   await steps.run(await wasm2cStep(UNIT, wasm, "kernel", raw));
   const source = await readFile(raw, "utf8");
@@ -87,12 +102,18 @@ export async function translateKernel(steps: Steps, folder: string, { wasm, call
   const units = [
     { source: join(folder, "kernel.c"), options: hal, generated: true },
     { source: join(folder, "syscalls.c"), options: hal, generated: true },
-    ...sources.map((name) => ({ source: join(boot, name), options: extname(name) === ".c" ? hal : [], generated: false })),
+    ...sources.map((name) => ({
+      source: join(boot, name),
+      options: extname(name) === ".c" ? hal : [],
+      generated: false,
+    })),
   ];
   const objects = units.map(async ({ source, options, generated }) => {
     const output = join(folder, `${basename(source)}.o`);
     const all = [...KERNEL_OPTIONS, ...options];
-    await steps.run(await gccStep({ unit: UNIT, source, output, folders: [folder], options: all, generated }));
+    await steps.run(
+      await gccStep({ unit: UNIT, source, output, folders: [folder], options: all, generated }),
+    );
     return output;
   });
   return { objects: await Promise.all(objects), folder };
@@ -114,12 +135,20 @@ export function checkKernelSource(source: string): void {
     const definition = line.match(DEFINITION)?.[1];
     if (definition !== undefined) current = demangle(definition, KERNEL_PREFIX);
     else if (line.includes("wasm_rt_grow_memory(")) grows.add(current);
-    else if (line.startsWith(" ") && /w2c_kernel_0x7Elib0x2Frt0x2F(?:stub|tlsf|itcms|tcms)0x2F|w2c_0x7Elib0x2Frt0x2F/.test(line)) allocates.add(current);
+    else if (
+      line.startsWith(" ") &&
+      /w2c_kernel_0x7Elib0x2Frt0x2F(?:stub|tlsf|itcms|tcms)0x2F|w2c_0x7Elib0x2Frt0x2F/.test(line)
+    )
+      allocates.add(current);
   }
   if (allocates.size > 0) {
-    throw new UserError(`the kernel allocates managed objects in ${[...allocates].join(", ")}: use a Pool (kernel/memory/pool.ts)`);
+    throw new UserError(
+      `the kernel allocates managed objects in ${[...allocates].join(", ")}: use a Pool (kernel/memory/pool.ts)`,
+    );
   }
   if (grows.size > 0) {
-    throw new UserError(`the kernel grows its memory in ${[...grows].join(", ")}: its linear memory is physical memory`);
+    throw new UserError(
+      `the kernel grows its memory in ${[...grows].join(", ")}: its linear memory is physical memory`,
+    );
   }
 }

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { binutil, gccStep } from "./commands.ts";
 import { UserError } from "./errors.ts";
-import { type Symbol, symbolsSource } from "./generate.ts";
+import { type NamedAddress, symbolsSource } from "./generate.ts";
 import { ROOT } from "./paths.ts";
 import type { Steps } from "./steps.ts";
 import { demangle } from "./translate.ts";
@@ -25,11 +25,16 @@ export interface Link {
 }
 
 /** Links `objects` into `folder`/image.elf and image.bin; paths of both. */
-export async function link(steps: Steps, { folder, objects, prefixes, kernelDataEnd }: Link): Promise<{ elf: string; image: string }> {
+export async function link(
+  steps: Steps,
+  { folder, objects, prefixes, kernelDataEnd }: Link,
+): Promise<{ elf: string; image: string }> {
   const first = join(folder, "unnamed.elf");
   await ld(steps, objects, first);
   const before = await symbolsOf(steps, first);
-  const functions = before.filter(({ code }) => code).map(({ address, name }) => ({ address, name: demangle(name, prefixes) }));
+  const functions = before
+    .filter(({ code }) => code)
+    .map(({ address, name }) => ({ address, name: demangle(name, prefixes) }));
   const source = join(folder, "symbols.S");
   await steps.generate(source, symbolsSource(oneForEachAddress(functions)));
   const object = join(folder, "symbols.o");
@@ -48,13 +53,31 @@ export async function link(steps: Steps, { folder, objects, prefixes, kernelData
 
 async function ld(steps: Steps, objects: readonly string[], output: string): Promise<void> {
   const script = join(ROOT, "boot", "link.ld");
-  const options = ["-m", "elf_x86_64", "-T", script, "-nostdlib", "-static", "--gc-sections", "--build-id=none"];
-  const list = [...options, "-z", "noexecstack", "-z", "max-page-size=4096", "--no-warn-rwx-segments", "-o", output];
+  const options = [
+    "-m",
+    "elf_x86_64",
+    "-T",
+    script,
+    "-nostdlib",
+    "-static",
+    "--gc-sections",
+    "--build-id=none",
+  ];
+  const list = [
+    ...options,
+    "-z",
+    "noexecstack",
+    "-z",
+    "max-page-size=4096",
+    "--no-warn-rwx-segments",
+    "-o",
+    output,
+  ];
   const command = await binutil("ld", [...list, ...objects]);
   await steps.run({ unit: UNIT, command, inputs: [script, ...objects], outputs: [output] });
 }
 
-interface LinkedSymbol extends Symbol {
+interface LinkedSymbol extends NamedAddress {
   code: boolean;
 }
 
@@ -72,8 +95,8 @@ async function symbolsOf(steps: Steps, elf: string): Promise<LinkedSymbol[]> {
 }
 
 /** Labels inside functions share addresses with them; the longest name says most. */
-function oneForEachAddress(symbols: readonly Symbol[]): Symbol[] {
-  const best = new Map<number, Symbol>();
+function oneForEachAddress(symbols: readonly NamedAddress[]): NamedAddress[] {
+  const best = new Map<number, NamedAddress>();
   for (const symbol of symbols) {
     const other = best.get(symbol.address);
     if (other === undefined || symbol.name.length > other.name.length) best.set(symbol.address, symbol);
@@ -83,10 +106,14 @@ function oneForEachAddress(symbols: readonly Symbol[]): Symbol[] {
 
 function checkUnmoved(before: readonly LinkedSymbol[], after: readonly LinkedSymbol[]): void {
   const places = new Map(after.map(({ name, address }) => [`${name} ${address}`, true]));
-  const moved = before.filter(({ name, address }) => !BEHIND_TABLE.has(name) && !places.has(`${name} ${address}`));
+  const moved = before.filter(
+    ({ name, address }) => !BEHIND_TABLE.has(name) && !places.has(`${name} ${address}`),
+  );
   if (moved.length === 0) return;
   const names = moved.slice(0, 5).map(({ name }) => name);
-  throw new Error(`boot/link.ld: the table of names is not at the end of the image: it moved ${names.join(", ")}`);
+  throw new Error(
+    `boot/link.ld: the table of names is not at the end of the image: it moved ${names.join(", ")}`,
+  );
 }
 
 /** The linker script sets room aside for the kernel's static data; asc puts them there without asking. */
@@ -95,5 +122,7 @@ function checkKernelData(symbols: readonly LinkedSymbol[], end: number): void {
   if (room === undefined) throw new Error("boot/link.ld does not define kernel_data_end");
   if (end <= room) return;
   const [used, given] = [end.toString(16), room.toString(16)];
-  throw new UserError(`the kernel's static data end at 0x${used}, beyond the room in boot/link.ld, which ends at 0x${given}`);
+  throw new UserError(
+    `the kernel's static data end at 0x${used}, beyond the room in boot/link.ld, which ends at 0x${given}`,
+  );
 }

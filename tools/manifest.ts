@@ -61,7 +61,9 @@ export async function loadManifest(path: string): Promise<Manifest> {
     case ".wasm":
       return implied(absolute);
     default:
-      throw new UserError(`${path}: neither a manifest (.json), nor a source (.ts), a module (.wasm) or an application's folder`);
+      throw new UserError(
+        `${path}: neither a manifest (.json), nor a source (.ts), a module (.wasm) or an application's folder`,
+      );
   }
 }
 
@@ -83,8 +85,15 @@ async function readManifest(file: string, asked: string): Promise<Manifest> {
 async function implied(file: string): Promise<Manifest> {
   const base = basename(file, extname(file));
   const stem = base === "main" || base === "index" ? basename(dirname(file)) : base;
-  const name = stem.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^[^a-z]+|-+$/g, "").slice(0, 31);
-  const value = { name: name || "application", applications: [{ name: name || "application", module: basename(file) }] };
+  const name = stem
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^[^a-z]+|-+$/g, "")
+    .slice(0, 31);
+  const value = {
+    name: name || "application",
+    applications: [{ name: name || "application", module: basename(file) }],
+  };
   return check(shown(file), value, dirname(file));
 }
 
@@ -93,13 +102,17 @@ async function check(file: string, value: unknown, folder: string): Promise<Mani
     const complaints = (validate.errors ?? []).map(complaint);
     throw new UserError(`${file}: ${[...new Set(complaints)].join(`\n${file}: `)}`);
   }
-  const applications = value.applications.map((entry) => ({ ...entry, module: resolve(folder, entry.module) }));
+  const applications = value.applications.map((entry) => ({
+    ...entry,
+    module: resolve(folder, entry.module),
+  }));
   const names = new Set<string>();
   for (const { name, module } of applications) {
     if (names.has(name)) throw new UserError(`${file}: two applications are named "${name}"`);
     names.add(name);
     const found = await stat(module).catch(() => undefined);
-    if (!found?.isFile()) throw new UserError(`${file}: application "${name}": there is no module ${shown(module)}`);
+    if (!found?.isFile())
+      throw new UserError(`${file}: application "${name}": there is no module ${shown(module)}`);
   }
   const forward = (value.forward ?? []).map((entry) => ({ ...entry }));
   const ports = new Set<string>();

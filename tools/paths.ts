@@ -1,6 +1,6 @@
 /** Where things are in the checkout. */
 import { dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The checkout. */
 export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -13,4 +13,10 @@ export const DEFAULT_MANIFEST = join(ROOT, "apps", "default.json");
 export function shown(path: string): string {
   const short = relative(process.cwd(), path);
   return short !== "" && short.length < path.length ? short : path;
+}
+
+/** Whether the module with this `import.meta.url` is the program that was started. */
+export function isProgram(url: string): boolean {
+  const program = process.argv[1];
+  return program !== undefined && pathToFileURL(program).href === url;
 }

@@ -92,16 +92,34 @@ function networkArguments(options: GuestOptions): string[] {
   const properties = options.device === undefined ? "" : `,${options.device}`;
   // romfile=: no boot ROM to load, which saves some 20 ms.
   const list = ["-netdev", netdev, "-device", `virtio-net-pci,netdev=n0,romfile=${properties}`];
-  if (options.pcap !== undefined) list.push("-object", `filter-dump,id=dump0,netdev=n0,file=${quote(options.pcap)}`);
+  if (options.pcap !== undefined)
+    list.push("-object", `filter-dump,id=dump0,netdev=n0,file=${quote(options.pcap)}`);
   return list;
 }
 
 /** QEMU's arguments for these options. */
 export function qemuArguments(options: GuestOptions, accel: { name: string; cpu: string }): string[] {
-  const list = ["-M", options.machine ?? DEFAULT_MACHINE, "-accel", accel.name, "-cpu", options.cpu ?? accel.cpu];
+  const list = [
+    "-M",
+    options.machine ?? DEFAULT_MACHINE,
+    "-accel",
+    accel.name,
+    "-cpu",
+    options.cpu ?? accel.cpu,
+  ];
   // maxcpus=2: before 8.1 QEMU drops the guest's memory barriers under tcg when there can be only one processor.
   list.push("-smp", "1,maxcpus=2", "-m", String(options.memory ?? DEFAULT_MEMORY));
-  list.push("-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio", "-device", DEBUG_EXIT);
+  list.push(
+    "-nodefaults",
+    "-no-user-config",
+    "-no-reboot",
+    "-display",
+    "none",
+    "-serial",
+    "stdio",
+    "-device",
+    DEBUG_EXIT,
+  );
   list.push("-device", "virtio-rng-pci,romfile=", ...networkArguments(options));
   list.push("-kernel", options.image);
   if (options.append !== undefined && options.append !== "") list.push("-append", options.append);
@@ -119,7 +137,8 @@ function explain(errors: string, options: GuestOptions): string {
       `choose another with -p HOST:${rule[4]}${rule[1] === "udp" ? "/udp" : ""}`
     );
   }
-  if (/Address already in use/.test(errors) && options.gdb) return "port 1234 is in use: is another guest waiting for gdb?";
+  if (/Address already in use/.test(errors) && options.gdb)
+    return "port 1234 is in use: is another guest waiting for gdb?";
   const own = errors
     .split("\n")
     .filter((line) => line !== "" && !line.includes("warning:"))
@@ -147,7 +166,9 @@ export async function startGuest(options: GuestOptions): Promise<Guest> {
   const qemu = await requireTool("qemu-system-x86_64");
   const wanted = options.accel ?? (options.icount ? "tcg" : undefined);
   const list = qemuArguments(options, await accelerator(wanted));
-  const [command, args] = existsSync(SETPRIV) ? [SETPRIV, ["--pdeathsig", "KILL", "--", qemu, ...list]] : [qemu, list];
+  const [command, args] = existsSync(SETPRIV)
+    ? [SETPRIV, ["--pdeathsig", "KILL", "--", qemu, ...list]]
+    : [qemu, list];
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   const guest = new Guest(child, (errors) => explain(errors, options));
   running.add(guest);

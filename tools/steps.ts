@@ -69,7 +69,9 @@ export class Steps {
     const first = step.outputs[0];
     if (first === undefined) throw new Error(`a step of ${unit} has no output`);
     const stampPath = `${first}.stamp`;
-    const key = hash(JSON.stringify([command.program, command.version, command.arguments, step.inputs, step.outputs]));
+    const key = hash(
+      JSON.stringify([command.program, command.version, command.arguments, step.inputs, step.outputs]),
+    );
     if (await this.current(stampPath, key)) return;
     await rm(stampPath, { force: true });
     await Promise.all(step.outputs.map((path) => mkdir(dirname(path), { recursive: true })));
@@ -77,7 +79,11 @@ export class Steps {
     if (step.standardOutput !== undefined) await writeFile(step.standardOutput, output);
     for (const path of step.outputs) this.hashes.delete(path);
     const inputs = new Set([...step.inputs, ...((await step.discover?.()) ?? [])]);
-    const stamp: Stamp = { key, inputs: await this.hashAll(inputs), outputs: await this.hashAll(step.outputs) };
+    const stamp: Stamp = {
+      key,
+      inputs: await this.hashAll(inputs),
+      outputs: await this.hashAll(step.outputs),
+    };
     for (const [path, value] of Object.entries(stamp.outputs)) {
       if (value === ABSENT) throw new Error(`${command.tool} (${unit}) ended well but wrote no ${path}`);
     }
@@ -159,15 +165,28 @@ function capture(unit: string, command: Command): Promise<string> {
   const [program, ...first] = command.program;
   if (program === undefined) throw new Error(`${command.tool} has no program`);
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [...first, ...command.arguments], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, [...first, ...command.arguments], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let output = "";
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
-    child.on("error", (error) => reject(new UserError(`${unit}: ${command.tool} could not be started: ${error.message}`)));
+    child.on("error", (error) =>
+      reject(new UserError(`${unit}: ${command.tool} could not be started: ${error.message}`)),
+    );
     child.on("close", (code, signal) => {
-      if (code === 0) resolve(output);
-      else reject(new UserError(`${unit}: ${command.tool} failed (${signal ?? `status ${code}`})\n${errors}${output}`.trimEnd()));
+      if (code === 0) {
+        // Warnings.
+        if (errors !== "") process.stderr.write(`${unit}: ${command.tool}:\n${errors}`);
+        resolve(output);
+      } else
+        reject(
+          new UserError(
+            `${unit}: ${command.tool} failed (${signal ?? `status ${code}`})\n${errors}${output}`.trimEnd(),
+          ),
+        );
     });
   });
 }

@@ -45,7 +45,9 @@ export async function requireTool(name: HostTool): Promise<string> {
   const path = await findTool(name);
   if (path !== undefined) return path;
   const debian = PACKAGES[name];
-  throw new UserError(`${name} is not installed: apt-get install --no-install-recommends ${debian} (Debian, Ubuntu)`);
+  throw new UserError(
+    `${name} is not installed: apt-get install --no-install-recommends ${debian} (Debian, Ubuntu)`,
+  );
 }
 
 const versions = new Map<string, Promise<string>>();

@@ -124,7 +124,11 @@ export function demangle(symbol: string, prefixes: ReadonlyMap<string, string>):
   let name = symbol.replace(/\.(?:constprop|part|isra|cold|lto_priv)\b.*$/, "");
   for (const [prefix, shown] of prefixes) {
     if (name.startsWith(prefix)) {
-      name = shown + name.slice(prefix.length).replace(/0x([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+      name =
+        shown +
+        name
+          .slice(prefix.length)
+          .replace(/0x([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
       break;
     }
   }

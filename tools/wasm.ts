@@ -4,9 +4,6 @@
  */
 import { UserError } from "./errors.ts";
 
-/** Node has it; the types of Node 20 do not. */
-declare const WebAssembly: { validate(bytes: Uint8Array): boolean };
-
 export interface FunctionType {
   parameters: readonly string[];
   results: readonly string[];
@@ -41,15 +38,15 @@ export interface Module {
   tables: Limits[];
 }
 
-const VALUE_TYPES: Record<number, string> = {
-  0x7f: "i32",
-  0x7e: "i64",
-  0x7d: "f32",
-  0x7c: "f64",
-  0x7b: "v128",
-  0x70: "funcref",
-  0x6f: "externref",
-};
+const VALUE_TYPES = new Map([
+  [0x7f, "i32"],
+  [0x7e, "i64"],
+  [0x7d, "f32"],
+  [0x7c, "f64"],
+  [0x7b, "v128"],
+  [0x70, "funcref"],
+  [0x6f, "externref"],
+]);
 const SECTION = { TYPE: 1, IMPORT: 2, FUNCTION: 3, TABLE: 4, MEMORY: 5, EXPORT: 7 } as const;
 const LIMITS_MAXIMUM = 1;
 const LIMITS_SHARED = 2;
@@ -98,7 +95,7 @@ class Reader {
 
   valueType(): string {
     const code = this.byte();
-    const name = VALUE_TYPES[code];
+    const name = VALUE_TYPES.get(code);
     if (name === undefined) throw new Error(`value type 0x${code.toString(16)} is not supported`);
     return name;
   }
@@ -113,14 +110,15 @@ class Reader {
     const flags = this.byte();
     const minimum = this.number();
     const maximum = flags & LIMITS_MAXIMUM ? this.number() : undefined;
-    if (flags > (LIMITS_MAXIMUM | LIMITS_SHARED | LIMITS_WIDE)) throw new Error("a custom page size is not supported");
+    if (flags > (LIMITS_MAXIMUM | LIMITS_SHARED | LIMITS_WIDE))
+      throw new Error("a custom page size is not supported");
     return { minimum, maximum, shared: (flags & LIMITS_SHARED) !== 0, wide: (flags & LIMITS_WIDE) !== 0 };
   }
 }
 
 /** Reads the module; a UserError names `file` when it is none, or uses types that aemos does not support. */
 export function readModule(file: string, bytes: Uint8Array): Module {
-  if (!WebAssembly.validate(bytes)) {
+  if (!WebAssembly.validate(new Uint8Array(bytes))) {
     throw new UserError(`${file}: not a valid WebAssembly module`);
   }
   try {
@@ -172,7 +170,8 @@ class Sections {
 
   private functionType(reader: Reader): FunctionType {
     const form = reader.byte();
-    if (form !== 0x60) throw new Error(`type form 0x${form.toString(16)} is not supported (garbage-collected types)`);
+    if (form !== 0x60)
+      throw new Error(`type form 0x${form.toString(16)} is not supported (garbage-collected types)`);
     return {
       parameters: reader.list(() => reader.valueType()),
       results: reader.list(() => reader.valueType()),

@@ -44,7 +44,7 @@ export function connectionLost(event: Event): void {
 
 function deliver(event: Event): i32 {
   if (event.has(EVENT_ENDED)) return EMPTY;
-  let error = -<i32>event.data;
+  let error = -(<i32>event.data);
   if (event.object != 0) {
     const socket = event.socket;
     if ((pollSocket(socket) & ENDS) == 0) return EMPTY;

@@ -35,7 +35,9 @@ function deliver(event: Event): i32 {
   const socket = event.socket;
   const source = peek(socket);
   if (source == 0) return deliverEnd(event, socket);
-  return socket.type == SOCK_STREAM ? deliverStream(event, socket, source) : deliverDatagram(event, socket, source);
+  return socket.type == SOCK_STREAM
+    ? deliverStream(event, socket, source)
+    : deliverDatagram(event, socket, source);
 }
 
 function deliverStream(event: Event, socket: Socket, first: usize): i32 {
@@ -59,7 +61,7 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
     source = peek(socket);
   } while (source != 0 && filled < room);
   networkFlush();
-  hand(event, socket, block, block, filled, 0, source != 0);
+  hand(event, block, block, filled, 0, source != 0 || peekLength(socket) != -EAGAIN);
   return DELIVERED;
 }
 
@@ -72,15 +74,15 @@ function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
   memory.copy(block + SOCKADDR_SIZE, source, length);
   consume(socket, length);
   const from = vmtableUserAddress(event.process.vmtable, block);
-  hand(event, socket, block, block + SOCKADDR_SIZE, length, from, peek(socket) != 0);
+  hand(event, block, block + SOCKADDR_SIZE, length, from, peek(socket) != 0 || socket.error != 0);
   return DELIVERED;
 }
 
-/** Sets the arguments; `more`: there are data left. An end that stands behind the data also wants its turn. */
+/** Sets the arguments. `more`: there are data left, or an end or error behind them, which want their turn. */
 @inline
-function hand(event: Event, socket: Socket, block: usize, data: usize, length: u32, from: usize, more: bool): void {
+function hand(event: Event, block: usize, data: usize, length: u32, from: usize, more: bool): void {
   event.block = block;
-  if (!event.has(EVENT_DRAINING) && (more || peekLength(socket) != -EAGAIN)) {
+  if (more && !event.has(EVENT_DRAINING)) {
     event.activations++;
     again(event);
   }
@@ -92,10 +94,11 @@ function hand(event: Event, socket: Socket, block: usize, data: usize, length: u
 function deliverEnd(event: Event, socket: Socket): i32 {
   const why = peekLength(socket);
   if (why == -EAGAIN || why == -ENOTCONN) return EMPTY;
-  if (socket.type == SOCK_STREAM) {
-    event.mark(EVENT_ENDED);
-    readerGone(socket);
-  } else socket.error = 0;
+  const stream = socket.type == SOCK_STREAM;
+  // A datagram socket's error is about one datagram; its end is shutdown(SHUT_RD).
+  if (stream || why == 0) event.mark(EVENT_ENDED);
+  if (stream) readerGone(socket);
+  else socket.error = 0;
   setUpcallArguments(<u32>event.jid, <u32>event.fd, 0, <u32>why, 0);
   return DELIVERED;
 }

@@ -32,18 +32,18 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {
     sourceGone(event, detail);
     return;
   }
-  const old = <u64>(detail >> 8) & 15;
-  const state = <u64>detail & 15;
+  const old = (<u64>(detail >> 8)) & 15;
+  const state = (<u64>detail) & 15;
   const count = event.count;
   if (count == 0) {
     event.data = old | (state << STATE_BITS);
     event.count = 2;
   } else if (count < PLACES) {
-    event.data |= state << (<u64>count << 2);
+    event.data |= state << ((<u64>count) << 2);
     event.count = count + 1;
   } else {
-    const last = <u64>(PLACES - 1) << 2;
-    event.data = (event.data & ~(<u64>15 << last)) | (state << last);
+    const last = (<u64>(PLACES - 1)) << 2;
+    event.data = (event.data & ~((<u64>15) << last)) | (state << last);
   }
   event.activations++;
   makePending(event);
@@ -52,8 +52,8 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {
 function deliver(event: Event): i32 {
   const count = event.count;
   if (count < 2) return EMPTY;
-  const old = <u32>event.data & 15;
-  const state = (<u32>event.data >> 4) & 15;
+  const old = (<u32>event.data) & 15;
+  const state = ((<u32>event.data) >> 4) & 15;
   event.data >>= STATE_BITS;
   event.count = count == 2 ? 0 : count - 1;
   if (count > 2) again(event);

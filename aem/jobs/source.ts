@@ -12,20 +12,24 @@ export function sourceOccurred(waiter: Waiter, events: u32, detail: u32): void {
   else activate(event);
 }
 
+
 @inline
 export function pollSocket(socket: Socket): u32 {
   return call_indirect<u32>(socket.protocol.poll, socket);
 }
+
 
 @inline
 export function peek(socket: Socket): usize {
   return call_indirect<usize>(socket.protocol.peek, socket);
 }
 
+
 @inline
 export function peekLength(socket: Socket): i32 {
   return call_indirect<i32>(socket.protocol.peekLength, socket);
 }
+
 
 @inline
 export function consume(socket: Socket, bytes: u32): void {

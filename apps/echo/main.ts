@@ -7,10 +7,10 @@ export function main(): i32 {
   let error = startTcp();
   if (error >= 0) error = startUdp();
   if (error < 0) {
-    logText("echo: cannot listen on port 7", LOG_ERROR);
+    logText("cannot listen on port 7", LOG_ERROR);
     return -error;
   }
-  logText("echo: TCP and UDP port 7", LOG_NOTICE);
+  logText("echo on TCP and UDP port 7", LOG_NOTICE);
   let signal = 0;
   while (signal != SIGTERM) {
     enter_keepalive();

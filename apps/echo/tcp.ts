@@ -35,6 +35,7 @@ const KEPT_LIMIT: u32 = 3 << 20;
 const STALL_SECONDS: u32 = 60;
 const SECOND: i64 = 1_000_000_000;
 
+
 @unmanaged
 class Connection extends Deadline {
   fd: i32;
@@ -51,7 +52,7 @@ class Connection extends Deadline {
 const pool = changetype<Pool>(heap.alloc(offsetof<Pool>()));
 const stalled = changetype<DeadlineList>(heap.alloc(offsetof<DeadlineList>()));
 /** Address of the connection of each descriptor, or 0. */
-const connections = heap.alloc(<usize>DESCRIPTOR_LIMIT << 2);
+const connections = heap.alloc((<usize>DESCRIPTOR_LIMIT) << 2);
 let kept: u32 = 0;
 let seconds: u32 = 0;
 
@@ -59,7 +60,7 @@ let seconds: u32 = 0;
 export function startTcp(): i32 {
   pool.initialize(offsetof<Connection>(), CONNECTION_LIMIT);
   stalled.initialize(STALL_SECONDS);
-  memory.fill(connections, 0, <usize>DESCRIPTOR_LIMIT << 2);
+  memory.fill(connections, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
   const fd = listenTcp(PORT, BACKLOG);
   if (fd < 0) return fd;
   const jid = onTimer(SECOND, SECOND, tick);
@@ -67,7 +68,6 @@ export function startTcp(): i32 {
 }
 
 function accepted(jid: i32, listener: i32, fd: i32): void {
-  // Negative: out of descriptors or memory; the connection waits in the backlog until there are some.
   if (fd < 0) return;
   const address = <u32>fd < DESCRIPTOR_LIMIT ? pool.take() : 0;
   if (address == 0) {
@@ -92,8 +92,8 @@ function received(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
   const address = find(fd);
   if (address == 0) return;
   const connection = changetype<Connection>(address);
-  // The end of the stream comes after all data, and data is delivered only while nothing is kept: all has been sent.
-  if (length <= 0) return drop(connection);
+  // The end of the stream is the close handler's.
+  if (length <= 0) return;
   const sent = send(fd, data, length, MSG_DONTWAIT);
   if (sent == length) return;
   if (sent < 0 && sent != -EAGAIN) return drop(connection);
@@ -102,7 +102,7 @@ function received(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
 
 /** Bytes of the zone that a block of `length` > 0 bytes takes: a power of two. */
 function blockSize(length: i32): u32 {
-  return <u32>1 << (32 - clz<u32>(max<u32>(<u32>length, 64) - 1));
+  return (<u32>1) << (32 - clz<u32>(max<u32>(<u32>length, 64) - 1));
 }
 
 /** Keeps the handler's block, of which `sent` bytes are done, and stops reading. */
@@ -159,10 +159,13 @@ function release(connection: Connection): void {
   connection.block = 0;
 }
 
-/** A reset, also while reading is stopped. An orderly end is the read handler's: something may wait to be sent. */
+/**
+ * The client has closed, or the connection has failed. It comes behind all data, and data come only while nothing is kept: all
+ * has been sent.
+ */
 function closed(jid: i32, fd: i32, error: i32): void {
   const address = find(fd);
-  if (address != 0 && error != 0) drop(changetype<Connection>(address));
+  if (address != 0) drop(changetype<Connection>(address));
 }
 
 /** Lets go of everything; the events go with the descriptor. */
@@ -175,5 +178,6 @@ function drop(connection: Connection): void {
 
 function tick(jid: i32, overrun: i32): void {
   seconds += 1 + <u32>overrun;
-  for (let due = stalled.take(seconds); due != 0; due = stalled.take(seconds)) drop(changetype<Connection>(due));
+  for (let due = stalled.take(seconds); due != 0; due = stalled.take(seconds))
+    drop(changetype<Connection>(due));
 }

@@ -18,6 +18,11 @@ const KEPT_LIMIT: u32 = 3 << 19;
 export const ENDING: u32 = 1;
 /** Our direction has ended; what comes is thrown away until the client's has, too (RFC 9112, 9.6). */
 export const LINGERING: u32 = 2;
+/** Content of a request is being read. */
+export const IN_CONTENT: u32 = 4;
+/** Reading is stopped. */
+export const STOPPED: u32 = 8;
+
 
 @unmanaged
 export class Connection extends Deadline {
@@ -26,6 +31,8 @@ export class Connection extends Deadline {
   /** 0: not registered yet. */
   sockJid: i32;
   flags: u32;
+  /** The list of its time-out. */
+  waitsFor: usize;
   /** What waits to be sent; `outputLength` 0: nothing. */
   output: usize;
   outputLength: u32;
@@ -44,7 +51,7 @@ export class Connection extends Deadline {
 
 const connections = changetype<Pool>(heap.alloc(offsetof<Pool>()));
 const responses = changetype<Pool>(heap.alloc(offsetof<Pool>()));
-const byDescriptor = heap.alloc(<usize>DESCRIPTOR_LIMIT << 2);
+const byDescriptor = heap.alloc((<usize>DESCRIPTOR_LIMIT) << 2);
 let kept: u32 = 0;
 
 // ---- Time-outs, in ticks of a second ----
@@ -67,7 +74,7 @@ let seconds: u32 = 0;
 export function initializeConnections(): void {
   connections.initialize(offsetof<Connection>() + offsetof<Request>(), CONNECTION_LIMIT);
   responses.initialize(RESPONSE_ROOM, RESPONSE_LIMIT);
-  memory.fill(byDescriptor, 0, <usize>DESCRIPTOR_LIMIT << 2);
+  memory.fill(byDescriptor, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
   idle.initialize(IDLE_SECONDS);
   reading.initialize(HEAD_SECONDS);
   transferring.initialize(TRANSFER_SECONDS);
@@ -152,6 +159,7 @@ export function setInput(connection: Connection, data: usize, at: u32, length: u
 }
 
 export function releaseInput(connection: Connection): void {
+  connection.inputAt = connection.inputLength;
   if (connection.input == 0) return;
   vmtable_free(connection.input);
   kept -= blockSize(connection.inputLength);
@@ -160,5 +168,5 @@ export function releaseInput(connection: Connection): void {
 
 /** Bytes of the zone that a block takes: a power of two. */
 function blockSize(length: u32): u32 {
-  return <u32>1 << (32 - clz<u32>(max<u32>(length, 64) - 1));
+  return (<u32>1) << (32 - clz<u32>(max<u32>(length, 64) - 1));
 }

@@ -48,7 +48,7 @@ handler answered.</p>
 <div><dt>Handlers run</dt><dd id="handled">-</dd></div>
 <div><dt>Memory free</dt><dd id="memory">-</dd></div>
 </dl>
-<footer id="state">Figures from <a href="/stats">/stats</a>, as JSON.</footer>
+<footer>Figures from <a href="/stats">/stats</a>, as JSON. <span id="state" role="status"></span></footer>
 </main>
 <script>
 const show = (id, text) => { document.getElementById(id).textContent = text; };
@@ -67,6 +67,7 @@ const update = async () => {
     show("events", count(s.kernel.events));
     show("handled", count(s.kernel.handled));
     show("memory", (s.kernel.memoryFree / 1048576).toFixed(1) + " MiB");
+    show("state", "");
   } catch { show("state", "No answer; trying again."); }
 };
 update();

@@ -46,6 +46,7 @@ export const TRAILERS: u32 = 512;
 /** White space came after part of a field value that may have none inside. */
 export const GAP: u32 = 1024;
 
+
 @unmanaged
 export class Request {
   /** The parser's, or HEAD, DONE, FAILED. */
@@ -114,6 +115,7 @@ export class Request {
     this.wordLength = length + 1;
     return true;
   }
+
 
   @inline pushPath(c: u32): void {
     const length = this.pathLength;

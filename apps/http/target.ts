@@ -90,7 +90,7 @@ export function targetStep(request: Request, c: u32): bool {
       return true;
     case QUERY:
       // Browsers leave more than RFC 3986 allows unencoded in a query; nothing here reads it.
-      return c > 0x20 && c < 0x7f && c != 0x23 /* # */;
+      return c > 0x20 && c < 0x7f && c != 0x23; /* # */
     case ASTERISK:
       return false;
     default:

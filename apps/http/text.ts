@@ -20,7 +20,7 @@ export function putNumber(value: u64): void {
   let digits: usize = 1;
   for (let rest = value / 10; rest != 0; rest /= 10) digits++;
   for (let i = digits; i > 0; i--) {
-    store<u8>(at + i - 1, <u8>(48 + value % 10));
+    store<u8>(at + i - 1, <u8>(48 + (value % 10)));
     value /= 10;
   }
   at += digits;

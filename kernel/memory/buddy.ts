@@ -34,6 +34,7 @@ export function buddyMetadataSize(units: u32): usize {
   return (<usize>ORDERS * 2 + units) * LINK_SIZE + ORDERS + units;
 }
 
+
 @unmanaged
 export class Buddy {
   /** Units are numbered from `first` on; `units` of them. */
@@ -215,10 +216,12 @@ export class Buddy {
     this.putFree(unit, order);
   }
 
+
   @inline private takeFree(unit: u32, order: u32): void {
     this.link(unit).remove();
     if (this.head(this.heads, order).isEmpty) this.available &= ~(1 << order);
   }
+
 
   @inline private putFree(unit: u32, order: u32): void {
     this.setState(unit, FREE | order);
@@ -226,21 +229,26 @@ export class Buddy {
     this.available |= 1 << order;
   }
 
+
   @inline private head(heads: usize, order: u32): Link {
     return changetype<Link>(heads + LINK_SIZE * order);
   }
+
 
   @inline private link(unit: u32): Link {
     return changetype<Link>(this.links + LINK_SIZE * unit);
   }
 
+
   @inline private unitOf(link: Link): u32 {
     return <u32>((changetype<usize>(link) - this.links) / LINK_SIZE);
   }
 
+
   @inline private stateOf(unit: u32): u32 {
     return unit - this.first < this.units ? load<u8>(this.states + unit) : 0;
   }
+
 
   @inline private setState(unit: u32, state: u32): void {
     store<u8>(this.states + unit, <u8>state);

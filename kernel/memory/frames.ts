@@ -41,7 +41,7 @@ export function addFrames(start: usize, end: usize): void {
 /** Address of 2^order frames, aligned to their size; 0 when there are none. */
 export function allocateFrames(order: u32): usize {
   const frame = frames.allocate(order);
-  return frame == NO_UNIT ? 0 : <usize>frame << FRAME_SHIFT;
+  return frame == NO_UNIT ? 0 : (<usize>frame) << FRAME_SHIFT;
 }
 
 /** Gives back what allocateFrames(order) gave. A wrong address or order changes nothing and is counted in frameErrorCount. */
@@ -52,12 +52,13 @@ export function freeFrames(address: usize, order: u32): void {
 /** Address of `count` > 0 frames that stand together; 0 when there are none. Wastes nothing where `count` is no power of two. */
 export function allocateFrameRun(count: u32): usize {
   const frame = frames.allocateUnits(count);
-  return frame == NO_UNIT ? 0 : <usize>frame << FRAME_SHIFT;
+  return frame == NO_UNIT ? 0 : (<usize>frame) << FRAME_SHIFT;
 }
 
 /** Gives back what allocateFrameRun(count) gave. */
 export function freeFrameRun(address: usize, count: u32): void {
-  if ((address & (FRAME_SIZE - 1)) != 0 || !frames.freeUnitsAt(<u32>(address >>> FRAME_SHIFT), count)) errors++;
+  if ((address & (FRAME_SIZE - 1)) != 0 || !frames.freeUnitsAt(<u32>(address >>> FRAME_SHIFT), count))
+    errors++;
 }
 
 /** Frames that are free now. */

@@ -22,6 +22,7 @@ const BLOCK_SHIFT: u32 = 6;
 /** Freed blocks of a size that are kept for the next event of the same size. */
 const KEEP: u32 = 4;
 
+
 @unmanaged
 export class Vmtable extends Buddy {
   /** Kernel address of the zone, and its bytes. */
@@ -96,7 +97,7 @@ export function vmtableAllocate(v: Vmtable, bytes: usize): usize {
   v.blocks++;
   v.bytesInUse += VMTABLE_BLOCK << order;
   if (v.bytesInUse > v.peak) v.peak = v.bytesInUse;
-  return v.base + (<usize>unit << BLOCK_SHIFT);
+  return v.base + ((<usize>unit) << BLOCK_SHIFT);
 }
 
 /** Frees the block that starts at the kernel address. False, counted in `badFrees`, when none does. */

@@ -79,13 +79,20 @@ export function sys_sigtake(): i32 {
 }
 
 /**
- * Runs handlers as events are activated, until a signal comes: -EINTR. -EBUSY inside a handler, where it could never run one.
+ * Runs handlers as events are activated, until a signal comes: -EINTR; or 0 when the last event registered with EVF_KEEPALIVE has
+ * ended. -EBUSY inside a handler, where it could never run one.
  */
 export function sys_enter_keepalive(): i32 {
-  if (currentProcess().handling != 0) return -EBUSY;
+  const process = currentProcess();
+  if (process.handling != 0) return -EBUSY;
   let result: i32;
-  do result = waitOn(null, 0, NO_DEADLINE);
-  while (result == 0);
+  do {
+    if (process.keepaliveEnded != 0) {
+      process.keepaliveEnded = 0;
+      return 0;
+    }
+    result = waitOn(null, 0, NO_DEADLINE);
+  } while (result == 0);
   return result;
 }
 

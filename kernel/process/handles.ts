@@ -67,6 +67,12 @@ function addChunk(process: Process): i32 {
   return 0;
 }
 
+/** Whether handleInstall can succeed now: for what must not be taken from its source unless it can be handed over. */
+@inline
+export function handleAvailable(process: Process): bool {
+  return process.handleFree != 0 || addChunk(process) == 0;
+}
+
 /** The object of `handle` if it is of `kind`; else 0. */
 @inline
 export function handleObject(process: Process, handle: i32, kind: u32): usize {

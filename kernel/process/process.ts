@@ -52,6 +52,9 @@ export class Process {
   /** Activated events that wait for vmtable memory or a handle. */
   private starvedNext: usize;
   private starvedPrev: usize;
+  /** Events registered with EVF_KEEPALIVE; not 0 once the last of them has ended: enter_keepalive returns 0 then. */
+  keepaliveEvents: u32;
+  keepaliveEnded: u32;
 
   /** Activated events, in the order in which their handlers are to run. */
   @inline get pending(): Link {

@@ -17,7 +17,7 @@ export const POLLRDHUP: u32 = 0x2000;
 export const WAKE_ACCEPT: u32 = 0x10000;
 /** A state transition; `detail` is old << 8 | new. */
 export const WAKE_STATE: u32 = 0x20000;
-/** The object goes away: whoever waits must let go of it. `detail` is 0. */
+/** The object goes away: whoever waits must let go of it. `detail`: 1 when the application closed it, else 0. */
 export const WAKE_GONE: u32 = 0x40000;
 
 @unmanaged

@@ -93,7 +93,6 @@ export function tscFromNanoseconds(time: u64): u64 {
   if (time <= present) return ticks;
   const span = time - present;
   if (span >= LONGEST) return u64.MAX_VALUE;
-  const delta =
-    span * ticksWhole + (span >> 32) * ticksFraction + (((span & LOW) * ticksFraction) >> 32) + 1;
+  const delta = span * ticksWhole + (span >> 32) * ticksFraction + (((span & LOW) * ticksFraction) >> 32) + 1;
   return ticks + delta;
 }

@@ -37,6 +37,7 @@ const END_OF_TIME: u64 = 1 << 48;
 /** Bytes of storage for initializeWheel; less than a frame. */
 export const WHEEL_SIZE: usize = OCCUPANCY + 8 * 8;
 
+
 @unmanaged
 export class Timer extends Link {
   /** Time at which it is due, in ns since boot. A periodic timer adds its period to this, so that it never drifts. */
@@ -181,7 +182,7 @@ function file(timer: Timer): void {
   if (tick < current) tick = current;
   const level: u32 = (63 - <u32>clz((tick ^ current) | 1)) / DIGIT;
   const index =
-    level < TOP_LEVEL ? (level << DIGIT) + (<u32>(tick >> (level * DIGIT)) & ((1 << DIGIT) - 1)) : BEYOND;
+    level < TOP_LEVEL ? (level << DIGIT) + ((<u32>(tick >> (level * DIGIT))) & ((1 << DIGIT) - 1)) : BEYOND;
   list(index).append(timer);
   occupy(index);
 }

@@ -313,7 +313,8 @@ describe("pool", () => {
     expect<u32>(pool.failures).toBe(1);
     expect<u32>(pool.peak).toBe(500);
     for (let count = 0; count < 500; count++) {
-      for (let at: usize = 0; at < 56; at += 8) assert(load<u64>(seen[count] + at) == count + 1, "not shared");
+      for (let at: usize = 0; at < 56; at += 8)
+        assert(load<u64>(seen[count] + at) == count + 1, "not shared");
     }
     seedChance(5);
     for (let step = 0; step < 20000; step++) {
@@ -462,7 +463,10 @@ describe("vmtable", () => {
         const block = vmtableFromUser(v, users[index] & ~1);
         assert(block != 0, "known");
         const mark = <u8>marks[index];
-        assert(load<u8>(block) == mark && load<u8>(block + lengths[index] - 1) == mark, "overwritten by another");
+        assert(
+          load<u8>(block) == mark && load<u8>(block + lengths[index] - 1) == mark,
+          "overwritten by another",
+        );
         assert(load<u8>(block + lengths[index] / 2) == mark, "overwritten by another");
         assert(vmtableFree(v, block), "free");
         used[which] -= lengths[index];

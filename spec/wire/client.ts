@@ -18,6 +18,8 @@ import {
 } from "./tcp.ts";
 
 export interface ClientOptions {
+  /** Source address; the peer's own when absent. One outside the subnet makes the peer a gateway. */
+  address?: number;
   localPort?: number;
   /** Largest segment we say we accept, and send. */
   mss?: number;
@@ -31,6 +33,7 @@ type State = "closed" | "syn-sent" | "established" | "reset";
 
 export class TcpClient {
   readonly localPort: number;
+  private readonly address: number;
   state: State = "closed";
   /** Segments sent again. */
   retransmissions = 0;
@@ -65,6 +68,7 @@ export class TcpClient {
     options: ClientOptions = {},
   ) {
     this.localPort = options.localPort ?? peer.port();
+    this.address = options.address ?? peer.address;
     this.mss = options.mss ?? 1460;
     this.window = options.window ?? 65535;
     this.firstTimeout = options.timeout ?? 300;
@@ -72,6 +76,7 @@ export class TcpClient {
     this.stop = peer.subscribe(({ ip, tcp }) => {
       if (
         ip?.source !== peer.guest ||
+        ip.destination !== this.address ||
         tcp?.sourcePort !== remotePort ||
         tcp.destinationPort !== this.localPort
       )
@@ -250,7 +255,7 @@ export class TcpClient {
   }
 
   private transmit(flags: number, sequence: number, payload: Buffer): void {
-    this.peer.sendTcp({
+    const segment = {
       sourcePort: this.localPort,
       destinationPort: this.remotePort,
       sequence,
@@ -259,7 +264,8 @@ export class TcpClient {
       window: this.window,
       options: flags & SYN ? { mss: this.mss } : {},
       payload,
-    });
+    };
+    this.peer.sendTcp(segment, this.peer.guest, this.address);
   }
 
   /** (Re)starts the timer while something is unacknowledged, or waits for the window to open. */

@@ -17,8 +17,11 @@ export const RELEASE = 7;
 
 const MAGIC = 0x63825363;
 
-/** What the server does with a message: as it should; nothing; NAK to every REQUEST; garbage options; another transaction's id. */
-export type DhcpMode = "lease" | "silent" | "nak" | "malformed" | "foreign";
+/**
+ * What the server does with a message: as it should; nothing; NAK to every REQUEST; answers that are cut off in the middle
+ * of an option; answers with another transaction's number; both of these.
+ */
+export type DhcpMode = "lease" | "silent" | "nak" | "malformed" | "foreign" | "hostile";
 
 export interface DhcpOptions {
   lease?: string;
@@ -132,11 +135,20 @@ export class DhcpServer {
   }
 
   private reply(message: DhcpMessage, type: number, offered: number): void {
+    const { mode } = this;
+    if (mode === "foreign" || mode === "hostile")
+      this.send(message, type, offered, message.transaction ^ 0xffff, false);
+    if (mode === "malformed" || mode === "hostile")
+      this.send(message, type, offered, message.transaction, true);
+    if (mode === "lease" || mode === "nak") this.send(message, type, offered, message.transaction, false);
+  }
+
+  private send(message: DhcpMessage, type: number, offered: number, transaction: number, cut: boolean): void {
     const bytes = Buffer.alloc(240);
     bytes[0] = 2;
     bytes[1] = 1;
     bytes[2] = 6;
-    bytes.writeUInt32BE((message.transaction ^ (this.mode === "foreign" ? 0xffff : 0)) >>> 0, 4);
+    bytes.writeUInt32BE(transaction >>> 0, 4);
     bytes.writeUInt16BE(message.broadcast ? 0x8000 : 0, 10);
     bytes.writeUInt32BE(type === DHCPACK ? message.clientAddress : 0, 12);
     bytes.writeUInt32BE(offered, 16);
@@ -149,7 +161,7 @@ export class DhcpServer {
     const udp = encodeUdp(this.peer.address, destination, {
       sourcePort: 67,
       destinationPort: 68,
-      payload: Buffer.concat([bytes, this.encodeOptions(type)]),
+      payload: Buffer.concat([bytes, this.encodeOptions(type, cut)]),
     });
     const payload = encodeIpv4({
       source: this.peer.address,
@@ -163,7 +175,7 @@ export class DhcpServer {
     );
   }
 
-  private encodeOptions(type: number): Buffer {
+  private encodeOptions(type: number, cut: boolean): Buffer {
     const { netmask, router, leaseTime, renewal, rebinding } = this.options;
     const list: [number, Buffer][] = [
       [53, Buffer.from([type])],
@@ -177,8 +189,8 @@ export class DhcpServer {
       list.push([3, word(router ? address(router) : this.peer.address)]);
     }
     const parts = list.map(([code, body]) => Buffer.concat([Buffer.from([code, body.length]), body]));
-    // Malformed: the length of the last option runs past the end, and there is no end mark.
-    if (this.mode === "malformed") return Buffer.concat([...parts, Buffer.from([3, 200, 1])]);
+    // The length of the last option runs past the end, and there is no end mark.
+    if (cut) return Buffer.concat([...parts, Buffer.from([3, 200, 1])]);
     return Buffer.concat([...parts, Buffer.from([255])]);
   }
 }

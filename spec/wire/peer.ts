@@ -208,6 +208,12 @@ export class Peer {
     );
   }
 
+  /** Sends a packet to a MAC address, whatever its IPv4 destination. */
+  sendRaw(destination: string, packet: Ipv4Packet): void {
+    const payload = encodeIpv4(packet);
+    this.wire.send(encodeEthernet({ destination, source: this.mac, type: ETHERTYPE_IPV4, payload }));
+  }
+
   sendUdp(datagram: UdpDatagram, destination = this.guest, source = this.address): void {
     const payload = encodeUdp(source, destination, datagram);
     this.sendIpv4({ protocol: PROTOCOL_UDP, source, destination, payload });

@@ -30,7 +30,6 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
   if (after(ack, c.SND_UNA)) {
     const flight = c.SND_MAX - c.SND_UNA;
     const bytes = ack - c.SND_UNA;
-    const hadLoss = c.retries != 0;
     takeAcknowledged(c, s, ack);
     c.SND_UNA = ack;
     if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
@@ -64,10 +63,10 @@ function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32): void {
   let sentAt: u64 = 0;
   let repeated = false;
   let buffer = c.sendHead;
-  while (buffer !== null && upTo(buffer.sequence + buffer.length, ack) && buffer.word0 != 0) {
+  while (buffer !== null && upTo(buffer.sequence + buffer.length, ack)) {
     const next = buffer.next;
     if (buffer.word0 > 1) repeated = true;
-    sentAt = buffer.time;
+    if (buffer.word0 != 0) sentAt = buffer.time;
     if (c.sendNext === buffer) c.sendNext = next;
     c.sendBuffers--;
     releaseBuffer(buffer);

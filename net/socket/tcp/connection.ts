@@ -62,6 +62,8 @@ export class TcpConnection extends Socket {
   hashNext: TcpConnection | null;
   hash: u32;
   boundNext: TcpConnection | null;
+  /** What an ICMP message said that may pass (RFC 9293, 3.9.2.2): the reason given when the connection times out. */
+  softError: i32;
   /** LISTEN only. */
   listener: TcpListener | null;
   private link0: usize;
@@ -274,6 +276,7 @@ export function resetConnection(connection: TcpConnection): void {
   connection.bytesAcked = 0;
   connection.lastChallenge = 0;
   connection.lastSent = 0;
+  connection.softError = 0;
   connection.timestampRecent = 0;
   connection.slowStartThreshold = u32.MAX_VALUE;
 }

@@ -6,6 +6,7 @@
  */
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
+import { isUnicast } from "../../interface";
 import { Ipv4Header } from "../../wire/ipv4";
 import { TCP_FIN, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
@@ -111,11 +112,4 @@ export function parseSegment(buffer: PacketBuffer): bool {
     return false;
   }
   return true;
-}
-
-/** Neither 0/8, multicast, nor class E (which has the limited broadcast). */
-// @ts-ignore: decorator
-@inline
-function isUnicast(address: u32): bool {
-  return address >>> 24 != 0 && address < 0xe0000000;
 }

@@ -1,0 +1,49 @@
+/** The web server of the default image: HTTP/1.1 (RFC 9110, RFC 9112) on port 80. Limits: request.ts, connection.ts. */
+import {
+  LOG_ERROR,
+  LOG_NOTICE,
+  SIGTERM,
+  enter_keepalive,
+  listenTcp,
+  logText,
+  onAccept,
+  onTimer,
+  sigtake,
+} from "../../sdk";
+import { initializeCharacters } from "./characters";
+import { expire, initializeConnections } from "./connection";
+import { initializeResponses } from "./response";
+import { accepted } from "./server";
+
+const PORT: u32 = 80;
+const BACKLOG: i32 = 512;
+const SECOND: i64 = 1_000_000_000;
+
+function tick(jid: i32, overrun: i32): void {
+  expire(1 + <u32>overrun);
+}
+
+function start(): i32 {
+  initializeCharacters();
+  initializeConnections();
+  initializeResponses();
+  const jid = onTimer(SECOND, SECOND, tick);
+  if (jid < 0) return jid;
+  const listener = listenTcp(PORT, BACKLOG);
+  return listener < 0 ? listener : onAccept(listener, accepted);
+}
+
+export function main(): i32 {
+  const error = start();
+  if (error < 0) {
+    logText("cannot listen on port 80", LOG_ERROR);
+    return -error;
+  }
+  logText("HTTP on port 80", LOG_NOTICE);
+  let signal = 0;
+  while (signal != SIGTERM) {
+    enter_keepalive();
+    signal = sigtake();
+  }
+  return 0;
+}

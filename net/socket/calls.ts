@@ -1,0 +1,261 @@
+/**
+ * The socket calls of 4.4BSD, with Linux's numbers: descriptors, names, connections, options. Transfer of data is in
+ * calls-data.ts. Each returns 0 or a positive value, or a negative errno.
+ *
+ * Blocking is here and nowhere below: try; if it would block, wait on the socket and try again. waitOn may answer -ERESTART, when
+ * handlers of the process have to run: that is returned, and the whole call is made again after them. So a call keeps what it has
+ * begun in the socket (SOCKET_CONNECTING), or reports what it has done so far (send).
+ */
+import {
+  EADDRNOTAVAIL,
+  EAFNOSUPPORT,
+  EAGAIN,
+  EALREADY,
+  EBADF,
+  ECONNABORTED,
+  EINPROGRESS,
+  EINVAL,
+  EISCONN,
+  EMFILE,
+  ENOBUFS,
+  ENOTCONN,
+  EOPNOTSUPP,
+  EPROTONOSUPPORT,
+  ESOCKTNOSUPPORT,
+} from "../../kernel/errno";
+import {
+  HANDLE_SOCKET,
+  handleAvailable,
+  handleInstall,
+  handleObject,
+  handleRemove,
+  onHandleAbandoned,
+} from "../../kernel/process/handles";
+import { currentProcess } from "../../kernel/process/process";
+import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, WAKE_ACCEPT, WAKE_GONE } from "../../kernel/scheduler/wait";
+import { networkFlush } from "../interface";
+import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
+import { initializeSockaddr, packAddress, readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "./sockaddr";
+import {
+  AF_INET,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  SHUT_RD,
+  SHUT_RDWR,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  Socket,
+  SOCKET_CONNECTING,
+  SOCKET_LISTENING,
+  SOCKET_NONBLOCK,
+} from "./socket";
+import { tcpCreate } from "./tcp/tcp";
+import { udpCreate } from "./udp";
+
+const SOCK_TYPE_MASK: u32 = 0xf;
+export const SOCK_NONBLOCK: u32 = 0x800;
+const SOCK_CLOEXEC: u32 = 0x80000;
+/** Connections that may wait to be accepted (Linux: net.core.somaxconn). */
+const BACKLOG_LIMIT: i32 = 4096;
+
+/** Bytes that `initializeSocketCalls` needs. */
+export const SOCKET_CALLS_STORAGE: usize = <usize>SOCKADDR_SIZE + OPTIONS_STORAGE;
+
+/** (process: Process) => void: a descriptor of the process has become free; 0: nobody asked. */
+let descriptorFree: u32 = 0;
+
+/** Once at boot. `storage`: SOCKET_CALLS_STORAGE bytes, 8-aligned. */
+export function initializeSocketCalls(storage: usize): void {
+  initializeSockaddr(storage);
+  initializeOptions(storage + SOCKADDR_SIZE);
+  onHandleAbandoned(HANDLE_SOCKET, abandon.index);
+}
+
+export function onDescriptorFree(index: u32): void {
+  descriptorFree = index;
+}
+
+/** The socket of a descriptor of the current process; null: -EBADF. */
+@inline
+export function socketOf(fd: i32): Socket | null {
+  return changetype<Socket | null>(handleObject(currentProcess(), fd, HANDLE_SOCKET));
+}
+
+
+@inline
+export function isStream(socket: Socket): bool {
+  return socket.type == SOCK_STREAM;
+}
+
+/** SO_ERROR: told once. 0 or a negative errno. */
+@inline
+export function takeError(socket: Socket): i32 {
+  const error = socket.error;
+  socket.error = 0;
+  return -error;
+}
+
+// ---- Descriptors ----
+
+export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
+  if (domain != AF_INET) return -EAFNOSUPPORT;
+  const kind = type & SOCK_TYPE_MASK;
+  if (type & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC)) return -EINVAL;
+  if (kind != SOCK_STREAM && kind != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
+  if (protocol != 0 && protocol != (kind == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP)) return -EPROTONOSUPPORT;
+  const process = currentProcess();
+  if (!handleAvailable(process)) return -EMFILE;
+  const socket = kind == SOCK_STREAM ? tcpCreate() : udpCreate();
+  if (socket === null) return -ENOBUFS;
+  if (type & SOCK_NONBLOCK) socket.flags |= SOCKET_NONBLOCK;
+  // Cannot fail: nothing has taken the handle that was there.
+  return handleInstall(process, changetype<usize>(socket), HANDLE_SOCKET);
+}
+
+/** Lets go of the descriptor. Events on the socket end without a word; what was sent still goes out. */
+export function sys_close(fd: i32): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  const process = currentProcess();
+  handleRemove(process, fd);
+  socket.wake(WAKE_GONE, 1);
+  call_indirect<void>(socket.protocol.close, socket);
+  networkFlush();
+  if (descriptorFree != 0) call_indirect<void>(descriptorFree, process);
+  return 0;
+}
+
+/** The process of an open socket has ended: its peer gets a reset, for nobody will read what it sends. */
+function abandon(object: usize): void {
+  const socket = changetype<Socket>(object);
+  socket.wake(WAKE_GONE, 1);
+  call_indirect<void>(socket.protocol.abort, socket);
+  networkFlush();
+}
+
+export function sys_shutdown(fd: i32, how: i32): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  if (how < SHUT_RD || how > SHUT_RDWR) return -EINVAL;
+  const result = call_indirect<i32>(socket.protocol.shutdown, socket, how);
+  networkFlush();
+  return result;
+}
+
+// ---- Names ----
+
+export function sys_bind(fd: i32, address: usize, length: u32): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  const name = readSockaddr(address, length);
+  if (name < 0) return <i32>name;
+  return call_indirect<i32>(socket.protocol.bind, socket, <u32>(name >> 16), (<u32>name) & 0xffff);
+}
+
+export function sys_getsockname(fd: i32, address: usize, lengthPointer: usize): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  return writeSockaddr(address, lengthPointer, packAddress(socket.localAddress, socket.localPort));
+}
+
+export function sys_getpeername(fd: i32, address: usize, lengthPointer: usize): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  if (!isConnected(socket)) return -ENOTCONN;
+  return writeSockaddr(address, lengthPointer, packAddress(socket.remoteAddress, socket.remotePort));
+}
+
+/** Has a peer: a connection that is established, or a datagram socket that was given one. */
+function isConnected(socket: Socket): bool {
+  if (socket.remotePort == 0) return false;
+  if (!isStream(socket)) return true;
+  const events = call_indirect<u32>(socket.protocol.poll, socket);
+  if (events & POLLHUP) return false;
+  // While it is being established nothing holds; later, too, when there is neither data nor room.
+  return events != 0 || (socket.flags & SOCKET_CONNECTING) == 0;
+}
+
+// ---- Connections ----
+
+export function sys_listen(fd: i32, backlog: i32): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  if (!isStream(socket)) return -EOPNOTSUPP;
+  // As Linux: less than one still lets one in, and a listener may change its mind.
+  const places = backlog < 1 ? 1 : min(backlog, BACKLOG_LIMIT);
+  const result = call_indirect<i32>(socket.protocol.listen, socket, places);
+  if (result == 0) socket.flags |= SOCKET_LISTENING;
+  return result;
+}
+
+export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
+  const listener = socketOf(fd);
+  if (listener === null) return -EBADF;
+  if (!isStream(listener)) return -EOPNOTSUPP;
+  if ((listener.flags & SOCKET_LISTENING) == 0) return -EINVAL;
+  const process = currentProcess();
+  // Before a connection leaves its queue.
+  if (!handleAvailable(process)) return -EMFILE;
+  let connection: usize = 0;
+  while (true) {
+    connection = call_indirect<usize>(listener.protocol.accept, listener);
+    if (connection != 0) break;
+    if (listener.flags & SOCKET_NONBLOCK) return -EAGAIN;
+    const waited = waitOn(listener, WAKE_ACCEPT | POLLIN | POLLERR | POLLHUP, NO_DEADLINE);
+    if (waited < 0) return waited;
+  }
+  const socket = changetype<Socket>(connection);
+  if (address != 0) {
+    const written = writeSockaddr(
+      address,
+      lengthPointer,
+      packAddress(socket.remoteAddress, socket.remotePort),
+    );
+    if (written < 0) {
+      call_indirect<void>(socket.protocol.abort, socket);
+      networkFlush();
+      return written;
+    }
+  }
+  const accepted = handleInstall(process, connection, HANDLE_SOCKET);
+  if (accepted < 0) call_indirect<void>(socket.protocol.abort, socket);
+  return accepted;
+}
+
+export function sys_connect(fd: i32, address: usize, length: u32): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  const name = readSockaddr(address, length);
+  if (name < 0) return <i32>name;
+  let pending: i32 = -EALREADY;
+  if ((socket.flags & SOCKET_CONNECTING) == 0) {
+    const port = (<u32>name) & 0xffff;
+    // Port 0 belongs to nobody: a SYN to it cannot succeed.
+    if (port == 0 && isStream(socket)) return -EADDRNOTAVAIL;
+    const begun = call_indirect<i32>(socket.protocol.connect, socket, <u32>(name >> 16), port);
+    networkFlush();
+    if (begun != -EINPROGRESS) return begun;
+    socket.flags |= SOCKET_CONNECTING;
+    pending = -EINPROGRESS;
+  }
+  while (true) {
+    // Looked at before any wait: the peer may be in this machine, and have answered already.
+    const result = connectResult(socket);
+    if (result != -EAGAIN) {
+      socket.flags &= ~SOCKET_CONNECTING;
+      return result;
+    }
+    if (socket.flags & SOCKET_NONBLOCK) return pending;
+    const waited = waitOn(socket, POLLOUT | POLLERR | POLLHUP, NO_DEADLINE);
+    if (waited < 0) return waited;
+  }
+}
+
+/** How a connect that has begun has ended: 0, a negative errno, or -EAGAIN: it has not. */
+function connectResult(socket: Socket): i32 {
+  const events = call_indirect<u32>(socket.protocol.poll, socket);
+  if (socket.error != 0) return takeError(socket);
+  if (events & (POLLERR | POLLHUP)) return -ECONNABORTED;
+  return events & POLLOUT ? 0 : -EAGAIN;
+}

@@ -1,0 +1,133 @@
+/**
+ * Segments from the IPv4 layer, and errors about segments that we sent: to whom they go.
+ */
+import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../kernel/errno";
+import { PacketBuffer, releaseBuffer } from "../../buffer";
+import { Ipv4Header } from "../../wire/ipv4";
+import { TCP_ACK, TCP_SYN, TcpHeader } from "../../wire/tcp";
+import { finish } from "./close";
+import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import {
+  findConnection,
+  findListener,
+  findRequest,
+  findTimeWait,
+  HASH_TABLE,
+  tupleHash,
+} from "./demux";
+import { listenSegment } from "./listen";
+import { setPeerMss } from "./mss";
+import { TIMESTAMPS_LENGTH } from "./options";
+import { HEADERS } from "./parameters";
+import { segmentArrives } from "./receive";
+import { requestSegment } from "./request";
+import { parseSegment, Segment, segment } from "./segment";
+import { output, retransmitFirst } from "./send";
+import { stateIn, MAY_TRANSMIT, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
+import { statistics } from "./statistics";
+import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
+import { sendResetFor } from "./transmit";
+
+/** A segment from the IPv4 layer: takes the reference. */
+export function tcpInput(buffer: PacketBuffer): void {
+  statistics.segmentsIn++;
+  if (parseSegment(buffer)) demultiplex(segment);
+  releaseBuffer(buffer);
+}
+
+function demultiplex(s: Segment): void {
+  const local = s.destination;
+  const remote = s.source;
+  const hash = <u32>tupleHash(local, remote, s.destinationPort, s.sourcePort, HASH_TABLE);
+  let least: u32 = 0;
+  const c = findConnection(hash, local, remote, s.destinationPort, s.sourcePort);
+  if (c !== null) {
+    if (c.state != TCP_TIME_WAIT || !beginsAnew(c, s)) return segmentArrives(c, s);
+    least = c.SND_MAX;
+    finish(c, 0);
+  } else {
+    const t = findTimeWait(hash, local, remote, s.destinationPort, s.sourcePort);
+    if (t !== null) {
+      if (!timeWaitSegment(t, s)) return;
+      least = reusedSequence;
+    }
+    const r = findRequest(hash, local, remote, s.destinationPort, s.sourcePort);
+    if (r !== null) return requestSegment(r, s);
+  }
+  const listener = findListener(local, s.destinationPort);
+  if (listener !== null) listenSegment(listener, s, hash, least);
+  else sendResetFor(s);
+}
+
+/** A SYN for a connection in TIME-WAIT whose socket is still open, and to which a listener may answer anew. */
+function beginsAnew(c: TcpConnection, s: Segment): bool {
+  return (
+    (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+    mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), c.timestampRecent, c.timestampAge)
+  );
+}
+
+// ---- ICMP errors (RFC 1122, 4.2.3.9; RFC 5927) ----
+
+const DESTINATION_UNREACHABLE: u32 = 3;
+const TIME_EXCEEDED: u32 = 11;
+const PARAMETER_PROBLEM: u32 = 12;
+const PROTOCOL_UNREACHABLE: u32 = 2;
+const PORT_UNREACHABLE: u32 = 3;
+const FRAGMENTATION_NEEDED: u32 = 4;
+/** Least MTU that is believed (RFC 1191: every IPv4 host takes 576). */
+const PATH_MTU_MINIMUM: u32 = 576;
+
+/**
+ * An ICMP error that quotes a segment of ours (net/errors.ts). It may come from anyone, so it must quote a sequence
+ * number that is in flight, and a connection that works is not ended by it: the error is remembered until a time-out.
+ */
+export function tcpError(
+  type: u32,
+  code: u32,
+  rest: u32,
+  header: Ipv4Header,
+  transport: usize,
+  length: u32,
+): void {
+  const quoted = changetype<TcpHeader>(transport);
+  const local = header.source;
+  const remote = header.destination;
+  const hash = <u32>tupleHash(local, remote, quoted.sourcePort, quoted.destinationPort, HASH_TABLE);
+  const c = findConnection(hash, local, remote, quoted.sourcePort, quoted.destinationPort);
+  if (c === null || quoted.sequence - c.SND_UNA >= c.SND_MAX - c.SND_UNA) return;
+  if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) return reducePathMtu(c, rest & 0xffff);
+  const error = errorOf(type, code);
+  if (error == 0) return;
+  if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) {
+    c.softError = error;
+    return;
+  }
+  // Nobody is there, or nobody wants us: an open ends. Other reasons may pass while the SYN is repeated.
+  c.softError = error;
+  if (type == DESTINATION_UNREACHABLE && (code == PROTOCOL_UNREACHABLE || code == PORT_UNREACHABLE)) {
+    statistics.attemptsFailed++;
+    finish(c, error);
+  }
+}
+
+/** The positive errno for an ICMP error, as Linux translates them; 0: none of TCP's business. */
+function errorOf(type: u32, code: u32): i32 {
+  if (type == PARAMETER_PROBLEM) return ENOPROTOOPT;
+  if (type == TIME_EXCEEDED) return EHOSTUNREACH;
+  if (type != DESTINATION_UNREACHABLE) return 0;
+  if (code == PROTOCOL_UNREACHABLE) return ENOPROTOOPT;
+  if (code == PORT_UNREACHABLE) return ECONNREFUSED;
+  return code == 0 || code == 6 || code == 9 || code == 11 ? ENETUNREACH : EHOSTUNREACH;
+}
+
+/** RFC 1191: smaller segments from here on; the one that was too large goes again in pieces. */
+function reducePathMtu(c: TcpConnection, mtu: u32): void {
+  if (!stateIn(c.state, MAY_TRANSMIT)) return;
+  const mss = max(mtu, PATH_MTU_MINIMUM) - HEADERS;
+  const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
+  if (mss - options >= c.sendMss) return;
+  setPeerMss(c, mss);
+  retransmitFirst(c);
+  output(c);
+}

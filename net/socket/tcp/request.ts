@@ -1,0 +1,249 @@
+/**
+ * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 64 bytes, until the final ACK
+ * comes. The SYN,ACK is repeated after 1, 2, 4, 8 and 16 s.
+ *
+ * Requests that wait for their n-th repetition have the same time-out, so one queue for each n is in the order of time, and
+ * the heads of the queues say when the one timer has work.
+ */
+import { Link } from "../../../kernel/list";
+import { Pool } from "../../../kernel/memory/pool";
+import { now } from "../../../kernel/time/clock";
+import { Timer, timerPending, timerPrepare, timerStart } from "../../../kernel/time/wheel";
+import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
+import { milliseconds, timestampOffset } from "./clock";
+import { receiveLimit, TcpConnection } from "./connection";
+import { insertRequest, removeRequest } from "./demux";
+import { completeOpen } from "./listen";
+import { localMss, offeredScale } from "./mss";
+import { NO_SCALE } from "./options";
+import {
+  MSS_DEFAULT,
+  REQUESTS_PER_LISTENER,
+  RETRIES_REQUEST,
+  RETRIES_REQUEST_BUSY,
+  RTO_INITIAL,
+} from "./parameters";
+import { Segment } from "./segment";
+import { before, within } from "./sequence";
+import { statistics } from "./statistics";
+import { emit, sendResetFor, sendSynFrom } from "./transmit";
+import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
+import { pushTimestamps } from "./options";
+
+@unmanaged
+export class TcpRequest extends Link {
+  hashNext: TcpRequest | null;
+  hash: u32;
+  listener: TcpConnection;
+  localAddress: u32;
+  remoteAddress: u32;
+  localPort: u16;
+  remotePort: u16;
+  ISS: u32;
+  IRS: u32;
+  timestampRecent: u32;
+  mss: u16;
+  /** Window scale of the peer, or NO_SCALE. */
+  scale: u8;
+  hasTimestamps: bool;
+  /** Repetitions of the SYN,ACK so far. */
+  retries: u32;
+  expires: u64;
+}
+
+const QUEUES: u32 = RETRIES_REQUEST + 1;
+/** Bytes of the heads of the queues. */
+export const REQUEST_QUEUES_SIZE: usize = offsetof<Link>() * <usize>QUEUES;
+
+let pool: Pool = changetype<Pool>(0);
+let queues: usize = 0;
+let timer: Timer = changetype<Timer>(0);
+
+/** `heads`: REQUEST_QUEUES_SIZE bytes; `clock`: room for a Timer; `callback`: index of `requestsExpired`. */
+export function initializeRequests(storage: Pool, limit: u32, heads: usize, clock: Timer, callback: u32): void {
+  pool = storage;
+  pool.initialize(offsetof<TcpRequest>(), limit);
+  queues = heads;
+  for (let i: u32 = 0; i < QUEUES; i++) queueOf(i).initialize();
+  timer = clock;
+  timerPrepare(timer, callback);
+}
+
+export function requestPool(): Pool {
+  return pool;
+}
+
+// @ts-ignore: decorator
+@inline
+function queueOf(retries: u32): Link {
+  return changetype<Link>(queues + <usize>retries * offsetof<Link>());
+}
+
+/** Answers the SYN `s` and remembers it. False: no memory, nothing was sent. */
+export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): bool {
+  const listener = c.listener;
+  const address = pool.allocate();
+  if (address == 0 || listener === null) return false;
+  const r = changetype<TcpRequest>(address);
+  r.hash = hash;
+  r.listener = c;
+  r.localAddress = s.destination;
+  r.remoteAddress = s.source;
+  r.localPort = <u16>s.destinationPort;
+  r.remotePort = <u16>s.sourcePort;
+  r.ISS = iss;
+  r.IRS = s.sequence;
+  r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
+  r.scale = <u8>s.scale;
+  r.hasTimestamps = s.hasTimestamps;
+  r.timestampRecent = s.timestampValue;
+  listener.requestCount++;
+  insertRequest(r);
+  enqueue(r);
+  sendSynAck(r);
+  return true;
+}
+
+function enqueue(r: TcpRequest): void {
+  r.expires = now() + (<u64>RTO_INITIAL * 1000 << r.retries);
+  queueOf(r.retries).append(r);
+  if (!timerPending(timer) || timer.expires > r.expires) timerStart(timer, r.expires);
+}
+
+function forget(r: TcpRequest): void {
+  const listener = r.listener.listener;
+  if (listener !== null) listener.requestCount--;
+  r.remove();
+  removeRequest(r);
+  pool.release(changetype<usize>(r));
+}
+
+/** Forgets all requests of listener `c`. */
+export function closeRequests(c: TcpConnection): void {
+  for (let i: u32 = 0; i < QUEUES; i++) {
+    const queue = queueOf(i);
+    let link = queue.next;
+    while (link !== queue) {
+      const r = changetype<TcpRequest>(link);
+      link = link.next;
+      if (r.listener === c) forget(r);
+    }
+  }
+}
+
+/** Call-back of the timer: repeats the SYN,ACK of those whose time has come, or gives them up. */
+export function requestsExpired(_: Timer): void {
+  const time = now();
+  let next = u64.MAX_VALUE;
+  for (let i: u32 = QUEUES; i-- > 0; ) {
+    const queue = queueOf(i);
+    while (!queue.isEmpty) {
+      const r = changetype<TcpRequest>(queue.next);
+      if (r.expires > time) {
+        next = min(next, r.expires);
+        break;
+      }
+      repeat(r);
+    }
+  }
+  // What `repeat` queued again started the timer already where it is earlier.
+  if (next != u64.MAX_VALUE && (!timerPending(timer) || timer.expires > next)) timerStart(timer, next);
+}
+
+function repeat(r: TcpRequest): void {
+  const listener = r.listener.listener;
+  const busy = listener !== null && listener.requestCount > REQUESTS_PER_LISTENER / 2;
+  if (r.retries >= (busy ? RETRIES_REQUEST_BUSY : RETRIES_REQUEST)) {
+    statistics.attemptsFailed++;
+    forget(r);
+    return;
+  }
+  r.remove();
+  r.retries++;
+  enqueue(r);
+  statistics.retransmitted++;
+  sendSynAck(r);
+}
+
+function sendSynAck(r: TcpRequest): void {
+  const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
+  sendSynFrom(
+    r.localAddress,
+    r.remoteAddress,
+    r.localPort,
+    r.remotePort,
+    r.ISS,
+    r.IRS + 1,
+    TCP_ACK,
+    receiveLimit(),
+    localMss(),
+    r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
+    r.hasTimestamps,
+    milliseconds() + offset,
+    r.timestampRecent,
+  );
+}
+
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable. */
+function sendAckOf(r: TcpRequest): void {
+  const buffer = allocateBuffer(BUFFER_HEADROOM);
+  if (buffer === null) return;
+  let options: u32 = 0;
+  if (r.hasTimestamps) {
+    const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
+    options = pushTimestamps(buffer, milliseconds() + offset, r.timestampRecent);
+  }
+  const window = min<u32>(receiveLimit(), 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
+  emit(
+    buffer,
+    options,
+    r.localAddress,
+    r.remoteAddress,
+    r.localPort,
+    r.remotePort,
+    r.ISS + 1,
+    r.IRS + 1,
+    TCP_ACK,
+    window,
+  );
+  releaseBuffer(buffer);
+}
+
+/** A segment for request `r`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
+export function requestSegment(r: TcpRequest, s: Segment): void {
+  const window = min<u32>(receiveLimit(), 65535);
+  if (s.has(TCP_RST)) {
+    // RFC 5961, 3.2: exactly the next one, or it is an attempt.
+    if (s.sequence == r.IRS + 1) {
+      statistics.attemptsFailed++;
+      forget(r);
+    } else if (within(s.sequence, r.IRS + 1, window)) sendAckOf(r);
+    return;
+  }
+  if (s.has(TCP_SYN)) {
+    // The same SYN again: the SYN,ACK was lost. Another one: the peer will reset what it does not know.
+    if (s.sequence == r.IRS && !s.has(TCP_ACK)) sendSynAck(r);
+    else sendAckOf(r);
+    return;
+  }
+  const old = r.hasTimestamps && s.hasTimestamps && before(s.timestampValue, r.timestampRecent);
+  if (old || !within(s.sequence, r.IRS + 1, window)) {
+    sendAckOf(r);
+    return;
+  }
+  if (!s.has(TCP_ACK)) return;
+  if (s.acknowledgement != r.ISS + 1) {
+    sendResetFor(s);
+    return;
+  }
+  const c = r.listener;
+  const listener = c.listener;
+  if (listener === null) return;
+  if (listener.isFull) {
+    statistics.listenOverflows++;
+    return;
+  }
+  const timestamps = r.hasTimestamps && s.hasTimestamps;
+  const lost = r.retries != 0;
+  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, timestamps, r.timestampRecent, lost)) forget(r);
+}

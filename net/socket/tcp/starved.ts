@@ -1,0 +1,46 @@
+/**
+ * Connections whose application was refused room because packet buffers were scarce in the whole machine: no
+ * acknowledgement of theirs will tell them when that is over, so a timer looks after them.
+ */
+import { Link } from "../../../kernel/list";
+import { POLLOUT } from "../../../kernel/scheduler/wait";
+import { now } from "../../../kernel/time/clock";
+import { Timer, timerPending, timerPrepare, timerStart } from "../../../kernel/time/wheel";
+import { connectionOfLink, IS_STARVED, NO_SPACE, TcpConnection } from "./connection";
+import { RESOURCE_RETRY } from "./parameters";
+import { buffersScarce } from "./window";
+
+let list: Link = changetype<Link>(0);
+let timer: Timer = changetype<Timer>(0);
+
+/** `head`: room for a Link; `clock`: for a Timer; `callback`: index of `feedStarved`. */
+export function initializeStarved(head: Link, clock: Timer, callback: u32): void {
+  list = head;
+  list.initialize();
+  timer = clock;
+  timerPrepare(timer, callback);
+}
+
+export function starve(c: TcpConnection): void {
+  if (c.has(IS_STARVED)) return;
+  c.status |= IS_STARVED;
+  list.append(c.queueLink);
+  if (!timerPending(timer)) timerStart(timer, now() + RESOURCE_RETRY);
+}
+
+export function unstarve(c: TcpConnection): void {
+  if (!c.has(IS_STARVED)) return;
+  c.status &= ~IS_STARVED;
+  c.queueLink.remove();
+}
+
+/** Call-back of the timer. Each that is told takes what it can; who comes away empty queues again behind the others. */
+export function feedStarved(_: Timer): void {
+  for (let i = 0; i < 16 && !list.isEmpty && !buffersScarce(4); i++) {
+    const c = connectionOfLink(list.next);
+    unstarve(c);
+    c.status &= ~NO_SPACE;
+    c.wake(POLLOUT, 0);
+  }
+  if (!list.isEmpty) timerStart(timer, now() + RESOURCE_RETRY);
+}

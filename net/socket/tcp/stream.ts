@@ -1,0 +1,156 @@
+/**
+ * The application's side of a connection: where received bytes stand, where bytes to be sent may be written, and what
+ * `poll` says. The bytes themselves are moved by the caller (net/socket/socket.ts).
+ */
+import { EAGAIN, ENOTCONN, EPIPE } from "../../../kernel/errno";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../../kernel/scheduler/wait";
+import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer, releaseBuffer } from "../../buffer";
+import { FIN_QUEUED, FIN_RECEIVED, NO_SPACE, RECEIVE_SHUT, TcpConnection, WAS_CONNECTED } from "./connection";
+import { output } from "./send";
+import { starve } from "./starved";
+import {
+  MAY_RECEIVE,
+  MAY_SEND,
+  stateIn,
+  TCP_CLOSE,
+  TCP_LISTEN,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+} from "./state";
+import { sendAck } from "./transmit";
+import { buffersScarce, windowUpdateDue } from "./window";
+
+// ---- Receiving ----
+
+/** Address of the next received bytes, or 0; `peekLength` says how many, or why there are none. */
+export function peek(c: TcpConnection): usize {
+  const head = c.received.head;
+  return head === null ? 0 : head.data;
+}
+
+/** Bytes at `peek`; else 0 at the end of the stream, -EAGAIN, -ENOTCONN, or the negative errno that ended it. */
+export function peekLength(c: TcpConnection): i32 {
+  const head = c.received.head;
+  if (head !== null) return head.length;
+  if (c.error != 0) return -c.error;
+  if (c.has(FIN_RECEIVED | RECEIVE_SHUT)) return 0;
+  if (c.state == TCP_CLOSE) return c.has(WAS_CONNECTED) ? 0 : -ENOTCONN;
+  return c.state == TCP_LISTEN ? -ENOTCONN : -EAGAIN;
+}
+
+/** The application is done with `bytes`; tells the peer when that opens the window enough. */
+export function consume(c: TcpConnection, bytes: u32): void {
+  let head = c.received.head;
+  while (head !== null && bytes != 0) {
+    const part = min(bytes, head.length);
+    head.pull(part);
+    bytes -= part;
+    c.receivedBytes -= part;
+    if (head.length == 0) {
+      c.received.take();
+      releaseBuffer(head);
+      head = c.received.head;
+    }
+  }
+  if (stateIn(c.state, MAY_RECEIVE) && !c.has(FIN_RECEIVED) && windowUpdateDue(c)) sendAck(c);
+}
+
+// ---- Sending ----
+
+/** The buffer that the next bytes go into when it is there already: the last one, not sent and not full. */
+function openTail(c: TcpConnection): PacketBuffer | null {
+  const tail = c.sendTail;
+  if (tail === null || tail.word0 != 0 || tail.references != 1) return null;
+  if (tail.length >= c.sendMss || tail.tailroom == 0) return null;
+  return tail;
+}
+
+/** Address of room for bytes to be sent, or 0; `reserveLength` says how much, or why there is none. */
+export function reserve(c: TcpConnection): usize {
+  if (!stateIn(c.state, MAY_SEND) || c.has(FIN_QUEUED) || c.error != 0) return 0;
+  const tail = openTail(c);
+  if (tail !== null) return tail.data + tail.length;
+  let spare = c.spare;
+  if (spare !== null) return spare.data;
+  if (c.sendBuffers >= c.sendLimit) {
+    c.status |= NO_SPACE;
+    return 0;
+  }
+  // Some buffers are left for acknowledgements and for the device; a connection that has none gets its first.
+  if (!buffersScarce(c.sendBuffers == 0 ? 16 : 4)) spare = allocateBuffer(BUFFER_HEADROOM);
+  if (spare === null) {
+    c.status |= NO_SPACE;
+    starve(c);
+    return 0;
+  }
+  spare.flags = BUFFER_RETAINED;
+  c.spare = spare;
+  return spare.data;
+}
+
+/** Bytes at `reserve`, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
+export function reserveLength(c: TcpConnection): i32 {
+  if (c.error != 0) return -c.error;
+  if (!stateIn(c.state, MAY_SEND) || c.has(FIN_QUEUED)) {
+    if (c.state == TCP_SYN_SENT || (c.state == TCP_SYN_RECV && !c.has(FIN_QUEUED))) return -EAGAIN;
+    if (c.state == TCP_LISTEN || !c.has(WAS_CONNECTED)) return -ENOTCONN;
+    return -EPIPE;
+  }
+  const tail = openTail(c);
+  if (tail !== null) return min(c.sendMss - tail.length, tail.tailroom);
+  const spare = c.spare;
+  if (spare !== null) return min(c.sendMss, spare.tailroom);
+  return -EAGAIN;
+}
+
+/** `bytes` were written at `reserve`. They leave with `push`. */
+export function commit(c: TcpConnection, bytes: u32): void {
+  const room = reserveLength(c);
+  if (room <= 0 || bytes == 0) return;
+  bytes = min(bytes, <u32>room);
+  const tail = openTail(c);
+  if (tail !== null) tail.length += bytes;
+  else {
+    const spare = c.spare;
+    if (spare === null) return;
+    c.spare = null;
+    spare.length = bytes;
+    spare.sequence = c.writeSequence;
+    spare.word0 = 0;
+    spare.next = null;
+    const last = c.sendTail;
+    if (last === null) c.sendHead = spare;
+    else last.next = spare;
+    c.sendTail = spare;
+    if (c.sendNext === null) c.sendNext = spare;
+    c.sendBuffers++;
+  }
+  c.writeSequence += bytes;
+}
+
+export function push(c: TcpConnection): void {
+  output(c);
+}
+
+// ---- Readiness ----
+
+/** POLL* bits as they hold now, as Linux has them. */
+export function poll(c: TcpConnection): u32 {
+  const state = c.state;
+  if (state == TCP_LISTEN) {
+    const listener = c.listener;
+    return listener !== null && listener.acceptCount != 0 ? POLLIN : 0;
+  }
+  let events: u32 = c.error != 0 ? POLLERR : 0;
+  if (state == TCP_CLOSE) {
+    events |= POLLOUT | POLLHUP;
+    return c.has(WAS_CONNECTED) || c.error != 0 ? events | POLLIN | POLLRDHUP : events;
+  }
+  if (state == TCP_SYN_SENT || state == TCP_SYN_RECV) return events;
+  const end = c.has(FIN_RECEIVED | RECEIVE_SHUT);
+  if (end) events |= POLLIN | POLLRDHUP;
+  if (c.receivedBytes != 0) events |= POLLIN;
+  if (end && c.has(FIN_QUEUED)) events |= POLLHUP;
+  if (c.has(FIN_QUEUED) || c.sendBuffers < c.sendLimit) events |= POLLOUT;
+  return events;
+}

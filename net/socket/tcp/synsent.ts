@@ -1,0 +1,52 @@
+/** Segment arrival in SYN-SENT (RFC 9293, 3.10.7.3): the answer to an active open, or the SYN of a simultaneous one. */
+import { ECONNREFUSED } from "../../../kernel/errno";
+import { now } from "../../../kernel/time/clock";
+import { timerStart } from "../../../kernel/time/wheel";
+import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
+import { milliseconds } from "./clock";
+import { finish } from "./close";
+import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { localMss, setPeerMss } from "./mss";
+import { NO_SCALE } from "./options";
+import { MSS_DEFAULT } from "./parameters";
+import { established, textAndFin } from "./receive";
+import { retransmitInterval } from "./rtt";
+import { Segment } from "./segment";
+import { after } from "./sequence";
+import { setState, TCP_SYN_RECV } from "./state";
+import { statistics } from "./statistics";
+import { sendResetFor, sendSyn } from "./transmit";
+
+export function synSentSegment(c: TcpConnection, s: Segment): void {
+  if (s.has(TCP_ACK) && (!after(s.acknowledgement, c.ISS) || after(s.acknowledgement, c.SND_MAX)))
+    return sendResetFor(s);
+  if (s.has(TCP_RST)) {
+    // Only one that acknowledges our SYN is an answer to it.
+    if (!s.has(TCP_ACK)) return;
+    statistics.resetsIn++;
+    statistics.attemptsFailed++;
+    return finish(c, ECONNREFUSED);
+  }
+  if (!s.has(TCP_SYN)) return;
+  c.IRS = s.sequence;
+  c.RCV_NXT = s.sequence + 1;
+  c.lastAckSent = c.RCV_NXT;
+  c.receiveEdge = c.RCV_NXT + min<u32>(c.receiveLimit, 65535);
+  if (s.hasTimestamps) {
+    c.status |= HAS_TIMESTAMPS;
+    c.timestampRecent = s.timestampValue;
+    c.timestampAge = milliseconds();
+  }
+  if (s.scale == NO_SCALE) c.receiveScale = 0;
+  else c.sendScale = <u8>s.scale;
+  setPeerMss(c, s.mss == 0 ? MSS_DEFAULT : s.mss);
+  if (s.has(TCP_ACK)) {
+    established(c, s);
+    s.trimFront(1);
+    c.status |= ACK_NOW;
+    return textAndFin(c, s);
+  }
+  setState(c, TCP_SYN_RECV);
+  sendSyn(c, localMss(), TCP_ACK);
+  timerStart(c.retransmitTimer, now() + retransmitInterval(c));
+}

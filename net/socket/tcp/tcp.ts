@@ -1,0 +1,217 @@
+/**
+ * TCP (RFC 9293): the operations that a socket of this transport has, and its place at boot.
+ *
+ *   input.ts     demux.ts ─> receive.ts (acknowledge, reassembly, synsent) | request.ts, listen.ts, cookie.ts | timewait.ts
+ *   stream.ts    what the application sends and reads          connect.ts, bind.ts, listen.ts, close.ts: its calls
+ *   send.ts      what may leave ─> transmit.ts                 congestion.ts, rtt.ts, window.ts: how much, and when again
+ *   timers.ts    retransmission, persist, delayed ACK, TIME-WAIT
+ *
+ * **Not** here yet: selective acknowledgement, CUBIC and RACK, ECN, keep-alive probes, urgent data (delivered in line).
+ */
+import { Link } from "../../../kernel/list";
+import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
+import { Pool } from "../../../kernel/memory/pool";
+import { Timer, TIMER_SIZE } from "../../../kernel/time/wheel";
+import { BUFFER_SIZE, bufferPool } from "../../buffer";
+import { registerTransportError } from "../../errors";
+import { ipv4Register } from "../../ipv4";
+import { IPPROTO_TCP, Socket, SocketProtocol } from "../socket";
+import { bindTo } from "./bind";
+import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } from "./close";
+import { allocateConnection, initializeConnections, setBufferLimits, TcpConnection } from "./connection";
+import { connectTo } from "./connect";
+import { initializeDemux } from "./demux";
+import { tcpError, tcpInput } from "./input";
+import { acceptFrom, initializeListeners, listenOn } from "./listen";
+import {
+  RECEIVE_LIMIT,
+  RECEIVE_LIMIT_MINIMUM,
+  SEND_BUFFERS,
+  SEND_BUFFERS_MINIMUM,
+} from "./parameters";
+import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
+import { initializeSegment, Segment } from "./segment";
+import { feedStarved, initializeStarved } from "./starved";
+import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
+import { commit, consume, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
+import { initializeTimeWait, timeWaitExpired } from "./timewait";
+import { ackExpired, lifeExpired, retransmitExpired } from "./timers";
+
+export { TcpConnection } from "./connection";
+export { TcpStatistics } from "./statistics";
+
+/** Most half-open requests in all listeners together, connections in TIME-WAIT, and listeners. */
+export const REQUEST_LIMIT: u32 = 2048;
+export const TIME_WAIT_LIMIT: u32 = 4096;
+export const LISTENER_LIMIT: u32 = 256;
+
+let operations: SocketProtocol = changetype<SocketProtocol>(0);
+/** Where the next of the objects that live for ever goes. */
+let storage: usize = 0;
+
+function take(bytes: usize): usize {
+  const address = storage;
+  storage += (bytes + 7) & ~7;
+  return address;
+}
+
+/**
+ * Once at boot, after frames, the buffer pool, clock, wheel, random and IPv4. `maxConnections`: sockets and orphans there may be. Memory
+ * is taken as they come; at once only 12 bytes for each in the hash table. False: no memory for that.
+ */
+export function initializeTcp(maxConnections: u32): bool {
+  storage = allocateFrames(0);
+  if (storage == 0 || !initializeDemux(maxConnections)) return false;
+  memory.fill(storage, 0, FRAME_SIZE);
+  operations = changetype<SocketProtocol>(take(offsetof<SocketProtocol>()));
+  fillOperations();
+  initializeStatistics(take(offsetof<TcpStatistics>()));
+  initializeSegment(take(offsetof<Segment>()));
+  initializeConnections(
+    changetype<Pool>(take(offsetof<Pool>())),
+    maxConnections,
+    operations,
+    retransmitExpired.index,
+    ackExpired.index,
+    lifeExpired.index,
+  );
+  initializeListeners(changetype<Pool>(take(offsetof<Pool>())), LISTENER_LIMIT);
+  initializeRequests(
+    changetype<Pool>(take(offsetof<Pool>())),
+    REQUEST_LIMIT,
+    take(REQUEST_QUEUES_SIZE),
+    changetype<Timer>(take(TIMER_SIZE)),
+    requestsExpired.index,
+  );
+  initializeTimeWait(
+    changetype<Pool>(take(offsetof<Pool>())),
+    TIME_WAIT_LIMIT,
+    changetype<Link>(take(offsetof<Link>())),
+    changetype<Timer>(take(TIMER_SIZE)),
+    timeWaitExpired.index,
+  );
+  initializeStarved(
+    changetype<Link>(take(offsetof<Link>())),
+    changetype<Timer>(take(TIMER_SIZE)),
+    feedStarved.index,
+  );
+  setOrphanLimit(max<u32>(maxConnections / 4, 64));
+  chooseBufferLimits();
+  ipv4Register(IPPROTO_TCP, tcpInput.index);
+  registerTransportError(IPPROTO_TCP, tcpError.index);
+  return true;
+}
+
+/** One connection may hold an eighth of the packet buffers in each direction, within the limits of parameters.ts. */
+function chooseBufferLimits(): void {
+  const share = bufferPool().limit / 8;
+  setBufferLimits(
+    max(RECEIVE_LIMIT_MINIMUM, min<u32>(share * (BUFFER_SIZE / 2), RECEIVE_LIMIT)),
+    max(SEND_BUFFERS_MINIMUM, min<u32>(share, SEND_BUFFERS)),
+  );
+}
+
+function fillOperations(): void {
+  operations.bind = bindOperation.index;
+  operations.listen = listenOperation.index;
+  operations.accept = acceptOperation.index;
+  operations.connect = connectOperation.index;
+  operations.poll = pollOperation.index;
+  operations.peek = peekOperation.index;
+  operations.peekLength = peekLengthOperation.index;
+  operations.consume = consumeOperation.index;
+  operations.peekSource = peekSourceOperation.index;
+  operations.reserve = reserveOperation.index;
+  operations.reserveLength = reserveLengthOperation.index;
+  operations.commit = commitOperation.index;
+  operations.push = pushOperation.index;
+  operations.shutdown = shutdownOperation.index;
+  operations.close = closeOperation.index;
+  operations.abort = abortOperation.index;
+}
+
+/** The operations of a TCP socket. */
+export function tcpProtocol(): SocketProtocol {
+  return operations;
+}
+
+export function tcpStatistics(): TcpStatistics {
+  return statistics;
+}
+
+/** A new socket in CLOSE, or null when there are as many as there may be. */
+export function tcpCreate(): Socket | null {
+  return allocateConnection();
+}
+
+// ---- The operations, as net/socket/socket.ts describes them ----
+
+// @ts-ignore: decorator
+@inline
+function connectionOf(socket: Socket): TcpConnection {
+  return changetype<TcpConnection>(socket);
+}
+
+function bindOperation(socket: Socket, address: u32, port: u32): i32 {
+  return bindTo(connectionOf(socket), address, port);
+}
+
+function listenOperation(socket: Socket, backlog: i32): i32 {
+  return listenOn(connectionOf(socket), backlog);
+}
+
+function acceptOperation(socket: Socket): Socket | null {
+  return acceptFrom(connectionOf(socket));
+}
+
+function connectOperation(socket: Socket, address: u32, port: u32): i32 {
+  return connectTo(connectionOf(socket), address, port);
+}
+
+function pollOperation(socket: Socket): u32 {
+  return poll(connectionOf(socket));
+}
+
+function peekOperation(socket: Socket): usize {
+  return peek(connectionOf(socket));
+}
+
+function peekLengthOperation(socket: Socket): i32 {
+  return peekLength(connectionOf(socket));
+}
+
+function consumeOperation(socket: Socket, bytes: u32): void {
+  consume(connectionOf(socket), bytes);
+}
+
+function peekSourceOperation(socket: Socket): u64 {
+  return (<u64>socket.remoteAddress << 16) | socket.remotePort;
+}
+
+function reserveOperation(socket: Socket): usize {
+  return reserve(connectionOf(socket));
+}
+
+function reserveLengthOperation(socket: Socket): i32 {
+  return reserveLength(connectionOf(socket));
+}
+
+function commitOperation(socket: Socket, bytes: u32): void {
+  commit(connectionOf(socket), bytes);
+}
+
+function pushOperation(socket: Socket): void {
+  push(connectionOf(socket));
+}
+
+function shutdownOperation(socket: Socket, how: i32): i32 {
+  return shutdownConnection(connectionOf(socket), how);
+}
+
+function closeOperation(socket: Socket): void {
+  closeConnection(connectionOf(socket));
+}
+
+function abortOperation(socket: Socket): void {
+  abortConnection(connectionOf(socket));
+}

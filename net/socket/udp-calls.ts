@@ -1,0 +1,204 @@
+/** The operations of a UDP socket (net/socket/socket.ts), and its receive queue. */
+import { EADDRNOTAVAIL, EAGAIN, EINVAL, ENETUNREACH, ENOTCONN, EOPNOTSUPP } from "../../kernel/errno";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
+import { PacketBuffer, releaseBuffer } from "../buffer";
+import { networkCounters } from "../counters";
+import { isLocalAddress } from "../interface";
+import { sourceAddressFor } from "../ipv4";
+import { SHUT_RD, SHUT_RDWR, SHUT_WR, Socket, SocketProtocol } from "./socket";
+import {
+  bindUdpSocket,
+  freeUdpSocket,
+  UDP_AUTO_ADDRESS,
+  UDP_BOUND,
+  UDP_CONNECTED,
+  UDP_SHUT_READ,
+  UDP_SHUT_WRITE,
+  UdpSocket,
+} from "./udp-socket";
+
+/** A socket's receive queue holds at most this much payload, in bytes, and so many datagrams. */
+export const UDP_QUEUE_BYTES: u32 = 131072;
+export const UDP_QUEUE_COUNT: u32 = 128;
+
+/** Datagrams in all queues together, and how many there may be. */
+let queued: u32 = 0;
+let queueLimit: u32 = 0;
+
+export function setUdpQueueLimit(limit: u32): void {
+  queued = 0;
+  queueLimit = limit;
+}
+
+export function udpQueued(): u32 {
+  return queued;
+}
+
+export function fillUdpProtocol(protocol: SocketProtocol): void {
+  protocol.bind = udpBind.index;
+  protocol.listen = udpListen.index;
+  protocol.accept = udpAccept.index;
+  protocol.connect = udpConnect.index;
+  protocol.poll = udpPoll.index;
+  protocol.peek = udpPeek.index;
+  protocol.peekLength = udpPeekLength.index;
+  protocol.consume = udpConsume.index;
+  protocol.peekSource = udpPeekSource.index;
+  protocol.reserve = udpReserve.index;
+  protocol.reserveLength = udpReserveLength.index;
+  protocol.commit = udpCommit.index;
+  protocol.push = udpPush.index;
+  protocol.shutdown = udpShutdown.index;
+  protocol.close = udpClose.index;
+  protocol.abort = udpClose.index;
+}
+
+/** A datagram for the socket, at its payload, its source in word0 and word1. Takes the reference. */
+export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
+  const queue = socket.queue;
+  if (socket.has(UDP_SHUT_READ)) {
+    releaseBuffer(buffer);
+    return;
+  }
+  if (
+    queue.count >= UDP_QUEUE_COUNT ||
+    socket.queuedBytes + buffer.length > UDP_QUEUE_BYTES ||
+    queued >= queueLimit
+  ) {
+    socket.drops++;
+    networkCounters().udpQueueFull++;
+    releaseBuffer(buffer);
+    return;
+  }
+  socket.queuedBytes += buffer.length;
+  queued++;
+  queue.append(buffer);
+  socket.wake(POLLIN, 0);
+}
+
+function dropQueue(socket: UdpSocket): void {
+  queued -= socket.queue.count;
+  socket.queuedBytes = 0;
+  socket.queue.clear();
+}
+
+function udpBind(socket: Socket, address: u32, port: u32): i32 {
+  const self = changetype<UdpSocket>(socket);
+  if (self.has(UDP_BOUND) || port > 0xffff) return -EINVAL;
+  if (address != 0 && !isLocalAddress(address)) return -EADDRNOTAVAIL;
+  return bindUdpSocket(self, address, port);
+}
+
+function udpListen(socket: Socket, backlog: i32): i32 {
+  return -EOPNOTSUPP;
+}
+
+function udpAccept(socket: Socket): usize {
+  return 0;
+}
+
+/** Sets the peer; address and port 0 take it away. */
+function udpConnect(socket: Socket, address: u32, port: u32): i32 {
+  const self = changetype<UdpSocket>(socket);
+  if (address == 0 && port == 0) {
+    disconnect(self);
+    return 0;
+  }
+  if (port == 0 || port > 0xffff) return -EINVAL;
+  const source = sourceAddressFor(address);
+  if (source == 0) return -ENETUNREACH;
+  if (!self.has(UDP_BOUND)) {
+    const result = bindUdpSocket(self, 0, 0);
+    if (result < 0) return result;
+  }
+  disconnect(self);
+  if (self.localAddress == 0) {
+    self.localAddress = source;
+    self.status |= UDP_AUTO_ADDRESS;
+  }
+  self.remoteAddress = address;
+  self.remotePort = <u16>port;
+  self.status |= UDP_CONNECTED;
+  return 0;
+}
+
+function disconnect(self: UdpSocket): void {
+  if (self.has(UDP_AUTO_ADDRESS)) self.localAddress = 0;
+  self.remoteAddress = 0;
+  self.remotePort = 0;
+  self.status &= ~(UDP_CONNECTED | UDP_AUTO_ADDRESS);
+}
+
+/** Sending never waits. */
+function udpPoll(socket: Socket): u32 {
+  const self = changetype<UdpSocket>(socket);
+  let events: u32 = POLLOUT;
+  if (self.queue.count != 0) events |= POLLIN;
+  if (self.has(UDP_SHUT_READ)) events |= POLLIN | POLLRDHUP;
+  if (self.has(UDP_SHUT_READ) && self.has(UDP_SHUT_WRITE)) events |= POLLHUP;
+  if (self.error != 0) events |= POLLERR;
+  return events;
+}
+
+function udpPeek(socket: Socket): usize {
+  const head = changetype<UdpSocket>(socket).queue.head;
+  return head === null ? 0 : head.data;
+}
+
+function udpPeekLength(socket: Socket): i32 {
+  const self = changetype<UdpSocket>(socket);
+  const head = self.queue.head;
+  if (head !== null) return <i32>head.length;
+  if (self.error != 0) {
+    const error = self.error;
+    self.error = 0;
+    return -error;
+  }
+  return self.has(UDP_SHUT_READ) ? 0 : -EAGAIN;
+}
+
+function udpConsume(socket: Socket, bytes: u32): void {
+  const self = changetype<UdpSocket>(socket);
+  const buffer = self.queue.take();
+  if (buffer === null) return;
+  self.queuedBytes -= buffer.length;
+  queued--;
+  releaseBuffer(buffer);
+}
+
+function udpPeekSource(socket: Socket): u64 {
+  const head = changetype<UdpSocket>(socket).queue.head;
+  return head === null ? 0 : ((<u64>head.word0) << 16) | <u64>head.word1;
+}
+
+function udpReserve(socket: Socket): usize {
+  return 0;
+}
+
+function udpReserveLength(socket: Socket): i32 {
+  return -EOPNOTSUPP;
+}
+
+function udpCommit(socket: Socket, bytes: u32): void {}
+
+function udpPush(socket: Socket): void {}
+
+function udpShutdown(socket: Socket, how: i32): i32 {
+  const self = changetype<UdpSocket>(socket);
+  if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) return -EINVAL;
+  if (!self.has(UDP_CONNECTED)) return -ENOTCONN;
+  if (how != SHUT_WR) {
+    self.status |= UDP_SHUT_READ;
+    dropQueue(self);
+  }
+  if (how != SHUT_RD) self.status |= UDP_SHUT_WRITE;
+  self.wake(how == SHUT_WR ? POLLOUT : POLLIN | POLLRDHUP, 0);
+  return 0;
+}
+
+function udpClose(socket: Socket): void {
+  const self = changetype<UdpSocket>(socket);
+  self.wake(WAKE_GONE, 0);
+  dropQueue(self);
+  freeUdpSocket(self);
+}

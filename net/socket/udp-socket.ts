@@ -1,0 +1,172 @@
+/** UDP sockets: their struct, their pool, and the table in which ports find them. */
+import { EADDRINUSE } from "../../kernel/errno";
+import { Link } from "../../kernel/list";
+import { Pool } from "../../kernel/memory/pool";
+import { random32 } from "../../kernel/random";
+import { BufferQueue } from "../buffer";
+import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
+
+/** Bits of `status`. */
+export const UDP_BOUND: u32 = 1;
+export const UDP_CONNECTED: u32 = 2;
+/** The local address was chosen by connect, not by bind. */
+export const UDP_AUTO_ADDRESS: u32 = 4;
+export const UDP_SHUT_READ: u32 = 8;
+export const UDP_SHUT_WRITE: u32 = 16;
+
+/** Ports that are given to sockets that were not bound (RFC 6335, 6). */
+export const EPHEMERAL_FIRST: u32 = 49152;
+export const EPHEMERAL_COUNT: u32 = 16384;
+
+const BUCKETS: u32 = 256;
+const LINK_SIZE: usize = offsetof<Link>();
+
+@unmanaged
+export class UdpSocket extends Socket {
+  // Storage of `link`.
+  private linkNext: usize;
+  private linkPrev: usize;
+  // Storage of `queue`.
+  private queueHead: usize;
+  private queueTail: usize;
+  private queueCount: u32;
+  /** Payload bytes in the queue. */
+  queuedBytes: u32;
+  /** UDP_* bits. */
+  status: u32;
+  /** Datagrams dropped because the queue was full. */
+  drops: u64;
+
+  /** Its place in the table of ports. */
+  @inline get link(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<UdpSocket>("linkNext"));
+  }
+  /** Received datagrams. */
+  @inline get queue(): BufferQueue {
+    return changetype<BufferQueue>(changetype<usize>(this) + offsetof<UdpSocket>("queueHead"));
+  }
+  @inline has(bits: u32): bool {
+    return (this.status & bits) != 0;
+  }
+  @inline static ofLink(link: Link): UdpSocket {
+    return changetype<UdpSocket>(changetype<usize>(link) - offsetof<UdpSocket>("linkNext"));
+  }
+}
+
+/** Bytes of storage for initializeUdpSockets. */
+export const UDP_SOCKETS_STORAGE: usize = ((offsetof<Pool>() + 7) & ~7) + LINK_SIZE * BUCKETS;
+
+let pool: Pool = changetype<Pool>(0);
+let buckets: usize = 0;
+/** A port that belongs to the kernel, 0 for none. */
+let claimedPort: u32 = 0;
+
+export function initializeUdpSockets(storage: usize, limit: u32): void {
+  pool = changetype<Pool>(storage);
+  pool.initialize(offsetof<UdpSocket>(), limit);
+  buckets = storage + ((offsetof<Pool>() + 7) & ~7);
+  claimedPort = 0;
+  for (let i: u32 = 0; i < BUCKETS; i++) bucket(i).initialize();
+}
+
+export function udpPool(): Pool {
+  return pool;
+}
+
+export function setClaimedPort(port: u32): void {
+  claimedPort = port;
+}
+
+// @ts-ignore: decorator
+@inline
+function bucket(port: u32): Link {
+  return changetype<Link>(buckets + <usize>((port ^ (port >> 8)) & (BUCKETS - 1)) * LINK_SIZE);
+}
+
+/** A socket that is not bound; null at the limit. */
+export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
+  const address = pool.allocate();
+  if (address == 0) return null;
+  const socket = changetype<UdpSocket>(address);
+  socket.initialize();
+  socket.link.initialize();
+  socket.protocol = protocol;
+  socket.type = SOCK_DGRAM;
+  return socket;
+}
+
+/** Gives back a socket whose queue is empty. */
+export function freeUdpSocket(socket: UdpSocket): void {
+  socket.link.remove();
+  pool.release(changetype<usize>(socket));
+}
+
+/** True when a socket bound to `address` (0: any) would take datagrams from another one. */
+function conflicts(address: u32, port: u32): bool {
+  if (port == claimedPort) return true;
+  const head = bucket(port);
+  for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
+    const other = UdpSocket.ofLink(link);
+    if (
+      other.localPort == port &&
+      (address == 0 || other.localAddress == 0 || other.localAddress == address)
+    ) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Binds to `port`, 0 for an ephemeral one. 0 or -EADDRINUSE. The address was checked. */
+export function bindUdpSocket(socket: UdpSocket, address: u32, port: u32): i32 {
+  if (port == 0) {
+    port = ephemeralPort(address);
+    if (port == 0) return -EADDRINUSE;
+  } else if (conflicts(address, port)) {
+    return -EADDRINUSE;
+  }
+  socket.localAddress = address;
+  socket.localPort = <u16>port;
+  socket.status |= UDP_BOUND;
+  bucket(port).append(socket.link);
+  return 0;
+}
+
+/** A free port, beginning at a random one (RFC 6056, 3.3.1); 0 when all are taken. As many tries as there are sockets are enough. */
+function ephemeralPort(address: u32): u32 {
+  let offset = random32() & (EPHEMERAL_COUNT - 1);
+  let tries = pool.inUse + 1 < EPHEMERAL_COUNT ? pool.inUse + 1 : EPHEMERAL_COUNT;
+  for (; tries != 0; tries--) {
+    const port = EPHEMERAL_FIRST + offset;
+    if (!conflicts(address, port)) return port;
+    offset = (offset + 1) & (EPHEMERAL_COUNT - 1);
+  }
+  return 0;
+}
+
+/**
+ * The socket for a datagram: its port, its address (or any), and, when it is connected, its peer. One that is bound to the very address
+ * goes before one that takes any. Null: none.
+ */
+export function findUdpSocket(
+  localAddress: u32,
+  localPort: u32,
+  remoteAddress: u32,
+  remotePort: u32,
+): UdpSocket | null {
+  const head = bucket(localPort);
+  let any: UdpSocket | null = null;
+  for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
+    const socket = UdpSocket.ofLink(link);
+    if (socket.localPort != localPort) continue;
+    if (
+      socket.has(UDP_CONNECTED) &&
+      (socket.remoteAddress != remoteAddress || socket.remotePort != remotePort)
+    ) {
+      continue;
+    }
+    if (socket.localAddress == localAddress) return socket;
+    if (socket.localAddress == 0) any = socket;
+  }
+  return any;
+}

@@ -1,0 +1,105 @@
+/** Puts the network stack together. What each layer needs of memory is taken here, once, at boot. */
+import { LOG_INFO, LOG_WARNING, log, logAddress, logEnd, logMac, logStart, logText } from "../kernel/console";
+import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
+import { Pool } from "../kernel/memory/pool";
+import { ARP_STORAGE, arpAnnounce, initializeArp } from "./arp";
+import { initializeBuffers } from "./buffer";
+import { initializeCounters, NetworkCounters } from "./counters";
+import { NetworkDevice } from "./device";
+import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
+import { icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
+import { ethernetInput } from "./input";
+import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
+import { initializeIpv4, ipv4LoopbackInput, ipv4Register } from "./ipv4";
+import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
+import { IPPROTO_ICMP } from "./socket/socket";
+import { initializeUdp, UDP_STORAGE } from "./socket/udp";
+
+/** Storage that is handed out, and where it ends. */
+let free: usize = 0;
+let freeEnd: usize = 0;
+
+/**
+ * Once at boot, after frames, random numbers, clock and timers, before any driver. `maxBuffers`: packet buffers of 2 KiB that there
+ * may be; `loopbackQueue`: packets to ourselves at once; `maxUdpSockets`; `maxUdpQueued`: datagrams in all receive queues. False when
+ * there is not enough memory. TCP is initialized by itself, after this. A driver calls attachDevice.
+ */
+export function initializeNetwork(
+  maxBuffers: u32,
+  loopbackQueue: u32,
+  maxUdpSockets: u32,
+  maxUdpQueued: u32,
+): bool {
+  const bytes =
+    room(offsetof<Pool>()) +
+    room(offsetof<NetworkCounters>()) +
+    room(offsetof<NetworkInterface>()) +
+    room(LOOPBACK_STORAGE) +
+    room(ARP_STORAGE) +
+    room(UDP_STORAGE) +
+    room(DHCP_STORAGE);
+  let order: u32 = 0;
+  while (FRAME_SIZE << order < bytes) order++;
+  free = allocateFrames(order);
+  if (free == 0) return false;
+  freeEnd = free + (FRAME_SIZE << order);
+
+  initializeBuffers(changetype<Pool>(take(offsetof<Pool>())), maxBuffers);
+  initializeCounters(take(offsetof<NetworkCounters>()));
+  initializeInterface(
+    take(offsetof<NetworkInterface>()),
+    ethernetInput.index,
+    linkChanged.index,
+    addressChanged.index,
+    loopbackPoll.index,
+  );
+  initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
+  initializeArp(take(ARP_STORAGE));
+  initializeIpv4(icmpNoTransport.index);
+  initializeIcmp();
+  ipv4Register(IPPROTO_ICMP, icmpInput.index);
+  initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);
+  initializeDhcp(take(DHCP_STORAGE));
+  return true;
+}
+
+/** Structures begin at cache lines. */
+function room(bytes: usize): usize {
+  return (bytes + 63) & ~63;
+}
+
+function take(bytes: usize): usize {
+  const address = free;
+  free += room(bytes);
+  assert(free <= freeEnd);
+  return address;
+}
+
+/** The driver says that the link came up or went down. */
+function linkChanged(device: NetworkDevice): void {
+  if (logStart(device.linkUp != 0 ? LOG_INFO : LOG_WARNING, "net")) {
+    logText("link of ");
+    logMac(device.address0, device.address4);
+    logText(device.linkUp != 0 ? " is up" : " is down");
+    logEnd();
+  }
+  if (device.linkUp == 0) return;
+  arpAnnounce();
+  dhcpLinkUp();
+  networkFlush();
+}
+
+/** The address was set or taken away: neighbours are told (gratuitous ARP). */
+function addressChanged(): void {
+  const address = networkInterface().address;
+  if (address == 0) {
+    log(LOG_INFO, "net", "no address");
+    return;
+  }
+  if (logStart(LOG_INFO, "net")) {
+    logText("address ");
+    logAddress(address);
+    logEnd();
+  }
+  arpAnnounce();
+}

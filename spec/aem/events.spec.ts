@@ -1,0 +1,406 @@
+/** The types of events one by one (docs/aem-calls.md): each row of the table, and the errors of registration. */
+import {
+  EVENT_ACCEPT,
+  EVENT_CLOSE,
+  EVENT_ENDED,
+  EVENT_HANDLING,
+  EVENT_OCCURRED,
+  EVENT_PENDING,
+  EVENT_READ,
+  EVENT_REGISTERED,
+  EVENT_SK,
+  EVENT_SOCK,
+  EVENT_STARVED,
+  EVENT_STOPPED,
+  EVENT_TIMER,
+  EVENTS_PER_SOCKET,
+  EventStatistics,
+  EVF_CAPSULE,
+  EVF_FORK,
+  EVF_KEEPALIVE,
+  EVF_NOCLDWAIT,
+  EVF_ONESHOT,
+  EVF_PRIORITY_SHIFT,
+  EVF_THREAD,
+  EVJOBFILTER,
+  EVJOBLOOKUP,
+  EVJOBPRIO,
+  EVJOBSHTDN,
+  EVJOBSTART,
+  EVJOBSTAT,
+  EVJOBSTOP,
+  EVTBLINIT,
+  READ_LIMIT,
+  SHUTDOWN_DELIVER,
+  SHUTDOWN_DROP,
+  STATISTICS_SIZE,
+} from "../../aem/abi";
+import { dispatchNext } from "../../aem/dispatch";
+import { EVENT_SIZE } from "../../aem/event";
+import { eventPool } from "../../aem/jids";
+import { sys_evctl } from "../../aem/evctl";
+import { sys_evtimer } from "../../aem/evtimer";
+import {
+  sys_sockasync_accept,
+  sys_sockasync_close,
+  sys_sockasync_read,
+  sys_sockasync_sk,
+  sys_sockasync_sock,
+} from "../../aem/sockasync";
+import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
+import {
+  EBADF,
+  ECONNABORTED,
+  ECONNREFUSED,
+  ECONNRESET,
+  EDQUOT,
+  EFAULT,
+  EINVAL,
+  ENOTCONN,
+  EOPNOTSUPP,
+  ESRCH,
+} from "../../kernel/errno";
+import { setConsoleSink } from "../../kernel/console";
+import { out8 } from "../../kernel/hal";
+import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4, upcallArgument5 } from "../../kernel/glue";
+import { VMTABLE_BASE } from "../../kernel/memory/layout";
+import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
+import { sys_enter_keepalive } from "../../kernel/process/calls";
+import { currentProcess, endProcess } from "../../kernel/process/process";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE, WAKE_STATE } from "../../kernel/scheduler/wait";
+import { runTimers, TIMER_TICK } from "../../kernel/time/wheel";
+import { now } from "../../kernel/time/clock";
+import { sys_close } from "../../net/socket/calls";
+import { growMemory } from "../arena";
+import * as fake from "../fake";
+import {
+  establish,
+  fail,
+  FakeSocket,
+  finish,
+  handlerOf,
+  HANDLER_CODE,
+  newDatagram,
+  newListener,
+  newProcess,
+  newStream,
+  open,
+  pattern,
+  receive,
+  receiveDatagram,
+  setUpMachine,
+  switchTo,
+  WRONG_HANDLER,
+} from "./machine";
+
+const MILLISECOND: u64 = 1_000_000;
+
+/** The spec's own memory, as an application's. */
+let user: u32 = 0;
+let statistics: EventStatistics = changetype<EventStatistics>(0);
+
+function consoleByte(byte: u32): void {
+  out8(0x3f8, byte);
+}
+
+/** The next handler has to be this type's. */
+function expectHandler(type: u32, what: string): void {
+  expect<u32>(<u32>dispatchNext()).toBe(HANDLER_CODE + type, what);
+}
+function expectNone(what: string): void {
+  expect<u32>(<u32>dispatchNext()).toBe(0, what);
+}
+function readStatistics(jid: i32): void {
+  statistics.size = STATISTICS_SIZE;
+  expect<i32>(sys_evctl(jid, EVJOBSTAT, <u32>changetype<usize>(statistics))).toBe(0, "EVJOBSTAT");
+  expect<u64>(statistics.activations).toBe(statistics.handled + statistics.coalesced + statistics.waiting, "the sum");
+}
+/** Kernel address of what stands at an address of the vmtable zone. */
+function zone(address: u32): usize {
+  return currentProcess().vmtable.base + (address - VMTABLE_BASE);
+}
+/** The data of the read handler that was called are the stream's from `position` on. */
+function expectData(position: u32, length: u32, what: string): void {
+  expect<u32>(upcallArgument4).toBe(length, what);
+  const data = zone(upcallArgument3);
+  let wrong = 0;
+  for (let i: u32 = 0; i < length; i++) if (load<u8>(data + i) != pattern(position + i)) wrong++;
+  expect<i32>(wrong).toBe(0, "bytes that differ");
+}
+function timePasses(nanoseconds: u64): void {
+  fake.advance(nanoseconds);
+  runTimers(now());
+}
+function transition(socket: FakeSocket, old: u32, state: u32): void {
+  socket.wake(WAKE_STATE, (old << 8) | state);
+}
+
+beforeAll(() => {
+  setUpMachine();
+  setConsoleSink(consoleByte.index);
+  user = <u32>growMemory(65536, 8);
+  statistics = changetype<EventStatistics>(user + 4096);
+});
+
+afterEach(() => {
+  sys_evctl(0, EVTBLINIT, 0);
+  dispatchNext();
+  const process = currentProcess();
+  expect<u32>(process.eventCount).toBe(0, "events left");
+  expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
+  expect<u32>(process.vmtable.blocks).toBe(0, "blocks left");
+  expect<bool>(process.pending.isEmpty && process.events.isEmpty && process.starved.isEmpty).toBe(true, "lists");
+});
+
+describe("registration", () => {
+  it("costs a small object and gives a positive jid", () => {
+    expect<u32>(EVENT_SIZE).toBeLessThanOrEqual(100);
+    const jid = sys_sockasync_read(open(newStream()), 0, handlerOf(EVENT_READ));
+    expect<i32>(jid).toBeGreaterThan(0);
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED);
+  });
+
+  it("refuses a handler of another type and says which one it wants", () => {
+    const fd = open(newStream());
+    fake.consoleClear();
+    expect<i32>(sys_sockasync_read(fd, 0, WRONG_HANDLER)).toBe(-EINVAL, "a type that no handler has");
+    expect<bool>(fake.consoleHas("expected (jid: i32, fd: i32, data: i32, length: i32, from: i32) => void")).toBe(true);
+    expect<i32>(sys_sockasync_read(fd, 0, handlerOf(EVENT_CLOSE))).toBe(-EINVAL, "the handler of another event");
+    expect<i32>(sys_sockasync_read(fd, 0, 0)).toBe(-EINVAL, "a null entry");
+    expect<i32>(sys_sockasync_read(fd, 0, 1 << 30)).toBe(-EINVAL, "an index beyond the table");
+    expect<i32>(sys_evtimer(0, 0, 0, handlerOf(EVENT_READ))).toBe(-EINVAL, "evtimer");
+    expect<bool>(fake.consoleHas("expected (jid: i32, overrun: i32) => void")).toBe(true);
+  });
+
+  it("refuses flags that are unknown or not there yet", () => {
+    const fd = open(newStream());
+    const handler = handlerOf(EVENT_READ);
+    expect<i32>(sys_sockasync_read(fd, EVF_FORK, handler)).toBe(-EOPNOTSUPP);
+    expect<i32>(sys_sockasync_read(fd, EVF_CAPSULE, handler)).toBe(-EOPNOTSUPP);
+    expect<i32>(sys_sockasync_read(fd, EVF_NOCLDWAIT, handler)).toBe(-EOPNOTSUPP);
+    expect<i32>(sys_sockasync_read(fd, EVF_THREAD, handler)).toBe(-EOPNOTSUPP);
+    expect<i32>(sys_sockasync_read(fd, 64, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, 0x8000, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, 0x80000000, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, 65 << EVF_PRIORITY_SHIFT, handler)).toBe(-EINVAL, "priority 64");
+  });
+
+  it("keeps a priority, 32 unless it is given", () => {
+    const fd = open(newStream());
+    const handler = handlerOf(EVENT_READ);
+    readStatistics(sys_sockasync_read(fd, 0, handler));
+    expect<u32>(statistics.priority).toBe(32);
+    const jid = sys_sockasync_read(fd, 64 << EVF_PRIORITY_SHIFT, handler);
+    readStatistics(jid);
+    expect<u32>(statistics.priority).toBe(63);
+    expect<i32>(sys_evctl(jid, EVJOBPRIO, 0)).toBe(0);
+    readStatistics(jid);
+    expect<u32>(statistics.priority).toBe(0);
+    expect<i32>(sys_evctl(jid, EVJOBPRIO, 64)).toBe(-EINVAL);
+  });
+
+  it("refuses what makes no sense on a socket", () => {
+    const stream = open(newStream());
+    const listener = open(newListener());
+    const datagram = open(newDatagram());
+    expect<i32>(sys_sockasync_accept(stream, 0, 0, 0, handlerOf(EVENT_ACCEPT))).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(listener, 0, handlerOf(EVENT_READ))).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_close(listener, 0, handlerOf(EVENT_CLOSE))).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_accept(datagram, 0, 0, 0, handlerOf(EVENT_ACCEPT))).toBe(-EOPNOTSUPP);
+    expect<i32>(sys_sockasync_close(datagram, 0, handlerOf(EVENT_CLOSE))).toBe(-EOPNOTSUPP);
+    expect<i32>(sys_sockasync_sk(datagram, 0, handlerOf(EVENT_SK))).toBe(-EOPNOTSUPP);
+    expect<i32>(sys_sockasync_read(99, 0, handlerOf(EVENT_READ))).toBe(-EBADF);
+    expect<i32>(sys_sockasync_read(-1, 0, handlerOf(EVENT_READ))).toBe(-EBADF);
+    expect<i32>(sys_sockasync_accept(listener, 0xfffffff0, user, 0, handlerOf(EVENT_ACCEPT))).toBe(-EFAULT);
+    expect<i32>(sys_sockasync_accept(listener, user, 0xfffffffe, 0, handlerOf(EVENT_ACCEPT))).toBe(-EFAULT);
+  });
+
+  it("has a limit for one socket", () => {
+    const fd = open(newStream());
+    for (let i: u32 = 0; i < EVENTS_PER_SOCKET; i++) {
+      expect<i32>(sys_sockasync_read(fd, 0, handlerOf(EVENT_READ))).toBeGreaterThan(0);
+    }
+    expect<i32>(sys_sockasync_sk(fd, 0, handlerOf(EVENT_SK))).toBe(-EDQUOT);
+  });
+
+  it("has a limit for one process, and starts again below it", () => {
+    let made = 0;
+    while (sys_evtimer(1000 * MILLISECOND, 0, 0, handlerOf(EVENT_TIMER)) > 0) made++;
+    expect<i32>(made).toBe(3000);
+    expect<i32>(sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER))).toBe(-EDQUOT);
+    expect<i32>(sys_evctl(0, EVTBLINIT, 0)).toBe(3000);
+    expect<i32>(sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER))).toBeGreaterThan(0);
+  });
+});
+
+describe("jids", () => {
+  it("of events that have ended are unknown, also when the slot is used again", () => {
+    const first = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+    expect<i32>(sys_evctl(first, EVJOBSHTDN, SHUTDOWN_DROP)).toBe(0);
+    let seen = 0;
+    for (let i = 0; i < 20000; i++) {
+      const jid = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+      if (jid == first || jid <= 0) seen++;
+      if (sys_evctl(first, EVJOBLOOKUP, 0) != -ESRCH) seen++;
+      sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
+    }
+    expect<i32>(seen).toBe(0);
+  });
+
+  it("that never were are unknown", () => {
+    expect<i32>(sys_evctl(0, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<i32>(sys_evctl(-5, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<i32>(sys_evctl(0x7fffffff, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<i32>(sys_evctl(1 << 20, EVJOBSHTDN, 0)).toBe(-ESRCH);
+  });
+
+  it("belong to one process", () => {
+    const mine = currentProcess();
+    const jid = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+    const other = newProcess();
+    switchTo(other);
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<i32>(sys_evctl(jid, EVJOBSHTDN, 0)).toBe(-ESRCH);
+    expect<i32>(sys_evctl(0, EVTBLINIT, 0)).toBe(0, "clean touches its own only");
+    const theirs = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+    const fd = open(newStream());
+    expect<i32>(sys_sockasync_read(fd, 0, handlerOf(EVENT_READ))).toBeGreaterThan(0);
+    switchTo(mine);
+    expect<i32>(sys_evctl(theirs, EVJOBSTOP, 0)).toBe(-ESRCH);
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED);
+    // The other one's events go with it, and only those.
+    endProcess(other, 0);
+    expect<u32>(eventPool().inUse).toBe(1);
+    expect<u32>(mine.eventCount).toBe(1);
+  });
+});
+
+describe("evctl", () => {
+  it("refuses operations that there are not", () => {
+    const jid = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+    expect<i32>(sys_evctl(jid, 0, 0)).toBe(-EINVAL);
+    expect<i32>(sys_evctl(jid, 12, 0)).toBe(-EINVAL);
+    expect<i32>(sys_evctl(jid, 0xffffffff, 0)).toBe(-EINVAL);
+    for (let operation = EVJOBFILTER; operation < 12; operation++) {
+      expect<i32>(sys_evctl(jid, operation, 0)).toBe(-EOPNOTSUPP);
+    }
+    expect<i32>(sys_evctl(jid, EVJOBSHTDN, 2)).toBe(-EINVAL);
+    expect<i32>(sys_evctl(jid, EVJOBSTAT, 0xfffffffc)).toBe(-EFAULT);
+  });
+
+  it("stops and starts: what occurs meanwhile is delivered after the start", () => {
+    const socket = newStream();
+    const jid = sys_sockasync_read(open(socket), 0, handlerOf(EVENT_READ));
+    expect<i32>(sys_evctl(jid, EVJOBSTOP, 0)).toBe(0);
+    receive(socket, 100);
+    receive(socket, 100);
+    expectNone("while stopped");
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED | EVENT_STOPPED | EVENT_OCCURRED);
+    expect<i32>(sys_evctl(jid, EVJOBSTART, 0)).toBe(0);
+    expectHandler(EVENT_READ, "after the start");
+    expectData(0, 200, "all of it");
+    expectNone("once");
+    readStatistics(jid);
+    expect<u64>(statistics.activations).toBe(2);
+    expect<u64>(statistics.coalesced).toBe(1);
+  });
+
+  it("stops what is pending", () => {
+    const socket = newStream();
+    const jid = sys_sockasync_read(open(socket), 0, handlerOf(EVENT_READ));
+    receive(socket, 100);
+    sys_evctl(jid, EVJOBSTOP, 0);
+    sys_evctl(jid, EVJOBSTOP, 0);
+    expectNone("while stopped");
+    expect<bool>(currentProcess().canDispatch).toBe(false);
+    sys_evctl(jid, EVJOBSTART, 0);
+    sys_evctl(jid, EVJOBSTART, 0);
+    expectHandler(EVENT_READ, "after the start");
+    expectNone("once");
+  });
+
+  it("starting an event to which nothing has occurred calls nothing", () => {
+    const jid = sys_sockasync_read(open(newStream()), 0, handlerOf(EVENT_READ));
+    sys_evctl(jid, EVJOBSTOP, 0);
+    sys_evctl(jid, EVJOBSTART, 0);
+    expectNone("nothing");
+  });
+
+  it("shuts down and drops what waits", () => {
+    const socket = newStream();
+    const jid = sys_sockasync_read(open(socket), 0, handlerOf(EVENT_READ));
+    receive(socket, 100);
+    expect<i32>(sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP)).toBe(0);
+    expectNone("dropped");
+    expect<i32>(sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP)).toBe(-ESRCH);
+    expect<bool>(socket.isEmpty).toBe(true);
+    expect<u32>(socket.taken).toBe(0, "the data are still there");
+  });
+
+  it("shuts down and delivers first what waits", () => {
+    const socket = newStream();
+    const jid = sys_sockasync_read(open(socket), 0, handlerOf(EVENT_READ));
+    receive(socket, 100);
+    expect<i32>(sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER)).toBe(0);
+    expectHandler(EVENT_READ, "delivered");
+    expect<u32>(<u32>upcallArgument1).toBe(<u32>jid);
+    receive(socket, 100);
+    expectNone("nothing later");
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<bool>(socket.isEmpty).toBe(true);
+    // With nothing that waits it is gone at once.
+    const second = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+    sys_evctl(second, EVJOBSHTDN, SHUTDOWN_DELIVER);
+    expect<i32>(sys_evctl(second, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+  });
+
+  it("shuts down a stopped event and delivers what it kept", () => {
+    const socket = newStream();
+    const jid = sys_sockasync_read(open(socket), 0, handlerOf(EVENT_READ));
+    sys_evctl(jid, EVJOBSTOP, 0);
+    receive(socket, 100);
+    sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
+    expectHandler(EVENT_READ, "delivered");
+    expectNone("nothing later");
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+  });
+
+  it("shuts down an event inside its own handler", () => {
+    const socket = newStream();
+    const jid = sys_sockasync_read(open(socket), 0, handlerOf(EVENT_READ));
+    receive(socket, 100);
+    expectHandler(EVENT_READ, "called");
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED | EVENT_HANDLING);
+    receive(socket, 100);
+    expect<i32>(sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP)).toBe(0);
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<u32>(currentProcess().vmtable.blocks).toBe(1, "the handler still has its data");
+    expectNone("not again");
+  });
+
+  it("writes no more of the statistics than there is room for", () => {
+    const jid = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+    memory.fill(changetype<usize>(statistics), 0xff, STATISTICS_SIZE);
+    statistics.size = 12;
+    expect<i32>(sys_evctl(jid, EVJOBSTAT, <u32>changetype<usize>(statistics))).toBe(0);
+    expect<u32>(statistics.size).toBe(12);
+    expect<u32>(statistics.type).toBe(EVENT_TIMER);
+    expect<u32>(statistics.flags).toBe(u32.MAX_VALUE, "beyond the room");
+    statistics.size = 3;
+    expect<i32>(sys_evctl(jid, EVJOBSTAT, <u32>changetype<usize>(statistics))).toBe(-EINVAL);
+  });
+
+  it("EVF_KEEPALIVE tells enter_keepalive of the last one's end", () => {
+    const process = currentProcess();
+    const first = sys_evtimer(1, 0, EVF_KEEPALIVE, handlerOf(EVENT_TIMER));
+    const second = sys_evtimer(1, 0, EVF_KEEPALIVE, handlerOf(EVENT_TIMER));
+    const third = sys_evtimer(1, 0, 0, handlerOf(EVENT_TIMER));
+    expect<u32>(process.keepaliveEvents).toBe(2);
+    sys_evctl(first, EVJOBSHTDN, SHUTDOWN_DROP);
+    sys_evctl(third, EVJOBSHTDN, SHUTDOWN_DROP);
+    expect<u32>(process.keepaliveEnded).toBe(0);
+    sys_evctl(second, EVJOBSHTDN, SHUTDOWN_DROP);
+    expect<i32>(sys_enter_keepalive()).toBe(0);
+    expect<u32>(process.keepaliveEnded).toBe(0, "said once");
+  });
+});

@@ -1,0 +1,313 @@
+/**
+ * What the specs of AEM run on: real processes (page tables, vmtable, handles, scheduler) of one small module, and sockets that a spec plays
+ * the transport of.
+ *
+ * A handler's code address is HANDLER_CODE + its type. Nothing is executed there: a spec asks dispatchNext() and looks at the arguments.
+ */
+import { AEM_STORAGE, initializeAem } from "../../aem/aem";
+import { EVENT_TYPES } from "../../aem/abi";
+import { EAGAIN } from "../../kernel/errno";
+import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
+import { TABLE_BASE, VMTABLE_BASE } from "../../kernel/memory/layout";
+import { translate } from "../../kernel/memory/paging";
+import { Pool } from "../../kernel/memory/pool";
+import { setUserLimits } from "../../kernel/memory/user";
+import { initializeVmtables } from "../../kernel/memory/vmtable";
+import { HANDLE_SOCKET, handleInstall, HANDLE_STORAGE, initializeHandles } from "../../kernel/process/handles";
+import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "../../kernel/process/module";
+import {
+  createProcess,
+  currentProcess,
+  findProcess,
+  initializeProcesses,
+  Process,
+  PROCESS_LIMIT,
+  PROCESS_STORAGE,
+} from "../../kernel/process/process";
+import { initializeRandom, RANDOM_SIZE, seedRandom } from "../../kernel/random";
+import { initializeScheduler, NO_DEADLINE, startScheduler, waitOn, wakeThread } from "../../kernel/scheduler/scheduler";
+import { initializeThreads } from "../../kernel/scheduler/thread";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
+import { initializeWheel, WHEEL_SIZE } from "../../kernel/time/wheel";
+import { initializeInterface, NetworkInterface } from "../../net/interface";
+import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../../net/socket/calls";
+import { SOCK_DGRAM, SOCK_STREAM, Socket, SOCKET_LISTENING, SocketProtocol } from "../../net/socket/socket";
+import { growMemory, setUpArena } from "../arena";
+import * as fake from "../fake";
+
+/** Code address of the handler of event type t is this + t; its index in the function table is t + 1. Index 0 is null. */
+export const HANDLER_CODE: u32 = 0x0010_0000;
+/** Index of a function with a type that no handler has. */
+export const WRONG_HANDLER: u32 = EVENT_TYPES + 1;
+/** The zone of each process: 2^VMTABLE_ORDER frames. */
+export const VMTABLE_ORDER: u32 = 5;
+const TYPE_CODE: u32 = 32;
+/** More than any spec has. */
+export const EVENTS: u32 = 4096;
+export const EVENTS_OF_PROCESS: u32 = 3000;
+
+let module: ModuleDescriptor = changetype<ModuleDescriptor>(0);
+let typeCodes: u32 = 0;
+
+function noSwitch(save: usize, stackPointer: u64): void {}
+function lastExit(status: i32): void {}
+
+function pool(): Pool {
+  return changetype<Pool>(growMemory(offsetof<Pool>(), 8));
+}
+
+/** Once in each spec file. The first process is the current one. */
+export function setUpMachine(): void {
+  setUpArena(16384);
+  fake.reset();
+  fake.setImage(IMAGE_PAGE_TABLES, growMemory(4096, 4096));
+  typeCodes = <u32>growMemory(TYPE_CODE * (EVENT_TYPES + 1), 8);
+  for (let type: u32 = 0; type <= EVENT_TYPES; type++) memory.fill(typeCodes + type * TYPE_CODE, <u8>(0x40 + type), TYPE_CODE);
+  fake.setImage(IMAGE_HANDLER_TYPES, typeCodes);
+  fake.onSwitch(noSwitch.index);
+  initializeRandom(growMemory(RANDOM_SIZE, 8));
+  seedRandom(1);
+  initializeWheel(growMemory(WHEEL_SIZE, 8));
+  initializeScheduler(growMemory(16, 8));
+  initializeThreads(pool(), PROCESS_LIMIT);
+  initializeProcesses(growMemory(PROCESS_STORAGE, 8), lastExit.index);
+  initializeHandles(growMemory(HANDLE_STORAGE, 8));
+  initializeVmtables(pool(), PROCESS_LIMIT);
+  initializeInterface(growMemory(offsetof<NetworkInterface>(), 8), 0, 0, 0, 0);
+  initializeSocketCalls(growMemory(SOCKET_CALLS_STORAGE, 8));
+  initializeAem(growMemory(AEM_STORAGE, 8), EVENTS, EVENTS_OF_PROCESS);
+  initializeFakeSockets();
+  module = changetype<ModuleDescriptor>(growMemory(offsetof<ModuleDescriptor>(), 8));
+  module.memoryPages = 1;
+  module.memoryMaxPages = 2;
+  module.instanceSize = 4096;
+  module.tableEntries = 64;
+  module.tableMax = 64;
+  module.vmtableOrder = VMTABLE_ORDER;
+  module.stackBytes = 4096;
+  newProcess();
+  startScheduler();
+  switchTo(currentProcess());
+}
+
+/** A process more, with its function table filled in. It is not the current one. */
+export function newProcess(): Process {
+  const pid = createProcess(module);
+  assert(pid > 0, "createProcess");
+  const process = findProcess(pid)!;
+  for (let type: u32 = 0; type <= EVENT_TYPES; type++) {
+    const entry = translate(process.pageTables, TABLE_BASE + <u64>(type + 1) * TABLE_ENTRY_SIZE);
+    store<u32>(entry, typeCodes + type * TYPE_CODE);
+    store<u32>(entry, HANDLER_CODE + type, 8);
+  }
+  return process;
+}
+
+/** Makes `process` current, which must not have activated events. The spec's own memory is its linear memory. */
+export function switchTo(process: Process): void {
+  if (changetype<usize>(currentProcess()) != changetype<usize>(process)) {
+    wakeThread(process.thread);
+    waitOn(null, 0, NO_DEADLINE);
+  }
+  assert(changetype<usize>(currentProcess()) == changetype<usize>(process), "not switched");
+  setUserLimits(VMTABLE_BASE, process.vmtableBytes);
+  fake.clearUser();
+  fake.mapUser(VMTABLE_BASE, process.vmtable.base, process.vmtable.size);
+}
+
+/** Index in the function table of the handler of a type of event. */
+export function handlerOf(type: u32): u32 {
+  return type + 1;
+}
+
+// ---- Sockets ----
+
+const RING: u32 = 65536;
+/** What stands together in one packet of a stream. */
+export const PACKET: u32 = 1448;
+
+/** What `end` says when nothing is known of an end. */
+export const NO_END: i32 = -EAGAIN;
+
+@unmanaged
+export class FakeSocket extends Socket {
+  /** Bytes received, and taken: byte n has the value pattern(n). */
+  received: u32;
+  taken: u32;
+  /** What peekLength says when there are no data. */
+  end: i32;
+  /** Further POLL* bits. */
+  bits: u32;
+  /** Datagrams waiting (lengths in a ring of 64), or connections waiting. */
+  waiting: u32;
+  first: u32;
+  lengths: usize;
+  /** Names the next datagram's source, and counts accepted connections. */
+  serial: u32;
+  closed: u32;
+  aborted: u32;
+}
+
+let streamProtocol: SocketProtocol = changetype<SocketProtocol>(0);
+/** Sockets of the fake transport that exist now. */
+export let socketCount: i32 = 0;
+let freeSockets: FakeSocket[] = [];
+let ring: usize = 0;
+
+function initializeFakeSockets(): void {
+  streamProtocol = changetype<SocketProtocol>(growMemory(offsetof<SocketProtocol>(), 8));
+  const p = streamProtocol;
+  p.accept = fakeAccept.index;
+  p.poll = fakePoll.index;
+  p.peek = fakePeek.index;
+  p.peekLength = fakePeekLength.index;
+  p.consume = fakeConsume.index;
+  p.peekSource = fakePeekSource.index;
+  p.close = fakeClose.index;
+  p.abort = fakeAbort.index;
+  p.available = fakeAvailable.index;
+  ring = growMemory(RING + PACKET, 8);
+  for (let i: u32 = 0; i < RING + PACKET; i++) store<u8>(ring + i, pattern(i % RING));
+}
+
+export function pattern(position: u32): u8 {
+  const p = position % RING;
+  return <u8>(p * 7 + (p >> 8) * 13);
+}
+
+function fakeSocket(type: u32): FakeSocket {
+  if (freeSockets.length == 0) {
+    const address = growMemory(64 * (offsetof<FakeSocket>() + 256), 8);
+    for (let i: usize = 0; i < 64; i++) {
+      const socket = changetype<FakeSocket>(address + i * (offsetof<FakeSocket>() + 256));
+      socket.lengths = changetype<usize>(socket) + offsetof<FakeSocket>();
+      freeSockets.push(socket);
+    }
+  }
+  const socket = freeSockets.pop();
+  socketCount++;
+  const lengths = socket.lengths;
+  memory.fill(changetype<usize>(socket), 0, offsetof<FakeSocket>());
+  socket.lengths = lengths;
+  socket.initialize();
+  socket.protocol = streamProtocol;
+  socket.type = type;
+  socket.end = NO_END;
+  return socket;
+}
+
+/** For sockets that are in no process any more. */
+export function recycle(socket: FakeSocket): void {
+  assert(socket.isEmpty, "somebody still listens to a socket that is gone");
+  socketCount--;
+  freeSockets.push(socket);
+}
+
+export function newStream(): FakeSocket {
+  return fakeSocket(SOCK_STREAM);
+}
+export function newDatagram(): FakeSocket {
+  return fakeSocket(SOCK_DGRAM);
+}
+export function newListener(): FakeSocket {
+  const socket = fakeSocket(SOCK_STREAM);
+  socket.flags = SOCKET_LISTENING;
+  return socket;
+}
+
+/** Descriptor of the socket in the current process. */
+export function open(socket: FakeSocket): i32 {
+  return handleInstall(currentProcess(), changetype<usize>(socket), HANDLE_SOCKET);
+}
+
+/** The peer sent `bytes`. */
+export function receive(socket: FakeSocket, bytes: u32): void {
+  socket.received += bytes;
+  socket.wake(POLLIN, 0);
+}
+
+/** A datagram of `length` bytes came. */
+export function receiveDatagram(socket: FakeSocket, length: u32): void {
+  assert(socket.waiting < 64, "too many datagrams");
+  store<u32>(socket.lengths + (((socket.first + socket.waiting) & 63) << 2), length);
+  socket.waiting++;
+  socket.wake(POLLIN, 0);
+}
+
+/** A connection was established. */
+export function establish(listener: FakeSocket): void {
+  listener.waiting++;
+  listener.wake(WAKE_ACCEPT | POLLIN, 0);
+}
+
+/** The peer has sent its FIN. */
+export function finish(socket: FakeSocket): void {
+  socket.end = 0;
+  socket.bits |= POLLIN | POLLRDHUP;
+  socket.wake(POLLIN | POLLRDHUP, 0);
+}
+
+/** The connection has failed. */
+export function fail(socket: FakeSocket, errno: i32): void {
+  socket.error = errno;
+  socket.end = -errno;
+  socket.bits |= POLLERR | POLLHUP;
+  socket.wake(POLLIN | POLLOUT | POLLERR | POLLHUP, 0);
+}
+
+function fakeAccept(socket: FakeSocket): FakeSocket | null {
+  if (socket.waiting == 0) return null;
+  socket.waiting--;
+  const connection = newStream();
+  connection.remoteAddress = 0x0a00_0002;
+  connection.remotePort = <u16>(1000 + socket.serial++);
+  return connection;
+}
+
+function fakePoll(socket: FakeSocket): u32 {
+  const some = socket.waiting != 0 || socket.received != socket.taken;
+  return socket.bits | (some ? POLLIN : 0);
+}
+
+function fakePeek(socket: FakeSocket): usize {
+  if (socket.type == SOCK_DGRAM) return socket.waiting == 0 ? 0 : ring + (socket.serial % RING);
+  return socket.received == socket.taken ? 0 : ring + (socket.taken % RING);
+}
+
+function fakePeekLength(socket: FakeSocket): i32 {
+  if (socket.type == SOCK_DGRAM) {
+    if (socket.waiting != 0) return load<i32>(socket.lengths + ((socket.first & 63) << 2));
+    const error = socket.error;
+    socket.error = 0;
+    return error != 0 ? -error : socket.end;
+  }
+  const there = socket.received - socket.taken;
+  return there == 0 ? socket.end : <i32>min(there, PACKET - (socket.taken % PACKET));
+}
+
+function fakeConsume(socket: FakeSocket, bytes: u32): void {
+  if (socket.type != SOCK_DGRAM) {
+    assert(bytes <= socket.received - socket.taken, "consumed more than there was");
+    socket.taken += bytes;
+    return;
+  }
+  socket.waiting--;
+  socket.first++;
+  socket.serial++;
+}
+
+function fakePeekSource(socket: FakeSocket): u64 {
+  return (<u64>0x0a000003 << 16) | <u64>(2000 + socket.serial);
+}
+
+function fakeAvailable(socket: FakeSocket): u32 {
+  return socket.received - socket.taken;
+}
+
+function fakeClose(socket: FakeSocket): void {
+  socket.closed++;
+}
+
+function fakeAbort(socket: FakeSocket): void {
+  socket.aborted++;
+}

@@ -1,0 +1,102 @@
+/** apps/echo (RFC 862) over TCP and UDP: bytes that come back unchanged, many of them, at once. */
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { Connection, askUdp, get, inParallel, request } from "./client.ts";
+import { DEFAULT_IMAGE, type Machine, boot } from "./machine.ts";
+
+describe("echo", () => {
+  let machine: Machine;
+  let port: number;
+
+  before(async () => {
+    machine = await boot(DEFAULT_IMAGE, { tcp: [7, 80], udp: [7] });
+    port = machine.tcp(7);
+  });
+  after(() => machine?.stop());
+
+  test("10 MiB each way, byte-exact", async () => {
+    const data = randomBytes(10 << 20);
+    const connection = await Connection.open(port);
+    const received = connection.readToEnd(60000);
+    connection.socket.end(data);
+    const answer = await received;
+    connection.destroy();
+    assert.equal(answer.length, data.length);
+    const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+    assert.equal(digest(answer), digest(data));
+  });
+
+  test("a client that does not read: 4 MiB are held back, and come when it reads", async () => {
+    const data = randomBytes(4 << 20);
+    const connection = await Connection.open(port);
+    connection.socket.pause();
+    connection.socket.end(data);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert.equal(
+      (await request(machine.tcp(80), get("/"))).status,
+      200,
+      "the other process serves meanwhile",
+    );
+    connection.socket.resume();
+    const answer = await connection.readToEnd(60000);
+    connection.destroy();
+    assert.ok(
+      answer.equals(data),
+      `${answer.length} of ${data.length} bytes came back, or not the same ones`,
+    );
+  });
+
+  test("50 connections at once with 100 kB each", async () => {
+    const data = randomBytes(100_000);
+    await inParallel(50, 50, async (index) => {
+      const connection = await Connection.open(port);
+      const mine = data.subarray(index);
+      connection.socket.write(mine);
+      const answer = await connection.read(mine.length, 30000);
+      assert.ok(answer.equals(mine), `connection ${index}: other bytes came back`);
+      connection.destroy();
+    });
+  });
+
+  test("small pieces, one at a time, come back one by one", async () => {
+    const connection = await Connection.open(port);
+    for (let size = 1; size <= 64; size++) {
+      const data = randomBytes(size);
+      await connection.write(data);
+      assert.ok((await connection.read(size)).equals(data), `piece of ${size} bytes`);
+    }
+    connection.destroy();
+  });
+
+  test("1,000 connections opened and closed", async () => {
+    await inParallel(1000, 16, async (index) => {
+      const connection = await Connection.open(port);
+      connection.socket.end(`connection ${index}`);
+      assert.equal((await connection.readToEnd()).toString(), `connection ${index}`);
+      connection.destroy();
+    });
+  });
+
+  test("connections that are reset are forgotten", async () => {
+    await inParallel(100, 10, async () => {
+      const connection = await Connection.open(port);
+      await connection.write(randomBytes(3000));
+      connection.socket.resetAndDestroy();
+    });
+    const connection = await Connection.open(port);
+    await connection.write("still here");
+    assert.equal((await connection.read(10)).toString(), "still here");
+    connection.destroy();
+  });
+
+  test("UDP datagrams of every size class up to 1472 bytes", async () => {
+    for (const size of [
+      1, 2, 17, 18, 19, 63, 64, 65, 127, 511, 512, 1000, 1023, 1024, 1025, 1400, 1471, 1472,
+    ]) {
+      const data = randomBytes(size);
+      const answer = await askUdp(machine.udp(7), data);
+      assert.ok(answer.equals(data), `${size} bytes sent, ${answer.length} came back`);
+    }
+  });
+});

@@ -1,0 +1,327 @@
+/** The network below TCP, and what a hostile one does: ARP, ICMP, UDP, DHCP, forged SYNs, malformed frames. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TcpClient } from "../wire/client.ts";
+import { DISCOVER, DhcpServer, REQUEST } from "../wire/dhcp.ts";
+import { ARP_REPLY, ARP_REQUEST, BROADCAST, address } from "../wire/frame.ts";
+import {
+  ICMP_ECHO,
+  ICMP_ECHO_REPLY,
+  ICMP_UNREACHABLE,
+  PROTOCOL_ICMP,
+  PROTOCOL_UDP,
+  encodeIcmp,
+  encodeUdp,
+} from "../wire/ipv4.ts";
+import { mutations } from "../wire/mutate.ts";
+import type { Peer } from "../wire/peer.ts";
+import { SYN } from "../wire/tcp.ts";
+import { type Stats, get, parseResponse, request } from "./client.ts";
+import { BOOT_TIMEOUT, DEFAULT_IMAGE, READY, type WiredMachine, boot, bootWired } from "./machine.ts";
+
+const complete = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
+
+/** GET over frames: the response, or an error within `ms`. */
+async function getByPeer(peer: Peer, path: string, ms: number, from?: string) {
+  const options = from === undefined ? {} : { address: address(from) };
+  const data = await TcpClient.request(
+    peer,
+    80,
+    Buffer.from(get(path, "Connection: close")),
+    ms,
+    complete,
+    options,
+  );
+  const response = parseResponse(data, false, false);
+  assert.ok(response, `no whole response: ${JSON.stringify(data.toString("latin1").slice(0, 200))}`);
+  return response;
+}
+
+async function statsByPeer(peer: Peer): Promise<Stats> {
+  return JSON.parse((await getByPeer(peer, "/stats", 5000)).body.toString()) as Stats;
+}
+
+describe("network, on a frame wire", () => {
+  let wired: WiredMachine;
+  let peer: Peer;
+
+  before(async () => {
+    wired = await bootWired(DEFAULT_IMAGE);
+    ({ peer } = wired);
+  });
+  after(() => wired?.stop());
+
+  test("DHCP: DISCOVER, then REQUEST for what was offered, then the address is used", async () => {
+    assert.deepEqual(wired.dhcp.types(), [DISCOVER, REQUEST]);
+    const [discover, ask] = wired.dhcp.log;
+    assert.equal(discover?.options.has(54), false);
+    assert.equal(ask?.options.get(50)?.readUInt32BE(0), address("10.0.2.15"));
+    assert.equal(ask?.options.get(54)?.readUInt32BE(0), peer.address);
+    assert.equal(ask?.transaction, discover?.transaction);
+    assert.match(wired.machine.guest.output, /10\.0\.2\.15/);
+  });
+
+  test("ARP: a request for the guest's address is answered, one for another is not", async () => {
+    peer.sendArp(
+      { operation: ARP_REQUEST, targetMac: "00:00:00:00:00:00", targetAddress: peer.guest },
+      BROADCAST,
+    );
+    const mac = await peer.waitFor("ARP reply", 2000, ({ arp }) =>
+      arp?.operation === ARP_REPLY ? arp.senderMac : undefined,
+    );
+    assert.match(mac, /^52:54:00:/);
+    const other = peer.waitFor("ARP reply", 300, ({ arp }) =>
+      arp?.operation === ARP_REPLY ? arp : undefined,
+    );
+    peer.sendArp(
+      { operation: ARP_REQUEST, targetMac: "00:00:00:00:00:00", targetAddress: address("10.0.2.77") },
+      BROADCAST,
+    );
+    await assert.rejects(other, /nothing within/);
+  });
+
+  test("ping of every size that fits a frame", async () => {
+    for (const size of [0, 1, 8, 56, 57, 511, 1024, 1471, 1472]) await peer.ping(randomBytes(size), 2000);
+  });
+
+  test("an echo request to the broadcast address or with a wrong checksum is not answered", async () => {
+    const reply = peer.waitFor("echo reply", 400, ({ icmp }) =>
+      icmp?.type === ICMP_ECHO_REPLY ? icmp : undefined,
+    );
+    const echo = encodeIcmp({
+      type: ICMP_ECHO,
+      code: 0,
+      identifier: 1,
+      sequence: 1,
+      payload: Buffer.from("x"),
+    });
+    peer.sendIpv4({ protocol: PROTOCOL_ICMP, payload: echo, destination: address("255.255.255.255") });
+    const wrong = Buffer.from(echo);
+    wrong[2] = (wrong[2] as number) ^ 0x55;
+    peer.sendIpv4({ protocol: PROTOCOL_ICMP, payload: wrong });
+    peer.sendIpv4({ protocol: PROTOCOL_ICMP, payload: echo, checksum: 0x1234 });
+    await assert.rejects(reply, /nothing within/);
+  });
+
+  test("UDP: echo of 0 to 1472 bytes, checksums right", async () => {
+    for (const size of [0, 1, 9, 18, 19, 100, 1000, 1471, 1472]) {
+      const data = randomBytes(size);
+      const answer = await peer.askUdp(7, data);
+      assert.ok(answer.equals(data), `${size} bytes sent, ${answer.length} came back`);
+    }
+  });
+
+  test("UDP without a checksum is answered, with a wrong one it is dropped", async () => {
+    const ask = async (checksum: number): Promise<Buffer> => {
+      const sourcePort = peer.port();
+      const answer = peer.waitFor("UDP answer", 500, ({ udp }) =>
+        udp?.destinationPort === sourcePort ? udp.payload : undefined,
+      );
+      peer.sendUdp({ sourcePort, destinationPort: 7, payload: Buffer.from("abc"), checksum });
+      return answer;
+    };
+    assert.equal((await ask(0)).toString(), "abc");
+    await assert.rejects(ask(0x1234), /nothing within/);
+  });
+
+  test("UDP to a port that nobody has: ICMP port unreachable, with the packet inside", async () => {
+    const answer = peer.waitFor("ICMP", 1000, ({ icmp }) =>
+      icmp?.type === ICMP_UNREACHABLE ? icmp : undefined,
+    );
+    peer.sendUdp({ sourcePort: 4444, destinationPort: 9, payload: Buffer.from("nobody") });
+    const icmp = await answer;
+    assert.equal(icmp.code, 3);
+    assert.equal(icmp.payload.readUInt16BE(20), 4444);
+    assert.equal(icmp.payload.readUInt16BE(22), 9);
+  });
+
+  test("a client outside the subnet is answered through the gateway", async () => {
+    assert.equal((await getByPeer(peer, "/", 5000, "172.16.5.5")).status, 200);
+  });
+
+  test("packets that are not for the guest are not answered", async () => {
+    const payload = encodeUdp(peer.address, address("10.0.2.99"), {
+      sourcePort: 5555,
+      destinationPort: 7,
+      payload: Buffer.from("x"),
+    });
+    const answer = peer.waitFor("answer", 400, ({ udp }) =>
+      udp?.destinationPort === 5555 ? udp : undefined,
+    );
+    // The guest's MAC address with another's IP address.
+    peer.sendRaw(await peer.resolve(), {
+      source: peer.address,
+      destination: address("10.0.2.99"),
+      protocol: PROTOCOL_UDP,
+      payload,
+    });
+    await assert.rejects(answer, /nothing within/);
+  });
+
+  test("a flood of 10,000 forged SYNs a second for 10 s: a request succeeds within a second, all the while", async (t) => {
+    const start = performance.now();
+    let sent = 0;
+    const flood = setInterval(() => {
+      const due = Math.min(100_000, Math.floor((performance.now() - start) * 10));
+      for (let burst = 0; sent < due && burst < 500; sent++, burst++) {
+        const source = (0xac100000 + ((sent * 2654435761) >>> 12)) >>> 0;
+        const sourcePort = 1024 + (sent % 60000);
+        const sequence = (sent * 7919) >>> 0;
+        const segment = {
+          sourcePort,
+          destinationPort: 80,
+          sequence,
+          acknowledgement: 0,
+          flags: SYN,
+          window: 65535,
+        };
+        peer.sendTcp({ ...segment, options: { mss: 1460 }, payload: Buffer.alloc(0) }, peer.guest, source);
+      }
+    }, 1);
+    const times: number[] = [];
+    try {
+      while (performance.now() - start < 10_000) {
+        await sleep(400);
+        const began = performance.now();
+        const response = await getByPeer(peer, "/", 1000);
+        assert.equal(response.status, 200);
+        times.push(performance.now() - began);
+      }
+    } finally {
+      clearInterval(flood);
+    }
+    const seconds = (performance.now() - start) / 1000;
+    const worst = Math.max(...times).toFixed(0);
+    t.diagnostic(
+      `${sent} SYNs in ${seconds.toFixed(1)} s, ${times.length} requests, the slowest took ${worst} ms`,
+    );
+    assert.ok(sent / seconds > 9000, `the peer sent only ${(sent / seconds).toFixed(0)} SYNs a second`);
+    assert.ok(times.length >= 10, `only ${times.length} requests`);
+    assert.equal((await peer.askUdp(7, Buffer.from("after"))).toString(), "after");
+  });
+
+  test("4,000 malformed frames are counted and dropped, and the guest goes on answering", async (t) => {
+    const before = await statsByPeer(peer);
+    const mac = await peer.resolve();
+    const seed = Number(process.env["AEMOS_SEED"] ?? Date.now() & 0xffff);
+    t.diagnostic(`AEMOS_SEED=${seed}`);
+    let sent = 0;
+    for (const frame of mutations({
+      seed,
+      count: 4000,
+      mac: peer.mac,
+      guestMac: mac,
+      source: peer.address,
+      guest: peer.guest,
+    })) {
+      peer.wire.send(frame);
+      if (++sent % 50 === 0) await sleep(5);
+    }
+    await sleep(200);
+    assert.equal(wired.machine.guest.ended, false, `the guest ended\n${wired.machine.console()}`);
+    await peer.ping(Buffer.from("still there"), 3000);
+    assert.equal((await peer.askUdp(7, Buffer.from("udp"))).toString(), "udp");
+    const now = await statsByPeer(peer);
+    const counted = (now.kernel["framesDropped"] ?? NaN) - (before.kernel["framesDropped"] ?? NaN);
+    assert.ok(counted > sent / 4, `${counted} dropped frames counted of ${sent} malformed ones`);
+    assert.ok(counted <= sent + 100, `${counted} dropped frames counted of ${sent} sent`);
+  });
+});
+
+describe("network, addresses", () => {
+  test("DHCP of QEMU's user network", async () => {
+    const machine = await boot(DEFAULT_IMAGE, { tcp: [80], append: "ip=dhcp" });
+    try {
+      assert.match(machine.guest.output, /10\.0\.2\.15/);
+      assert.equal((await request(machine.tcp(80), get("/"))).status, 200);
+    } finally {
+      await machine.stop();
+    }
+  });
+
+  test("static address on the user network", async () => {
+    const machine = await boot(DEFAULT_IMAGE, { tcp: [80], append: "ip=10.0.2.15/24,gw=10.0.2.2" });
+    try {
+      assert.equal((await request(machine.tcp(80), get("/"))).status, 200);
+    } finally {
+      await machine.stop();
+    }
+  });
+
+  test("static address on the wire: no DHCP, the gateway is used, the other half of the net is not ours", async () => {
+    const wired = await bootWired(DEFAULT_IMAGE, {
+      append: "ip=192.168.7.9/29,gw=192.168.7.10",
+      peer: { address: "192.168.7.10", netmask: "255.255.255.248", guest: "192.168.7.9" },
+    });
+    try {
+      await wired.peer.ping(Buffer.from("static"), 2000);
+      assert.equal((await getByPeer(wired.peer, "/", 5000)).status, 200);
+      assert.equal(
+        (await getByPeer(wired.peer, "/", 5000, "192.168.7.17")).status,
+        200,
+        "beyond /29: through the gateway",
+      );
+      assert.deepEqual(wired.dhcp.types(), []);
+    } finally {
+      await wired.stop();
+    }
+  });
+
+  test("DHCP: silence, foreign answers, malformed ones and NAK are survived; the lease is renewed, and given up when it ends", async (t) => {
+    const wired = await bootWired(DEFAULT_IMAGE, {
+      ready: false,
+      dhcp: (peer) => {
+        const server = new DhcpServer(peer, { leaseTime: 8, renewal: 2, rebinding: 5 });
+        server.mode = "silent";
+        return server;
+      },
+    });
+    const { peer, dhcp, machine } = wired;
+    const messages = async (count: number, type: number, ms: number): Promise<void> => {
+      const start = dhcp.types().filter((seen) => seen === type).length;
+      const deadline = Date.now() + ms;
+      while (dhcp.types().filter((seen) => seen === type).length < start + count) {
+        const seen = dhcp.types().join(" ");
+        assert.ok(
+          Date.now() < deadline,
+          `mode ${dhcp.mode}: ${count} more messages of type ${type} within ${ms} ms; seen: ${seen}`,
+        );
+        await sleep(20);
+      }
+    };
+    try {
+      await messages(1, DISCOVER, BOOT_TIMEOUT);
+      dhcp.mode = "hostile";
+      await messages(1, DISCOVER, 20000);
+      assert.equal(READY.test(machine.guest.output), false, `ready without an address\n${machine.console()}`);
+      dhcp.mode = "nak";
+      await messages(1, REQUEST, 40000);
+      dhcp.mode = "lease";
+      await dhcp.leased(40000);
+      await machine.guest.waitFor(READY, 5000);
+      await peer.ping(Buffer.from("leased"), 2000);
+      // Renewal: a REQUEST without a requested address, from the address itself.
+      await messages(1, REQUEST, 6000);
+      const renewal = dhcp.log.at(-1);
+      assert.equal(renewal?.clientAddress, address("10.0.2.15"));
+      assert.equal(renewal?.options.has(50), false);
+      dhcp.mode = "silent";
+      await messages(1, DISCOVER, 20000);
+      t.diagnostic(`message types: ${dhcp.types().join(" ")}`);
+      await assert.rejects(
+        peer.ping(Buffer.from("no lease"), 1000),
+        /nothing within/,
+        "the address is not used any more",
+      );
+      dhcp.mode = "lease";
+      dhcp.leases = 0;
+      await dhcp.leased(40000);
+      await sleep(300);
+      await peer.ping(Buffer.from("leased again"), 2000);
+    } finally {
+      await wired.stop();
+    }
+  });
+});

@@ -1,0 +1,133 @@
+/** Sockets for the specs: calls through the operations of the protocol, and ends that send and check a known stream. */
+import { Waiter } from "../../../kernel/scheduler/wait";
+import { Socket } from "../../../net/socket/socket";
+import { tcpCreate } from "../../../net/socket/tcp/tcp";
+import { growMemory } from "../../arena";
+
+export function create(): Socket {
+  return tcpCreate()!;
+}
+export function bind(s: Socket, address: u32, port: u32): i32 {
+  return call_indirect<i32>(s.protocol.bind, s, address, port);
+}
+export function listen(s: Socket, backlog: i32): i32 {
+  return call_indirect<i32>(s.protocol.listen, s, backlog);
+}
+export function accept(s: Socket): Socket | null {
+  return call_indirect<Socket | null>(s.protocol.accept, s);
+}
+export function connect(s: Socket, address: u32, port: u32): i32 {
+  return call_indirect<i32>(s.protocol.connect, s, address, port);
+}
+export function poll(s: Socket): u32 {
+  return call_indirect<u32>(s.protocol.poll, s);
+}
+export function peek(s: Socket): usize {
+  return call_indirect<usize>(s.protocol.peek, s);
+}
+export function peekLength(s: Socket): i32 {
+  return call_indirect<i32>(s.protocol.peekLength, s);
+}
+export function consume(s: Socket, bytes: u32): void {
+  call_indirect<void>(s.protocol.consume, s, bytes);
+}
+export function shutdown(s: Socket, how: i32): i32 {
+  return call_indirect<i32>(s.protocol.shutdown, s, how);
+}
+export function close(s: Socket): void {
+  call_indirect<void>(s.protocol.close, s);
+}
+export function abort_(s: Socket): void {
+  call_indirect<void>(s.protocol.abort, s);
+}
+
+export function listener(port: u32, backlog: i32): Socket {
+  const s = create();
+  assert(bind(s, 0, port) == 0);
+  assert(listen(s, backlog) == 0);
+  return s;
+}
+
+/** The octet that stands at `position` of stream `stream`. */
+export function octet(stream: u32, position: u32): u8 {
+  return <u8>(((position * 2654435761) >> 13) + position + stream * 97);
+}
+
+/** Writes up to `length` octets of the stream from `position` on; as many as there was room for. */
+export function write(s: Socket, stream: u32, position: u32, length: u32): u32 {
+  let written: u32 = 0;
+  while (written < length) {
+    const room = call_indirect<usize>(s.protocol.reserve, s);
+    if (room == 0) break;
+    const part = min<u32>(call_indirect<i32>(s.protocol.reserveLength, s), length - written);
+    for (let i: u32 = 0; i < part; i++) store<u8>(room + i, octet(stream, position + written + i));
+    call_indirect<void>(s.protocol.commit, s, part);
+    written += part;
+  }
+  call_indirect<void>(s.protocol.push, s);
+  return written;
+}
+
+/** Sends a text in one piece. */
+export function writeText(s: Socket, text: string): void {
+  const room = call_indirect<usize>(s.protocol.reserve, s);
+  assert(room != 0);
+  for (let i = 0; i < text.length; i++) store<u8>(room + i, <u8>text.charCodeAt(i));
+  call_indirect<void>(s.protocol.commit, s, text.length);
+  call_indirect<void>(s.protocol.push, s);
+}
+
+/** Reads what is there, at most `limit` octets, and checks it against the stream at `position`; how much. Traps on a wrong octet. */
+export function read(s: Socket, stream: u32, position: u32, limit: u32): u32 {
+  let done: u32 = 0;
+  while (done < limit) {
+    const data = peek(s);
+    if (data == 0) break;
+    const part = min<u32>(peekLength(s), limit - done);
+    for (let i: u32 = 0; i < part; i++)
+      assert(load<u8>(data + i) == octet(stream, position + done + i), "wrong octet");
+    consume(s, part);
+    done += part;
+  }
+  return done;
+}
+
+/** All text that is there. */
+export function readText(s: Socket): string {
+  let text = "";
+  for (let data = peek(s); data != 0; data = peek(s)) {
+    const length = peekLength(s);
+    for (let i = 0; i < length; i++) text += String.fromCharCode(load<u8>(data + i));
+    consume(s, length);
+  }
+  return text;
+}
+
+// ---- Watching a socket ----
+
+const WATCHERS: u32 = 16;
+const watchers: usize = growMemory(WATCHERS * 32, 8);
+/** What watchers saw: "old>new" of transitions, or the bits in hexadecimal. */
+export let seen: string[] = [];
+
+/** Writes down the events in `mask` of `s` from now on; `index`: 0 .. 15, one watcher each. */
+export function watch(index: u32, s: Socket, mask: u32): void {
+  const w = changetype<Waiter>(watchers + index * 32);
+  w.prepare(onWake.index, mask);
+  s.append(w);
+}
+
+function onWake(waiter: Waiter, events: u32, detail: u32): void {
+  if (events & 0x40000) {
+    waiter.remove();
+    seen.push("gone");
+  } else if (events & 0x20000) seen.push((detail >> 8).toString() + ">" + (detail & 255).toString());
+  else seen.push((<i32>events).toString(16));
+}
+
+/** What was seen since the last call. */
+export function taken(): string {
+  const text = seen.join(" ");
+  seen = [];
+  return text;
+}

@@ -1,0 +1,242 @@
+/**
+ * The world that the TCP specs live in: the whole network stack, a clock that jumps from event to event, and a device
+ * with two peers behind it.
+ *
+ *   MIRROR   sends every packet back with its IPv4 addresses exchanged (the checksums stay right), after a delay, and with the
+ *            accidents that `accidents` asks for. A connection to it arrives at a listener of the same stack.
+ *   PEER     does nothing by itself: what is sent to it is kept for the script of a spec (script.ts).
+ */
+import { setClockFrequency, setClockStart } from "../../../kernel/time/clock";
+import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../kernel/random";
+import { initializeWheel, nextTimer, runTimers, WHEEL_SIZE } from "../../../kernel/time/wheel";
+import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
+import { NetworkDevice } from "../../../net/device";
+import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
+import { initializeNetwork } from "../../../net/stack";
+import { connectionPool } from "../../../net/socket/tcp/connection";
+import { requestPool } from "../../../net/socket/tcp/request";
+import { timeWaitPool } from "../../../net/socket/tcp/timewait";
+import { initializeTcp } from "../../../net/socket/tcp/tcp";
+import { growMemory, setUpArena } from "../../arena";
+import { chance } from "../../chance";
+import * as fake from "../../fake";
+
+export const OWN: u32 = 0x0a000001;
+export const MIRROR: u32 = 0x0a000002;
+export const PEER: u32 = 0x0a000003;
+export const MILLISECOND: u64 = 1_000_000;
+export const SECOND: u64 = 1_000_000_000;
+
+const BUFFERS: u32 = 2048;
+export const MAX_CONNECTIONS: u32 = 600;
+
+// ---- The clock ----
+
+export let time: u64 = SECOND;
+
+function setTime(to: u64): void {
+  time = to;
+  fake.setTsc(to);
+}
+
+// ---- Packets on their way ----
+
+class Packet {
+  bytes: Uint8Array = new Uint8Array(0);
+  due: u64 = 0;
+}
+
+/** Not yet arrived, in the order of arrival. */
+let flying: Packet[] = [];
+/** IPv4 packets that were sent to PEER, oldest first. */
+export let outbox: Uint8Array[] = [];
+
+/** What goes wrong on the way to MIRROR and back, in thousandths; times in ns. */
+export class Accidents {
+  loss: u32 = 0;
+  duplicate: u32 = 0;
+  corrupt: u32 = 0;
+  delay: u64 = 1_000_000;
+  jitter: u32 = 0;
+  /** The device refuses, as with a full transmit queue. */
+  refuse: u32 = 0;
+  /** The device keeps its reference to a buffer for this long. */
+  hold: bool = false;
+}
+
+export let accidents: Accidents = new Accidents();
+export let framesCarried: u32 = 0;
+/** Buffers that the device has not let go of. */
+let held: usize[] = [];
+
+export function calm(): void {
+  accidents = new Accidents();
+}
+
+function releaseHeld(): void {
+  for (let i = 0; i < held.length; i++) releaseBuffer(changetype<PacketBuffer>(held[i]));
+  held = [];
+}
+
+function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
+  if (chance(1000) < accidents.refuse) return -105;
+  const type = load<u16>(frame.data, 12);
+  if (type == 0x0608) {
+    answerArp(frame);
+    return 0;
+  }
+  const length = (<u32>load<u8>(frame.data, 16) << 8) | load<u8>(frame.data, 17);
+  const bytes = new Uint8Array(length);
+  memory.copy(bytes.dataStart, frame.data + 14, length);
+  framesCarried++;
+  if (accidents.hold) {
+    frame.references++;
+    held.push(changetype<usize>(frame));
+    if (held.length > 64) releaseHeld();
+  }
+  const destination = bswap<u32>(load<u32>(bytes.dataStart, 16));
+  if (destination == PEER) outbox.push(bytes);
+  else if (destination == MIRROR) reflect(bytes);
+  return 0;
+}
+
+function reflect(bytes: Uint8Array): void {
+  const source = load<u32>(bytes.dataStart, 12);
+  store<u32>(bytes.dataStart, load<u32>(bytes.dataStart, 16), 12);
+  store<u32>(bytes.dataStart, source, 16);
+  if (chance(1000) < accidents.loss) return;
+  if (chance(1000) < accidents.duplicate) fly(bytes.slice(0));
+  if (chance(1000) < accidents.corrupt) {
+    const at = 20 + chance(bytes.length - 20);
+    bytes[at] = bytes[at] ^ (<u8>1 << <u8>chance(8));
+  }
+  fly(bytes);
+}
+
+function fly(bytes: Uint8Array): void {
+  const packet = new Packet();
+  packet.bytes = bytes;
+  packet.due = time + accidents.delay + (accidents.jitter != 0 ? <u64>chance(accidents.jitter) : 0);
+  let at = flying.length;
+  flying.push(packet);
+  while (at > 0 && flying[at - 1].due > packet.due) {
+    flying[at] = flying[at - 1];
+    at--;
+  }
+  flying[at] = packet;
+}
+
+/** Hands an IPv4 packet to the stack, as if it came from the device. */
+export function arrive(bytes: Uint8Array): void {
+  const frame = allocateBuffer(12);
+  if (frame === null) return;
+  frame.length = bytes.length + 14;
+  store<u32>(frame.data, device.address0);
+  store<u16>(frame.data, device.address4, 4);
+  store<u32>(frame.data, 0x33221102, 6);
+  store<u16>(frame.data, 0x5544, 10);
+  store<u16>(frame.data, 0x0008, 12);
+  memory.copy(frame.data + 14, bytes.dataStart, bytes.length);
+  call_indirect<void>(device.receive, device, frame);
+  networkFlush();
+}
+
+function answerArp(request: PacketBuffer): void {
+  // A gratuitous one asks for the own address: nobody answers.
+  if (load<u32>(request.data, 28) == load<u32>(request.data, 38)) return;
+  const frame = allocateBuffer(12);
+  if (frame === null) return;
+  memory.copy(frame.data, request.data, 42);
+  frame.length = 42;
+  memory.copy(frame.data, request.data + 6, 6);
+  store<u32>(frame.data, 0x33221102, 6);
+  store<u16>(frame.data, 0x5544, 10);
+  store<u16>(frame.data, 0x0200, 20);
+  memory.copy(frame.data + 22, frame.data + 6, 6);
+  store<u32>(frame.data, load<u32>(request.data, 38), 28);
+  memory.copy(frame.data + 32, request.data + 22, 6);
+  store<u32>(frame.data, load<u32>(request.data, 28), 38);
+  arps.push(changetype<usize>(frame));
+}
+
+let arps: usize[] = [];
+
+function flush(_: NetworkDevice): void {
+  while (arps.length != 0) call_indirect<void>(device.receive, device, changetype<PacketBuffer>(arps.pop()));
+}
+
+let device: NetworkDevice = changetype<NetworkDevice>(0);
+
+// ---- Events ----
+
+/** Lets everything happen until `end`. */
+export function runUntil(end: u64): void {
+  networkFlush();
+  for (;;) {
+    const timer = nextTimer();
+    const packet = flying.length != 0 ? flying[0].due : u64.MAX_VALUE;
+    const next = min(timer, packet);
+    if (next > end) break;
+    if (next > time) setTime(next);
+    if (packet <= timer) arrive(flying.shift().bytes);
+    else runTimers(time);
+    networkFlush();
+  }
+  setTime(max(time, end));
+}
+
+export function run(duration: u64): void {
+  runUntil(time + duration);
+}
+
+/** The next thing happens. False: nothing ever will. */
+export function step(): bool {
+  networkFlush();
+  const next = min(nextTimer(), flying.length != 0 ? flying[0].due : u64.MAX_VALUE);
+  if (next == u64.MAX_VALUE) return false;
+  runUntil(max(next, time));
+  return true;
+}
+
+// ---- Set-up and clean-up ----
+
+export function setUpWorld(): void {
+  if (changetype<usize>(device) != 0) return;
+  setClockFrequency(SECOND);
+  setClockStart(0);
+  setTime(SECOND);
+  setUpArena(4096);
+  initializeWheel(growMemory(WHEEL_SIZE, 8));
+  initializeRandom(growMemory(RANDOM_SIZE, 8));
+  seedRandom(0x1234567890);
+  keySipHash();
+  assert(initializeNetwork(BUFFERS, 512, 16, 16));
+  assert(initializeTcp(MAX_CONNECTIONS));
+  device = changetype<NetworkDevice>(growMemory(offsetof<NetworkDevice>(), 8));
+  device.address0 = 0x33221100;
+  device.address4 = 0x6644;
+  device.mtu = 1500;
+  device.linkUp = 1;
+  device.transmit = transmit.index;
+  device.flush = flush.index;
+  attachDevice(device);
+  setAddress(OWN, 0xffffff00, 0);
+  networkFlush();
+}
+
+/** Lets two minutes pass: TIME-WAIT and everything else comes to its end. */
+export function settleWorld(): void {
+  calm();
+  run(300 * SECOND);
+  releaseHeld();
+  outbox = [];
+}
+
+/** Everything that was taken has been given back; says what was not. */
+export function leftOver(): string {
+  if (connectionPool().inUse != 0) return "connections " + connectionPool().inUse.toString();
+  if (requestPool().inUse != 0) return "requests " + requestPool().inUse.toString();
+  if (timeWaitPool().inUse != 0) return "TIME-WAIT " + timeWaitPool().inUse.toString();
+  if (bufferPool().inUse != 0) return "buffers " + bufferPool().inUse.toString();
+  return "";
+}

@@ -1,0 +1,85 @@
+/** What the tests of the tools share: folders that go away, modules from wat text, and the command line. */
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after } from "node:test";
+import { ROOT } from "../../tools/paths.ts";
+
+/** An empty folder that is removed after the file's tests. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "aemos-test-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Writes files, named by their path below `folder`. */
+export function writeFiles(folder: string, files: Record<string, string>): void {
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+  }
+}
+
+/** The module that `text` (WebAssembly text format) stands for, written to `path`. */
+export function assemble(path: string, text: string): void {
+  execFileSync(join(ROOT, "node_modules", ".bin", "wat2wasm"), ["--enable-all", "-", "-o", path], {
+    input: text,
+  });
+}
+
+export interface Ended {
+  status: number | null;
+  output: string;
+  errors: string;
+}
+
+export interface RunningCommand {
+  ended: Promise<Ended>;
+  /** Resolves when standard output holds `text`. */
+  printed(text: string): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+}
+
+/** Starts a program; `environment` is added to this process's. */
+export function start(
+  program: string,
+  list: readonly string[],
+  environment: Record<string, string> = {},
+): RunningCommand {
+  const child = spawn(program, list, {
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const seen = { output: "", errors: "" };
+  let look = (): void => undefined;
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    seen.output += text;
+    look();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    seen.errors += text;
+  });
+  const ended = new Promise<Ended>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (status) => resolve({ status, ...seen }));
+  });
+  const printed = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      look = (): void => {
+        if (seen.output.includes(text)) resolve();
+      };
+      look();
+      ended.then(
+        () => reject(new Error(`it ended without "${text}":\n${seen.output}${seen.errors}`)),
+        reject,
+      );
+    });
+  return { ended, printed, signal: (name) => child.kill(name) };
+}
+
+/** The command `aemos`. */
+export function aemos(list: readonly string[], environment: Record<string, string> = {}): RunningCommand {
+  return start(process.execPath, [join(ROOT, "tools", "aemos.mjs"), ...list], environment);
+}

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Set-up for a checkout: programs of the host, then the npm packages. Needs nothing but bash; says exactly what is missing.
+#   tools/setup.sh           what building and running needs
+#   tools/setup.sh --test    also what only the tests need
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly NODE_MAJOR=20
+
+# Program, and the Debian package that has it.
+required=("gcc gcc" "ld binutils" "objcopy binutils" "nm binutils" "qemu-system-x86_64 qemu-system-x86")
+if [[ "${1-}" == --test ]]; then
+  required+=("curl curl" "tshark tshark")
+fi
+
+# Packages whose program is not there, each once.
+missing_packages() {
+  local entry program package packages=" "
+  for entry in "${required[@]}"; do
+    read -r program package <<<"$entry"
+    if ! command -v "$program" >/dev/null && [[ "$packages" != *" $package "* ]]; then
+      packages+="$package "
+    fi
+  done
+  echo "$packages"
+}
+
+install_packages() {
+  local packages=$1
+  # shellcheck disable=SC2086 # one word for each package
+  if ! command -v apt-get >/dev/null; then
+    echo "aemos: these programs are missing; their Debian packages are:$packages" >&2
+    exit 1
+  elif [[ $EUID -ne 0 ]]; then
+    echo "aemos: packages are missing; run" >&2
+    echo "  sudo apt-get install --no-install-recommends$packages" >&2
+    exit 1
+  fi
+  echo "aemos: installing$packages" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086
+  if ! { apt-get -q update && apt-get -q install -y --no-install-recommends $packages; } >&2; then
+    echo "aemos: could not install$packages" >&2
+    exit 1
+  fi
+}
+
+packages=$(missing_packages)
+if [[ "$packages" != " " ]]; then
+  install_packages "$packages"
+  packages=$(missing_packages)
+  if [[ "$packages" != " " ]]; then
+    echo "aemos: still missing after the installation:$packages" >&2
+    exit 1
+  fi
+fi
+
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+  echo "aemos: Node.js $NODE_MAJOR or newer with npm is needed; none is installed (https://nodejs.org/)" >&2
+  exit 1
+fi
+version=$(node --version)
+major=${version#v}
+major=${major%%.*}
+if ((major < NODE_MAJOR)); then
+  echo "aemos: Node.js $NODE_MAJOR or newer is needed; this is $version (https://nodejs.org/)" >&2
+  exit 1
+fi
+
+# npm writes node_modules/.package-lock.json last.
+if [[ ! -e node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
+  echo "aemos: npm ci" >&2
+  npm ci --no-audit --no-fund >&2
+  touch node_modules/.package-lock.json
+fi
