@@ -45,9 +45,14 @@ function dequeue(process: Process): Event | null {
 
 // ---- Activation ----
 
+/** Occurrences and handlers called, of all events since boot. */
+export let activationTotal: u64 = 0;
+export let handledTotal: u64 = 0;
+
 /** Something has occurred at the event's source. Cannot fail. */
 export function activate(event: Event): void {
   event.activations++;
+  activationTotal++;
   makePending(event);
 }
 
@@ -91,6 +96,7 @@ export function dispatchNext(): usize {
     const outcome = call_indirect<i32>(event.job.deliver, event);
     if (outcome == DELIVERED) {
       event.handled++;
+      handledTotal++;
       event.mark(EVENT_HANDLING);
       process.handling = changetype<usize>(event);
       return event.handler;

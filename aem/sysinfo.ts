@@ -1,12 +1,17 @@
 /**
  * sysinfo: the kernel's counters for applications (sdk/sysinfo.ts has the same struct). New ones are added at the end only.
  */
-import { EFAULT, EINVAL } from "../kernel/errno";
+import { EINVAL } from "../kernel/errno";
 import { interruptCount, interruptTsc } from "../kernel/interrupts/vectors";
 import { FRAME_SIZE, freeFrameCount, totalFrameCount } from "../kernel/memory/frames";
 import { writeUser } from "../kernel/memory/user";
 import { liveProcesses } from "../kernel/process/process";
 import { now } from "../kernel/time/clock";
+import { droppedPackets } from "../net/counters";
+import { hasDevice, networkInterface } from "../net/interface";
+import { tcpStatistics } from "../net/socket/tcp/tcp";
+import { activationTotal, handledTotal } from "./dispatch";
+import { eventPool } from "./jids";
 
 /** major << 32 | minor << 16 | patch, as in package.json. */
 export const VERSION: u64 = 0x0_0001_0000;
@@ -41,4 +46,34 @@ let information: SystemInformation = changetype<SystemInformation>(0);
 /** Once at boot. `storage`: SYSTEM_INFORMATION_SIZE bytes. */
 export function initializeSystemInformation(storage: usize): void {
   information = changetype<SystemInformation>(storage);
+}
+
+/** Writes up to `length` bytes of the counters to `buffer`. The bytes written, -EFAULT, -EINVAL for a negative length. */
+export function sys_sysinfo(buffer: usize, length: i32): i32 {
+  if (length < 0) return -EINVAL;
+  const bytes = min(<usize>length, SYSTEM_INFORMATION_SIZE);
+  const tcp = tcpStatistics();
+  information.version = VERSION;
+  information.uptime = now();
+  information.processes = liveProcesses();
+  information.memoryTotal = <u64>totalFrameCount() * FRAME_SIZE;
+  information.memoryFree = <u64>freeFrameCount() * FRAME_SIZE;
+  information.interrupts = interruptCount;
+  information.events = eventPool().inUse;
+  information.activations = activationTotal;
+  information.handled = handledTotal;
+  if (hasDevice()) {
+    const device = networkInterface().device;
+    information.framesReceived = device.receivedFrames;
+    information.bytesReceived = device.receivedBytes;
+    information.framesSent = device.sentFrames;
+    information.bytesSent = device.sentBytes;
+    information.framesDropped = device.receiveDropped + droppedPackets() + tcp.malformed + tcp.badChecksum;
+  }
+  information.tcpConnections = tcp.established;
+  information.tcpAccepted = tcp.passiveOpens;
+  information.tcpRetransmitted = tcp.retransmitted;
+  information.interruptTsc = interruptTsc;
+  const error = writeUser(buffer, changetype<usize>(information), bytes);
+  return error < 0 ? error : <i32>bytes;
 }

@@ -78,3 +78,12 @@ uint64_t wasm_rt_grow_memory(wasm_rt_memory_t* memory, uint64_t pages) {
 void wasm_rt_allocate_funcref_table(wasm_rt_funcref_table_t* table, uint32_t elements, uint32_t max) {
   *table = (wasm_rt_funcref_table_t){(wasm_rt_funcref_t*)TABLE_BASE, max, elements};
 }
+
+/* ---- Both: what gcc calls where the oldest x86-64 has no instruction ---- */
+
+int __popcountdi2(uint64_t value) {
+  value -= value >> 1 & 0x5555555555555555;
+  value = (value & 0x3333333333333333) + (value >> 2 & 0x3333333333333333);
+  value = (value + (value >> 4)) & 0x0f0f0f0f0f0f0f0f;
+  return (int)(value * 0x0101010101010101 >> 56);
+}

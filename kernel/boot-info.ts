@@ -56,7 +56,7 @@ export function readBootInfo(): bool {
       entry += <usize>load<u32>(entry) + 4;
     }
   } else if (flags & FLAG_MEMORY) {
-    addRange(0x100000, <u64>load<u32>(info + INFO_MEMORY_UPPER) << 10);
+    addRange(0x100000, (<u64>load<u32>(info + INFO_MEMORY_UPPER)) << 10);
   }
   return rangeCount != 0;
 }

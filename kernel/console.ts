@@ -58,7 +58,7 @@ function logTime(): void {
 }
 
 export function logText(text: string): void {
-  const end = changetype<usize>(text) + (<usize>text.length << 1);
+  const end = changetype<usize>(text) + ((<usize>text.length) << 1);
   for (let p = changetype<usize>(text); p < end; p += 2) {
     const unit = load<u16>(p);
     consoleByte(unit < 0x80 ? unit : 0x3f);
@@ -95,7 +95,7 @@ export function logHex(value: u64): void {
 /** Exactly `digits` hexadecimal digits. */
 export function logHexDigits(value: u64, digits: u32): void {
   for (let i = digits; i != 0; i--) {
-    const nibble = <u32>(value >> ((i - 1) << 2)) & 15;
+    const nibble = (<u32>(value >> ((i - 1) << 2))) & 15;
     consoleByte(nibble < 10 ? 0x30 + nibble : 0x57 + nibble);
   }
 }

@@ -16,15 +16,18 @@ export let upcallArgument3: u32 = 0;
 export let upcallArgument4: u32 = 0;
 export let upcallArgument5: u32 = 0;
 
+
 @inline
 export function setKernelStackTop(address: usize): void {
   kernelStackTop = address;
 }
 
+
 @inline
 export function setDispatchPending(pending: bool): void {
   dispatchPending = <u32>pending;
 }
+
 
 @inline
 export function setUpcallArguments(a1: u32, a2: u32, a3: u32, a4: u32, a5: u32): void {

@@ -97,10 +97,18 @@
 @external("hal", "faultAddress") export declare function faultAddress(): u64;
 /** Copies from the current process's window. 0, or -EFAULT where a page is not mapped. The range was checked before. */
 // @ts-ignore: decorator
-@external("hal", "copyFromUser") export declare function copyFromUser(destination: usize, userSource: usize, length: usize): i32;
+@external("hal", "copyFromUser") export declare function copyFromUser(
+  destination: usize,
+  userSource: usize,
+  length: usize,
+): i32;
 /** Copies to the current process's window. 0, or -EFAULT where a page is not mapped. The range was checked before. */
 // @ts-ignore: decorator
-@external("hal", "copyToUser") export declare function copyToUser(userDestination: usize, source: usize, length: usize): i32;
+@external("hal", "copyToUser") export declare function copyToUser(
+  userDestination: usize,
+  source: usize,
+  length: usize,
+): i32;
 
 // ---- Threads ----
 

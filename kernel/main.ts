@@ -2,15 +2,38 @@
  * The composition root: reads as the boot check-list. And the kernel's wasm exports: `sys_*` is the system-call table,
  * the rest is what boot/ calls.
  */
-import { cpuid, exit, image, rdrand, tsc, IMAGE_DATA_END, IMAGE_START_TSC_HIGH, IMAGE_START_TSC_LOW } from "./hal";
-import { findOption, optionIs, optionNumber, readBootInfo } from "./boot-info";
-import { log, logBytes, logDecimal, logEnd, logStart, logText, LOG_ERROR, LOG_INFO, LOG_NOTICE, LOG_WARNING, setConsoleSink, setLogLevel } from "./console";
+import {
+  cpuid,
+  exit,
+  idle,
+  image,
+  IMAGE_DATA_END,
+  IMAGE_START_TSC_HIGH,
+  IMAGE_START_TSC_LOW,
+  rdrand,
+  tsc,
+} from "./hal";
+import { findOption, optionAddress, optionLength, optionNumber, readBootInfo } from "./boot-info";
+import {
+  log,
+  logBytes,
+  logDecimal,
+  logEnd,
+  logStart,
+  logText,
+  LOG_ERROR,
+  LOG_INFO,
+  LOG_NOTICE,
+  LOG_WARNING,
+  setConsoleSink,
+  setLogLevel,
+} from "./console";
 import { setDispatchPending } from "./glue";
 import { initializeApic } from "./interrupts/apic";
 import { armDeadline, initializeDeadline } from "./interrupts/deadline";
-import { initializePolls, POLL_STORAGE, runPollRounds } from "./interrupts/polls";
+import { initializePolls, POLL_STORAGE, registerPoll, runPollRounds, runPolls } from "./interrupts/polls";
 import { handleVector, initializeVectors } from "./interrupts/vectors";
-import { freeFrameCount, totalFrameCount } from "./memory/frames";
+import { FRAME_SIZE, freeFrameCount, totalFrameCount } from "./memory/frames";
 import { protectKernel } from "./memory/paging";
 import { permanent } from "./memory/permanent";
 import { initializePhysicalMemory } from "./memory/physical";
@@ -20,36 +43,111 @@ import { panic } from "./panic";
 import { initializeProcessCalls } from "./process/calls";
 import { HANDLE_STORAGE, initializeHandles } from "./process/handles";
 import { moduleCount, moduleDescriptor } from "./process/module";
-import { createProcess, growMemory, initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
+import {
+  createProcess,
+  initializeProcesses,
+  onProcessExit,
+  PROCESS_LIMIT,
+  PROCESS_STORAGE,
+} from "./process/process";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { initializeScheduler, NO_DEADLINE, startScheduler } from "./scheduler/scheduler";
 import { initializeThreads } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
 import { initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
+import { AEM_STORAGE, initializeAem } from "../aem/aem";
+import { dispatchNext } from "../aem/dispatch";
+import { aemProcessExit } from "../aem/registry";
+import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
+import { pciScan } from "../drivers/pci";
 import { initializeSerial, serialPut } from "../drivers/serial";
+import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
+import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
+import { IP_DHCP, parseIpOption } from "../net/config";
+import { dhcpStart } from "../net/dhcp";
+import { BUFFER_SIZE } from "../net/buffer";
+import { attachDevice, networkFlush, networkInterface } from "../net/interface";
+import { initializeNetwork } from "../net/stack";
+import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
+import { initializeTcp } from "../net/socket/tcp/tcp";
 
-export { kernelStackTop, dispatchPending, upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4, upcallArgument5 } from "./glue";
-export { exception, kernelException } from "./interrupts/exceptions";
-export { kernelTrap, trap } from "./process/trap";
-export { growMemory as memoryGrow } from "./process/process";
+// What boot/ reads, writes and calls.
 export {
-  sys_exit, sys_getpid, sys_kill, sys_sigtake, sys_enter_keepalive, sys_clock_gettime, sys_nanosleep, sys_log, sys_getrandom, vmtableEnd,
+  dispatchPending,
+  kernelStackTop,
+  upcallArgument1,
+  upcallArgument2,
+  upcallArgument3,
+  upcallArgument4,
+  upcallArgument5,
+} from "./glue";
+export { exception, kernelException } from "./interrupts/exceptions";
+export { vmtableEnd } from "./process/calls";
+export { growMemory as memoryGrow } from "./process/process";
+export { kernelTrap, trap } from "./process/trap";
+
+// The system-call table: an application imports each by the name behind `sys_`.
+export {
+  sys_clock_gettime,
+  sys_enter_keepalive,
+  sys_exit,
+  sys_getpid,
+  sys_getrandom,
+  sys_kill,
+  sys_log,
+  sys_nanosleep,
+  sys_sigtake,
 } from "./process/calls";
+export {
+  sys_accept,
+  sys_bind,
+  sys_close,
+  sys_connect,
+  sys_getpeername,
+  sys_getsockname,
+  sys_listen,
+  sys_shutdown,
+  sys_socket,
+} from "../net/socket/calls";
+export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
+export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
+export { sys_evctl } from "../aem/evctl";
+export { sys_evtimer } from "../aem/evtimer";
+export {
+  sys_sockasync_accept,
+  sys_sockasync_close,
+  sys_sockasync_read,
+  sys_sockasync_sk,
+  sys_sockasync_sock,
+} from "../aem/sockasync";
+export { sys_sysinfo } from "../aem/sysinfo";
+export { sys_vmtable_free, sys_vmtable_keep } from "../aem/vmtable";
 
 /** Status with which the machine ends when it could not be started. */
 const BOOT_FAILED: u32 = 100;
+const CPUID_ECX_RDRAND: u32 = 1 << 30;
+const ENTROPY_BYTES: u32 = 64;
+/** Packets that are on their way from this machine to itself. */
+const LOOPBACK_QUEUE: u32 = 1024;
+const UDP_SOCKETS: u32 = 4096;
+/** How long the start of the applications waits for DHCP. */
+const ADDRESS_WAIT: u64 = 10_000_000_000;
 
 /** From boot/start.c: interrupts off, on the boot stack. Does not return. */
 export function main(): void {
   if (initializeSerial()) setConsoleSink(serialPut.index);
-  setClockStart((<u64>image(IMAGE_START_TSC_HIGH) << 32) | <u64>image(IMAGE_START_TSC_LOW));
+  setClockStart(((<u64>image(IMAGE_START_TSC_HIGH)) << 32) | (<u64>image(IMAGE_START_TSC_LOW)));
   if (!readBootInfo()) fail("the loader is not a multiboot loader, or gave no memory map");
   setLogOption();
   initializeMemory();
   initializeInterrupts();
+  pciScan();
   initializeEntropy();
   initializeProcessesAndThreads();
+  startNetwork();
+  startAem();
   if (findOption("panic")) panic("asked for on the command line");
+  waitForAddress();
   startModules();
   logReady();
   startScheduler();
@@ -69,7 +167,8 @@ function setLogOption(): void {
 }
 
 function initializeMemory(): void {
-  if (<usize>__heap_base > image(IMAGE_DATA_END)) panic("static data is larger than boot/link.ld has room for");
+  if (<usize>__heap_base > image(IMAGE_DATA_END))
+    panic("static data is larger than boot/link.ld has room for");
   if (!initializePhysicalMemory() || !protectKernel()) fail("not enough memory");
 }
 
@@ -88,13 +187,71 @@ function need(bytes: usize): usize {
   return address;
 }
 
+/** Random numbers decide sequence numbers, ports and hash keys: from virtio-rng and RDRAND, and never from the clock alone without a word. */
 function initializeEntropy(): void {
   initializeRandom(need(RANDOM_SIZE));
   seedRandom(tsc());
-  if ((cpuid(1, 0, 2) & (1 << 30)) != 0) {
+  let sources = 0;
+  if ((cpuid(1, 0, 2) & CPUID_ECX_RDRAND) != 0) {
     for (let i = 0; i < 4; i++) seedRandom(rdrand());
+    sources++;
   }
+  const bytes = need(ENTROPY_BYTES);
+  if (virtioRngProbe() && virtioRngRead(bytes, ENTROPY_BYTES) == ENTROPY_BYTES) {
+    for (let i: u32 = 0; i < ENTROPY_BYTES; i += 8) seedRandom(load<u64>(bytes + i));
+    sources++;
+  }
+  if (sources == 0)
+    log(LOG_WARNING, "random", "no entropy: neither RDRAND nor virtio-rng; sequence numbers can be guessed");
   keySipHash();
+}
+
+/** Limits follow from the memory: a quarter of it may be packets, and a connection counts with 2 KiB. */
+function startNetwork(): void {
+  const frames = totalFrameCount();
+  const buffers = (frames / 4) * <u32>(FRAME_SIZE / BUFFER_SIZE);
+  if (!initializeNetwork(buffers, LOOPBACK_QUEUE, UDP_SOCKETS, buffers / 4))
+    fail("not enough memory for the network");
+  if (!initializeTcp(frames * 2)) fail("not enough memory for the network");
+  initializeSocketCalls(need(SOCKET_CALLS_STORAGE));
+  registerPoll(virtioNetPoll.index);
+  registerPoll(flush.index);
+  const device = virtioNetProbe();
+  if (device === null) {
+    log(LOG_ERROR, "net", "no network device (virtio-net): applications reach this machine only");
+    return;
+  }
+  attachDevice(device);
+  if (findOption("ip") && parseIpOption(optionAddress, optionLength) != IP_DHCP) return;
+  dhcpStart(0);
+}
+
+function flush(): bool {
+  networkFlush();
+  return false;
+}
+
+/** Applications may connect in their first instruction: they start when there is an address, or when none has come for a while. */
+function waitForAddress(): void {
+  if (changetype<usize>(networkInterface().device) == 0) return;
+  const limit = now() + ADDRESS_WAIT;
+  while (networkInterface().address == 0) {
+    if (now() >= limit) {
+      log(LOG_WARNING, "net", "still no address; the applications start without");
+      return;
+    }
+    runPolls();
+    armDeadline(limit);
+    handleVector(idle());
+  }
+}
+
+function startAem(): void {
+  const frames = totalFrameCount();
+  // An event is less than 128 bytes: at most half of the memory.
+  initializeAem(need(AEM_STORAGE), frames * 16, frames * 16);
+  onProcessExit(aemProcessExit.index);
+  initializeSystemInformation(need(SYSTEM_INFORMATION_SIZE));
 }
 
 function initializeProcessesAndThreads(): void {
@@ -126,9 +283,9 @@ function logReady(): void {
   logText("ready in ");
   logDecimal(now() / 1_000_000);
   logText(" ms, ");
-  logDecimal((<u64>freeFrameCount() << 12) >> 10);
+  logDecimal(((<u64>freeFrameCount()) << 12) >> 10);
   logText(" of ");
-  logDecimal((<u64>totalFrameCount() << 12) >> 10);
+  logDecimal(((<u64>totalFrameCount()) << 12) >> 10);
   logText(" KiB free");
   logEnd();
 }
@@ -153,5 +310,5 @@ export function interrupt(vector: u32): void {
 /** From the glue, at the end of a system call with events pending: the next handler's code address, or 0. */
 export function dispatch(): usize {
   setDispatchPending(false);
-  return 0;
+  return dispatchNext();
 }

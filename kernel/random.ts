@@ -18,8 +18,6 @@ export const RANDOM_SIZE: usize = KEY + OUTPUT + BLOCK;
 let storage: usize = 0;
 /** Bytes of the output that are left; they are its last ones. */
 let left: usize = 0;
-/** The word of the key into which the next entropy goes. */
-let position: u32 = 0;
 let seeds: u32 = 0;
 let sipKey0: u64 = 0;
 let sipKey1: u64 = 0;
@@ -29,15 +27,13 @@ export function initializeRandom(address: usize): void {
   storage = address;
   memory.fill(address, 0, RANDOM_SIZE);
   left = 0;
-  position = 0;
   seeds = 0;
 }
 
 /** Mixes in 64 bits, of whatever quality, at any time: they can add entropy, never take any away. */
 export function seedRandom(entropy: u64): void {
-  const word = storage + position * 8;
-  store<u64>(word, load<u64>(word) ^ entropy);
-  position = (position + 1) & 3;
+  // The refill spreads it over the whole key, so that the next one may go to the same place.
+  store<u64>(storage, load<u64>(storage) ^ entropy);
   seeds++;
   refill();
 }
@@ -97,10 +93,10 @@ export function sipHash(a: u64, b: u64): u64 {
   let v1 = sipKey1 ^ 0x646f72616e646f6d;
   let v2 = sipKey0 ^ 0x6c7967656e657261;
   let v3 = sipKey1 ^ 0x7465646279746573;
-  // Four rounds of two words each would be four copies of the same: one loop of rounds, with what is mixed in between.
+  // Two rounds for each word of the message, the last of which is its length, and four to finish.
   let message = a;
-  v3 ^= message;
-  for (let round: u32 = 1; ; round++) {
+  for (let step: u32 = 0; ; step++) {
+    v3 ^= message;
     v0 += v1;
     v1 = rotl<u64>(v1, 13) ^ v0;
     v0 = rotl<u64>(v0, 32);
@@ -111,18 +107,26 @@ export function sipHash(a: u64, b: u64): u64 {
     v2 += v1;
     v1 = rotl<u64>(v1, 17) ^ v2;
     v2 = rotl<u64>(v2, 32);
-    if (round == 10) break;
-    if (round == 2) {
-      v0 ^= message;
+    v0 += v1;
+    v1 = rotl<u64>(v1, 13) ^ v0;
+    v0 = rotl<u64>(v0, 32);
+    v2 += v3;
+    v3 = rotl<u64>(v3, 16) ^ v2;
+    v0 += v3;
+    v3 = rotl<u64>(v3, 21) ^ v0;
+    v2 += v1;
+    v1 = rotl<u64>(v1, 17) ^ v2;
+    v2 = rotl<u64>(v2, 32);
+    v0 ^= message;
+    if (step == 0) {
       message = b;
-      v3 ^= message;
-    } else if (round == 4) {
-      v0 ^= message;
-      message = (<u64>16) << 56; // the length, as the last byte
-      v3 ^= message;
-    } else if (round == 6) {
-      v0 ^= message;
+    } else if (step == 1) {
+      message = (<u64>16) << 56;
+    } else if (step == 2) {
+      message = 0;
       v2 ^= 0xff;
+    } else if (step == 4) {
+      break;
     }
   }
   return v0 ^ v1 ^ v2 ^ v3;

@@ -12,7 +12,7 @@ function findSymbol(table: usize, address: u32): i32 {
   let high = <i32>load<u32>(table);
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (load<u32>(table + 4 + (<usize>middle << 3)) <= address) low = middle + 1;
+    if (load<u32>(table + 4 + ((<usize>middle) << 3)) <= address) low = middle + 1;
     else high = middle;
   }
   return low - 1;
@@ -23,7 +23,7 @@ export function functionStart(address: u32): u32 {
   const table = image(IMAGE_SYMBOLS);
   if (table == 0) return 0;
   const index = findSymbol(table, address);
-  return index < 0 ? 0 : load<u32>(table + 4 + (<usize>index << 3));
+  return index < 0 ? 0 : load<u32>(table + 4 + ((<usize>index) << 3));
 }
 
 /** Prints `0x00142a10 net/ipv4/ipv4Input+0x1c`. */
@@ -34,7 +34,7 @@ export function logSymbol(address: u64): void {
   if (table == 0 || !isText(address)) return;
   const index = findSymbol(table, <u32>address);
   if (index < 0) return;
-  const entry = table + 4 + (<usize>index << 3);
+  const entry = table + 4 + ((<usize>index) << 3);
   consoleByte(0x20);
   for (let p = table + load<u32>(entry, 4); load<u8>(p) != 0; p++) consoleByte(load<u8>(p));
   logText("+0x");

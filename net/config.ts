@@ -68,7 +68,7 @@ export function parseIpOption(address: usize, length: u32): i32 {
     }
     gateway = value;
   }
-  if (!setAddress(own, netmask, gateway) || own == 0) {
+  if (own == 0 || !setAddress(own, netmask, gateway)) {
     return refuse(address, length, "address, prefix length and gateway do not fit");
   }
   return IP_STATIC;

@@ -96,3 +96,14 @@ export function initializeCounters(storage: usize): void {
 export function networkCounters(): NetworkCounters {
   return counters;
 }
+
+/** Received frames and packets that were dropped for being malformed or refused, all reasons together. */
+export function droppedPackets(): u64 {
+  const c = counters;
+  return (
+    c.frameTooShort + c.frameBadSource + c.frameUnknownType + c.arpMalformed + c.ipBadVersion + c.ipBadHeaderLength +
+    c.ipBadLength + c.ipBadChecksum + c.ipBadOption + c.ipSourceRoute + c.ipBadSource + c.ipBadDestination + c.ipFragments +
+    c.ipNoTransport + c.icmpMalformed + c.icmpBadChecksum + c.icmpBadEmbedded + c.udpMalformed + c.udpBadChecksum + c.udpNoPort +
+    c.udpQueueFull + c.dhcpMalformed
+  );
+}

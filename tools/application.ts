@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { extname, join, relative } from "node:path";
 import { APPLICATION_OPTIONS, ascStep, gccStep, wasm2cStep, wasmOptStep } from "./commands.ts";
-import { UserError } from "./errors.ts";
+import { UserError, messageOf } from "./errors.ts";
 import type { SystemCalls } from "./kernel.ts";
 import type { ApplicationEntry } from "./manifest.ts";
 import { ROOT, shown } from "./paths.ts";
@@ -110,7 +110,8 @@ export async function translateApplication(
   const unit = unitOf(entry);
   const folder = folderOf(applications, entry);
   const file = shown(entry.module);
-  const module = readModule(file, await readFile(wasm));
+  const bytes = await readFile(wasm);
+  const module = readModule(file, bytes);
   const problems = checkApplication(module, calls);
   const memory = module.memories[0];
   const pages = (entry.memoryMiB * 1024) / PAGE_KIB;
@@ -123,8 +124,16 @@ export async function translateApplication(
   if (problems.length > 0 || memory === undefined)
     throw new UserError(problems.map((text) => `${file}: ${text}`).join("\n"));
 
+  // Last, because it would be all that is said of a module with, say, two memories.
+  if (!WebAssembly.validate(bytes)) throw new UserError(`${file}: not a valid WebAssembly module`);
+
   const optimized = join(folder, "application.wasm");
-  await steps.run(await wasmOptStep(unit, wasm, optimized));
+  try {
+    await steps.run(await wasmOptStep(unit, wasm, optimized));
+  } catch (error) {
+    // It refuses what wasm2c cannot translate: vectors, threads, exceptions.
+    throw new UserError(`${file}: ${messageOf(error)}`);
+  }
   const raw = join(folder, "wasm2c", "application.c");
   await steps.run(await wasm2cStep(unit, optimized, `app_${entry.name}`, raw));
   const source = await readFile(raw, "utf8");

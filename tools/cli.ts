@@ -1,33 +1,14 @@
 /** The command line: `aemos build` and `aemos run`. */
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { buildImage } from "./build.ts";
+import { parseForward, whole } from "./cli-options.ts";
 import { UserError } from "./errors.ts";
 import { DEFAULT_MANIFEST, shown } from "./paths.ts";
-import type { Forward } from "./qemu.ts";
 import { type RunOptions, runImage } from "./run.ts";
 import type { StartedCommand } from "./steps.ts";
 
 const TARGET =
   "an image manifest (.json), an application's folder, its source (.ts) or a ready module (.wasm)";
-
-function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Not a whole number.");
-  return Number(text);
-}
-
-/** HOST:GUEST or HOST:GUEST/udp, added to those before it. */
-export function parseForward(text: string, before: readonly Forward[] = []): Forward[] {
-  const match = text.match(/^(\d+):(\d+)(?:\/(tcp|udp))?$/);
-  const [host, guest] = [Number(match?.[1]), Number(match?.[2])];
-  if (match === null || !isPort(host) || !isPort(guest)) {
-    throw new InvalidArgumentError("It is HOST:GUEST or HOST:GUEST/udp, ports from 1 to 65535.");
-  }
-  return [...before, { host, guest, udp: match[3] === "udp" }];
-}
-
-function isPort(port: number): boolean {
-  return port >= 1 && port <= 65535;
-}
 
 function reportCommand({ unit, tool, arguments: list }: StartedCommand): void {
   process.stderr.write(`${unit}: ${tool} ${list.join(" ")}\n`);

@@ -47,6 +47,8 @@ const VALUE_TYPES = new Map([
   [0x70, "funcref"],
   [0x6f, "externref"],
 ]);
+/** "\\0asm", version 1. */
+const MODULE_HEAD = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 const SECTION = { TYPE: 1, IMPORT: 2, FUNCTION: 3, TABLE: 4, MEMORY: 5, EXPORT: 7 } as const;
 const LIMITS_MAXIMUM = 1;
 const LIMITS_SHARED = 2;
@@ -118,9 +120,8 @@ class Reader {
 
 /** Reads the module; a UserError names `file` when it is none, or uses types that aemos does not support. */
 export function readModule(file: string, bytes: Uint8Array): Module {
-  if (!WebAssembly.validate(new Uint8Array(bytes))) {
-    throw new UserError(`${file}: not a valid WebAssembly module`);
-  }
+  const head = Buffer.from(bytes.subarray(0, MODULE_HEAD.length));
+  if (!head.equals(MODULE_HEAD)) throw new UserError(`${file}: not a WebAssembly module`);
   try {
     return new Sections().read(bytes);
   } catch (error) {

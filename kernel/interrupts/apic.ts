@@ -67,6 +67,7 @@ export function localApicId(): u32 {
   return read32(base + REGISTER_ID) >> 24;
 }
 
+
 @inline
 export function endOfInterrupt(): void {
   write32(base + REGISTER_EOI, 0);

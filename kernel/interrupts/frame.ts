@@ -28,6 +28,6 @@ export class InterruptFrame {
 
   /** Vector as the processor numbers it: the stub pushed it as a sign-extended byte. */
   @inline get number(): u32 {
-    return <u32>this.vector & 0xff;
+    return (<u32>this.vector) & 0xff;
   }
 }

@@ -4,7 +4,14 @@
  * The boot code has mapped the first 4 GiB with 2 MiB global pages; `protectKernel` refines that once. An address space is
  * a PML4 whose slot 0 is the kernel's for all, and whose slot 1 is the process's window.
  */
-import { image, IMAGE_PAGE_TABLES, IMAGE_READ_ONLY_END, IMAGE_START, IMAGE_DATA_START, invalidatePage } from "../hal";
+import {
+  image,
+  IMAGE_PAGE_TABLES,
+  IMAGE_READ_ONLY_END,
+  IMAGE_START,
+  IMAGE_DATA_START,
+  invalidatePage,
+} from "../hal";
 import { allocateFrames, freeFrames, FRAME_SIZE } from "./frames";
 import { WINDOW_SLOT } from "./layout";
 
@@ -39,7 +46,8 @@ function splitLarge(address: usize): usize {
   const table = allocateFrames(0);
   if (table == 0) return 0;
   const flags = old & ~(PAGE_ADDRESS | PAGE_LARGE);
-  for (let i: usize = 0; i < 512; i++) store<u64>(table + (i << 3), ((old & PAGE_ADDRESS) + i * FRAME_SIZE) | flags);
+  for (let i: usize = 0; i < 512; i++)
+    store<u64>(table + (i << 3), ((old & PAGE_ADDRESS) + i * FRAME_SIZE) | flags);
   store<u64>(entry, table | PAGE_PRESENT | PAGE_WRITE);
   return table;
 }
@@ -60,7 +68,8 @@ export function protectKernel(): bool {
       const entry = table + (i << 3);
       if (address == 0) store<u64>(entry, 0);
       else if (address >= start && address < readOnlyEnd) store<u64>(entry, load<u64>(entry) & ~PAGE_WRITE);
-      else if (address >= dataStart && address < start) store<u64>(entry, (load<u64>(entry) & ~PAGE_WRITE) | PAGE_NO_EXECUTE);
+      else if (address >= dataStart && address < start)
+        store<u64>(entry, (load<u64>(entry) & ~PAGE_WRITE) | PAGE_NO_EXECUTE);
       else store<u64>(entry, load<u64>(entry) | PAGE_NO_EXECUTE);
       invalidatePage(address);
     }

@@ -6,6 +6,7 @@
  */
 import { allocateFrames, FRAME_SIZE } from "./frames";
 
+
 @unmanaged
 export class Pool {
   /** First free object; its first word links to the next. 0: none. */
@@ -58,6 +59,7 @@ export class Pool {
     if (++this.inUse > this.peak) this.peak = this.inUse;
     return object;
   }
+
 
   @inline release(object: usize): void {
     store<usize>(object, this.free);

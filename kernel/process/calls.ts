@@ -136,7 +136,7 @@ export function sys_log(level: i32, text: usize, length: usize): i32 {
 /** Fills with random bytes, at most 1 MiB a call. `length`, -EFAULT, -EINVAL for flags or size. */
 export function sys_getrandom(address: usize, length: usize, flags: i32): i32 {
   if (flags != 0 || length > 0x100000) return -EINVAL;
-  for (let done: usize = 0; done < length; ) {
+  for (let done: usize = 0; done < length;) {
     const bytes = min(length - done, SCRATCH_SIZE);
     fillRandom(scratch, <u32>bytes);
     const error = writeUser(address + done, scratch, bytes);

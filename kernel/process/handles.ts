@@ -17,7 +17,7 @@ export const HANDLE_LIMIT: u32 = 262_144;
 let releases: usize = 0;
 
 /** Once at boot. `storage`: HANDLE_STORAGE bytes. */
-export const HANDLE_STORAGE: usize = <usize>KIND_LIMIT << 2;
+export const HANDLE_STORAGE: usize = (<usize>KIND_LIMIT) << 2;
 export function initializeHandles(storage: usize): void {
   releases = storage;
 }
@@ -27,9 +27,13 @@ export function onHandleAbandoned(kind: u32, index: u32): void {
   store<u32>(releases + (kind << 2), index);
 }
 
+
 @inline
 function entryOf(process: Process, handle: u32): usize {
-  return <usize>load<u32>(process.handleDirectory + ((handle / CHUNK_ENTRIES) << 2)) + ((handle % CHUNK_ENTRIES) << 3);
+  return (
+    <usize>load<u32>(process.handleDirectory + ((handle / CHUNK_ENTRIES) << 2)) +
+    ((handle % CHUNK_ENTRIES) << 3)
+  );
 }
 
 /** A handle for `object`, -EMFILE at the limit, -ENOMEM without frames. */

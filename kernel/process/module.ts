@@ -9,7 +9,7 @@ import { Process } from "./process";
 /** wasm_rt_funcref_t: type code pointer, code pointer, tail-call pointer, instance. */
 export const TABLE_ENTRY_SIZE: u32 = 32;
 /** Bytes of a type code. */
-const TYPE_CODE_SIZE: usize = 32;
+const TYPE_CODE_SIZE: u32 = 32;
 
 /** Kinds of handlers: index of their type in the image's table (tools writes it in this order). Results: none; parameters: all i32. */
 export const HANDLER_ACCEPT: u32 = 0; // (jid, fd, new fd)
@@ -67,5 +67,7 @@ export function resolveHandler(process: Process, index: u32, kind: u32): usize {
   const typeCode = <usize>load<u32>(entry);
   const code = <usize>load<u32>(entry + 8);
   if (code == 0 || typeCode == 0) return 0;
-  return memory.compare(typeCode, image(IMAGE_HANDLER_TYPES) + kind * TYPE_CODE_SIZE, TYPE_CODE_SIZE) == 0 ? code : 0;
+  return memory.compare(typeCode, image(IMAGE_HANDLER_TYPES) + kind * TYPE_CODE_SIZE, TYPE_CODE_SIZE) == 0
+    ? code
+    : 0;
 }

@@ -21,6 +21,7 @@ import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
 export const PROCESS_LIMIT: i32 = 64;
 const EXIT_HOOK_LIMIT: u32 = 4;
 
+
 @unmanaged
 export class Process {
   /** 1 .. PROCESS_LIMIT. */
@@ -66,6 +67,7 @@ export class Process {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("eventsNext"));
   }
 
+
   @inline get starved(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("starvedNext"));
   }
@@ -98,7 +100,7 @@ export const PROCESS_STORAGE: usize = (<usize>PROCESS_LIMIT + EXIT_HOOK_LIMIT) *
 
 export function initializeProcesses(storage: usize, onLastExit: u32): void {
   table = storage;
-  exitHooks = storage + (<usize>PROCESS_LIMIT << 2);
+  exitHooks = storage + ((<usize>PROCESS_LIMIT) << 2);
   lastExit = onLastExit;
 }
 
@@ -108,6 +110,7 @@ export function onProcessExit(index: u32): void {
   store<u32>(exitHooks + (exitHookCount++ << 2), index);
 }
 
+
 @inline
 export function currentProcess(): Process {
   return currentThread().process;
@@ -115,7 +118,7 @@ export function currentProcess(): Process {
 
 export function findProcess(pid: i32): Process | null {
   if (pid < 1 || pid > PROCESS_LIMIT) return null;
-  return changetype<Process | null>(<usize>load<u32>(table + (<usize>(pid - 1) << 2)));
+  return changetype<Process | null>(<usize>load<u32>(table + ((<usize>(pid - 1)) << 2)));
 }
 
 export function liveProcesses(): i32 {
@@ -149,7 +152,7 @@ export function createProcess(module: ModuleDescriptor): i32 {
     return -ENOMEM;
   }
   process.thread = thread;
-  store<u32>(table + (<usize>(pid - 1) << 2), <u32>address);
+  store<u32>(table + ((<usize>(pid - 1)) << 2), <u32>address);
   processCount++;
   wakeThread(thread);
   return pid;
@@ -173,7 +176,7 @@ function createWindow(process: Process): bool {
   const vmtable = vmtableCreate(module.vmtableOrder);
   if (vmtable === null) return false;
   process.vmtable = vmtable;
-  process.vmtableBytes = <u64>FRAME_SIZE << module.vmtableOrder;
+  process.vmtableBytes = (<u64>FRAME_SIZE) << module.vmtableOrder;
   return mapShared(pml4, WINDOW_BASE + VMTABLE_BASE, vmtable.base, framesFor(process.vmtableBytes));
 }
 
@@ -212,7 +215,7 @@ export function processNotify(process: Process): void {
 export function endProcess(process: Process, status: i32): void {
   for (let i: u32 = 0; i < exitHookCount; i++) call_indirect<void>(load<u32>(exitHooks + (i << 2)), process);
   closeAllHandles(process);
-  store<u32>(table + (<usize>(process.pid - 1) << 2), 0);
+  store<u32>(table + ((<usize>(process.pid - 1)) << 2), 0);
   processCount--;
   if (firstStatus == 0) firstStatus = status;
   const thread = process.thread;

@@ -52,7 +52,10 @@ export function trap(code: u32): void {
   logEnd();
   // What SYSCALL pushed first: the application's stack pointer.
   applicationBacktrace(process, load<u64>(kernelStackTop - 8), 0);
-  endProcess(process, TRAP_STATUS + (code == 1 || code == 10 ? SIGSEGV : code == 2 || code == 3 ? SIGFPE : SIGILL));
+  endProcess(
+    process,
+    TRAP_STATUS + (code == 1 || code == 10 ? SIGSEGV : code == 2 || code == 3 ? SIGFPE : SIGILL),
+  );
 }
 
 /** From the exception stub: the processor found it. `address`: of a page fault. Does not return. */
@@ -69,7 +72,10 @@ export function endTrappedProcess(name: string, address: u64, vector: u32, frame
   logEnd();
   logRegisters(frame);
   applicationBacktrace(process, frame.rsp, frame.rip);
-  endProcess(process, TRAP_STATUS + (pageFault ? SIGSEGV : vector == 0 || vector == 16 || vector == 19 ? SIGFPE : SIGILL));
+  endProcess(
+    process,
+    TRAP_STATUS + (pageFault ? SIGSEGV : vector == 0 || vector == 16 || vector == 19 ? SIGFPE : SIGILL),
+  );
 }
 
 /** From the kernel's own wasm code. Does not return. */
@@ -92,5 +98,5 @@ function applicationBacktrace(process: Process, stackPointer: u64, rip: u64): vo
   // An exhausted stack: its pointer is below its end; the calls are above.
   if (stack == 0) stack = translate(process.pageTables, STACK_TOP - process.module.stackBytes);
   if (stack == 0) return;
-  backtrace(stack, rip, (stack & ~<usize>FRAME_MASK) + <usize>FRAME_MASK + 1);
+  backtrace(stack, rip, (stack & ~(<usize>FRAME_MASK)) + <usize>FRAME_MASK + 1);
 }

@@ -19,7 +19,16 @@ import { panic } from "../panic";
 import { Process } from "../process/process";
 import { now } from "../time/clock";
 import { Timer, timerPrepare, timerStart, timerStop } from "../time/wheel";
-import { destroyThread, STACK_CANARY, Thread, threadOfTimer, threadOfWaiter, THREAD_BLOCKED, THREAD_DEAD, THREAD_RUNNABLE } from "./thread";
+import {
+  destroyThread,
+  STACK_CANARY,
+  Thread,
+  threadOfTimer,
+  threadOfWaiter,
+  THREAD_BLOCKED,
+  THREAD_DEAD,
+  THREAD_RUNNABLE,
+} from "./thread";
 import { Waiter, WaitQueue, WAKE_GONE } from "./wait";
 
 export const NO_DEADLINE: u64 = u64.MAX_VALUE;
@@ -60,10 +69,8 @@ export function startScheduler(): void {
 
 /** Gives the processor to the next runnable thread; returns when this one is runnable and chosen again. */
 function schedule(): void {
-  if (pollsLeft) runPolls();
+  let more = pollsLeft || runQueue.isEmpty ? runPolls() : false;
   while (runQueue.isEmpty) {
-    const more = runPolls();
-    if (!runQueue.isEmpty) break;
     if (more) {
       // Not to halt with work at hand, nor to keep interrupts out while it lasts.
       const vector = poll();
@@ -73,6 +80,7 @@ function schedule(): void {
       idleCount++;
       handleVector(idle());
     }
+    more = runPolls();
   }
   const next = changetype<Thread>(runQueue.next);
   next.remove();

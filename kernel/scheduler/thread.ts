@@ -54,15 +54,18 @@ export class Thread extends Link {
     return changetype<Timer>(changetype<usize>(this) + offsetof<Thread>("timerStorage0"));
   }
 
+
   @inline get stackTop(): usize {
     return this.stack + KERNEL_STACK_SIZE;
   }
 }
 
+
 @inline
 export function threadOfWaiter(waiter: Waiter): Thread {
   return changetype<Thread>(changetype<usize>(waiter) - offsetof<Thread>("waiterStorage0"));
 }
+
 
 @inline
 export function threadOfTimer(timer: Timer): Thread {
@@ -94,6 +97,7 @@ export function createThread(process: Process, entry: usize): Thread | null {
   store<u64>(stack, STACK_CANARY);
   thread.stackPointer = prepareStack(thread.stackTop, entry);
   thread.waiter.initialize();
+  thread.timer.initialize();
   return thread;
 }
 

@@ -20,12 +20,14 @@ export const WAKE_STATE: u32 = 0x20000;
 /** The object goes away: whoever waits must let go of it. `detail`: 1 when the application closed it, else 0. */
 export const WAKE_GONE: u32 = 0x40000;
 
+
 @unmanaged
 export class Waiter extends Link {
   /** (waiter: Waiter, events: u32, detail: u32) => void, called with those bits of the mask that occurred. */
   callback: u32;
   /** The POLL* and WAKE_* bits that are of interest. WAKE_GONE is always. */
   mask: u32;
+
 
   @inline prepare(callback: u32, mask: u32): void {
     this.initialize();

@@ -71,7 +71,8 @@ export function sys_getsockopt(fd: i32, level: u32, name: u32, value: usize, len
 /** SO_ERROR is told once; and it is how one asks what became of a connect that does not block. */
 function connectTold(socket: Socket): void {
   const failed = takeError(socket) != 0;
-  if (failed || (call_indirect<u32>(socket.protocol.poll, socket) & POLLOUT) != 0) socket.flags &= ~SOCKET_CONNECTING;
+  if (failed || (call_indirect<u32>(socket.protocol.poll, socket) & POLLOUT) != 0)
+    socket.flags &= ~SOCKET_CONNECTING;
 }
 
 function socketOption(socket: Socket, name: u32): i32 {

@@ -2,24 +2,18 @@
 import {
   EVENT_ACCEPT,
   EVENT_CLOSE,
-  EVENT_ENDED,
   EVENT_HANDLING,
   EVENT_OCCURRED,
-  EVENT_PENDING,
   EVENT_READ,
   EVENT_REGISTERED,
   EVENT_SK,
-  EVENT_SOCK,
-  EVENT_STARVED,
   EVENT_STOPPED,
   EVENT_TIMER,
   EVENTS_PER_SOCKET,
-  EventStatistics,
   EVF_CAPSULE,
   EVF_FORK,
   EVF_KEEPALIVE,
   EVF_NOCLDWAIT,
-  EVF_ONESHOT,
   EVF_PRIORITY_SHIFT,
   EVF_THREAD,
   EVJOBFILTER,
@@ -30,12 +24,10 @@ import {
   EVJOBSTAT,
   EVJOBSTOP,
   EVTBLINIT,
-  READ_LIMIT,
   SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
   STATISTICS_SIZE,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { EVENT_SIZE } from "../../aem/event";
 import { eventPool } from "../../aem/jids";
 import { sys_evctl } from "../../aem/evctl";
@@ -45,111 +37,49 @@ import {
   sys_sockasync_close,
   sys_sockasync_read,
   sys_sockasync_sk,
-  sys_sockasync_sock,
 } from "../../aem/sockasync";
-import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
-import {
-  EBADF,
-  ECONNABORTED,
-  ECONNREFUSED,
-  ECONNRESET,
-  EDQUOT,
-  EFAULT,
-  EINVAL,
-  ENOTCONN,
-  EOPNOTSUPP,
-  ESRCH,
-} from "../../kernel/errno";
+import { EBADF, EDQUOT, EFAULT, EINVAL, EOPNOTSUPP, ESRCH } from "../../kernel/errno";
 import { setConsoleSink } from "../../kernel/console";
 import { out8 } from "../../kernel/hal";
-import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4, upcallArgument5 } from "../../kernel/glue";
-import { VMTABLE_BASE } from "../../kernel/memory/layout";
-import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
+import { upcallArgument1 } from "../../kernel/glue";
 import { sys_enter_keepalive } from "../../kernel/process/calls";
 import { currentProcess, endProcess } from "../../kernel/process/process";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE, WAKE_STATE } from "../../kernel/scheduler/wait";
-import { runTimers, TIMER_TICK } from "../../kernel/time/wheel";
-import { now } from "../../kernel/time/clock";
-import { sys_close } from "../../net/socket/calls";
-import { growMemory } from "../arena";
 import * as fake from "../fake";
 import {
-  establish,
-  fail,
-  FakeSocket,
-  finish,
   handlerOf,
-  HANDLER_CODE,
   newDatagram,
   newListener,
   newProcess,
   newStream,
   open,
-  pattern,
   receive,
-  receiveDatagram,
-  setUpMachine,
   switchTo,
   WRONG_HANDLER,
 } from "./machine";
+import {
+  user,
+  statistics,
+  setUp,
+  expectNothingLeft,
+  expectHandler,
+  expectNone,
+  readStatistics,
+  expectData,
+} from "./driver";
 
 const MILLISECOND: u64 = 1_000_000;
-
-/** The spec's own memory, as an application's. */
-let user: u32 = 0;
-let statistics: EventStatistics = changetype<EventStatistics>(0);
 
 function consoleByte(byte: u32): void {
   out8(0x3f8, byte);
 }
 
-/** The next handler has to be this type's. */
-function expectHandler(type: u32, what: string): void {
-  expect<u32>(<u32>dispatchNext()).toBe(HANDLER_CODE + type, what);
-}
-function expectNone(what: string): void {
-  expect<u32>(<u32>dispatchNext()).toBe(0, what);
-}
-function readStatistics(jid: i32): void {
-  statistics.size = STATISTICS_SIZE;
-  expect<i32>(sys_evctl(jid, EVJOBSTAT, <u32>changetype<usize>(statistics))).toBe(0, "EVJOBSTAT");
-  expect<u64>(statistics.activations).toBe(statistics.handled + statistics.coalesced + statistics.waiting, "the sum");
-}
-/** Kernel address of what stands at an address of the vmtable zone. */
-function zone(address: u32): usize {
-  return currentProcess().vmtable.base + (address - VMTABLE_BASE);
-}
-/** The data of the read handler that was called are the stream's from `position` on. */
-function expectData(position: u32, length: u32, what: string): void {
-  expect<u32>(upcallArgument4).toBe(length, what);
-  const data = zone(upcallArgument3);
-  let wrong = 0;
-  for (let i: u32 = 0; i < length; i++) if (load<u8>(data + i) != pattern(position + i)) wrong++;
-  expect<i32>(wrong).toBe(0, "bytes that differ");
-}
-function timePasses(nanoseconds: u64): void {
-  fake.advance(nanoseconds);
-  runTimers(now());
-}
-function transition(socket: FakeSocket, old: u32, state: u32): void {
-  socket.wake(WAKE_STATE, (old << 8) | state);
-}
-
 beforeAll(() => {
-  setUpMachine();
+  setUp();
   setConsoleSink(consoleByte.index);
-  user = <u32>growMemory(65536, 8);
-  statistics = changetype<EventStatistics>(user + 4096);
 });
 
 afterEach(() => {
-  sys_evctl(0, EVTBLINIT, 0);
-  dispatchNext();
-  const process = currentProcess();
-  expect<u32>(process.eventCount).toBe(0, "events left");
-  expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
-  expect<u32>(process.vmtable.blocks).toBe(0, "blocks left");
-  expect<bool>(process.pending.isEmpty && process.events.isEmpty && process.starved.isEmpty).toBe(true, "lists");
+  expectNothingLeft();
 });
 
 describe("registration", () => {
@@ -164,8 +94,13 @@ describe("registration", () => {
     const fd = open(newStream());
     fake.consoleClear();
     expect<i32>(sys_sockasync_read(fd, 0, WRONG_HANDLER)).toBe(-EINVAL, "a type that no handler has");
-    expect<bool>(fake.consoleHas("expected (jid: i32, fd: i32, data: i32, length: i32, from: i32) => void")).toBe(true);
-    expect<i32>(sys_sockasync_read(fd, 0, handlerOf(EVENT_CLOSE))).toBe(-EINVAL, "the handler of another event");
+    expect<bool>(
+      fake.consoleHas("expected (jid: i32, fd: i32, data: i32, length: i32, from: i32) => void"),
+    ).toBe(true);
+    expect<i32>(sys_sockasync_read(fd, 0, handlerOf(EVENT_CLOSE))).toBe(
+      -EINVAL,
+      "the handler of another event",
+    );
     expect<i32>(sys_sockasync_read(fd, 0, 0)).toBe(-EINVAL, "a null entry");
     expect<i32>(sys_sockasync_read(fd, 0, 1 << 30)).toBe(-EINVAL, "an index beyond the table");
     expect<i32>(sys_evtimer(0, 0, 0, handlerOf(EVENT_READ))).toBe(-EINVAL, "evtimer");

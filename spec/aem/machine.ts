@@ -13,7 +13,12 @@ import { translate } from "../../kernel/memory/paging";
 import { Pool } from "../../kernel/memory/pool";
 import { setUserLimits } from "../../kernel/memory/user";
 import { initializeVmtables } from "../../kernel/memory/vmtable";
-import { HANDLE_SOCKET, handleInstall, HANDLE_STORAGE, initializeHandles } from "../../kernel/process/handles";
+import {
+  HANDLE_SOCKET,
+  handleInstall,
+  HANDLE_STORAGE,
+  initializeHandles,
+} from "../../kernel/process/handles";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "../../kernel/process/module";
 import {
   createProcess,
@@ -25,7 +30,13 @@ import {
   PROCESS_STORAGE,
 } from "../../kernel/process/process";
 import { initializeRandom, RANDOM_SIZE, seedRandom } from "../../kernel/random";
-import { initializeScheduler, NO_DEADLINE, startScheduler, waitOn, wakeThread } from "../../kernel/scheduler/scheduler";
+import {
+  initializeScheduler,
+  NO_DEADLINE,
+  startScheduler,
+  waitOn,
+  wakeThread,
+} from "../../kernel/scheduler/scheduler";
 import { initializeThreads } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { initializeWheel, WHEEL_SIZE } from "../../kernel/time/wheel";
@@ -62,7 +73,8 @@ export function setUpMachine(): void {
   fake.reset();
   fake.setImage(IMAGE_PAGE_TABLES, growMemory(4096, 4096));
   typeCodes = <u32>growMemory(TYPE_CODE * (EVENT_TYPES + 1), 8);
-  for (let type: u32 = 0; type <= EVENT_TYPES; type++) memory.fill(typeCodes + type * TYPE_CODE, <u8>(0x40 + type), TYPE_CODE);
+  for (let type: u32 = 0; type <= EVENT_TYPES; type++)
+    memory.fill(typeCodes + type * TYPE_CODE, <u8>(0x40 + type), TYPE_CODE);
   fake.setImage(IMAGE_HANDLER_TYPES, typeCodes);
   fake.onSwitch(noSwitch.index);
   initializeRandom(growMemory(RANDOM_SIZE, 8));
@@ -128,6 +140,7 @@ export const PACKET: u32 = 1448;
 
 /** What `end` says when nothing is known of an end. */
 export const NO_END: i32 = -EAGAIN;
+
 
 @unmanaged
 export class FakeSocket extends Socket {
@@ -297,7 +310,7 @@ function fakeConsume(socket: FakeSocket, bytes: u32): void {
 }
 
 function fakePeekSource(socket: FakeSocket): u64 {
-  return (<u64>0x0a000003 << 16) | <u64>(2000 + socket.serial);
+  return ((<u64>0x0a000003) << 16) | (<u64>(2000 + socket.serial));
 }
 
 function fakeAvailable(socket: FakeSocket): u32 {

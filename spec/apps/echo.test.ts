@@ -26,6 +26,14 @@ test("echo: the module imports aemos only", () => {
   for (const entry of WebAssembly.Module.imports(module)) assert.equal(entry.module, "aemos");
 });
 
+test("echo: no object is created that a collector would have to look for", () => {
+  const [names] = WebAssembly.Module.customSections(module, "name");
+  assert.ok(names);
+  const text = Buffer.from(names).toString("latin1");
+  assert.ok(text.includes("accepted"), "functions have names");
+  assert.equal(/rt\/(itcms|tcms)/.test(text), false);
+});
+
 test("echo: what comes goes back, and the connection ends with the client's", () => {
   run((kernel) => {
     const client = kernel.connect(7);

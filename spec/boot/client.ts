@@ -102,11 +102,11 @@ export class Connection {
   /** The next HTTP response. `head`: it answers a HEAD request. */
   async response(head = false, ms?: number): Promise<Response> {
     let found: Response | undefined;
-    await this.until(
-      "HTTP response",
-      () => (found = parseResponse(this.peek(), head, this.ended)) !== undefined,
-      ms,
-    );
+    const complete = (): boolean => {
+      found = parseResponse(this.peek(), head, this.ended);
+      return found !== undefined;
+    };
+    await this.until("HTTP response", complete, ms);
     this.take((found as Response).bytes);
     return found as Response;
   }

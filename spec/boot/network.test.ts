@@ -269,11 +269,11 @@ describe("network, addresses", () => {
     }
   });
 
-  test("DHCP: silence, foreign answers, malformed ones and NAK are survived; the lease is renewed, and given up when it ends", async (t) => {
+  test("DHCP: silence, foreign and malformed answers and NAK are survived; the lease is renewed, given up by NAK, rebound", async (t) => {
     const wired = await bootWired(DEFAULT_IMAGE, {
       ready: false,
       dhcp: (peer) => {
-        const server = new DhcpServer(peer, { leaseTime: 8, renewal: 2, rebinding: 5 });
+        const server = new DhcpServer(peer, { leaseTime: 60, renewal: 2, rebinding: 5 });
         server.mode = "silent";
         return server;
       },
@@ -302,16 +302,16 @@ describe("network, addresses", () => {
       await dhcp.leased(40000);
       await machine.guest.waitFor(READY, 5000);
       await peer.ping(Buffer.from("leased"), 2000);
-      // Renewal: a REQUEST without a requested address, from the address itself.
+      // T1: a REQUEST without a requested address, from the address itself (RFC 2131, table 4). It is refused.
+      dhcp.mode = "nak";
       await messages(1, REQUEST, 6000);
-      const renewal = dhcp.log.at(-1);
+      const renewal = dhcp.log.findLast(({ type }) => type === REQUEST);
       assert.equal(renewal?.clientAddress, address("10.0.2.15"));
       assert.equal(renewal?.options.has(50), false);
-      dhcp.mode = "silent";
       await messages(1, DISCOVER, 20000);
-      t.diagnostic(`message types: ${dhcp.types().join(" ")}`);
+      dhcp.mode = "silent";
       await assert.rejects(
-        peer.ping(Buffer.from("no lease"), 1000),
+        peer.ping(Buffer.from("no lease"), 700),
         /nothing within/,
         "the address is not used any more",
       );
@@ -320,6 +320,11 @@ describe("network, addresses", () => {
       await dhcp.leased(40000);
       await sleep(300);
       await peer.ping(Buffer.from("leased again"), 2000);
+      // T1 without an answer, then T2: to everybody.
+      dhcp.mode = "silent";
+      await messages(2, REQUEST, 10000);
+      await peer.ping(Buffer.from("the lease still holds"), 2000);
+      t.diagnostic(`message types: ${dhcp.types().join(" ")}`);
     } finally {
       await wired.stop();
     }

@@ -65,7 +65,22 @@ describe("random", () => {
         assert(load<u64>(storage + at) != value, "still in the state");
       }
     }
+    for (let step = 0; step < 200; step++) {
+      fillRandom(room, 20);
+      for (let at: usize = 0; at <= RANDOM_SIZE - 8; at++) {
+        assert(load<u64>(storage + at) != load<u64>(room, 8), "still in the state");
+      }
+    }
     expect<u32>(randomSeeds()).toBe(1);
+  });
+
+  it("holds its key once", () => {
+    fresh(43);
+    random32();
+    const key = load<u64>(storage);
+    for (let at: usize = 8; at <= RANDOM_SIZE - 8; at++)
+      assert(load<u64>(storage + at) != key, "a copy of the key");
+    expect<u64>(key).not.toBe(0);
   });
 
   it("gives the same for the same seeds, and another for others", () => {

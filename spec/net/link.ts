@@ -204,7 +204,7 @@ export function inject(frame: usize, length: u32): void {
     memory.copy(changetype<usize>(bytes), frame, length);
     if (chance(corruption)) {
       corrupted++;
-      bytes[random() % length] ^= <u8>(1 << (random() & 7));
+      bytes[random() % length] ^= <u8>((<u32>1) << (random() & 7));
     }
     let time = now() + delay;
     if (jitter != 0) time += <u64>random() % jitter;

@@ -240,3 +240,19 @@ export function leftOver(): string {
   if (bufferPool().inUse != 0) return "buffers " + bufferPool().inUse.toString();
   return "";
 }
+
+/** Lets time pass until the stack sends something to PEER: after how many milliseconds; `limit` when it does not. */
+export function silence(limit: u32): u32 {
+  const start = time;
+  const end = start + <u64>limit * MILLISECOND;
+  networkFlush();
+  while (outbox.length == 0) {
+    const next = min(nextTimer(), flying.length != 0 ? flying[0].due : u64.MAX_VALUE);
+    if (next > end) {
+      runUntil(end);
+      break;
+    }
+    runUntil(max(next, time));
+  }
+  return <u32>((time - start) / MILLISECOND);
+}

@@ -1,0 +1,198 @@
+/**
+ * The scripted peer: segments are said and read as one line each, in the manner of tcpdump, with sequence numbers counted
+ * from each side's initial one:
+ *
+ *     flags  first:last(length) ack number win window <options>           S. 0:0(0) ack 1 win 65535 <mss 1460,ws 3,ts>
+ *
+ * Flags: S SYN, F FIN, R RST, P PSH, '.' ACK. `say` sends one to the stack, `heard` gives all that the stack has sent since
+ * the last call, separated by " | ".
+ */
+import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum } from "../../../net/checksum";
+import { arrive, outbox, OWN, PEER } from "./world";
+
+/** The peer's ports and initial sequence numbers; the stack's initial one is taken from its first SYN. */
+export let peerPort: u32 = 5000;
+export let ownPort: u32 = 80;
+export const PEER_ISN: u32 = 0xfffffff0;
+export let ownIsn: u32 = 0;
+
+/** Options of the next segments: MSS and window scale on a SYN (0xff: none), timestamps when `stamp` is not 0. */
+export let mss: u32 = 1460;
+export let scale: u32 = 255;
+export let stamp: u32 = 0;
+export let echo: u32 = 0;
+
+/** A conversation with port `own` of the stack from port `peer`, without options but MSS. */
+export function converse(peer: u32, own: u32): void {
+  peerPort = peer;
+  ownPort = own;
+  mss = 1460;
+  scale = 255;
+  stamp = 0;
+  echo = 0;
+  outbox.length = 0;
+}
+
+export function setOptions(newMss: u32, newScale: u32, newStamp: u32): void {
+  mss = newMss;
+  scale = newScale;
+  stamp = newStamp;
+}
+
+/** Goes on with a conversation in which the stack's initial sequence number was `isn`. */
+export function setOwnIsn(isn: u32): void {
+  ownIsn = isn;
+}
+
+export function setStamp(value: u32): void {
+  stamp = value;
+}
+
+/** The peer's own source address for floods; PEER else. */
+let from: u32 = PEER;
+export function comeFrom(address: u32): void {
+  from = address;
+}
+
+const segment = new Uint8Array(2048);
+
+/** Octet `i` of a payload that `say` sends, from its place in the stream. */
+export function peerOctet(position: u32): u8 {
+  return <u8>(97 + (position % 26));
+}
+
+/** Sends a segment: flags, sequence number and length, acknowledgement number, window field. */
+export function say(flags: string, sequence: u32, length: u32, ack: u32, window: u32): void {
+  let bits: u32 = 0;
+  if (flags.includes("F")) bits |= 1;
+  if (flags.includes("S")) bits |= 2;
+  if (flags.includes("R")) bits |= 4;
+  if (flags.includes("P")) bits |= 8;
+  if (flags.includes(".")) bits |= 16;
+  let header: u32 = 20;
+  const tcp = segment.dataStart + 20;
+  if (bits & 2) {
+    if (mss != 0) {
+      store<u32>(tcp + header, bswap<u32>(0x02040000 | mss));
+      header += 4;
+    }
+    if (scale != 255) {
+      store<u32>(tcp + header, bswap<u32>(0x01030300 | scale));
+      header += 4;
+    }
+  }
+  if (stamp != 0) {
+    store<u32>(tcp + header, bswap<u32>(0x0101080a));
+    store<u32>(tcp + header + 4, bswap<u32>(stamp));
+    store<u32>(tcp + header + 8, bswap<u32>(echo));
+    header += 12;
+  }
+  for (let i: u32 = 0; i < length; i++) store<u8>(tcp + header + i, peerOctet(sequence + i));
+  store<u16>(tcp, bswap<u16>(<u16>peerPort));
+  store<u16>(tcp + 2, bswap<u16>(<u16>ownPort));
+  store<u32>(tcp + 4, bswap<u32>(PEER_ISN + sequence));
+  store<u32>(tcp + 8, bits & 16 ? bswap<u32>(ownIsn + ack) : 0);
+  store<u8>(tcp + 12, <u8>((header / 4) << 4));
+  store<u8>(tcp + 13, <u8>bits);
+  store<u16>(tcp + 14, bswap<u16>(<u16>window));
+  store<u32>(tcp + 16, 0);
+  deliver(header + length);
+}
+
+/** Puts checksums on the segment of `length` bytes in `segment` and hands it over. */
+function deliver(length: u32): void {
+  const tcp = segment.dataStart + 20;
+  const sum = checksumAdd(tcp, length, pseudoHeaderSum(from, OWN, 6, length));
+  store<u16>(tcp + 16, internetChecksum(sum));
+  writeIpHeader(20 + length);
+  arrive(segment.slice(0, 20 + length));
+}
+
+function writeIpHeader(length: u32): void {
+  const ip = segment.dataStart;
+  store<u32>(ip, 0x45 | (<u32>bswap<u16>(<u16>length) << 16));
+  store<u32>(ip, 0, 4);
+  store<u8>(ip, 64, 8);
+  store<u8>(ip, 6, 9);
+  store<u16>(ip, 0, 10);
+  store<u32>(ip, bswap<u32>(from), 12);
+  store<u32>(ip, bswap<u32>(OWN), 16);
+  store<u16>(ip, internetChecksum(checksumAdd(ip, 20, 0)), 10);
+}
+
+/** Sends `length` arbitrary bytes as a segment, with right checksums; bytes from `fill`. */
+export function sayRaw(length: u32, fill: (at: u32) => u8): void {
+  for (let i: u32 = 0; i < length; i++) segment[20 + i] = fill(i);
+  if (length >= 20) store<u16>(segment.dataStart + 36, 0);
+  deliver(length);
+}
+
+// ---- What the stack says ----
+
+function describe_(packet: Uint8Array): string {
+  const tcp = packet.dataStart + 20;
+  const length = <u32>packet.length - 20;
+  // The oracle for checksums: every segment is checked.
+  const sum = checksumAdd(tcp, length, pseudoHeaderSum(OWN, bswap<u32>(load<u32>(packet.dataStart, 16)), 6, length));
+  if (checksumFold(sum) != 0xffff) return "BAD CHECKSUM";
+  const bits = load<u8>(tcp, 13);
+  const header = (<u32>load<u8>(tcp, 12) >> 4) * 4;
+  const sequence = bswap<u32>(load<u32>(tcp, 4));
+  if (bits & 2) ownIsn = sequence;
+  ownPort = bswap<u16>(load<u16>(tcp));
+  let text = "";
+  if (bits & 2) text += "S";
+  if (bits & 1) text += "F";
+  if (bits & 4) text += "R";
+  if (bits & 8) text += "P";
+  if (bits & 16) text += ".";
+  const data = length - header;
+  const first = sequence - ownIsn;
+  text += " " + first.toString() + ":" + (first + data).toString() + "(" + data.toString() + ")";
+  if (bits & 16) text += " ack " + (bswap<u32>(load<u32>(tcp, 8)) - PEER_ISN).toString();
+  text += " win " + (<u32>bswap<u16>(load<u16>(tcp, 14))).toString();
+  let options = "";
+  let at: u32 = 20;
+  while (at < header) {
+    const kind = load<u8>(tcp + at);
+    if (kind <= 1) {
+      at++;
+      continue;
+    }
+    if (options != "") options += ",";
+    if (kind == 2) options += "mss " + (<u32>bswap<u16>(load<u16>(tcp + at, 2))).toString();
+    else if (kind == 3) options += "ws " + load<u8>(tcp + at, 2).toString();
+    else if (kind == 8) {
+      options += "ts";
+      echo = bswap<u32>(load<u32>(tcp + at, 2));
+    } else options += "option " + kind.toString();
+    at += load<u8>(tcp + at, 1);
+  }
+  return options == "" ? text : text + " <" + options + ">";
+}
+
+/** What has been sent to the peer since the last call. */
+export function heard(): string {
+  let text = "";
+  while (outbox.length != 0) {
+    const line = describe_(outbox.shift());
+    text += text == "" ? line : " | " + line;
+  }
+  return text;
+}
+
+/** The same without windows and options, when they are not what the spec is about. */
+export function heardBriefly(): string {
+  let text = "";
+  while (outbox.length != 0) {
+    const line = describe_(outbox.shift());
+    const end = line.indexOf(" win ");
+    text += (text == "" ? "" : " | ") + line.substring(0, end);
+  }
+  return text;
+}
+
+/** Echo of the stack's last timestamp, as a peer would send it. */
+export function lastStamp(): u32 {
+  return echo;
+}
