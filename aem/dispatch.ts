@@ -49,10 +49,16 @@ function dequeue(process: Process): Event | null {
 export let activationTotal: u64 = 0;
 export let handledTotal: u64 = 0;
 
+/** Something has occurred at the event's source, `times` times. */
+@inline
+export function countActivations(event: Event, times: u32): void {
+  event.activations += times;
+  activationTotal += times;
+}
+
 /** Something has occurred at the event's source. Cannot fail. */
 export function activate(event: Event): void {
-  event.activations++;
-  activationTotal++;
+  countActivations(event, 1);
   makePending(event);
 }
 

@@ -188,15 +188,13 @@ export function drain(event: Event): void {
  */
 export function sourceGone(event: Event, closed: u32): void {
   const type = event.job.type;
-  if (closed == 0 && (type == EVENT_SK || type == EVENT_CLOSE) && !event.has(EVENT_DEAD)) {
-    if (type == EVENT_CLOSE) connectionLost(event);
-    detach(event);
-    if (event.has(EVENT_PENDING)) {
-      event.mark(EVENT_DRAINING);
-      return;
-    }
+  if (closed != 0 || (type != EVENT_SK && type != EVENT_CLOSE)) {
+    unregister(event);
+    return;
   }
-  unregister(event);
+  if (type == EVENT_CLOSE) connectionLost(event);
+  detach(event);
+  drain(event);
 }
 
 /** Ends up to `budget` events of the process; returns how many. Fewer than `budget`: there are none left. */

@@ -8,7 +8,16 @@
 import { in8, in16, in32, out16, out32 } from "../kernel/hal";
 import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
 import { mapDevice } from "../kernel/memory/paging";
-import { LOG_DEBUG, LOG_WARNING, log, logEnd, logHex, logStart, logText } from "../kernel/console";
+import {
+  LOG_DEBUG,
+  LOG_WARNING,
+  log,
+  logEnd,
+  logHex,
+  logHexDigits,
+  logStart,
+  logText,
+} from "../kernel/console";
 
 const CONFIG_ADDRESS: u32 = 0xcf8;
 const CONFIG_DATA: u32 = 0xcfc;
@@ -94,6 +103,7 @@ export function pciWrite16(pci: u32, offset: u32, value: u32): void {
  */
 export function pciScan(): u32 {
   count = 0;
+  probed = 0;
   if (table == 0) {
     table = allocateFrames(0);
     if (table == 0) return 0;
@@ -155,11 +165,11 @@ function scanFunction(pci: u32): void {
 
 /** Into a log line that has been started: bus, device and function. */
 export function pciLogAddress(pci: u32): void {
-  logHex(pci >> 16);
+  logHexDigits(pci >> 16, 2);
   logText(":");
-  logHex((pci >> 11) & 31);
+  logHexDigits((pci >> 11) & 31, 2);
   logText(".");
-  logHex((pci >> 8) & 7);
+  logHexDigits((pci >> 8) & 7, 1);
 }
 
 // ---- Command register ----
@@ -205,9 +215,26 @@ export function pciBarAddress(pci: u32, index: u32): u64 {
   return address;
 }
 
-/** Bytes that a memory BAR spans; 0 where pciBarAddress() is. Decoding is off while the register is probed (6.2.5.1). */
+/** The BAR that was probed last, as its function's address, number and 0x80, and its size. */
+let probed: u32 = 0;
+let probedSize: u64 = 0;
+
+/**
+ * Bytes that a memory BAR spans; 0 where pciBarAddress() is. A probe is dear: it takes the device out of the memory map and puts it
+ * back (milliseconds in a virtual machine), and register blocks of one BAR are mapped one after the other. So the last is kept.
+ */
 export function pciBarSize(pci: u32, index: u32): u64 {
   if (!isMemoryBar(pci, index)) return 0;
+  const name = pci | 0x80 | index;
+  if (probed != name) {
+    probedSize = probeBar(pci, index);
+    probed = name;
+  }
+  return probedSize;
+}
+
+/** 6.2.5.1; decoding is off meanwhile. */
+function probeBar(pci: u32, index: u32): u64 {
   const offset = PCI_BAR0 + index * 4;
   const command = pciRead16(pci, PCI_COMMAND);
   const low = pciRead32(pci, offset);
@@ -239,7 +266,7 @@ export function pciMapBar(pci: u32, index: u32, offset: u32, length: u32): usize
   return mapDevice(first, length);
 }
 
-
+// @ts-ignore: decorator
 @inline
 function isWide(low: u32): bool {
   return (low & 6) == 4;

@@ -47,6 +47,7 @@ export class ArpEntry extends Link {
   /** 1: someone claimed another link address; the next request is a broadcast. */
   doubted: u32;
 
+
   @inline get timer(): Timer {
     return changetype<Timer>(changetype<usize>(this) + TIMER_OFFSET);
   }
@@ -54,6 +55,7 @@ export class ArpEntry extends Link {
   @inline get queue(): BufferQueue {
     return changetype<BufferQueue>(changetype<usize>(this) + QUEUE_OFFSET);
   }
+
   @inline static ofTimer(timer: Timer): ArpEntry {
     return changetype<ArpEntry>(changetype<usize>(timer) - TIMER_OFFSET);
   }
@@ -185,5 +187,6 @@ export function arpMove(entry: ArpEntry, class_: u32): void {
 // @ts-ignore: decorator
 @inline
 export function arpTouch(entry: ArpEntry): void {
-  if (changetype<usize>(head(CLASS_RESOLVED).prev) != changetype<usize>(entry)) arpMove(entry, CLASS_RESOLVED);
+  if (changetype<usize>(head(CLASS_RESOLVED).prev) != changetype<usize>(entry))
+    arpMove(entry, CLASS_RESOLVED);
 }

@@ -64,7 +64,7 @@ export function checksumFold(sum: u32): u16 {
 // @ts-ignore: decorator
 @inline
 export function internetChecksum(sum: u32): u16 {
-  return <u16>(<u32>checksumFold(sum) ^ 0xffff);
+  return <u16>((<u32>checksumFold(sum)) ^ 0xffff);
 }
 
 /** Sum of the pseudo header of TCP and UDP. `length`: transport header and payload, in bytes. */
@@ -82,7 +82,7 @@ export function pseudoHeaderSum(source: u32, destination: u32, protocol: u32, le
 // @ts-ignore: decorator
 @inline
 export function checksumUpdate(checksum: u16, before: u16, after: u16): u16 {
-  return internetChecksum((<u32>checksum ^ 0xffff) + (<u32>before ^ 0xffff) + <u32>after);
+  return internetChecksum(((<u32>checksum) ^ 0xffff) + ((<u32>before) ^ 0xffff) + <u32>after);
 }
 
 /**

@@ -8,18 +8,15 @@ import { EINVAL } from "../kernel/errno";
 import { LOG_ERROR, logBytes, logEnd, logStart, logText } from "../kernel/console";
 import { setAddress } from "./interface";
 
-/** Results: nothing was said; an address was set; the caller shall call dhcpStart. Negative: an error, which was logged. */
-export const IP_NONE: i32 = 0;
+/** Results: an address was set; the caller shall call dhcpStart. Negative: an error, which was logged. */
 export const IP_STATIC: i32 = 1;
 export const IP_DHCP: i32 = 2;
 
-const SPACE: u32 = 0x20;
 const COMMA: u32 = 0x2c;
 const DOT: u32 = 0x2e;
 const SLASH: u32 = 0x2f;
-/** "dhcp", "ip=" and "gw=", as bytes in memory order. */
+/** "dhcp" and "gw=", as bytes in memory order. */
 const DHCP: u32 = 0x7063_6864;
-const IP0: u32 = 0x3d_7069;
 const GW0: u32 = 0x3d_7767;
 
 /** What is still to be read. */
@@ -28,28 +25,10 @@ let end: usize = 0;
 /** The number or address that was read last. */
 let value: u32 = 0;
 
-/** Finds the last ip= among the words of a command line, and acts on it. */
-export function configureFromCommandLine(address: usize, length: u32): i32 {
-  const limit = address + length;
-  let found: usize = 0;
-  let foundEnd: usize = 0;
-  while (address < limit) {
-    while (address < limit && load<u8>(address) <= SPACE) address++;
-    const word = address;
-    while (address < limit && load<u8>(address) > SPACE) address++;
-    if (startsWith(word, address, IP0)) {
-      found = word;
-      foundEnd = address;
-    }
-  }
-  return found == 0 ? IP_NONE : parseIpOption(found, <u32>(foundEnd - found));
-}
-
-/** Acts on one option, with or without its "ip=": IP_DHCP, IP_STATIC, or -EINVAL and nothing changed. */
+/** Acts on what stands behind "ip=": IP_DHCP, IP_STATIC, or -EINVAL and nothing changed. */
 export function parseIpOption(address: usize, length: u32): i32 {
   position = address;
   end = address + length;
-  if (startsWith(position, end, IP0)) position += 3;
   if (end - position == 4 && load<u32>(position) == DHCP) return IP_DHCP;
   if (!readAddress()) return refuse(address, length, "an address is wanted, or dhcp");
   const own = value;
@@ -59,10 +38,9 @@ export function parseIpOption(address: usize, length: u32): i32 {
   const netmask: u32 = 0xffff_ffff << (32 - value);
   let gateway: u32 = 0;
   if (position != end) {
-    if (!readByte(COMMA) || !startsWith(position, end, GW0)) {
+    if (!readByte(COMMA) || !readGateway()) {
       return refuse(address, length, "only ,gw=ADDRESS can follow");
     }
-    position += 3;
     if (!readAddress() || position != end || value == 0) {
       return refuse(address, length, "the gateway is not an address");
     }
@@ -85,12 +63,12 @@ function refuse(address: usize, length: u32, reason: string): i32 {
   return -EINVAL;
 }
 
-/** Three bytes, given in the low ones of `word`. */
-function startsWith(address: usize, limit: usize, word: u32): bool {
-  if (limit - address < 3) return false;
-  const bytes =
-    <u32>load<u8>(address) | (<u32>load<u8>(address, 1) << 8) | (<u32>load<u8>(address, 2) << 16);
-  return bytes == word;
+/** "gw=" */
+function readGateway(): bool {
+  if (end - position < 3 || ((<u32>load<u16>(position)) | ((<u32>load<u8>(position, 2)) << 16)) != GW0)
+    return false;
+  position += 3;
+  return true;
 }
 
 function readByte(byte: u32): bool {

@@ -101,9 +101,27 @@ export function networkCounters(): NetworkCounters {
 export function droppedPackets(): u64 {
   const c = counters;
   return (
-    c.frameTooShort + c.frameBadSource + c.frameUnknownType + c.arpMalformed + c.ipBadVersion + c.ipBadHeaderLength +
-    c.ipBadLength + c.ipBadChecksum + c.ipBadOption + c.ipSourceRoute + c.ipBadSource + c.ipBadDestination + c.ipFragments +
-    c.ipNoTransport + c.icmpMalformed + c.icmpBadChecksum + c.icmpBadEmbedded + c.udpMalformed + c.udpBadChecksum + c.udpNoPort +
-    c.udpQueueFull + c.dhcpMalformed
+    c.frameTooShort +
+    c.frameBadSource +
+    c.frameUnknownType +
+    c.arpMalformed +
+    c.ipBadVersion +
+    c.ipBadHeaderLength +
+    c.ipBadLength +
+    c.ipBadChecksum +
+    c.ipBadOption +
+    c.ipSourceRoute +
+    c.ipBadSource +
+    c.ipBadDestination +
+    c.ipFragments +
+    c.ipNoTransport +
+    c.icmpMalformed +
+    c.icmpBadChecksum +
+    c.icmpBadEmbedded +
+    c.udpMalformed +
+    c.udpBadChecksum +
+    c.udpNoPort +
+    c.udpQueueFull +
+    c.dhcpMalformed
   );
 }

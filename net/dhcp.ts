@@ -51,6 +51,7 @@ const RENEW_MINIMUM: u64 = 60;
 const LEASE_MINIMUM: u32 = 60;
 const LEASE_INFINITE: u32 = 0xffff_ffff;
 
+
 @unmanaged
 export class DhcpClient extends Timer {
   state: u32;
@@ -159,7 +160,7 @@ function send(): void {
 /** Exponential back-off, varied by ±1 s. */
 function retryLater(): void {
   const interval = client.interval;
-  const jitter = ((<u64>random32()) * (2 * SECOND)) >> 32;
+  const jitter = (<u64>random32() * (2 * SECOND)) >> 32;
   timerStart(client, now() + <u64>interval * SECOND - SECOND + jitter);
   client.interval = interval < RETRY_LAST / 2 ? interval * 2 : RETRY_LAST;
 }
@@ -318,8 +319,9 @@ function setLease(): void {
   const lease = options.lease < LEASE_MINIMUM ? LEASE_MINIMUM : options.lease;
   let t1 = options.t1;
   let t2 = options.t2;
-  if (t2 == 0 || t2 >= lease) t2 = <u32>((<u64>lease * 7) >> 3);
-  if (t1 == 0 || t1 >= t2) t1 = lease >> 1 < t2 ? lease >> 1 : t2 >> 1;
+  // Times that make no sense, or would have us renew all the time, are replaced by the usual ones.
+  if (t2 < LEASE_MINIMUM / 2 || t2 >= lease) t2 = <u32>((<u64>lease * 7) >> 3);
+  if (t1 < LEASE_MINIMUM / 4 || t1 >= t2) t1 = lease >> 1 < t2 ? lease >> 1 : t2 >> 1;
   const start = client.requested;
   client.renewAt = start + <u64>t1 * SECOND;
   client.rebindAt = start + <u64>t2 * SECOND;

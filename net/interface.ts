@@ -5,6 +5,7 @@
  */
 import { deviceFlush, NetworkDevice } from "./device";
 
+
 @unmanaged
 export class NetworkInterface {
   /** 0 while no device is attached. */
@@ -167,5 +168,7 @@ export function isBroadcast(address: u32): bool {
 // @ts-ignore: decorator
 @inline
 export function isOnLink(address: u32): bool {
-  return ((address ^ networkInterface_.address) & networkInterface_.netmask) == 0 && networkInterface_.address != 0;
+  return (
+    ((address ^ networkInterface_.address) & networkInterface_.netmask) == 0 && networkInterface_.address != 0
+  );
 }

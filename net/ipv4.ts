@@ -241,7 +241,10 @@ export function ipv4Output(
   if (local) return loopbackOutput(buffer);
   if (isLoopback(source)) return -EINVAL;
   if (!linkIsUp()) return -ENETDOWN;
-  if ((buffer.flags & CHECKSUM_PARTIAL) != 0 && (networkInterface_.device.features & DEVICE_CHECKSUM_TX) == 0) {
+  if (
+    (buffer.flags & CHECKSUM_PARTIAL) != 0 &&
+    (networkInterface_.device.features & DEVICE_CHECKSUM_TX) == 0
+  ) {
     finishChecksum(buffer);
   }
   if (isOnLink(destination) && !isBroadcast(destination)) return arpOutput(buffer, destination);

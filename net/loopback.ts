@@ -20,6 +20,7 @@ import { ENOBUFS } from "../kernel/errno";
 /** Packets that one drain hands in at most; a timer drains the rest, so that nothing else starves. */
 const BUDGET: u32 = 256;
 
+
 @unmanaged
 class Loopback extends BufferQueue {
   limit: u32;

@@ -54,13 +54,16 @@ export class sockaddr_in {
     return bswap<u16>(this.portNetwork);
   }
 
+
   @inline set port(value: u32) {
     this.portNetwork = bswap<u16>(<u16>value);
   }
 
+
   @inline get address(): u32 {
     return bswap<u32>(this.addressNetwork);
   }
+
 
   @inline set address(value: u32) {
     this.addressNetwork = bswap<u32>(value);

@@ -71,5 +71,5 @@ fi
 if [[ ! -e node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
   echo "aemos: npm ci" >&2
   npm ci --no-audit --no-fund >&2
-  touch node_modules/.package-lock.json
+  [[ ! -d node_modules ]] || touch node_modules/.package-lock.json
 fi

@@ -38,22 +38,6 @@ const SAME_TYPE: Replacement = {
   with: "  return a == b;\n",
 };
 
-/** gcc would call libgcc's, which is built with a red zone: interrupts overwrite it. */
-const POPCOUNT: Replacement = {
-  lines: `#define I32_POPCNT(x) (__builtin_popcount(x))
-#define I64_POPCNT(x) (__builtin_popcountll(x))
-`,
-  with: `static inline u64 I64_POPCNT(u64 x) {
-  x -= (x >> 1) & 0x5555555555555555;
-  x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
-  return ((x + (x >> 4)) & 0x0f0f0f0f0f0f0f0f) * 0x0101010101010101 >> 56;
-}
-static inline u32 I32_POPCNT(u32 x) {
-  return (u32)I64_POPCNT(x);
-}
-`,
-};
-
 const KERNEL: readonly Replacement[] = [
   { lines: MEM_ADDR, with: "#define MEM_ADDR(mem, addr, n) ((uint8_t*)(uintptr_t)(addr))\n" },
   { lines: MEM_ADDR_MEMOP, with: "#define MEM_ADDR_MEMOP(mem, addr, n) ((uint8_t*)(uintptr_t)(addr))\n" },
@@ -61,7 +45,6 @@ const KERNEL: readonly Replacement[] = [
   { lines: FORCE_READ_FLOAT, with: "#define FORCE_READ_FLOAT(var)\n" },
   { lines: RANGE_CHECK, with: "#define RANGE_CHECK(mem, offset, len)\n" },
   SAME_TYPE,
-  POPCOUNT,
   {
     lines: LOAD_DATA,
     with: "#define LOAD_DATA(m, o, i, s) wasm_rt_memcpy(MEM_ADDR(&m, o, s), i, s)\n",
@@ -73,7 +56,6 @@ const APPLICATION: readonly Replacement[] = [
   { lines: MEM_ADDR, with: `#define MEM_ADDR(mem, addr, n) ${WINDOW}\n` },
   { lines: MEM_ADDR_MEMOP, with: `#define MEM_ADDR_MEMOP(mem, addr, n) ${WINDOW}\n` },
   SAME_TYPE,
-  POPCOUNT,
   // "r" would cost a move from the vector unit for each load.
   { lines: FORCE_READ_FLOAT, with: '#define FORCE_READ_FLOAT(var) __asm__("" ::"x"(var));\n' },
   // One name for memories and tables: a memory has two valid ranges (boot/app.h), a table one.

@@ -9,7 +9,7 @@ import { POLLIN, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { Socket } from "../../net/socket/socket";
 import { packAddress, writeSockaddr } from "../../net/socket/sockaddr";
 import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
-import { again } from "../dispatch";
+import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
 import { pollSocket, sourceOccurred } from "./source";
@@ -28,7 +28,7 @@ function deliver(event: Event): i32 {
   const fd = handleInstall(process, connection, HANDLE_SOCKET);
   if (event.data != 0) writePeer(event, changetype<Socket>(connection));
   if (!event.has(EVENT_DRAINING) && (pollSocket(listener) & POLLIN) != 0) {
-    event.activations++;
+    countActivations(event, 1);
     again(event);
   }
   setUpcallArguments(<u32>event.jid, <u32>event.fd, <u32>fd, 0, 0);

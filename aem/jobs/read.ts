@@ -16,7 +16,7 @@ import { networkFlush } from "../../net/interface";
 import { putSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ, READ_LIMIT } from "../abi";
-import { again } from "../dispatch";
+import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
 import { readerGone } from "./close";
@@ -83,7 +83,7 @@ function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
 function hand(event: Event, block: usize, data: usize, length: u32, from: usize, more: bool): void {
   event.block = block;
   if (more && !event.has(EVENT_DRAINING)) {
-    event.activations++;
+    countActivations(event, 1);
     again(event);
   }
   const user = vmtableUserAddress(event.process.vmtable, data);

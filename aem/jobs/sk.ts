@@ -14,7 +14,7 @@
 import { setUpcallArguments } from "../../kernel/glue";
 import { Waiter, WAKE_GONE, WAKE_STATE } from "../../kernel/scheduler/wait";
 import { EVENT_SK } from "../abi";
-import { again, makePending } from "../dispatch";
+import { again, countActivations, makePending } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY } from "../job";
 import { sourceGone } from "../registry";
@@ -45,7 +45,7 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {
     const last = (<u64>(PLACES - 1)) << 2;
     event.data = (event.data & ~((<u64>15) << last)) | (state << last);
   }
-  event.activations++;
+  countActivations(event, 1);
   makePending(event);
 }
 

@@ -6,7 +6,7 @@ import { setUpcallArguments } from "../../kernel/glue";
 import { now } from "../../kernel/time/clock";
 import { Timer, timerStart } from "../../kernel/time/wheel";
 import { EVENT_TIMER } from "../abi";
-import { makePending } from "../dispatch";
+import { countActivations, makePending } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY } from "../job";
 
@@ -33,7 +33,7 @@ function expired(timer: Timer): void {
     timerStart(timer, next);
   }
   event.count = <u32>min(<u64>event.count + times, MOST + 1);
-  event.activations += <u32>times;
+  countActivations(event, <u32>times);
   makePending(event);
 }
 

@@ -25,7 +25,7 @@ export const VIRTQUEUE_MAX_SIZE: u32 = 256;
 /** A used_event that is out of reach for a long time: half way round from the entry that is taken next. */
 const EVENT_NEVER: u32 = 0x8000;
 
-
+/** A queue, as the driver sees it. */
 @unmanaged
 export class Virtqueue {
   descriptors: usize;
@@ -230,6 +230,7 @@ export class Virtqueue {
  * 2.7.10.1: whether the other side, which asked for an event when its partner's index goes past `event`, is to be told of a
  * move of that index from `before` to `now`.
  */
+// @ts-ignore: decorator
 @inline
 export function needsEvent(event: u32, now: u32, before: u32): bool {
   return ((now - event - 1) & 0xffff) < ((now - before) & 0xffff);

@@ -168,7 +168,7 @@ function udpConsume(socket: Socket, bytes: u32): void {
 
 function udpPeekSource(socket: Socket): u64 {
   const head = changetype<UdpSocket>(socket).queue.head;
-  return head === null ? 0 : ((<u64>head.word0) << 16) | <u64>head.word1;
+  return head === null ? 0 : ((<u64>head.word0) << 16) | (<u64>head.word1);
 }
 
 function udpReserve(socket: Socket): usize {

@@ -21,6 +21,7 @@ export const EPHEMERAL_COUNT: u32 = 16384;
 const BUCKETS: u32 = 256;
 const LINK_SIZE: usize = offsetof<Link>();
 
+
 @unmanaged
 export class UdpSocket extends Socket {
   // Storage of `link`.
@@ -45,9 +46,11 @@ export class UdpSocket extends Socket {
   @inline get queue(): BufferQueue {
     return changetype<BufferQueue>(changetype<usize>(this) + offsetof<UdpSocket>("queueHead"));
   }
+
   @inline has(bits: u32): bool {
     return (this.status & bits) != 0;
   }
+
   @inline static ofLink(link: Link): UdpSocket {
     return changetype<UdpSocket>(changetype<usize>(link) - offsetof<UdpSocket>("linkNext"));
   }

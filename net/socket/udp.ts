@@ -194,14 +194,7 @@ export function udpOutput(
 }
 
 /** An error about a datagram of ours; see registerTransportError. Only a connected socket can know what it is about. */
-function udpError(
-  type: u32,
-  code: u32,
-  rest: u32,
-  header: Ipv4Header,
-  transport: usize,
-  length: u32,
-): void {
+function udpError(type: u32, code: u32, rest: u32, header: Ipv4Header, transport: usize, length: u32): void {
   const datagram = changetype<UdpHeader>(transport);
   const socket = findUdpSocket(
     header.source,

@@ -15,6 +15,7 @@ export const ARP_REPLY: u32 = 2;
 const FORMAT0: u32 = 0x0008_0100;
 const FORMAT4: u16 = 0x0406;
 
+
 @unmanaged
 export class ArpPacket {
   /** True when `length` bytes at `address` are an ARP request or reply for IPv4 over Ethernet. */
@@ -31,37 +32,47 @@ export class ArpPacket {
     store<u16>(changetype<usize>(this), FORMAT4, 4);
   }
 
+
   @inline get operation(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 6));
   }
+
   @inline set operation(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 6);
   }
 
+
   @inline get sender0(): u32 {
     return load<u32>(changetype<usize>(this), 8);
   }
+
   @inline get sender4(): u16 {
     return load<u16>(changetype<usize>(this), 12);
   }
+
   @inline setSender(a0: u32, a4: u16): void {
     store<u32>(changetype<usize>(this), a0, 8);
     store<u16>(changetype<usize>(this), a4, 12);
   }
+
   @inline get senderAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 14));
   }
+
   @inline set senderAddress(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 14);
   }
+
 
   @inline setTarget(a0: u32, a4: u16): void {
     store<u32>(changetype<usize>(this), a0, 18);
     store<u16>(changetype<usize>(this), a4, 22);
   }
+
   @inline get targetAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 24));
   }
+
   @inline set targetAddress(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 24);
   }

@@ -38,6 +38,7 @@ const BOOTREPLY_ETHERNET: u32 = 0x0006_0102; // op 2
 const COOKIE: u32 = 0x6353_8263; // 99, 130, 83, 99 in memory order
 const FLAG_BROADCAST: u16 = 0x0080; // 0x8000 in memory order
 
+
 @unmanaged
 export class DhcpMessage {
   /** True when `length` bytes at `address` are a BOOTREPLY for Ethernet with the cookie. */
@@ -68,18 +69,23 @@ export class DhcpMessage {
   @inline get xid(): u32 {
     return load<u32>(changetype<usize>(this), 4);
   }
+
   @inline set clientAddress(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 12);
   }
+
   @inline get clientAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 12));
   }
+
   @inline get yourAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 16));
   }
+
   @inline get hardware0(): u32 {
     return load<u32>(changetype<usize>(this), 28);
   }
+
   @inline get hardware4(): u16 {
     return load<u16>(changetype<usize>(this), 32);
   }

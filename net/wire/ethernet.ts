@@ -18,6 +18,7 @@ export const ETHERTYPE_ARP: u32 = 0x0806;
 export const BROADCAST0: u32 = 0xffff_ffff;
 export const BROADCAST4: u16 = 0xffff;
 
+
 @unmanaged
 export class EthernetHeader {
   /** True when `length` bytes hold a header; only then may a field be read. */
@@ -25,23 +26,29 @@ export class EthernetHeader {
     return length >= ETHERNET_HEADER;
   }
 
+
   @inline get destination0(): u32 {
     return load<u32>(changetype<usize>(this));
   }
+
   @inline get destination4(): u16 {
     return load<u16>(changetype<usize>(this), 4);
   }
+
   @inline setDestination(a0: u32, a4: u16): void {
     store<u32>(changetype<usize>(this), a0);
     store<u16>(changetype<usize>(this), a4, 4);
   }
 
+
   @inline get source0(): u32 {
     return load<u32>(changetype<usize>(this), 6);
   }
+
   @inline get source4(): u16 {
     return load<u16>(changetype<usize>(this), 10);
   }
+
   @inline setSource(a0: u32, a4: u16): void {
     store<u32>(changetype<usize>(this), a0, 6);
     store<u16>(changetype<usize>(this), a4, 10);
@@ -51,6 +58,7 @@ export class EthernetHeader {
   @inline get type(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 12));
   }
+
   @inline set type(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 12);
   }

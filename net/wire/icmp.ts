@@ -24,6 +24,7 @@ export const ICMP_PROTOCOL_UNREACHABLE: u32 = 2;
 export const ICMP_PORT_UNREACHABLE: u32 = 3;
 export const ICMP_FRAGMENTATION_NEEDED: u32 = 4;
 
+
 @unmanaged
 export class IcmpHeader {
   /** True when `length` bytes hold a header. */
@@ -31,15 +32,19 @@ export class IcmpHeader {
     return length >= ICMP_HEADER;
   }
 
+
   @inline get type(): u32 {
     return load<u8>(changetype<usize>(this));
   }
+
   @inline set type(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value);
   }
+
   @inline get code(): u32 {
     return load<u8>(changetype<usize>(this), 1);
   }
+
   @inline set code(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value, 1);
   }
@@ -47,6 +52,7 @@ export class IcmpHeader {
   @inline get checksum(): u16 {
     return load<u16>(changetype<usize>(this), 2);
   }
+
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 2);
   }
@@ -54,6 +60,7 @@ export class IcmpHeader {
   @inline get rest(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 4));
   }
+
   @inline set rest(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 4);
   }

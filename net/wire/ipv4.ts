@@ -31,6 +31,7 @@ const OPTION_NOP: u32 = 1;
 const OPTION_LSRR: u32 = 131;
 const OPTION_SSRR: u32 = 137;
 
+
 @unmanaged
 export class Ipv4Header {
   /**
@@ -70,10 +71,11 @@ export class Ipv4Header {
 
   /** In bytes. */
   @inline get headerLength(): u32 {
-    return (<u32>load<u8>(changetype<usize>(this)) & 15) << 2;
+    return ((<u32>load<u8>(changetype<usize>(this))) & 15) << 2;
   }
+
   @inline get version(): u32 {
-    return <u32>load<u8>(changetype<usize>(this)) >> 4;
+    return (<u32>load<u8>(changetype<usize>(this))) >> 4;
   }
   /** Version 4, header without options, type of service 0. */
   @inline setFirstWord(totalLength: u32): void {
@@ -83,9 +85,11 @@ export class Ipv4Header {
   @inline get totalLength(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 2));
   }
+
   @inline get identification(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 4));
   }
+
   @inline set identification(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 4);
   }
@@ -93,18 +97,23 @@ export class Ipv4Header {
   @inline get fragment(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 6));
   }
+
   @inline set fragment(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 6);
   }
+
   @inline get ttl(): u32 {
     return load<u8>(changetype<usize>(this), 8);
   }
+
   @inline set ttl(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value, 8);
   }
+
   @inline get protocol(): u32 {
     return load<u8>(changetype<usize>(this), 9);
   }
+
   @inline set protocol(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value, 9);
   }
@@ -112,18 +121,23 @@ export class Ipv4Header {
   @inline get checksum(): u16 {
     return load<u16>(changetype<usize>(this), 10);
   }
+
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 10);
   }
+
   @inline get source(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 12));
   }
+
   @inline set source(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 12);
   }
+
   @inline get destination(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 16));
   }
+
   @inline set destination(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 16);
   }

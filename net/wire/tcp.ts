@@ -24,6 +24,7 @@ export const TCP_URG: u32 = 0x20;
 export const TCP_ECE: u32 = 0x40;
 export const TCP_CWR: u32 = 0x80;
 
+
 @unmanaged
 export class TcpHeader {
   /** True when `length` bytes at `address` hold a header with all of its options (20 <= headerLength <= length). */
@@ -33,27 +34,35 @@ export class TcpHeader {
     return size >= TCP_HEADER && size <= length;
   }
 
+
   @inline get sourcePort(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this)));
   }
+
   @inline set sourcePort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value));
   }
+
   @inline get destinationPort(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 2));
   }
+
   @inline set destinationPort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 2);
   }
+
   @inline get sequence(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 4));
   }
+
   @inline set sequence(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 4);
   }
+
   @inline get acknowledgement(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 8));
   }
+
   @inline set acknowledgement(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 8);
   }
@@ -73,6 +82,7 @@ export class TcpHeader {
   @inline get window(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 14));
   }
+
   @inline set window(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 14);
   }
@@ -80,12 +90,15 @@ export class TcpHeader {
   @inline get checksum(): u16 {
     return load<u16>(changetype<usize>(this), 16);
   }
+
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 16);
   }
+
   @inline get urgent(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 18));
   }
+
   @inline set urgent(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 18);
   }

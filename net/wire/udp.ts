@@ -9,6 +9,7 @@
 
 export const UDP_HEADER: u32 = 8;
 
+
 @unmanaged
 export class UdpHeader {
   /** True when `length` bytes at `address` hold a header and all that its length field counts. */
@@ -18,15 +19,19 @@ export class UdpHeader {
     return own >= UDP_HEADER && own <= length;
   }
 
+
   @inline get sourcePort(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this)));
   }
+
   @inline set sourcePort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value));
   }
+
   @inline get destinationPort(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 2));
   }
+
   @inline set destinationPort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 2);
   }
@@ -34,6 +39,7 @@ export class UdpHeader {
   @inline get length(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 4));
   }
+
   @inline set length(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 4);
   }
@@ -41,6 +47,7 @@ export class UdpHeader {
   @inline get checksum(): u16 {
     return load<u16>(changetype<usize>(this), 6);
   }
+
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 6);
   }

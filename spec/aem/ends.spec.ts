@@ -248,7 +248,7 @@ describe("sockasync_sock", () => {
     expect<u64>(statistics.coalesced).toBe(1);
     fail(socket, ECONNRESET);
     expectHandler(EVENT_SOCK, "failure");
-    expect<u32>(upcallArgument3).toBe(POLLIN | POLLERR | POLLHUP);
+    expect<u32>(upcallArgument3).toBe(POLLIN | POLLOUT | POLLERR | POLLHUP);
     expect<i32>(<i32>upcallArgument4).toBe(-ECONNRESET);
     expect<i32>(socket.error).toBe(ECONNRESET, "SO_ERROR is still there to be asked for");
   });
@@ -403,14 +403,17 @@ describe("a socket that goes away", () => {
     expect<i32>(sys_evctl(reader, EVJOBLOOKUP, 0)).toBe(-ESRCH);
     let closes = 0;
     let states = 0;
+    let kept = 0;
     while (<u32>dispatchNext() != 0) {
       if (<i32>upcallArgument1 == closer) {
         expect<i32>(<i32>upcallArgument3).toBe(-ECONNABORTED);
         closes++;
       } else if (<i32>upcallArgument1 == watcher) states++;
+      else if (<i32>upcallArgument1 == idle) kept++;
     }
     expect<i32>(closes).toBe(1);
     expect<i32>(states).toBe(1);
+    expect<i32>(kept).toBe(1, "also what a stopped event kept");
     expect<i32>(sys_evctl(closer, EVJOBLOOKUP, 0)).toBe(-ESRCH);
     expect<u32>(eventPool().inUse).toBe(0);
   });

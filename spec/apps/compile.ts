@@ -11,7 +11,8 @@ export async function compile(
   let binary: Uint8Array | undefined;
   const options = ["--config", "asconfig.json", "--target", "application", "--outFile", "module.wasm"];
   const { error, stderr } = await main([entry, "sdk/abort.ts", ...options], {
-    readFile: async (name, folder) => texts.get(name) ?? readFile(join(folder, name), "utf8").catch(() => null),
+    readFile: async (name, folder) =>
+      texts.get(name) ?? readFile(join(folder, name), "utf8").catch(() => null),
     writeFile: (name, contents) => {
       if (name === "module.wasm") binary = contents as Uint8Array;
     },

@@ -32,7 +32,10 @@ test("README: the options are those of the command line", async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ["tools/aemos.mjs", "run", "--help"]);
   const options = (text: string): string[] => [...new Set(text.match(/(?<=[\s`(])--[a-z]+/g))].sort();
   const [, section = ""] = readme.match(/\n## Options[^\n]*\n([\s\S]*?)\n## /) ?? [];
-  assert.deepEqual(options(section), options(stdout).filter((option) => option !== "--help"));
+  assert.deepEqual(
+    options(section),
+    options(stdout).filter((option) => option !== "--help"),
+  );
 });
 
 for (const [name, text, folder] of [

@@ -43,7 +43,7 @@ describe("a process that traps", () => {
   traps.forEach(([name, command, what, frame], index) => {
     test(`${name}: it ends, with its name, the trap and a backtrace; the others go on`, async () => {
       const port = machine.udp(ports[index] as number);
-      assert.equal((await askUdp(port, Buffer.from("alive?"))).toString(), "alive?");
+      assert.equal((await askUdp(port, Buffer.from("? alive"))).toString(), "? alive");
       const before = machine.guest.lines.length;
       await sendUdp(port, command);
       const deadline = Date.now() + 5000;
@@ -62,14 +62,14 @@ describe("a process that traps", () => {
       assert.match(text, frame, `the backtrace names the function\n${text}`);
       assert.equal((await request(machine.tcp(80), get("/"))).status, 200, "http goes on answering");
       for (let other = index + 1; other < traps.length; other++) {
-        const answer = await askUdp(machine.udp(ports[other] as number), Buffer.from("and you?"));
-        assert.equal(answer.toString(), "and you?", `trap-${other + 1} goes on answering`);
+        const answer = await askUdp(machine.udp(ports[other] as number), Buffer.from("? and you"));
+        assert.equal(answer.toString(), "? and you", `trap-${other + 1} goes on answering`);
       }
     });
   });
 
   test("the port of a process that has ended is free again and closed", async () => {
-    await assert.rejects(askUdp(machine.udp(3001), Buffer.from("gone?"), 700), /no answer/);
+    await assert.rejects(askUdp(machine.udp(3001), Buffer.from("? gone"), 700), /no answer/);
     const response = await request(machine.tcp(80), get("/stats"));
     const stats = JSON.parse(response.body.toString()) as { kernel: { processes: number } };
     assert.equal(stats.kernel.processes, 1, "only http is left");

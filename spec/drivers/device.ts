@@ -65,7 +65,8 @@ export class DeviceQueue {
   complete(): bool {
     const old = load<u16>(this.used, 2);
     store<u16>(this.used, this.written, 2);
-    if (this.eventIndex) return vringNeedEvent(load<u16>(this.available + this.size * 2, 4), this.written, old);
+    if (this.eventIndex)
+      return vringNeedEvent(load<u16>(this.available + this.size * 2, 4), this.written, old);
     return old != this.written && !(load<u16>(this.available) & 1);
   }
 

@@ -76,7 +76,7 @@ export class VirtioModel {
     this.notifyLength = 0x1000;
     this.legacyOnly = this.neverResets = this.rejectsFeatures = this.rejectsVectors = false;
     this.barType = 4;
-    this.status = 0x55;
+    this.status = 0x53;
     this.log = [];
     this.accepted = 0;
     this.resets = 0;
@@ -105,7 +105,7 @@ export class VirtioModel {
     this.setConfig(0x04, 0x00100000, 0x0407);
     this.setConfig(0x08, 0x02000001, 0);
     this.setConfig(0x14, <u32>this.table, ~(TABLE_SIZE - 1));
-    this.setConfig(0x20, <u32>this.bar | this.barType, ~(BAR_SIZE - 1));
+    this.setConfig(0x20, (<u32>this.bar) | this.barType, ~(BAR_SIZE - 1));
     this.setConfig(0x24, 0, 0xffffffff);
     this.setConfig(0x34, CAPABILITIES, 0);
     let at = CAPABILITIES;
@@ -159,7 +159,15 @@ export class VirtioModel {
     const common = this.bar;
     switch (<u32>at) {
       case 4:
-        store<u32>(common, this.deviceSelect == 0 ? <u32>this.features : this.deviceSelect == 1 ? <u32>(this.features >> 32) : 0, 4);
+        store<u32>(
+          common,
+          this.deviceSelect == 0
+            ? <u32>this.features
+            : this.deviceSelect == 1
+              ? <u32>(this.features >> 32)
+              : 0,
+          4,
+        );
         break;
       case 16:
         store<u16>(common, <u16>this.configVector, 16);
@@ -234,7 +242,10 @@ export class VirtioModel {
     for (let q = 0; q < 3; q++) {
       if (!this.queueEnabled[q]) continue;
       const a = q * 6;
-      assert(this.addresses[a + 1] == 0 && this.addresses[a + 3] == 0 && this.addresses[a + 5] == 0, "upper halves");
+      assert(
+        this.addresses[a + 1] == 0 && this.addresses[a + 3] == 0 && this.addresses[a + 5] == 0,
+        "upper halves",
+      );
       this.rings[q].connect(
         this.queueSizes[q],
         this.addresses[a],

@@ -90,7 +90,8 @@ describe("pci", () => {
 
   it("stops at what its table holds", () => {
     for (let bus: u32 = 0; bus < 2; bus++) {
-      for (let device: u32 = 0; device < 32; device++) for (let fn: u32 = 0; fn < 8; fn++) plug(bus, device, fn, 1, 0x80);
+      for (let device: u32 = 0; device < 32; device++)
+        for (let fn: u32 = 0; fn < 8; fn++) plug(bus, device, fn, 1, 0x80);
     }
     bridge(0, 0, 1);
     expect<u32>(pciScan()).toBe(240);

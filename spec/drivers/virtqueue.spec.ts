@@ -169,7 +169,8 @@ describe("virtqueue", () => {
 
   it("gives buffers and takes them back in the device's order", () => {
     make(4, true);
-    for (let i: u32 = 0; i < 4; i++) expect<bool>(queue.add(0x1000 * i, 10 + i, i & 1 ? VIRTQ_DESC_F_WRITE : 0, 100 + i)).toBe(true);
+    for (let i: u32 = 0; i < 4; i++)
+      expect<bool>(queue.add(0x1000 * i, 10 + i, i & 1 ? VIRTQ_DESC_F_WRITE : 0, 100 + i)).toBe(true);
     expect<bool>(queue.add(1, 1, 0, 9)).toBe(false, "full");
     expect<u32>(device.waiting).toBe(0, "not told yet");
     queue.publish();

@@ -1,14 +1,6 @@
 /** UDP sockets: who gets what, bounds, errors; and frames that nobody in his right mind would send. */
 import { setLogLevel } from "../../kernel/console";
-import {
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLOUT,
-  POLLRDHUP,
-  WAKE_GONE,
-  Waiter,
-} from "../../kernel/scheduler/wait";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE, Waiter } from "../../kernel/scheduler/wait";
 import { growMemory } from "../arena";
 import {
   allocateBuffer,
@@ -291,7 +283,7 @@ describe("udp", () => {
     for (let bit: u32 = 0; bit < 48 * 8; bit++) {
       frames.udp(PEER, 1, OWN, 7, 40);
       const place = TRANSPORT + (bit >> 3);
-      store<u8>(place, load<u8>(place) ^ <u8>((<u32>1) << (bit & 7)));
+      store<u8>(place, load<u8>(place) ^ (<u8>((<u32>1) << (bit & 7))));
       deliver();
       if (peek(socket) != 0) {
         taken++;
@@ -482,7 +474,13 @@ function anyFrame(): void {
   if (kind == 0) {
     frames.arp(1 + (link.random() & 1), PEER + (link.random() & 3), PEER4, OWN);
   } else if (kind == 1) {
-    frames.udp(PEER, link.random() & 0xffff, OWN, link.random() & 1 ? 7 : link.random() & 0xffff, link.random() % 300);
+    frames.udp(
+      PEER,
+      link.random() & 0xffff,
+      OWN,
+      link.random() & 1 ? 7 : link.random() & 0xffff,
+      link.random() % 300,
+    );
   } else if (kind == 2) {
     frames.ipv4(PEER, OWN, 6, link.random() % 200);
   } else if (kind == 3) {
@@ -509,7 +507,11 @@ function mutate(): void {
   }
   if ((link.random() & 7) == 0) frames.setFrameLength(link.random() % (frames.frameLength + 1));
   // Half of the damaged headers with a right checksum, so that it does not hide the other checks.
-  if ((link.random() & 1) != 0 && frames.frameLength >= 94 && load<u16>(FRAME + 12) != bswap<u16>(<u16>ETHERTYPE_ARP)) {
+  if (
+    (link.random() & 1) != 0 &&
+    frames.frameLength >= 94 &&
+    load<u16>(FRAME + 12) != bswap<u16>(<u16>ETHERTYPE_ARP)
+  ) {
     frames.ipChecksum();
   }
 }

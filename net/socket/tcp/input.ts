@@ -22,7 +22,7 @@ import { HEADERS } from "./parameters";
 import { segmentArrives } from "./receive";
 import { requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
-import { output, retransmitFirst } from "./send";
+import { output, rewind } from "./send";
 import { stateIn, MAY_TRANSMIT, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
 import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
@@ -121,13 +121,13 @@ function errorOf(type: u32, code: u32): i32 {
   return code == 0 || code == 6 || code == 9 || code == 11 ? ENETUNREACH : EHOSTUNREACH;
 }
 
-/** RFC 1191: smaller segments from here on; the one that was too large goes again in pieces. */
+/** RFC 1191: smaller segments from here on; what is in flight was too large, and goes again in pieces. */
 function reducePathMtu(c: TcpConnection, mtu: u32): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
   const mss = max(mtu, PATH_MTU_MINIMUM) - HEADERS;
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
   if (mss - options >= c.sendMss) return;
   setPeerMss(c, mss);
-  retransmitFirst(c);
+  rewind(c);
   output(c);
 }

@@ -196,3 +196,20 @@ export function heardBriefly(): string {
 export function lastStamp(): u32 {
   return echo;
 }
+
+import { Socket } from "../../../net/socket/socket";
+import { accept } from "./ends";
+
+/** A connection that PEER has opened to `server` from port `peer`, with window field `window`: the accepted socket. */
+export function establish(server: Socket, peer: u32, window: u32): Socket {
+  const newMss = mss;
+  const newScale = scale;
+  const newStamp = stamp;
+  converse(peer, server.localPort);
+  setOptions(newMss, newScale, newStamp);
+  say("S", 0, 0, 0, window);
+  heard();
+  say(".", 1, 0, 1, window);
+  setOptions(1460, 255, newStamp);
+  return accept(server)!;
+}

@@ -1,0 +1,414 @@
+/** ARP and ICMP: states, bounds, answers, floods. */
+import { now } from "../../kernel/time/clock";
+import { ARP_PROBE, ARP_QUEUE, ARP_QUEUE_TOTAL, ARP_REACHABLE, ARP_STALE, arpQueued } from "../../net/arp";
+import {
+  ARP_ENTRIES,
+  arpCount,
+  arpFind,
+  CLASS_LEARNED,
+  CLASS_PENDING,
+  LEARNED_LIMIT,
+} from "../../net/arp-cache";
+import { BUFFER_RETAINED, bufferPool } from "../../net/buffer";
+import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
+import { networkCounters } from "../../net/counters";
+import { ICMP_BURST } from "../../net/icmp";
+import { setAddress } from "../../net/interface";
+import { ARP_REPLY, ARP_REQUEST, ArpPacket } from "../../net/wire/arp";
+import { BROADCAST0, BROADCAST4, ETHERNET_HEADER, EthernetHeader } from "../../net/wire/ethernet";
+import { ICMP_HEADER, IcmpHeader } from "../../net/wire/icmp";
+import { IPV4_HEADER, Ipv4Header } from "../../net/wire/ipv4";
+import * as frames from "./frames";
+import { deliver, FRAME, NETWORK, TRANSPORT } from "./frames";
+import * as link from "./link";
+import { GATEWAY, NETMASK, OWN, OWN4, PEER, PEER4 } from "./link";
+import { boot, LAST, resolvePeer, seen, send } from "./recorder";
+
+describe("arp", () => {
+  beforeEach(boot);
+
+  it("asks, keeps the packets, and sends them in order with the answer", () => {
+    for (let i: u32 = 0; i < 3; i++) send(PEER, 10 + i, 0);
+    expect<u32>(seen.arpRequests).toBe(1);
+    expect<u32>(seen.ipPackets).toBe(0);
+    const request = changetype<ArpPacket>(LAST + ETHERNET_HEADER);
+    expect<bool>(ArpPacket.check(LAST + ETHERNET_HEADER, seen.lastLength - ETHERNET_HEADER)).toBe(true);
+    expect<u32>(request.senderAddress).toBe(OWN);
+    expect<u32>(request.targetAddress).toBe(PEER);
+    expect<u32>(changetype<EthernetHeader>(LAST).destination0).toBe(BROADCAST0);
+    expect<u32>(arpQueued()).toBe(3);
+    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
+    deliver();
+    expect<u32>(seen.ipPackets).toBe(3);
+    expect<u32>(seen.lastLength).toBe(ETHERNET_HEADER + IPV4_HEADER + 12);
+    expect<u32>(arpQueued()).toBe(0);
+    expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("bounds the queues, drops the oldest", () => {
+    for (let i: u32 = 0; i < ARP_QUEUE + 3; i++) send(PEER, 10 + i, 0);
+    expect<u32>(arpQueued()).toBe(ARP_QUEUE);
+    expect<u64>(networkCounters().arpQueueDropped).toBe(3);
+    for (let i: u32 = 0; i < 100; i++) send(0x0a00_0010 + i, 10, 0);
+    expect<u32>(arpQueued()).toBe(ARP_QUEUE_TOTAL);
+    expect<u32>(bufferPool().inUse).toBe(ARP_QUEUE_TOTAL);
+    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
+    deliver();
+    expect<u32>(seen.ipPackets).toBe(ARP_QUEUE);
+    expect<u32>(seen.lastLength).toBe(
+      ETHERNET_HEADER + IPV4_HEADER + 10 + ARP_QUEUE + 2,
+      "the newest are kept",
+    );
+    link.run(10_000_000_000);
+    expect<u32>(arpQueued()).toBe(0);
+    expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("copies a retained packet", () => {
+    send(PEER, 10, BUFFER_RETAINED);
+    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
+    deliver();
+    expect<u32>(seen.ipPackets).toBe(1);
+    expect<u8>(load<u8>(LAST + 34)).toBe(0x5a);
+    expect<u8>(load<u8>(LAST + 43)).toBe(0x5a);
+    expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("gives up after three requests, and tells the transport", () => {
+    send(PEER, 20, 0);
+    send(PEER, 20, 0);
+    link.run(2_500_000_000);
+    expect<u32>(seen.arpRequests).toBe(3);
+    expect<u32>(seen.errorCount).toBe(0);
+    link.run(1_000_000_000);
+    expect<u32>(seen.arpRequests).toBe(3);
+    expect<u32>(seen.errorCount).toBe(2);
+    expect<u32>(seen.errorType).toBe(3);
+    expect<u32>(seen.errorCode).toBe(1);
+    expect<u64>(networkCounters().arpUnresolved).toBe(2);
+    expect<bool>(arpFind(PEER) === null).toBe(true);
+    expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("goes stale, is verified by unicast while it is used, and forgotten when nobody answers", () => {
+    resolvePeer();
+    const entry = arpFind(PEER)!;
+    expect<u8>(entry.state).toBe(ARP_REACHABLE);
+    link.run(31_000_000_000);
+    expect<u8>(entry.state).toBe(ARP_STALE);
+    const before = seen.ipPackets;
+    seen.arpRequests = 0;
+    send(PEER, 10, 0);
+    expect<u8>(entry.state).toBe(ARP_PROBE);
+    expect<u32>(seen.ipPackets).toBe(before + 1, "sent at once");
+    expect<u32>(seen.arpRequests).toBe(1);
+    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
+    deliver();
+    expect<u8>(entry.state).toBe(ARP_REACHABLE);
+    link.run(31_000_000_000);
+    send(PEER, 10, 0);
+    link.run(1_500_000_000);
+    expect<u32>(changetype<EthernetHeader>(LAST).destination0).toBe(
+      BROADCAST0,
+      "the second request asks all",
+    );
+    link.run(3_000_000_000);
+    expect<bool>(arpFind(PEER) === null).toBe(true);
+  });
+
+  it("answers requests for us, and learns who asked", () => {
+    frames.arp(ARP_REQUEST, PEER, PEER4, OWN);
+    deliver();
+    expect<u32>(seen.arpReplies).toBe(1);
+    const reply = changetype<ArpPacket>(LAST + ETHERNET_HEADER);
+    expect<u32>(reply.senderAddress).toBe(OWN);
+    expect<u16>(reply.sender4).toBe(OWN4);
+    expect<u32>(reply.targetAddress).toBe(PEER);
+    expect<u16>(changetype<EthernetHeader>(LAST).destination4).toBe(PEER4);
+    expect<u8>(arpFind(PEER)!.state).toBe(ARP_STALE);
+    send(PEER, 10, 0);
+    expect<u32>(seen.ipPackets).toBe(1, "no wait for an answer");
+    // A probe (sender 0) is answered, and nothing is learnt.
+    frames.arp(ARP_REQUEST, 0, 0x0900, OWN);
+    deliver();
+    expect<u32>(seen.arpReplies).toBe(2);
+    expect<bool>(arpFind(0) === null).toBe(true);
+    // Requests for others are not answered, and nothing is learnt.
+    frames.arp(ARP_REQUEST, PEER + 1, 0x0900, GATEWAY);
+    deliver();
+    expect<u32>(seen.arpReplies).toBe(2);
+    expect<bool>(arpFind(PEER + 1) === null).toBe(true);
+  });
+
+  it("is not poisoned", () => {
+    // A reply that nobody asked for makes no entry.
+    frames.arp(ARP_REPLY, PEER, 0x6600, OWN);
+    deliver();
+    expect<bool>(arpFind(PEER) === null).toBe(true);
+    // Neither replies nor requests nor seen.announcements change the link address of an entry.
+    resolvePeer();
+    const entry = arpFind(PEER)!;
+    const claims: u32[] = [ARP_REPLY, OWN, ARP_REQUEST, OWN, ARP_REQUEST, PEER, ARP_REPLY, PEER];
+    for (let i = 0; i < claims.length; i += 2) {
+      frames.arp(claims[i], PEER, 0x6600, claims[i + 1]);
+      deliver();
+      expect<u16>(entry.link4).toBe(PEER4);
+      expect<u8>(entry.state).toBe(ARP_STALE);
+    }
+    expect<u64>(networkCounters().arpUnsolicited).toBe(3);
+    // The next use asks all, and takes the answer.
+    seen.arpRequests = 0;
+    send(PEER, 10, 0);
+    expect<u32>(seen.arpRequests).toBe(1);
+    frames.arp(ARP_REPLY, PEER, 0x0300, OWN);
+    deliver();
+    expect<u16>(entry.link4).toBe(0x0300);
+  });
+
+  it("ignores senders that are not on this link", () => {
+    const senders: u32[] = [0x0b00_0001, 0x0a00_00ff, 0xe000_0001, 0x7f00_0001, 0xffff_ffff];
+    for (let i = 0; i < senders.length; i++) {
+      frames.arp(ARP_REQUEST, senders[i], PEER4, OWN);
+      deliver();
+      expect<bool>(arpFind(senders[i]) === null).toBe(true);
+    }
+    expect<u32>(seen.arpReplies).toBe(0);
+    expect<u64>(networkCounters().arpUnsolicited).toBe(senders.length);
+  });
+
+  it("counts and drops malformed packets", () => {
+    const counters = networkCounters();
+    // Each of the first 8 bytes wrong in each bit; the operation has values that are right.
+    let expected: u64 = 0;
+    for (let bit: u32 = 0; bit < 64; bit++) {
+      frames.arp(ARP_REQUEST, PEER, PEER4, OWN);
+      const place = NETWORK + (bit >> 3);
+      store<u8>(place, load<u8>(place) ^ (<u8>((<u32>1) << (bit & 7))));
+      const operation = changetype<ArpPacket>(NETWORK).operation;
+      if (bit < 48 || operation < 1 || operation > 2) expected++;
+      deliver();
+    }
+    for (let length: u32 = 0; length < 28; length++) {
+      frames.arp(ARP_REQUEST, PEER, PEER4, OWN);
+      frames.setFrameLength(ETHERNET_HEADER + length);
+      deliver();
+      expected++;
+    }
+    frames.arp(ARP_REQUEST, PEER, PEER4, OWN).setSender(BROADCAST0, BROADCAST4);
+    deliver();
+    frames.arp(ARP_REQUEST, PEER, PEER4, OWN).setSender(0, 0);
+    deliver();
+    expect<u64>(counters.arpMalformed).toBe(expected + 2);
+    expect<u32>(seen.arpReplies).toBe(0);
+    expect<bool>(arpFind(PEER) === null).toBe(true);
+  });
+
+  it("announces a new address, and defends it now and then", () => {
+    seen.announcements = 0;
+    setAddress(OWN + 1, NETMASK, GATEWAY);
+    expect<u32>(seen.announcements).toBe(1);
+    setAddress(OWN, NETMASK, GATEWAY);
+    seen.announcements = 0;
+    for (let i = 0; i < 50; i++) {
+      frames.arp(ARP_REQUEST, OWN, 0x6600, OWN);
+      deliver();
+      link.run(1_000_000_000);
+    }
+    expect<u64>(networkCounters().arpConflicts).toBe(50);
+    expect<u32>(seen.announcements).toBe(5);
+  });
+
+  it("survives 100,000 senders, and keeps the neighbours we talk to", () => {
+    setAddress(OWN, 0xff00_0000, GATEWAY);
+    send(PEER, 10, 0);
+    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
+    deliver();
+    for (let i: u32 = 0; i < 100_000; i++) {
+      frames.arp(ARP_REQUEST, 0x0a10_0000 + i, <u16>i, OWN);
+      deliver();
+    }
+    expect<u32>(seen.arpReplies).toBe(100_000);
+    expect<u32>(arpCount(CLASS_LEARNED)).toBe(LEARNED_LIMIT);
+    expect<u8>(arpFind(PEER)!.state).toBe(ARP_REACHABLE);
+    // Packets to 100,000 invented neighbours do not drive it out either.
+    for (let i: u32 = 0; i < 100_000; i++) {
+      send(0x0a20_0000 + i, 10, 0);
+    }
+    expect<u32>(arpCount(CLASS_PENDING)).toBeLessThan(ARP_ENTRIES);
+    expect<u8>(arpFind(PEER)!.state).toBe(ARP_REACHABLE);
+    link.run(20_000_000_000);
+    expect<u32>(arpQueued()).toBe(0);
+    expect<u32>(bufferPool().inUse).toBe(0);
+    expect<u32>(arpCount(CLASS_PENDING)).toBe(0);
+  });
+});
+
+/** An echo request with `payload` bytes, in the scratch frame. */
+function echo(destination: u32, payload: u32): void {
+  frames.ipv4(PEER, destination, 1, ICMP_HEADER + payload);
+  const header = changetype<IcmpHeader>(TRANSPORT);
+  header.type = 8;
+  header.code = 0;
+  header.rest = 0x1234_0001;
+  for (let i: u32 = 0; i < payload; i++) store<u8>(TRANSPORT + ICMP_HEADER + i, <u8>i);
+  icmpChecksum(ICMP_HEADER + payload);
+}
+
+function icmpChecksum(length: u32): void {
+  const header = changetype<IcmpHeader>(TRANSPORT);
+  header.checksum = 0;
+  header.checksum = internetChecksum(checksumAdd(TRANSPORT, length, 0));
+}
+
+/** An ICMP error that quotes `quoted` bytes of a TCP packet of ours. */
+function icmpError(type: u32, code: u32, rest: u32, quoted: u32): void {
+  frames.ipv4(OWN, PEER, 6, 40);
+  memory.copy(TRANSPORT + ICMP_HEADER, NETWORK, 60);
+  frames.ipv4(PEER, OWN, 1, ICMP_HEADER + quoted);
+  const header = changetype<IcmpHeader>(TRANSPORT);
+  header.type = type;
+  header.code = code;
+  header.rest = rest;
+  icmpChecksum(ICMP_HEADER + quoted);
+}
+
+const QUOTED: usize = TRANSPORT + ICMP_HEADER;
+
+describe("icmp", () => {
+  beforeEach(() => {
+    boot();
+    resolvePeer();
+    seen.ipPackets = 0;
+  });
+  afterEach(() => {
+    expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
+  });
+
+  it("answers echo requests of all sizes with their own data", () => {
+    let wrong = 0;
+    for (let payload: u32 = 0; payload <= 1472; payload++) {
+      echo(OWN, payload);
+      deliver();
+      const header = changetype<IcmpHeader>(LAST + 34);
+      if (seen.lastLength != 42 + payload || header.type != 0 || header.rest != 0x1234_0001) wrong++;
+      if (checksumFold(checksumAdd(LAST + 34, 8 + payload, 0)) != 0xffff) wrong++;
+      if (memory.compare(LAST + 42, TRANSPORT + 8, payload) != 0) wrong++;
+      if (changetype<Ipv4Header>(LAST + 14).destination != PEER) wrong++;
+    }
+    expect<i32>(wrong).toBe(0);
+    expect<u32>(seen.ipPackets).toBe(1473);
+  });
+
+  it("answers one with options in its IPv4 header", () => {
+    echo(OWN, 16);
+    memory.copy(TRANSPORT + 4, TRANSPORT, 24);
+    store<u32>(TRANSPORT, 0x0101_0101);
+    store<u8>(NETWORK, 0x46);
+    store<u16>(NETWORK + 2, bswap<u16>(48));
+    frames.ipChecksum();
+    frames.setFrameLength(62);
+    deliver();
+    expect<u32>(seen.ipPackets).toBe(1);
+    expect<u32>(seen.lastLength).toBe(58);
+  });
+
+  it("does not answer broadcasts, wrong checksums, short messages, other types", () => {
+    const counters = networkCounters();
+    echo(0xffff_ffff, 8);
+    deliver();
+    echo(0x0a00_00ff, 8);
+    deliver();
+    expect<u64>(counters.icmpIgnored).toBe(2);
+    for (let bit: u32 = 0; bit < 128; bit++) {
+      echo(OWN, 8);
+      const place = TRANSPORT + (bit >> 3);
+      store<u8>(place, load<u8>(place) ^ (<u8>((<u32>1) << (bit & 7))));
+      deliver();
+    }
+    expect<u64>(counters.icmpBadChecksum).toBe(128);
+    for (let length: u32 = 0; length < 8; length++) {
+      frames.ipv4(PEER, OWN, 1, length);
+      deliver();
+    }
+    expect<u64>(counters.icmpMalformed).toBe(8);
+    for (let type: u32 = 0; type < 256; type++) {
+      if (type == 8 || type == 3 || type == 11 || type == 12) continue;
+      echo(OWN, 8);
+      changetype<IcmpHeader>(TRANSPORT).type = type;
+      icmpChecksum(16);
+      deliver();
+    }
+    expect<u64>(counters.icmpIgnored).toBe(2 + 252);
+    expect<u32>(seen.ipPackets).toBe(0);
+  });
+
+  it("says port unreachable, at a limited rate, never about broadcasts", () => {
+    frames.udp(PEER, 1000, OWN, 2000, 600);
+    deliver();
+    expect<u32>(seen.ipPackets).toBe(1);
+    expect<u32>(changetype<IcmpHeader>(LAST + 34).code).toBe(3);
+    expect<u32>(seen.lastLength).toBe(ETHERNET_HEADER + 576);
+    expect<u16>(checksumFold(checksumAdd(LAST + 34, 556, 0))).toBe(0xffff);
+    expect<i32>(memory.compare(LAST + 42, NETWORK, 548)).toBe(0, "quotes the packet");
+    for (let i = 0; i < 1000; i++) deliver();
+    expect<u32>(seen.ipPackets).toBe(ICMP_BURST);
+    expect<u64>(networkCounters().icmpRateLimited).toBe(1001 - ICMP_BURST);
+    link.run(100_000_000);
+    for (let i = 0; i < 1000; i++) deliver();
+    expect<u32>(seen.ipPackets).toBeGreaterThan(ICMP_BURST + 9);
+    expect<u32>(seen.ipPackets).toBeLessThan(ICMP_BURST + 12);
+    link.run(10_000_000_000);
+    seen.ipPackets = 0;
+    frames.udp(PEER, 1000, 0xffff_ffff, 2000, 8);
+    changetype<EthernetHeader>(FRAME).setDestination(BROADCAST0, BROADCAST4);
+    deliver();
+    expect<u32>(seen.ipPackets).toBe(0);
+  });
+
+  it("hands errors about our packets to their transport", () => {
+    icmpError(3, 4, 1400, 28);
+    deliver();
+    expect<u32>(seen.errorCount).toBe(1);
+    expect<u32>(seen.errorCode).toBe(4);
+    expect<u32>(seen.errorRest & 0xffff).toBe(1400);
+    icmpError(11, 0, 0, 60);
+    deliver();
+    expect<u32>(seen.errorType).toBe(11);
+    icmpError(5, 0, GATEWAY, 28); // redirect
+    deliver();
+    expect<u32>(seen.errorCount).toBe(2);
+  });
+
+  it("checks what an error quotes", () => {
+    const counters = networkCounters();
+    for (let quoted: u32 = 0; quoted < 28; quoted++) {
+      icmpError(3, 3, 0, quoted);
+      deliver();
+    }
+    expect<u64>(counters.icmpBadEmbedded).toBe(28);
+    // Not from us; wrong version; header length too small, or beyond what is quoted; total length too small.
+    icmpError(3, 3, 0, 28);
+    store<u32>(QUOTED + 12, bswap<u32>(PEER));
+    icmpChecksum(36);
+    deliver();
+    const firsts: u8[] = [0x65, 0x44, 0x40, 0x46, 0x4f];
+    for (let i = 0; i < firsts.length; i++) {
+      icmpError(3, 3, 0, 28);
+      store<u8>(QUOTED, firsts[i]);
+      icmpChecksum(36);
+      deliver();
+    }
+    icmpError(3, 3, 0, 28);
+    store<u16>(QUOTED + 2, bswap<u16>(27));
+    icmpChecksum(36);
+    deliver();
+    expect<u64>(counters.icmpBadEmbedded).toBe(28 + 7);
+    // A transport that there is not.
+    icmpError(3, 3, 0, 28);
+    store<u8>(QUOTED + 9, 47);
+    icmpChecksum(36);
+    deliver();
+    expect<u64>(counters.icmpIgnored).toBe(1);
+    expect<u32>(seen.errorCount).toBe(0);
+  });
+});

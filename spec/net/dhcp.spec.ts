@@ -1,0 +1,573 @@
+/** The DHCP client against a scripted server: the good way, refusals, silence, and hostile messages. */
+import { setLogLevel } from "../../kernel/console";
+import { now } from "../../kernel/time/clock";
+import { bufferPool } from "../../net/buffer";
+import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../net/checksum";
+import { networkCounters } from "../../net/counters";
+import {
+  DHCP_BOUND,
+  DHCP_INIT,
+  DHCP_REBINDING,
+  DHCP_RENEWING,
+  DHCP_REQUESTING,
+  DHCP_SELECTING,
+  dhcpStart,
+  dhcpState,
+} from "../../net/dhcp";
+import { DhcpOptions } from "../../net/dhcp-options";
+import { networkInterface, NetworkInterface, setAddress } from "../../net/interface";
+import { udpCreate } from "../../net/socket/udp";
+import { ArpPacket } from "../../net/wire/arp";
+import { DhcpMessage } from "../../net/wire/dhcp";
+import { BROADCAST0, BROADCAST4, EthernetHeader, ETHERTYPE_ARP } from "../../net/wire/ethernet";
+import { Ipv4Header } from "../../net/wire/ipv4";
+import { UdpHeader } from "../../net/wire/udp";
+import { growMemory } from "../arena";
+import * as frames from "./frames";
+import { deliver, FRAME, NETWORK, TRANSPORT } from "./frames";
+import * as link from "./link";
+import { OWN0, OWN4 } from "./link";
+
+const SECOND: u64 = 1_000_000_000;
+const SERVER: u32 = 0x0a00_0202;
+const OFFERED: u32 = 0x0a00_020f;
+const MESSAGE: usize = TRANSPORT + 8;
+const OPTIONS: usize = MESSAGE + 240;
+
+// ---- What the client sent ----
+
+let sentType: u32 = 0;
+let sentXid: u32 = 0;
+let sentSource: u32 = 0;
+let sentDestination: u32 = 0;
+let sentClient: u32 = 0;
+let sentRequested: u32 = 0;
+let sentServer: u32 = 0;
+let sentBroadcast: bool = false;
+let sentSeconds: u32 = 0;
+let messages: u32 = 0;
+let bad: u32 = 0;
+let times: u64[] = [];
+let announcements: u32 = 0;
+
+// ---- What the server does ----
+
+/** Types that are answered: bit 1 DISCOVER, bit 3 REQUEST; bit 6: a REQUEST is refused. */
+let answers: u32 = 0;
+let lease: u32 = 3600;
+let t1: u32 = 0;
+let t2: u32 = 0;
+let netmask: u32 = 0xffff_ff00;
+let router: u32 = SERVER;
+let end: usize = 0;
+let unicast: bool = false;
+
+function server(frame: usize, length: u32): void {
+  if (changetype<EthernetHeader>(frame).type == ETHERTYPE_ARP) {
+    const packet = changetype<ArpPacket>(frame + 14);
+    if (packet.senderAddress == packet.targetAddress) announcements++;
+    else link.mirrorHook(frame, length);
+    return;
+  }
+  const ip = changetype<Ipv4Header>(frame + 14);
+  const udp = changetype<UdpHeader>(frame + 34);
+  const sum = pseudoHeaderSum(ip.source, ip.destination, 17, udp.length);
+  if (
+    ip.protocol != 17 ||
+    udp.sourcePort != 68 ||
+    udp.destinationPort != 67 ||
+    length < 42 + 300 ||
+    udp.length != length - 34 ||
+    checksumFold(checksumAdd(frame + 34, udp.length, sum)) != 0xffff
+  ) {
+    bad++;
+    return;
+  }
+  const message = changetype<DhcpMessage>(frame + 42);
+  if (load<u32>(frame + 42) != 0x0006_0101 || message.hardware0 != OWN0 || message.hardware4 != OWN4) bad++;
+  assert(++messages < 10_000, "the client sends and sends");
+  times.push(now());
+  sentXid = message.xid;
+  sentSource = ip.source;
+  sentDestination = ip.destination;
+  sentClient = message.clientAddress;
+  sentSeconds = bswap<u16>(load<u16>(frame + 42, 8));
+  sentBroadcast = load<u8>(frame + 42, 10) == 0x80;
+  sentType = sentRequested = sentServer = 0;
+  for (let p = frame + 42 + 240; ;) {
+    if (p >= frame + length) {
+      bad++;
+      break;
+    }
+    const code = load<u8>(p);
+    if (code == 255) break;
+    if (code == 0) {
+      p++;
+      continue;
+    }
+    if (code == 53) sentType = load<u8>(p, 2);
+    if (code == 50) sentRequested = bswap<u32>(load<u32>(p, 2));
+    if (code == 54) sentServer = bswap<u32>(load<u32>(p, 2));
+    p += 2 + load<u8>(p, 1);
+  }
+  if (((answers >> sentType) & 1) == 0) return;
+  if (sentType == 1) offer(2);
+  else if ((answers & 64) != 0) offer(6);
+  else offer(5);
+  link.inject(FRAME, frames.frameLength);
+}
+
+function put8(value: u32): void {
+  store<u8>(end++, <u8>value);
+}
+function putOption(code: u32, value: u32): void {
+  put8(code);
+  put8(4);
+  store<u32>(end, bswap<u32>(value));
+  end += 4;
+}
+
+/** Begins a message to the client in the scratch frame; `finish` ends it. */
+function begin(type: u32): void {
+  memory.fill(MESSAGE, 0, 600);
+  const message = changetype<DhcpMessage>(MESSAGE);
+  message.formatRequest(sentXid, 0, OWN0, OWN4);
+  store<u8>(MESSAGE, 2);
+  store<u32>(MESSAGE + 16, bswap<u32>(OFFERED));
+  end = OPTIONS;
+  put8(53);
+  put8(1);
+  put8(type);
+}
+
+function finish(): void {
+  const length = <u32>(end - TRANSPORT);
+  const to = unicast ? OFFERED : 0xffff_ffff;
+  frames.ipv4(SERVER, to, 17, length);
+  if (!unicast) changetype<EthernetHeader>(FRAME).setDestination(BROADCAST0, BROADCAST4);
+  const header = changetype<UdpHeader>(TRANSPORT);
+  header.sourcePort = 67;
+  header.destinationPort = 68;
+  header.length = length;
+  frames.udpChecksum(SERVER, to, length);
+}
+
+/** A whole message: OFFER 2, ACK 5, NAK 6. */
+function offer(type: u32): void {
+  begin(type);
+  putOption(54, SERVER);
+  if (type != 6) {
+    putOption(51, lease);
+    if (netmask != 0) putOption(1, netmask);
+    if (router != 0) putOption(3, router);
+    if (t1 != 0) putOption(58, t1);
+    if (t2 != 0) putOption(59, t2);
+  }
+  put8(255);
+  finish();
+}
+
+let bounds: u32 = 0;
+function onBound(): void {
+  bounds++;
+}
+
+function boot(): void {
+  link.bootStack(300, 11);
+  setLogLevel(0);
+  setAddress(0, 0, 0);
+  link.setHook(server.index);
+  messages = bad = announcements = bounds = sentXid = 0;
+  times = [];
+  answers = 2 | 8;
+  lease = 3600;
+  t1 = t2 = 0;
+  netmask = 0xffff_ff00;
+  router = SERVER;
+  unicast = false;
+}
+
+describe("dhcp", () => {
+  beforeEach(boot);
+  afterEach(() => {
+    expect<u32>(bad).toBe(0, "malformed messages sent");
+    expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
+  });
+
+  it("gets an address", () => {
+    answers = 0;
+    expect<bool>(dhcpStart(onBound.index)).toBe(true);
+    expect<u32>(link.doorbells).toBe(1);
+    expect<u32>(dhcpState()).toBe(DHCP_SELECTING);
+    expect<u32>(sentType).toBe(1);
+    expect<u32>(sentSource).toBe(0);
+    expect<u32>(sentDestination).toBe(0xffff_ffff);
+    expect<bool>(sentBroadcast).toBe(true);
+    offer(2);
+    deliver();
+    expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
+    expect<u32>(sentType).toBe(3);
+    expect<u32>(sentRequested).toBe(OFFERED);
+    expect<u32>(sentServer).toBe(SERVER);
+    expect<u32>(sentClient).toBe(0);
+    expect<u32>(networkInterface().address).toBe(0);
+    offer(5);
+    deliver();
+    expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+    expect<u32>(bounds).toBe(1);
+    expect<u32>(networkInterface().address).toBe(OFFERED);
+    expect<u32>(networkInterface().netmask).toBe(0xffff_ff00);
+    expect<u32>(networkInterface().gateway).toBe(SERVER);
+    expect<u32>(announcements).toBe(1);
+  });
+
+  it("takes answers by unicast to the address that is not set yet", () => {
+    unicast = true;
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+    // Only to port 68: other packets to addresses that are not ours stay out.
+    setAddress(0, 0, 0);
+    frames.udp(SERVER, 67, OFFERED, 69, 20);
+    deliver();
+    expect<u64>(networkCounters().ipNotForUs).toBe(1);
+  });
+
+  it("keeps port 68 for itself", () => {
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    const socket = udpCreate()!;
+    expect<i32>(call_indirect<i32>(socket.protocol.bind, socket, <u32>0, <u32>68)).toBe(-98);
+    call_indirect<void>(socket.protocol.close, socket);
+  });
+
+  it("asks again, at growing intervals that vary", () => {
+    answers = 0;
+    dhcpStart(onBound.index);
+    link.run(400 * SECOND);
+    expect<u32>(messages).toBeGreaterThan(8);
+    let limit: u64 = 4;
+    let wrong = 0;
+    for (let i = 1; i < times.length; i++) {
+      const gap = times[i] - times[i - 1];
+      if (gap < (limit - 1) * SECOND || gap > (limit + 1) * SECOND + 65536) wrong++;
+      if (gap % SECOND < 65536) wrong++;
+      if (limit < 64) limit *= 2;
+    }
+    expect<i32>(wrong).toBe(0);
+    expect<u32>(sentSeconds).toBeGreaterThan(300);
+    answers = 2 | 8;
+    link.run(130 * SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+  });
+
+  it("looks for another server when requests are not answered", () => {
+    answers = 2;
+    dhcpStart(onBound.index);
+    link.run(10 * SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
+    const xid = sentXid;
+    messages = 0;
+    link.run(60 * SECOND);
+    expect<bool>(sentXid != xid).toBe(true);
+    answers = 2 | 8;
+    link.run(80 * SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+  });
+
+  it("begins again after a refusal, but not at once", () => {
+    answers = 2 | 8 | 64;
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_INIT);
+    expect<u32>(messages).toBe(2);
+    link.run(60 * SECOND);
+    expect<u32>(messages).toBeLessThan(30);
+    expect<u32>(bounds).toBe(0);
+    answers = 2 | 8;
+    link.run(70 * SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+  });
+
+  it("renews at T1, by unicast, from its address", () => {
+    dhcpStart(onBound.index);
+    link.run(1799 * SECOND);
+    messages = 0;
+    link.run(2 * SECOND);
+    expect<u32>(messages).toBe(1);
+    expect<u32>(sentType).toBe(3);
+    expect<u32>(sentSource).toBe(OFFERED);
+    expect<u32>(sentDestination).toBe(SERVER);
+    expect<u32>(sentClient).toBe(OFFERED);
+    expect<u32>(sentRequested).toBe(0);
+    expect<u32>(sentServer).toBe(0);
+    expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+    expect<u32>(bounds).toBe(1, "nothing new");
+    link.run(36_000 * SECOND);
+    expect<u32>(messages).toBe(21);
+    expect<u32>(networkInterface().address).toBe(OFFERED);
+  });
+
+  it("rebinds at T2, and gives the address up when the lease ends", () => {
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    answers = 0;
+    messages = 0;
+    link.run(1900 * SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_RENEWING);
+    link.run(1300 * SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_REBINDING);
+    expect<u32>(sentDestination).toBe(0xffff_ffff);
+    expect<u32>(sentSource).toBe(OFFERED);
+    expect<u32>(networkInterface().address).toBe(OFFERED);
+    expect<u32>(messages).toBeLessThan(16, "a minute apart at least");
+    link.run(400 * SECOND);
+    expect<u32>(networkInterface().address).toBe(0);
+    expect<u32>(dhcpState()).toBe(DHCP_SELECTING);
+    answers = 2 | 8;
+    link.run(130 * SECOND);
+    expect<u32>(networkInterface().address).toBe(OFFERED);
+    expect<u32>(bounds).toBe(2);
+  });
+
+  it("gives the address up when its renewal is refused", () => {
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    answers = 8 | 64;
+    link.run(1800 * SECOND);
+    expect<u32>(networkInterface().address).toBe(0);
+  });
+
+  it("copes with leases of all lengths", () => {
+    const leases: u32[] = [1, 59, 60, 61, 119, 120, 1000, 0x7fff_ffff, 0xffff_fffe, 0xffff_ffff];
+    for (let i = 0; i < leases.length; i++) {
+      boot();
+      lease = leases[i];
+      t1 = i & 1 ? lease : 0;
+      t2 = i & 1 ? 1 : 0;
+      dhcpStart(onBound.index);
+      link.run(SECOND);
+      expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+      messages = 0;
+      link.run(3600 * SECOND);
+      expect<u32>(networkInterface().address).toBe(OFFERED);
+      expect<u32>(messages).toBeLessThan(3600 / 14);
+      if (lease == 0xffff_ffff) expect<u32>(messages).toBe(0);
+    }
+  });
+
+  it("does without netmask and router, and with a router that is elsewhere", () => {
+    netmask = router = 0;
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    expect<u32>(networkInterface().netmask).toBe(0xff00_0000);
+    expect<u32>(networkInterface().gateway).toBe(0);
+    boot();
+    router = 0x0808_0808;
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    expect<u32>(networkInterface().address).toBe(OFFERED);
+    expect<u32>(networkInterface().gateway).toBe(0);
+    boot();
+    netmask = 0xff00_ff00;
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    expect<u32>(networkInterface().address).toBe(0);
+  });
+
+  it("ignores what is not for it", () => {
+    answers = 0;
+    dhcpStart(onBound.index);
+    const counters = networkCounters();
+    offer(5); // an ACK that nobody asked for
+    deliver();
+    offer(6);
+    deliver();
+    offer(2);
+    changetype<UdpHeader>(TRANSPORT).sourcePort = 1067;
+    frames.udpChecksum(SERVER, 0xffff_ffff, changetype<UdpHeader>(TRANSPORT).length);
+    deliver();
+    sentXid++;
+    offer(2);
+    deliver();
+    sentXid--;
+    begin(2); // no server identifier
+    putOption(51, 100);
+    put8(255);
+    finish();
+    deliver();
+    begin(2); // another one's link address
+    store<u8>(MESSAGE + 30, 0x77);
+    putOption(54, SERVER);
+    put8(255);
+    finish();
+    deliver();
+    begin(2); // nonsense offered
+    store<u32>(MESSAGE + 16, 0xffff_ffff);
+    putOption(54, SERVER);
+    put8(255);
+    finish();
+    deliver();
+    expect<u64>(counters.dhcpIgnored).toBe(7);
+    expect<u32>(dhcpState()).toBe(DHCP_SELECTING);
+    offer(2);
+    deliver();
+    expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
+    // From another server, or another address than was offered, or without a lease.
+    begin(5);
+    putOption(54, SERVER + 1);
+    putOption(51, 100);
+    put8(255);
+    finish();
+    deliver();
+    begin(5);
+    store<u32>(MESSAGE + 16, bswap<u32>(OFFERED + 1));
+    putOption(54, SERVER);
+    putOption(51, 100);
+    put8(255);
+    finish();
+    deliver();
+    begin(5);
+    putOption(54, SERVER);
+    put8(255);
+    finish();
+    deliver();
+    begin(6);
+    putOption(54, SERVER + 1);
+    put8(255);
+    finish();
+    deliver();
+    expect<u64>(counters.dhcpIgnored).toBe(11);
+    expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
+    expect<u32>(networkInterface().address).toBe(0);
+  });
+
+  it("drops malformed messages", () => {
+    answers = 0;
+    dhcpStart(onBound.index);
+    const counters = networkCounters();
+    let expected: u64 = 0;
+    // Cut off anywhere in the fixed part.
+    for (let length: u32 = 0; length < 240; length++) {
+      begin(2);
+      end = MESSAGE + length;
+      finish();
+      deliver();
+      expected++;
+    }
+    // Wrong op, hardware type, address length, cookie.
+    const places: u32[] = [0, 1, 2, 236, 237, 238, 239];
+    for (let i = 0; i < places.length; i++) {
+      offer(2);
+      store<u8>(MESSAGE + places[i], load<u8>(MESSAGE + places[i]) ^ 4);
+      frames.udpChecksum(SERVER, 0xffff_ffff, changetype<UdpHeader>(TRANSPORT).length);
+      deliver();
+      expected++;
+    }
+    expect<u64>(counters.dhcpMalformed).toBe(expected);
+    // Options of a wrong length, without a length, beyond the end; no type.
+    const codes: u8[] = [1, 3, 51, 54, 58, 59, 53];
+    for (let i = 0; i < codes.length; i++) {
+      for (let size: u32 = 0; size < 12; size++) {
+        if (codes[i] == 53 ? size == 1 : codes[i] == 3 ? size != 0 && size % 4 == 0 : size == 4) continue;
+        begin(2);
+        put8(codes[i]);
+        put8(size);
+        end += size;
+        put8(255);
+        finish();
+        deliver();
+        expected++;
+      }
+    }
+    begin(2);
+    put8(54);
+    finish();
+    deliver();
+    begin(2);
+    put8(12);
+    put8(200);
+    end += 199;
+    finish();
+    deliver();
+    begin(2);
+    end = OPTIONS;
+    putOption(54, SERVER);
+    put8(255);
+    finish();
+    deliver();
+    expect<u64>(counters.dhcpMalformed).toBe(expected + 3);
+    expect<u32>(dhcpState()).toBe(DHCP_SELECTING);
+    // A missing end, padding, unknown options and overload are tolerated.
+    begin(2);
+    put8(0);
+    putOption(52, 3);
+    put8(200);
+    put8(0);
+    putOption(54, SERVER);
+    finish();
+    deliver();
+    expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
+  });
+
+  it("says when there is no device", () => {
+    store<usize>(changetype<usize>(networkInterface()) + offsetof<NetworkInterface>("device"), 0);
+    expect<bool>(dhcpStart(onBound.index)).toBe(false);
+    expect<u32>(messages).toBe(0);
+  });
+
+  it("reads 50,000 random option fields within their bounds", () => {
+    const options = changetype<DhcpOptions>(growMemory(offsetof<DhcpOptions>(), 8));
+    // The field ends at the end of memory: a byte read beyond it traps.
+    const top = (<usize>memory.size()) << 16;
+    growMemory(0, 1);
+    const area = growMemory(65536, 65536);
+    const edge = (<usize>memory.size()) << 16;
+    expect<bool>(top <= area && area + 65536 == edge).toBe(true);
+    let good = 0;
+    const known: u8[] = [0, 1, 3, 51, 53, 54, 58, 59, 255, 52];
+    for (let i = 0; i < 50_000; i++) {
+      const length = link.random() % 65;
+      const start = edge - length;
+      for (let p = start; p < edge; p++) {
+        store<u8>(p, (link.random() & 3) != 0 ? known[link.random() % 10] : <u8>(link.random() & 7));
+      }
+      if (options.parse(start, length)) good++;
+    }
+    expect<i32>(good).toBeGreaterThan(1000);
+    expect<i32>(good).toBeLessThan(49_000);
+  });
+
+  it("survives 20,000 hostile messages in every state", () => {
+    let states: u32 = 0;
+    for (let i = 0; i < 20_000; i++) {
+      if (i % 2000 == 0) {
+        boot();
+        lease = 60 + (link.random() % 200);
+        dhcpStart(onBound.index);
+      }
+      // Silent at times, so that REQUESTING, RENEWING and REBINDING last.
+      answers = i & 32 ? 2 | 8 : 2;
+      const kinds: u8[] = [2, 5, 6, 5, 2, 0];
+      begin(kinds[link.random() % 6]);
+      if ((link.random() & 3) != 0) putOption(54, (link.random() & 3) != 0 ? SERVER : link.random());
+      if ((link.random() & 1) != 0) putOption(51, link.random() % 400);
+      if ((link.random() & 1) != 0) putOption(1, (link.random() & 1) != 0 ? 0xffff_ff00 : link.random());
+      if ((link.random() & 1) != 0) putOption(3, link.random());
+      if ((link.random() & 1) != 0) putOption(58, link.random());
+      if ((link.random() & 1) != 0) putOption(59, link.random());
+      if ((link.random() & 7) == 0) store<u32>(MESSAGE + 16, link.random());
+      let noise = link.random() % 20;
+      while (noise-- != 0) put8(link.random());
+      finish();
+      link.receiveNow(FRAME, frames.frameLength, 0);
+      states |= 1 << dhcpState();
+      if ((i & 7) == 0) link.run(<u64>(link.random() % 30) * SECOND);
+      states |= 1 << dhcpState();
+    }
+    expect<u32>(states & 0x7e).toBe(0x7e, "all states were reached");
+    setAddress(0, 0, 0);
+    link.setHook(0);
+    link.run(5 * SECOND);
+  });
+});

@@ -1,0 +1,515 @@
+/** Checksum, Ethernet, IPv4, loopback, addresses: what is dropped, and what is sent. */
+import {
+  allocateBuffer,
+  BUFFER_HEADROOM,
+  BUFFER_RETAINED,
+  bufferPool,
+  CHECKSUM_PARTIAL,
+  PacketBuffer,
+  releaseBuffer,
+} from "../../net/buffer";
+import {
+  checksumAdd,
+  checksumFold,
+  checksumUpdate,
+  finishChecksum,
+  internetChecksum,
+  pseudoHeaderSum,
+} from "../../net/checksum";
+import { networkCounters } from "../../net/counters";
+import { DEVICE_CHECKSUM_TX } from "../../net/device";
+import { isBroadcast, isLocalAddress, networkInterface, setAddress } from "../../net/interface";
+import { ipv4Output, sourceAddressFor } from "../../net/ipv4";
+import { ArpPacket } from "../../net/wire/arp";
+import { BROADCAST0, BROADCAST4, ETHERNET_HEADER, EthernetHeader } from "../../net/wire/ethernet";
+import { IcmpHeader } from "../../net/wire/icmp";
+import { IPV4_DF, IPV4_MF, Ipv4Header } from "../../net/wire/ipv4";
+import { IP_DHCP, IP_STATIC, parseIpOption } from "../../net/config";
+import * as frames from "./frames";
+import { deliver, FRAME, NETWORK } from "./frames";
+import * as link from "./link";
+import { GATEWAY, NETMASK, OWN, OWN4, PEER, PEER0, PEER4 } from "./link";
+import { boot, LAST, resolvePeer, seen, send } from "./recorder";
+
+describe("checksum", () => {
+  it("is that of RFC 1071, 3", () => {
+    const bytes: u8[] = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+    const sum = checksumFold(checksumAdd(bytes.dataStart, 8, 0));
+    expect<u16>(bswap<u16>(sum)).toBe(0xddf2);
+    expect<u16>(bswap<u16>(internetChecksum(checksumAdd(bytes.dataStart, 8, 0)))).toBe(0x220d);
+  });
+
+  it("agrees with a naive model for all lengths and alignments", () => {
+    const area = new StaticArray<u8>(4096);
+    const base = changetype<usize>(area);
+    let wrong = 0;
+    for (let round = 0; round < 4000; round++) {
+      const length: u32 = round < 2000 ? round : link.random() % 1600;
+      const offset = link.random() & 15;
+      const mode = link.random() & 3;
+      for (let i: u32 = 0; i < length; i++) {
+        store<u8>(base + offset + i, mode == 0 ? 0xff : mode == 1 ? 0 : <u8>link.random());
+      }
+      const start = link.random();
+      let model: u64 = (start & 0xffff) + (start >> 16);
+      for (let i: u32 = 0; i < length; i++) {
+        model += (<u64>load<u8>(base + offset + i)) << ((i & 1) << 3);
+      }
+      while (model >> 16 != 0) model = (model & 0xffff) + (model >> 16);
+      if (checksumFold(checksumAdd(base + offset, length, start)) != <u16>model) wrong++;
+    }
+    expect<i32>(wrong).toBe(0);
+  });
+
+  it("can be chained, and updated word by word", () => {
+    const area = new StaticArray<u8>(256);
+    const base = changetype<usize>(area);
+    let wrong = 0;
+    for (let round = 0; round < 1000; round++) {
+      for (let i: u32 = 0; i < 256; i++) store<u8>(base + i, <u8>link.random());
+      const cut = (link.random() & 127) << 1;
+      const whole = internetChecksum(checksumAdd(base, 255, 0));
+      if (internetChecksum(checksumAdd(base + cut, 255 - cut, checksumAdd(base, cut, 0))) != whole) wrong++;
+      const place = base + ((link.random() & 63) << 1);
+      const before = load<u16>(place);
+      store<u16>(place, <u16>link.random());
+      if (checksumUpdate(whole, before, load<u16>(place)) != internetChecksum(checksumAdd(base, 255, 0))) {
+        wrong++;
+      }
+    }
+    expect<i32>(wrong).toBe(0);
+  });
+
+  it("is finished in software as the receiver checks it", () => {
+    boot();
+    let wrong = 0;
+    for (let round: u32 = 0; round < 500; round++) {
+      const buffer = changetype<PacketBuffer>(changetype<usize>(allocateBuffer(BUFFER_HEADROOM)));
+      buffer.length = 8 + (link.random() % 600);
+      for (let i: u32 = 0; i < buffer.length; i++) store<u8>(buffer.data + i, <u8>link.random());
+      const pseudo = pseudoHeaderSum(OWN, PEER, 17, buffer.length);
+      store<u16>(buffer.data + 6, checksumFold(pseudo));
+      buffer.flags = CHECKSUM_PARTIAL;
+      buffer.checksumStart = buffer.data;
+      buffer.checksumOffset = 6;
+      finishChecksum(buffer);
+      if (checksumFold(checksumAdd(buffer.data, buffer.length, pseudo)) != 0xffff) wrong++;
+      if (load<u16>(buffer.data + 6) == 0 || buffer.flags != 0) wrong++;
+      releaseBuffer(buffer);
+    }
+    expect<i32>(wrong).toBe(0);
+  });
+});
+
+describe("ethernet", () => {
+  beforeEach(boot);
+  afterEach(() => {
+    expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
+  });
+
+  it("drops what is too short, not for us, from a group address, or of no type", () => {
+    const counters = networkCounters();
+    for (let length: u32 = 0; length < ETHERNET_HEADER; length++) {
+      frames.ipv4(PEER, OWN, 6, 20);
+      frames.setFrameLength(length);
+      deliver();
+    }
+    expect<u64>(counters.frameTooShort).toBe(ETHERNET_HEADER);
+    frames.ipv4(PEER, OWN, 6, 20);
+    changetype<EthernetHeader>(FRAME).setDestination(PEER0, PEER4);
+    deliver();
+    frames.ipv4(PEER, OWN, 6, 20);
+    changetype<EthernetHeader>(FRAME).setDestination(0x005e_0001, 0x0100); // multicast
+    deliver();
+    expect<u64>(counters.frameNotForUs).toBe(2);
+    frames.ipv4(PEER, OWN, 6, 20);
+    changetype<EthernetHeader>(FRAME).setSource(BROADCAST0, BROADCAST4);
+    deliver();
+    expect<u64>(counters.frameBadSource).toBe(1);
+    frames.ipv4(PEER, OWN, 6, 20);
+    changetype<EthernetHeader>(FRAME).type = 0x86dd;
+    deliver();
+    expect<u64>(counters.frameUnknownType).toBe(1);
+    expect<u32>(seen.delivered).toBe(0);
+    expect<u64>(counters.ipReceived).toBe(0);
+  });
+
+  it("rings one doorbell for what was queued", () => {
+    resolvePeer();
+    link.run(0);
+    const before = link.doorbells;
+    send(PEER, 10, 0);
+    send(PEER, 10, 0);
+    expect<u32>(link.doorbells).toBe(before);
+    link.run(0);
+    link.run(0);
+    expect<u32>(link.doorbells).toBe(before + 1);
+  });
+});
+
+/** Delivers the frame and tells whether it reached the transport; expects at most one more count than ipReceived. */
+function accepted(): bool {
+  const before = seen.delivered;
+  deliver();
+  return seen.delivered == before + 1;
+}
+
+describe("ipv4 input", () => {
+  beforeEach(boot);
+  afterEach(() => {
+    expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
+  });
+
+  it("takes a right packet, without the frame's padding", () => {
+    frames.ipv4(PEER, OWN, 6, 21);
+    frames.setFrameLength(60);
+    expect<bool>(accepted()).toBe(true);
+    expect<u32>(seen.deliveredLength).toBe(21);
+  });
+
+  it("takes an empty packet and the longest that fits", () => {
+    frames.ipv4(PEER, OWN, 6, 0);
+    expect<bool>(accepted()).toBe(true);
+    frames.ipv4(PEER, OWN, 6, 1480);
+    expect<bool>(accepted()).toBe(true);
+  });
+
+  it("drops every wrong version", () => {
+    for (let version: u32 = 0; version < 16; version++) {
+      if (version == 4) continue;
+      frames.ipv4(PEER, OWN, 6, 20);
+      store<u8>(NETWORK, <u8>((version << 4) | 5));
+      frames.ipChecksum();
+      deliver();
+    }
+    expect<u64>(networkCounters().ipBadVersion).toBe(15);
+    expect<u32>(seen.delivered).toBe(0);
+  });
+
+  it("drops header lengths below 20 or beyond the packet", () => {
+    for (let words: u32 = 0; words < 5; words++) {
+      frames.ipv4(PEER, OWN, 6, 20);
+      store<u8>(NETWORK, <u8>(0x40 | words));
+      deliver();
+    }
+    expect<u64>(networkCounters().ipBadHeaderLength).toBe(5);
+    frames.ipv4(PEER, OWN, 6, 8);
+    store<u8>(NETWORK, 0x4f);
+    frames.ipChecksum();
+    deliver();
+    expect<u64>(networkCounters().ipBadLength).toBe(1);
+    expect<u32>(seen.delivered).toBe(0);
+  });
+
+  it("drops total lengths that lie", () => {
+    for (let length: u32 = 0; length < 200; length++) {
+      frames.ipv4(PEER, OWN, 6, 80);
+      store<u16>(NETWORK + 2, bswap<u16>(<u16>length));
+      frames.ipChecksum();
+      deliver();
+    }
+    // 20 .. 100 are possible: the rest is padding.
+    expect<u32>(seen.delivered).toBe(81);
+    expect<u64>(networkCounters().ipBadLength).toBe(119);
+  });
+
+  it("drops frames that end within the header", () => {
+    for (let length: u32 = 0; length < 40; length++) {
+      frames.ipv4(PEER, OWN, 6, 20);
+      frames.setFrameLength(ETHERNET_HEADER + length);
+      deliver();
+    }
+    expect<u64>(networkCounters().ipBadLength).toBe(40);
+  });
+
+  it("drops every single-bit error in the header", () => {
+    for (let bit: u32 = 0; bit < 160; bit++) {
+      frames.ipv4(PEER, OWN, 6, 20);
+      const place = NETWORK + (bit >> 3);
+      store<u8>(place, load<u8>(place) ^ (<u8>((<u32>1) << (bit & 7))));
+      deliver();
+    }
+    expect<u32>(seen.delivered).toBe(0);
+    expect<u64>(networkCounters().ipBadChecksum).toBeGreaterThan(130);
+  });
+
+  it("drops martian sources", () => {
+    const sources: u32[] = [
+      0,
+      0x0000_0001,
+      0x7f00_0001,
+      0x7fff_ffff,
+      0xe000_0001,
+      0xefff_ffff,
+      0xf000_0001,
+      0xffff_ffff,
+      OWN,
+      0x0a00_00ff,
+    ];
+    for (let i = 0; i < sources.length; i++) {
+      frames.ipv4(sources[i], OWN, 6, 20);
+      deliver();
+    }
+    expect<u64>(networkCounters().ipBadSource).toBe(sources.length);
+    expect<u32>(seen.delivered).toBe(0);
+  });
+
+  it("drops other destinations", () => {
+    frames.ipv4(PEER, PEER, 6, 20);
+    deliver();
+    frames.ipv4(PEER, 0xe000_0001, 6, 20);
+    deliver();
+    expect<u64>(networkCounters().ipNotForUs).toBe(2);
+    frames.ipv4(PEER, 0x7f00_0001, 6, 20);
+    deliver();
+    frames.ipv4(PEER, 0, 6, 20);
+    deliver();
+    // Unicast to us in a broadcast frame.
+    frames.ipv4(PEER, OWN, 6, 20);
+    changetype<EthernetHeader>(FRAME).setDestination(BROADCAST0, BROADCAST4);
+    deliver();
+    expect<u64>(networkCounters().ipBadDestination).toBe(3);
+    expect<u32>(seen.delivered).toBe(0);
+    // Broadcasts come in.
+    frames.ipv4(PEER, 0xffff_ffff, 6, 20);
+    expect<bool>(accepted()).toBe(true);
+    frames.ipv4(PEER, 0x0a00_00ff, 6, 20);
+    expect<bool>(accepted()).toBe(true);
+  });
+
+  it("refuses fragments", () => {
+    frames.ipv4(PEER, OWN, 6, 24).fragment = IPV4_MF;
+    frames.ipChecksum();
+    deliver();
+    frames.ipv4(PEER, OWN, 6, 24).fragment = 1;
+    frames.ipChecksum();
+    deliver();
+    frames.ipv4(PEER, OWN, 6, 24).fragment = IPV4_DF;
+    frames.ipChecksum();
+    deliver();
+    expect<u64>(networkCounters().ipFragments).toBe(2);
+    expect<u32>(seen.delivered).toBe(1);
+  });
+
+  it("tolerates right options, drops source routes and broken ones", () => {
+    // [first, second, third, …] of 8 bytes of options; expected: 0 seen.delivered, 1 broken, 2 source route.
+    const cases: u8[][] = [
+      [1, 1, 1, 1, 1, 1, 1, 1, 0],
+      [0, 9, 9, 9, 9, 9, 9, 9, 0],
+      [7, 7, 4, 0, 0, 0, 0, 0, 0],
+      [148, 4, 0, 0, 68, 4, 5, 0, 0],
+      [131, 7, 4, 1, 2, 3, 4, 0, 2],
+      [1, 137, 7, 4, 1, 2, 3, 4, 2],
+      [7, 0, 0, 0, 0, 0, 0, 0, 1],
+      [7, 1, 0, 0, 0, 0, 0, 0, 1],
+      [7, 9, 0, 0, 0, 0, 0, 0, 1],
+      [7, 255, 0, 0, 0, 0, 0, 0, 1],
+      [1, 1, 1, 1, 1, 1, 1, 7, 1],
+      [131, 9, 0, 0, 0, 0, 0, 0, 1],
+    ];
+    let good: u32 = 0;
+    let broken: u64 = 0;
+    let routes: u64 = 0;
+    for (let i = 0; i < cases.length; i++) {
+      frames.ipv4(PEER, OWN, 6, 28);
+      store<u8>(NETWORK, 0x47);
+      for (let j = 0; j < 8; j++) store<u8>(NETWORK + 20 + j, cases[i][j]);
+      frames.ipChecksum();
+      deliver();
+      if (cases[i][8] == 0) good++;
+      else if (cases[i][8] == 1) broken++;
+      else routes++;
+    }
+    expect<u32>(seen.delivered).toBe(good);
+    expect<u32>(seen.deliveredLength).toBe(20, "options are not the transport's");
+    expect<u64>(networkCounters().ipBadOption).toBe(broken);
+    expect<u64>(networkCounters().ipSourceRoute).toBe(routes);
+  });
+
+  it("answers unknown protocols with protocol unreachable", () => {
+    resolvePeer();
+    frames.ipv4(PEER, OWN, 99, 20);
+    deliver();
+    expect<u64>(networkCounters().ipNoTransport).toBe(1);
+    const icmp = changetype<IcmpHeader>(LAST + 34);
+    expect<u32>(icmp.type).toBe(3);
+    expect<u32>(icmp.code).toBe(2);
+  });
+});
+
+describe("ipv4 output", () => {
+  beforeEach(boot);
+
+  it("makes a right header", () => {
+    resolvePeer();
+    send(PEER, 100, 0);
+    const header = changetype<Ipv4Header>(LAST + ETHERNET_HEADER);
+    expect<u32>(Ipv4Header.check(LAST + ETHERNET_HEADER, seen.lastLength - ETHERNET_HEADER)).toBe(0);
+    expect<u16>(checksumFold(checksumAdd(LAST + ETHERNET_HEADER, 20, 0))).toBe(0xffff);
+    expect<u32>(header.totalLength).toBe(120);
+    expect<u32>(header.source).toBe(OWN);
+    expect<u32>(header.destination).toBe(PEER);
+    expect<u32>(header.fragment).toBe(IPV4_DF);
+    expect<u32>(header.ttl).toBe(64);
+    expect<u32>(header.protocol).toBe(6);
+    const ethernet = changetype<EthernetHeader>(LAST);
+    expect<u32>(ethernet.destination0).toBe(PEER0);
+    expect<u16>(ethernet.destination4).toBe(PEER4);
+    expect<u16>(ethernet.source4).toBe(OWN4);
+  });
+
+  it("sends what is elsewhere to the gateway, and without one says so", () => {
+    send(0x0808_0808, 10, 0);
+    expect<u32>(changetype<ArpPacket>(LAST + ETHERNET_HEADER).targetAddress).toBe(GATEWAY);
+    setAddress(OWN, NETMASK, 0);
+    expect<i32>(send(0x0808_0808, 10, 0)).toBe(-101);
+    expect<u32>(sourceAddressFor(0x0808_0808)).toBe(0);
+    expect<u32>(sourceAddressFor(PEER)).toBe(OWN);
+    expect<u32>(sourceAddressFor(0x7f01_0203)).toBe(0x7f01_0203);
+    expect<u64>(networkCounters().ipNoRoute).toBe(1);
+  });
+
+  it("maps broadcast and multicast to link addresses", () => {
+    send(0xffff_ffff, 10, 0);
+    expect<u32>(changetype<EthernetHeader>(LAST).destination0).toBe(BROADCAST0);
+    send(0x0a00_00ff, 10, 0);
+    expect<u16>(changetype<EthernetHeader>(LAST).destination4).toBe(BROADCAST4);
+    send(0xef81_0203, 10, 0); // 239.129.2.3 -> 01:00:5e:01:02:03
+    expect<u32>(changetype<EthernetHeader>(LAST).destination0).toBe(0x015e_0001);
+    expect<u16>(changetype<EthernetHeader>(LAST).destination4).toBe(0x0302);
+    expect<u32>(seen.arpRequests).toBe(0);
+  });
+
+  it("refuses what is above the MTU, while the link is down, or with a loopback source", () => {
+    resolvePeer();
+    expect<i32>(send(PEER, 1480, 0)).toBe(0);
+    expect<i32>(send(PEER, 1481, 0)).toBe(-90);
+    link.linkDevice().linkUp = 0;
+    expect<i32>(send(PEER, 10, 0)).toBe(-100);
+    link.linkDevice().linkUp = 1;
+    const buffer = changetype<PacketBuffer>(changetype<usize>(allocateBuffer(BUFFER_HEADROOM)));
+    buffer.length = 10;
+    expect<i32>(ipv4Output(buffer, 0x7f00_0001, PEER, 6, 64)).toBe(-22);
+    releaseBuffer(buffer);
+    link.setRefuse(1);
+    expect<i32>(send(PEER, 10, 0)).toBe(-105);
+    expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("makes the checksum unless the device does", () => {
+    resolvePeer();
+    for (let offload: u32 = 0; offload < 2; offload++) {
+      link.linkDevice().features = offload != 0 ? DEVICE_CHECKSUM_TX : 0;
+      const buffer = changetype<PacketBuffer>(changetype<usize>(allocateBuffer(BUFFER_HEADROOM)));
+      buffer.length = 30;
+      memory.fill(buffer.data, 0x11, 30);
+      const pseudo = pseudoHeaderSum(OWN, PEER, 6, 30);
+      store<u16>(buffer.data + 16, checksumFold(pseudo));
+      buffer.flags = CHECKSUM_PARTIAL;
+      buffer.checksumStart = buffer.data;
+      buffer.checksumOffset = 16;
+      ipv4Output(buffer, 0, PEER, 6, 64);
+      const right = checksumFold(checksumAdd(LAST + 34, 30, pseudo)) == 0xffff;
+      expect<bool>(right).toBe(offload == 0);
+      if (offload != 0) expect<u16>(load<u16>(LAST + 34 + 16)).toBe(checksumFold(pseudo));
+      releaseBuffer(buffer);
+    }
+  });
+
+  it("loops our own addresses back, when polled and not before", () => {
+    expect<i32>(send(OWN, 33, 0)).toBe(0);
+    expect<i32>(send(0x7f00_0001, 34, 0)).toBe(0);
+    expect<u32>(seen.delivered).toBe(0);
+    link.run(0);
+    expect<u32>(seen.delivered).toBe(2);
+    expect<u32>(seen.deliveredLength).toBe(34);
+    expect<u32>(link.sent).toBe(0);
+    // Bounded.
+    let refused = 0;
+    for (let i = 0; i < 100; i++) if (send(OWN, 10, 0) == -105) refused++;
+    expect<i32>(refused).toBe(36);
+    link.run(0);
+    expect<u32>(seen.delivered).toBe(66);
+    expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("copies what loops back", () => {
+    send(OWN, 33, BUFFER_RETAINED);
+    link.run(0);
+    expect<u32>(seen.delivered).toBe(1);
+    expect<u32>(seen.deliveredLength).toBe(33);
+  });
+});
+
+/** Acts on an option given as a string. */
+function option(text: string): i32 {
+  const bytes = String.UTF8.encode(text);
+  return parseIpOption(changetype<usize>(bytes), bytes.byteLength);
+}
+
+describe("addresses and the command line", () => {
+  beforeEach(boot);
+
+  it("sets what makes sense, and nothing else", () => {
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0)).toBe(true);
+    expect<bool>(isLocalAddress(0x0a00_000f)).toBe(true);
+    expect<bool>(isBroadcast(0x0a00_00ff)).toBe(true);
+    expect<bool>(setAddress(0x0a00_00ff, 0xffff_ff00, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_0000, 0xffff_ff00, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xff00_ff00, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0, 0)).toBe(false);
+    expect<bool>(setAddress(0x7f00_0001, 0xff00_0000, 0)).toBe(false);
+    expect<bool>(setAddress(0xe000_0001, 0xff00_0000, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0x0a00_0101)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0x0a00_000f)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0x0a00_00ff)).toBe(false);
+    expect<u32>(networkInterface().address).toBe(0x0a00_000f);
+    // Point to point (RFC 3021) has no broadcast.
+    expect<bool>(setAddress(0x0a00_0000, 0xffff_fffe, 0x0a00_0001)).toBe(true);
+    expect<bool>(isBroadcast(0x0a00_0001)).toBe(false);
+    expect<bool>(setAddress(0, 0, 0)).toBe(true);
+    expect<bool>(isLocalAddress(0)).toBe(false);
+  });
+
+  it("reads ip=", () => {
+    expect<i32>(option("dhcp")).toBe(IP_DHCP);
+    expect<i32>(option("10.0.2.15/24,gw=10.0.2.2")).toBe(IP_STATIC);
+    expect<u32>(networkInterface().address).toBe(0x0a00_020f);
+    expect<u32>(networkInterface().netmask).toBe(0xffff_ff00);
+    expect<u32>(networkInterface().gateway).toBe(0x0a00_0202);
+    expect<i32>(option("192.168.1.7/16")).toBe(IP_STATIC);
+    expect<u32>(networkInterface().gateway).toBe(0);
+    expect<u32>(networkInterface().netmask).toBe(0xffff_0000);
+  });
+
+  it("refuses what is wrong, and changes nothing", () => {
+    const wrong: string[] = [
+      "",
+      "ip=dhcp",
+      "ip=dhcp6",
+      "ip=dhc",
+      "10.0.2.15",
+      "10.0.2.15/",
+      "10.0.2.15/0",
+      "10.0.2.15/33",
+      "10.0.2/24",
+      "10.0.2.15.1/24",
+      "10.0.2.256/24",
+      "10.0.2.015/24",
+      "10.0.2.15/24,",
+      "10.0.2.15/24,gw",
+      "10.0.2.15/24,gw=",
+      "10.0.2.15/24,gw=10.0.3.1",
+      "10.0.2.15/24,gw=10.0.2.2x",
+      "10.0.2.15/24,gw=10.0.2.2,",
+      "10.0.2.15/24;gw=10.0.2.2",
+      "10.0.2.255/24",
+      "0.0.0.0/24",
+      "127.0.0.1/8",
+      "99999999999.0.0.1/8",
+      "-1.0.0.1/8",
+    ];
+    for (let i = 0; i < wrong.length; i++) expect<i32>(option(wrong[i])).toBe(-22, wrong[i]);
+    expect<u32>(networkInterface().address).toBe(OWN);
+  });
+});
