@@ -1,5 +1,5 @@
 /** AEM as the rest of the kernel starts it. */
-import { onProcessExit, Process } from "../kernel/process/process";
+import { Process } from "../kernel/process/process";
 import { onDescriptorFree } from "../net/socket/calls";
 import { STATISTICS_SIZE } from "./abi";
 import { retryStarved } from "./dispatch";
@@ -12,13 +12,13 @@ import { defineRead } from "./jobs/read";
 import { defineSk } from "./jobs/sk";
 import { defineSock } from "./jobs/sock";
 import { defineTimer } from "./jobs/timer";
-import { aemProcessExit, setProcessLimit } from "./registry";
+import { setProcessLimit } from "./registry";
 
 /** Bytes that `initializeAem` needs. */
 export const AEM_STORAGE: usize = ((EVENT_STORAGE + 7) & ~7) + ((JOB_STORAGE + 7) & ~7) + STATISTICS_SIZE;
 
 /**
- * Once at boot, after the frames and the process table. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, up to EVENT_LIMIT;
+ * Once at boot, after the frames; the caller registers `aemProcessExit` (registry.ts) with onProcessExit. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, up to EVENT_LIMIT;
  * `processLimit`: most events of one process.
  */
 export function initializeAem(storage: usize, limit: u32, processLimit: u32): void {
@@ -34,7 +34,6 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32): vo
   defineTimer();
   setProcessLimit(processLimit);
   onDescriptorFree(descriptorFree.index);
-  onProcessExit(aemProcessExit.index);
 }
 
 function descriptorFree(process: Process): void {

@@ -56,6 +56,7 @@ export class ArpEntry extends Link {
     return changetype<BufferQueue>(changetype<usize>(this) + QUEUE_OFFSET);
   }
 
+
   @inline static ofTimer(timer: Timer): ArpEntry {
     return changetype<ArpEntry>(changetype<usize>(timer) - TIMER_OFFSET);
   }

@@ -32,7 +32,6 @@ import {
 } from "./arp-cache";
 import {
   allocateBuffer,
-  BUFFER_HEADER,
   BUFFER_HEADROOM,
   BUFFER_RETAINED,
   CHECKSUM_PARTIAL,

@@ -31,6 +31,7 @@ export const LINK_BROADCAST: u32 = 4;
 /** To send: the sender will use the bytes again, so nobody may keep the buffer but a device that reads it. */
 export const BUFFER_RETAINED: u32 = 8;
 
+
 @unmanaged
 export class PacketBuffer {
   /** Link for the one queue the buffer is in. */
@@ -114,6 +115,7 @@ export class BufferQueue {
   tail: PacketBuffer | null;
   count: u32;
 
+
   @inline append(buffer: PacketBuffer): void {
     buffer.next = null;
     const tail = this.tail;
@@ -122,6 +124,7 @@ export class BufferQueue {
     this.tail = buffer;
     this.count++;
   }
+
 
   @inline take(): PacketBuffer | null {
     const buffer = this.head;

@@ -8,7 +8,7 @@ export class NetworkCounters {
   // ---- Ethernet ----
   /** Shorter than a header. */
   frameTooShort: u64;
-  /** A source address that is a group address, or another one's unicast destination. */
+  /** The source is a group address. */
   frameBadSource: u64;
   frameNotForUs: u64;
   frameUnknownType: u64;

@@ -9,6 +9,7 @@ export const DEVICE_CHECKSUM_TX: u32 = 1;
 /** Nothing leaves the machine: checksums are neither made nor checked. */
 export const DEVICE_LOOPBACK: u32 = 2;
 
+
 @unmanaged
 export class NetworkDevice {
   /** Link address, as it stands in the frame: bytes 0..3 and 4..5, in memory order. */
@@ -42,15 +43,18 @@ export class NetworkDevice {
   transmitDropped: u64;
 }
 
+
 @inline
 export function deviceTransmit(device: NetworkDevice, frame: PacketBuffer): i32 {
   return call_indirect<i32>(device.transmit, device, frame);
 }
 
+
 @inline
 export function deviceFlush(device: NetworkDevice): void {
   call_indirect<void>(device.flush, device);
 }
+
 
 @inline
 export function deviceReceive(device: NetworkDevice, frame: PacketBuffer): void {

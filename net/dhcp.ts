@@ -17,7 +17,14 @@ import { PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { DhcpOptions } from "./dhcp-options";
 import { sendDhcp } from "./dhcp-output";
-import { hasDevice, isUnicast, networkFlush, networkInterface, setAddress } from "./interface";
+import {
+  hasDevice,
+  isLocalAddress,
+  isUnicast,
+  networkFlush,
+  networkInterface,
+  setAddress,
+} from "./interface";
 import { udpClaimPort } from "./socket/udp";
 import {
   DHCP_CLIENT_PORT,
@@ -30,6 +37,7 @@ import {
   DHCPOFFER,
   DHCPREQUEST,
 } from "./wire/dhcp";
+import { Ipv4Header } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
 export const DHCP_STOPPED: u32 = 0;
@@ -235,8 +243,10 @@ function handle(buffer: PacketBuffer): void {
   const device = networkInterface().device;
   const type = options.type;
   const state = client.state;
+  // An application could write to this port over the loopback: what comes from ourselves is no server's.
   const ours =
     sourcePort == DHCP_SERVER_PORT &&
+    !isLocalAddress(changetype<Ipv4Header>(buffer.networkHeader).source) &&
     message.xid == client.xid &&
     message.hardware0 == device.address0 &&
     message.hardware4 == device.address4 &&

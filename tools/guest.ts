@@ -9,6 +9,9 @@ export const STATUS_RESET = 255;
 /** Exit status of a guest that was stopped from outside (128 + SIGINT), as shells report it. */
 export const STATUS_STOPPED = 130;
 
+/** Lines of the console that are kept. */
+const KEPT_LINES = 50_000;
+
 /** Called with each line of the console, without its line end. */
 export type LineListener = (line: string) => void;
 
@@ -19,7 +22,7 @@ interface Waiter {
 }
 
 export class Guest {
-  /** Everything the guest has written on its console so far, one entry for each complete line. */
+  /** What the guest has written on its console, one entry for each complete line; the last 50,000 of them. */
   readonly lines: string[] = [];
   /** Status of the guest when it has ended; rejects with a UserError when QEMU could not start it. */
   readonly exited: Promise<number>;
@@ -122,6 +125,7 @@ export class Guest {
       this.lines.push(line);
       for (const listener of this.listeners) listener(line);
     }
+    if (this.lines.length > KEPT_LINES) this.lines.splice(0, this.lines.length - KEPT_LINES);
     if (this.waiters.length === 0) return;
     const output = this.output;
     this.waiters = this.waiters.filter((waiter) => {

@@ -197,7 +197,7 @@ export class VirtioDevice {
     return false;
   }
 
-
+  /** Status bits are only ever added, until a reset. */
   @inline private addStatus(bits: u32): void {
     write8(this.common + COMMON_STATUS, read8(this.common + COMMON_STATUS) | bits);
   }
@@ -228,7 +228,7 @@ export class VirtioDevice {
     return true;
   }
 
-
+  /** That feature was negotiated. */
   @inline has(feature: u64): bool {
     return (this.features & feature) != 0;
   }

@@ -185,7 +185,7 @@ export class Virtqueue {
     return 0;
   }
 
-
+  /** Takes a descriptor back from the device, which says that it has written that many bytes. */
   @inline private release(id: u32, written: u32): void {
     const descriptor = this.descriptors + (id << 4);
     if (load<u16>(descriptor, 12) & VIRTQ_DESC_F_WRITE) {
@@ -218,7 +218,7 @@ export class Virtqueue {
     return true;
   }
 
-
+  /** Says at which used entry from the next one on an interrupt is wanted; without event index, sets the flags. */
   @inline private setEvent(distance: u32, flags: u32): void {
     if (this.eventIndex != 0)
       write16(this.available + 4 + (this.size << 1), (this.taken + distance) & 0xffff);

@@ -47,9 +47,11 @@ export class UdpSocket extends Socket {
     return changetype<BufferQueue>(changetype<usize>(this) + offsetof<UdpSocket>("queueHead"));
   }
 
+
   @inline has(bits: u32): bool {
     return (this.status & bits) != 0;
   }
+
 
   @inline static ofLink(link: Link): UdpSocket {
     return changetype<UdpSocket>(changetype<usize>(link) - offsetof<UdpSocket>("linkNext"));

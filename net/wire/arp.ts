@@ -37,6 +37,7 @@ export class ArpPacket {
     return bswap<u16>(load<u16>(changetype<usize>(this), 6));
   }
 
+
   @inline set operation(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 6);
   }
@@ -46,18 +47,22 @@ export class ArpPacket {
     return load<u32>(changetype<usize>(this), 8);
   }
 
+
   @inline get sender4(): u16 {
     return load<u16>(changetype<usize>(this), 12);
   }
+
 
   @inline setSender(a0: u32, a4: u16): void {
     store<u32>(changetype<usize>(this), a0, 8);
     store<u16>(changetype<usize>(this), a4, 12);
   }
 
+
   @inline get senderAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 14));
   }
+
 
   @inline set senderAddress(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 14);
@@ -69,9 +74,11 @@ export class ArpPacket {
     store<u16>(changetype<usize>(this), a4, 22);
   }
 
+
   @inline get targetAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 24));
   }
+
 
   @inline set targetAddress(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 24);

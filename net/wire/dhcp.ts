@@ -70,21 +70,26 @@ export class DhcpMessage {
     return load<u32>(changetype<usize>(this), 4);
   }
 
+
   @inline set clientAddress(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 12);
   }
+
 
   @inline get clientAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 12));
   }
 
+
   @inline get yourAddress(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 16));
   }
 
+
   @inline get hardware0(): u32 {
     return load<u32>(changetype<usize>(this), 28);
   }
+
 
   @inline get hardware4(): u16 {
     return load<u16>(changetype<usize>(this), 32);

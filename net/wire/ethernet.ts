@@ -31,9 +31,11 @@ export class EthernetHeader {
     return load<u32>(changetype<usize>(this));
   }
 
+
   @inline get destination4(): u16 {
     return load<u16>(changetype<usize>(this), 4);
   }
+
 
   @inline setDestination(a0: u32, a4: u16): void {
     store<u32>(changetype<usize>(this), a0);
@@ -45,9 +47,11 @@ export class EthernetHeader {
     return load<u32>(changetype<usize>(this), 6);
   }
 
+
   @inline get source4(): u16 {
     return load<u16>(changetype<usize>(this), 10);
   }
+
 
   @inline setSource(a0: u32, a4: u16): void {
     store<u32>(changetype<usize>(this), a0, 6);
@@ -58,6 +62,7 @@ export class EthernetHeader {
   @inline get type(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 12));
   }
+
 
   @inline set type(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 12);

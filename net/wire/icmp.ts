@@ -37,13 +37,16 @@ export class IcmpHeader {
     return load<u8>(changetype<usize>(this));
   }
 
+
   @inline set type(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value);
   }
 
+
   @inline get code(): u32 {
     return load<u8>(changetype<usize>(this), 1);
   }
+
 
   @inline set code(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value, 1);
@@ -53,6 +56,7 @@ export class IcmpHeader {
     return load<u16>(changetype<usize>(this), 2);
   }
 
+
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 2);
   }
@@ -60,6 +64,7 @@ export class IcmpHeader {
   @inline get rest(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 4));
   }
+
 
   @inline set rest(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 4);

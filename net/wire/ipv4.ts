@@ -74,6 +74,7 @@ export class Ipv4Header {
     return ((<u32>load<u8>(changetype<usize>(this))) & 15) << 2;
   }
 
+
   @inline get version(): u32 {
     return (<u32>load<u8>(changetype<usize>(this))) >> 4;
   }
@@ -86,9 +87,11 @@ export class Ipv4Header {
     return bswap<u16>(load<u16>(changetype<usize>(this), 2));
   }
 
+
   @inline get identification(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 4));
   }
+
 
   @inline set identification(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 4);
@@ -98,21 +101,26 @@ export class Ipv4Header {
     return bswap<u16>(load<u16>(changetype<usize>(this), 6));
   }
 
+
   @inline set fragment(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 6);
   }
+
 
   @inline get ttl(): u32 {
     return load<u8>(changetype<usize>(this), 8);
   }
 
+
   @inline set ttl(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value, 8);
   }
 
+
   @inline get protocol(): u32 {
     return load<u8>(changetype<usize>(this), 9);
   }
+
 
   @inline set protocol(value: u32) {
     store<u8>(changetype<usize>(this), <u8>value, 9);
@@ -122,21 +130,26 @@ export class Ipv4Header {
     return load<u16>(changetype<usize>(this), 10);
   }
 
+
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 10);
   }
+
 
   @inline get source(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 12));
   }
 
+
   @inline set source(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 12);
   }
 
+
   @inline get destination(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 16));
   }
+
 
   @inline set destination(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 16);

@@ -39,29 +39,36 @@ export class TcpHeader {
     return bswap<u16>(load<u16>(changetype<usize>(this)));
   }
 
+
   @inline set sourcePort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value));
   }
+
 
   @inline get destinationPort(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 2));
   }
 
+
   @inline set destinationPort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 2);
   }
+
 
   @inline get sequence(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 4));
   }
 
+
   @inline set sequence(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 4);
   }
 
+
   @inline get acknowledgement(): u32 {
     return bswap<u32>(load<u32>(changetype<usize>(this), 8));
   }
+
 
   @inline set acknowledgement(value: u32) {
     store<u32>(changetype<usize>(this), bswap<u32>(value), 8);
@@ -83,6 +90,7 @@ export class TcpHeader {
     return bswap<u16>(load<u16>(changetype<usize>(this), 14));
   }
 
+
   @inline set window(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 14);
   }
@@ -91,13 +99,16 @@ export class TcpHeader {
     return load<u16>(changetype<usize>(this), 16);
   }
 
+
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 16);
   }
 
+
   @inline get urgent(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 18));
   }
+
 
   @inline set urgent(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 18);

@@ -24,13 +24,16 @@ export class UdpHeader {
     return bswap<u16>(load<u16>(changetype<usize>(this)));
   }
 
+
   @inline set sourcePort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value));
   }
 
+
   @inline get destinationPort(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 2));
   }
+
 
   @inline set destinationPort(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 2);
@@ -40,6 +43,7 @@ export class UdpHeader {
     return bswap<u16>(load<u16>(changetype<usize>(this), 4));
   }
 
+
   @inline set length(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 4);
   }
@@ -47,6 +51,7 @@ export class UdpHeader {
   @inline get checksum(): u16 {
     return load<u16>(changetype<usize>(this), 6);
   }
+
 
   @inline set checksum(value: u16) {
     store<u16>(changetype<usize>(this), value, 6);

@@ -34,8 +34,8 @@ import { FakeSocket, handlerOf, HANDLER_CODE, pattern, setUpMachine } from "./ma
 export let user: u32 = 0;
 export let statistics: EventStatistics = changetype<EventStatistics>(0);
 
-export function setUp(): void {
-  setUpMachine();
+export function setUp(network: bool = false): void {
+  setUpMachine(network);
   user = <u32>growMemory(65536, 8);
   statistics = changetype<EventStatistics>(<usize>user + 4096);
 }
@@ -49,6 +49,7 @@ export function expectNothingLeft(): void {
   expect<u32>(process.keepaliveEvents).toBe(0, "keepalive events left");
   expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
   expect<u32>(process.vmtable.blocks).toBe(0, "blocks left");
+  expect<u32>(process.vmtable.badFrees).toBe(0, "blocks freed that were not there");
   expect<bool>(process.pending.isEmpty && process.events.isEmpty && process.starved.isEmpty).toBe(
     true,
     "lists",

@@ -366,6 +366,28 @@ describe("shortage of vmtable memory", () => {
     expect<u32>(upcallArgument4).toBe(1000);
   });
 
+  it("ends when another handler returns its block", () => {
+    const blocks = freeBlocks(fillVmtable(), 1);
+    const first = newStream();
+    const second = newStream();
+    const a = onRead(open(first));
+    const b = onRead(open(second));
+    receive(first, 10);
+    receive(second, 20);
+    expectRead(0, 10, "has the only block");
+    expect<i32>(<i32>upcallArgument1).toBe(a);
+    expectRead(0, 20, "has it next");
+    expect<i32>(<i32>upcallArgument1).toBe(b);
+    expectNone("no more");
+    // Two that wait, and a handler that frees its block early.
+    receive(first, 10);
+    receive(second, 20);
+    expectRead(10, 10, "has the only block");
+    expect<i32>(sys_vmtable_free(upcallArgument3)).toBe(0);
+    expectRead(20, 20, "has it next");
+    freeBlocks(blocks, u32.MAX_VALUE);
+  });
+
   it("a starved event can be stopped, started, and shut down", () => {
     const blocks = fillVmtable();
     const socket = newStream();

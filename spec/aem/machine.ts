@@ -6,8 +6,11 @@
  */
 import { AEM_STORAGE, initializeAem } from "../../aem/aem";
 import { EVENT_TYPES } from "../../aem/abi";
+import { aemProcessExit } from "../../aem/registry";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
+import { initializeApic } from "../../kernel/interrupts/apic";
+import { initializeVectors } from "../../kernel/interrupts/vectors";
 import { TABLE_BASE, VMTABLE_BASE } from "../../kernel/memory/layout";
 import { translate } from "../../kernel/memory/paging";
 import { Pool } from "../../kernel/memory/pool";
@@ -25,6 +28,7 @@ import {
   currentProcess,
   findProcess,
   initializeProcesses,
+  onProcessExit,
   Process,
   PROCESS_LIMIT,
   PROCESS_STORAGE,
@@ -41,6 +45,8 @@ import { initializeThreads } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { initializeWheel, WHEEL_SIZE } from "../../kernel/time/wheel";
 import { initializeInterface, NetworkInterface } from "../../net/interface";
+import { initializeTcp } from "../../net/socket/tcp/tcp";
+import { initializeNetwork } from "../../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../../net/socket/calls";
 import { SOCK_DGRAM, SOCK_STREAM, Socket, SOCKET_LISTENING, SocketProtocol } from "../../net/socket/socket";
 import { growMemory, setUpArena } from "../arena";
@@ -67,8 +73,8 @@ function pool(): Pool {
   return changetype<Pool>(growMemory(offsetof<Pool>(), 8));
 }
 
-/** Once in each spec file. The first process is the current one. */
-export function setUpMachine(): void {
+/** Once in each spec file. The first process is the current one. `network`: with the real one, of which only loopback can be used. */
+export function setUpMachine(network: bool = false): void {
   setUpArena(16384);
   fake.reset();
   fake.setImage(IMAGE_PAGE_TABLES, growMemory(4096, 4096));
@@ -77,6 +83,10 @@ export function setUpMachine(): void {
     memory.fill(typeCodes + type * TYPE_CODE, <u8>(0x40 + type), TYPE_CODE);
   fake.setImage(IMAGE_HANDLER_TYPES, typeCodes);
   fake.onSwitch(noSwitch.index);
+  // An APIC whose registers are plain memory.
+  fake.setCpuid(1, 0, 3, 1 << 9);
+  fake.setMsr(0x1b, growMemory(4096, 4096));
+  assert(initializeApic() && initializeVectors(), "interrupts");
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(1);
   initializeWheel(growMemory(WHEEL_SIZE, 8));
@@ -85,9 +95,11 @@ export function setUpMachine(): void {
   initializeProcesses(growMemory(PROCESS_STORAGE, 8), lastExit.index);
   initializeHandles(growMemory(HANDLE_STORAGE, 8));
   initializeVmtables(pool(), PROCESS_LIMIT);
-  initializeInterface(growMemory(offsetof<NetworkInterface>(), 8), 0, 0, 0, 0);
+  if (network) assert(initializeNetwork(2000, 256, 64, 500) && initializeTcp(500), "network");
+  else initializeInterface(growMemory(offsetof<NetworkInterface>(), 8), 0, 0, 0, 0);
   initializeSocketCalls(growMemory(SOCKET_CALLS_STORAGE, 8));
   initializeAem(growMemory(AEM_STORAGE, 8), EVENTS, EVENTS_OF_PROCESS);
+  onProcessExit(aemProcessExit.index);
   initializeFakeSockets();
   module = changetype<ModuleDescriptor>(growMemory(offsetof<ModuleDescriptor>(), 8));
   module.memoryPages = 1;

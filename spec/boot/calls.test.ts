@@ -9,7 +9,7 @@ import { type AddressInfo, type Server, type Socket, createServer } from "node:n
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { address } from "../wire/frame.ts";
-import { Connection, askUdp } from "./client.ts";
+import { Connection, HOST_WIDTH, askUdp, inParallel } from "./client.ts";
 import { type Machine, boot, specImage } from "./machine.ts";
 
 const EINTR = -4;
@@ -18,7 +18,6 @@ const EAGAIN = -11;
 const EFAULT = -14;
 const EBUSY = -16;
 const EINVAL = -22;
-const EPIPE = -32;
 const ESRCH = -3;
 const EDESTADDRREQ = -89;
 const EPROTONOSUPPORT = -93;
@@ -143,7 +142,7 @@ describe("calls", () => {
       ["bind", 0],
       ["bind-again", EINVAL],
       ["peer-none", ENOTCONN],
-      ["send-none", EPIPE],
+      ["send-none", ENOTCONN],
       ["recv-none", ENOTCONN],
       ["shutdown-none", ENOTCONN],
       ["listen", 0],
@@ -178,7 +177,7 @@ describe("calls", () => {
       ["evctl-lookup", 1],
       ["evctl-priority", 0],
       ["evctl-priority-64", EINVAL],
-      ["evctl-statistics", 64, 64],
+      ["evctl-statistics", 0, 64],
       ["evctl-statistics-type", 5],
       ["evctl-statistics-priority", 63],
       ["evctl-statistics-counts", 0, 0, 0],
@@ -302,11 +301,12 @@ describe("calls", () => {
       second.destroy();
     });
 
-    test("each of 20 connections at once is reported", async () => {
+    test("each of 20 connections is reported", async () => {
       const known = machine.rows("accept").length;
-      const connections = await Promise.all(
-        Array.from({ length: 20 }, () => Connection.open(machine.tcp(2001))),
-      );
+      const connections: Connection[] = [];
+      await inParallel(20, HOST_WIDTH, async () => {
+        connections.push(await Connection.open(machine.tcp(2001)));
+      });
       const rows = (await machine.waitForRows("accept", known + 20)).slice(known);
       assert.equal(new Set(rows.map(([, , fd]) => fd)).size, 20, "20 descriptors");
       for (const connection of connections) connection.destroy();
@@ -414,7 +414,7 @@ describe("calls", () => {
       connection.socket.resetAndDestroy();
       const event = await rowWhere("close-event", ([jid]) => jid === close);
       assert.deepEqual(event.slice(0, 2), [close, fd]);
-      assert.equal(event[2], -ECONNRESET);
+      assert.equal(event[2], ECONNRESET);
       await command("x", fd);
     });
   });
@@ -500,13 +500,23 @@ describe("calls", () => {
       server.close();
     });
 
+    /** The server's end of the guest's connection number `count`. */
+    async function serverSide(count: number): Promise<Socket> {
+      const deadline = Date.now() + 5000;
+      while (accepted.length < count) {
+        assert.ok(Date.now() < deadline, `no connection from the guest\n${machine.console()}`);
+        await sleep(10);
+      }
+      return accepted[count - 1] as Socket;
+    }
+
     test("with events: -EINPROGRESS, SYN_SENT, ESTABLISHED; data; the whole way to TIME_WAIT", async () => {
       await command("d", port);
       const [fd, sk, result] = (await machine.waitForRows("dial", 1))[0] as [number, number, number];
       assert.equal(result, EINPROGRESS);
       const watch = await rowWhere("connection", ([on]) => on === fd);
       assert.ok(Math.min(...watch) > 0, watch.join(" "));
-      const socket = accepted[0] as Socket;
+      const socket = await serverSide(1);
       socket.write("e from the server");
       const [echoed] = (await once(socket, "data")) as [Buffer];
       assert.equal(echoed.toString(), "e from the server");
@@ -573,9 +583,7 @@ describe("calls", () => {
       const first = Buffer.from([0, 0, port >> 8, port & 255]);
       const connection = await Connection.open(machine.tcp(2010));
       await connection.write(first);
-      const deadline = Date.now() + 5000;
-      while (accepted.length < 2 && Date.now() < deadline) await sleep(10);
-      const socket = accepted.at(-1) as Socket;
+      const socket = await serverSide(2);
       const greeting: Buffer[] = [];
       socket.on("data", (chunk: Buffer) => greeting.push(chunk));
       await once(socket, "end");

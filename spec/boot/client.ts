@@ -215,6 +215,12 @@ export async function askUdp(port: number, payload: Buffer, ms = 5000): Promise<
   }
 }
 
+/**
+ * Connections that may be opened at the same moment through QEMU's user network: it listens with a backlog of 1, and the
+ * host's TCP makes the others wait a second, or resets them.
+ */
+export const HOST_WIDTH = 2;
+
 /** Runs `work` for each number below `count`, at most `width` at once. */
 export async function inParallel(
   count: number,

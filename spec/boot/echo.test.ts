@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { Connection, askUdp, get, inParallel, request } from "./client.ts";
+import { Connection, HOST_WIDTH, askUdp, get, inParallel, request } from "./client.ts";
 import { DEFAULT_IMAGE, type Machine, boot } from "./machine.ts";
 
 describe("echo", () => {
@@ -48,15 +48,23 @@ describe("echo", () => {
   });
 
   test("50 connections at once with 100 kB each", async () => {
-    const data = randomBytes(100_000);
-    await inParallel(50, 50, async (index) => {
+    const connections: Connection[] = [];
+    for (let i = 0; i < 50; i++) {
       const connection = await Connection.open(port);
-      const mine = data.subarray(index);
-      connection.socket.write(mine);
-      const answer = await connection.read(mine.length, 30000);
-      assert.ok(answer.equals(mine), `connection ${index}: other bytes came back`);
-      connection.destroy();
-    });
+      await connection.write("x");
+      await connection.read(1);
+      connections.push(connection);
+    }
+    const data = randomBytes(100_000);
+    await Promise.all(
+      connections.map(async (connection, index) => {
+        const mine = data.subarray(index);
+        connection.socket.write(mine);
+        const answer = await connection.read(mine.length, 30000);
+        assert.ok(answer.equals(mine), `connection ${index}: other bytes came back`);
+        connection.destroy();
+      }),
+    );
   });
 
   test("small pieces, one at a time, come back one by one", async () => {
@@ -70,7 +78,7 @@ describe("echo", () => {
   });
 
   test("1,000 connections opened and closed", async () => {
-    await inParallel(1000, 16, async (index) => {
+    await inParallel(1000, HOST_WIDTH, async (index) => {
       const connection = await Connection.open(port);
       connection.socket.end(`connection ${index}`);
       assert.equal((await connection.readToEnd()).toString(), `connection ${index}`);
@@ -79,7 +87,7 @@ describe("echo", () => {
   });
 
   test("connections that are reset are forgotten", async () => {
-    await inParallel(100, 10, async () => {
+    await inParallel(100, HOST_WIDTH, async () => {
       const connection = await Connection.open(port);
       await connection.write(randomBytes(3000));
       connection.socket.resetAndDestroy();

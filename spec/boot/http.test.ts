@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Agent, get as httpGet, type IncomingMessage } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Connection, get, inParallel, request, stats } from "./client.ts";
+import { Connection, HOST_WIDTH, get, inParallel, request, stats } from "./client.ts";
 import { DEFAULT_IMAGE, type Machine, boot } from "./machine.ts";
 
 describe("http", () => {
@@ -205,8 +205,14 @@ describe("http", () => {
   });
 
   test("50 connections at once, all answered while all are open", async () => {
-    const connections = await Promise.all(Array.from({ length: 50 }, () => Connection.open(port)));
-    for (const connection of connections) await connection.write(get("/"));
+    const connections: Connection[] = [];
+    for (let i = 0; i < 50; i++) {
+      const connection = await Connection.open(port);
+      await connection.write(get("/stats"));
+      assert.equal((await connection.response()).status, 200);
+      connections.push(connection);
+    }
+    await Promise.all(connections.map((connection) => connection.write(get("/"))));
     for (const connection of connections) assert.equal((await connection.response()).status, 200);
     const seen = await stats(port);
     assert.ok(seen.connections.open >= 50, `${seen.connections.open} open connections`);
@@ -215,7 +221,7 @@ describe("http", () => {
 
   test("1,000 connections opened, served and closed, and nothing is left of them", async () => {
     const before = await stats(port);
-    await inParallel(1000, 16, async () => {
+    await inParallel(1000, HOST_WIDTH, async () => {
       const response = await request(port, get("/", "Connection: close"));
       assert.equal(response.status, 200);
     });

@@ -16,6 +16,8 @@ import { freeUdpPort } from "../wire/wire.ts";
 export const DEFAULT_IMAGE = join(ROOT, "apps", "default.json");
 /** Prints this when the processes have been started and the network has an address. */
 export const READY = /aemos: ready/;
+/** What the applications of the default image print when they listen. */
+const LISTENING = [/app: http: .*port 80/, /app: echo: .*port 7/];
 /** Milliseconds for a guest to become ready, on a machine that does other things as well. */
 export const BOOT_TIMEOUT = 30_000;
 
@@ -51,7 +53,7 @@ export interface MachineOptions extends Omit<Partial<GuestOptions>, "image" | "f
   /** Ports of the guest that are forwarded, with user networking. */
   tcp?: readonly number[];
   udp?: readonly number[];
-  /** What to wait for; false: nothing. */
+  /** What to wait for, and then for the applications of the default image to listen; false: nothing. */
   ready?: RegExp | false;
 }
 
@@ -136,7 +138,12 @@ export async function boot(manifest: string, options: MachineOptions = {}): Prom
   for (const guest of udp) forwards.push({ host: await freeUdpPort(), guest, udp: true });
   const guest = await startGuest({ ...rest, image, forwards });
   const machine = new Machine(guest, forwards);
-  if (ready) await readyOrStopped(machine, ready);
+  try {
+    if (ready) await waitUntilReady(machine, manifest, ready);
+  } catch (error) {
+    await machine.stop();
+    throw error;
+  }
   return machine;
 }
 
@@ -167,7 +174,7 @@ export async function bootWired(manifest: string, options: WiredOptions = {}): P
     peer.close();
   };
   try {
-    if (ready) await machine.guest.waitFor(ready, BOOT_TIMEOUT);
+    if (ready) await waitUntilReady(machine, manifest, ready);
   } catch (error) {
     await stop();
     throw error;
@@ -175,11 +182,7 @@ export async function bootWired(manifest: string, options: WiredOptions = {}): P
   return { machine, peer, dhcp, stop };
 }
 
-async function readyOrStopped(machine: Machine, ready: RegExp): Promise<void> {
-  try {
-    await machine.guest.waitFor(ready, BOOT_TIMEOUT);
-  } catch (error) {
-    await machine.stop();
-    throw error;
-  }
+async function waitUntilReady({ guest }: Machine, manifest: string, ready: RegExp): Promise<void> {
+  await guest.waitFor(ready, BOOT_TIMEOUT);
+  if (manifest === DEFAULT_IMAGE) for (const line of LISTENING) await guest.waitFor(line, BOOT_TIMEOUT);
 }

@@ -1,6 +1,14 @@
 /** ARP and ICMP: states, bounds, answers, floods. */
 import { now } from "../../kernel/time/clock";
-import { ARP_PROBE, ARP_QUEUE, ARP_QUEUE_TOTAL, ARP_REACHABLE, ARP_STALE, arpQueued } from "../../net/arp";
+import {
+  ARP_INCOMPLETE,
+  ARP_PROBE,
+  ARP_QUEUE,
+  ARP_QUEUE_TOTAL,
+  ARP_REACHABLE,
+  ARP_STALE,
+  arpQueued,
+} from "../../net/arp";
 import {
   ARP_ENTRIES,
   arpCount,
@@ -9,7 +17,17 @@ import {
   CLASS_PENDING,
   LEARNED_LIMIT,
 } from "../../net/arp-cache";
-import { BUFFER_RETAINED, bufferPool } from "../../net/buffer";
+import {
+  allocateBuffer,
+  BUFFER_HEADROOM,
+  BUFFER_RETAINED,
+  bufferPool,
+  CHECKSUM_PARTIAL,
+  PacketBuffer,
+  releaseBuffer,
+} from "../../net/buffer";
+import { DEVICE_CHECKSUM_TX } from "../../net/device";
+import { ipv4Output } from "../../net/ipv4";
 import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
 import { ICMP_BURST } from "../../net/icmp";
@@ -74,6 +92,31 @@ describe("arp", () => {
     expect<u32>(bufferPool().inUse).toBe(0);
   });
 
+  it("copies where the device finds the checksum, too", () => {
+    link.linkDevice().features = DEVICE_CHECKSUM_TX;
+    const buffer = changetype<PacketBuffer>(changetype<usize>(allocateBuffer(BUFFER_HEADROOM)));
+    buffer.length = 30;
+    buffer.flags = CHECKSUM_PARTIAL | BUFFER_RETAINED;
+    buffer.checksumStart = buffer.data;
+    buffer.checksumOffset = 16;
+    ipv4Output(buffer, 0, PEER, 6, 64);
+    releaseBuffer(buffer);
+    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
+    deliver();
+    // The link itself looks where the checksum is to stand.
+    expect<u32>(seen.ipPackets).toBe(1);
+  });
+
+  it("prefers new packets to old ones when all queues are full", () => {
+    for (let i: u32 = 0; i < ARP_QUEUE_TOTAL; i++) send(0x0a00_0010 + i, 10, 0);
+    expect<i32>(send(0x0a00_0010, 99, 0)).toBe(0);
+    expect<i32>(send(0x0a00_00f0, 10, 0)).toBe(-105);
+    expect<u32>(arpQueued()).toBe(ARP_QUEUE_TOTAL);
+    frames.arp(ARP_REPLY, 0x0a00_0010, PEER4, OWN);
+    deliver();
+    expect<u32>(seen.lastLength).toBe(ETHERNET_HEADER + IPV4_HEADER + 99);
+  });
+
   it("gives up after three requests, and tells the transport", () => {
     send(PEER, 20, 0);
     send(PEER, 20, 0);
@@ -94,13 +137,16 @@ describe("arp", () => {
     resolvePeer();
     const entry = arpFind(PEER)!;
     expect<u8>(entry.state).toBe(ARP_REACHABLE);
-    link.run(31_000_000_000);
+    link.run(29_000_000_000);
+    expect<u8>(entry.state).toBe(ARP_REACHABLE);
+    link.run(2_000_000_000);
     expect<u8>(entry.state).toBe(ARP_STALE);
     const before = seen.ipPackets;
     seen.arpRequests = 0;
     send(PEER, 10, 0);
     expect<u8>(entry.state).toBe(ARP_PROBE);
     expect<u32>(seen.ipPackets).toBe(before + 1, "sent at once");
+    expect<bool>(seen.requestedOfAll).toBe(false, "the first request asks only the neighbour");
     expect<u32>(seen.arpRequests).toBe(1);
     frames.arp(ARP_REPLY, PEER, PEER4, OWN);
     deliver();
@@ -145,7 +191,7 @@ describe("arp", () => {
     frames.arp(ARP_REPLY, PEER, 0x6600, OWN);
     deliver();
     expect<bool>(arpFind(PEER) === null).toBe(true);
-    // Neither replies nor requests nor seen.announcements change the link address of an entry.
+    // Neither replies nor requests nor announcements change the link address of an entry.
     resolvePeer();
     const entry = arpFind(PEER)!;
     const claims: u32[] = [ARP_REPLY, OWN, ARP_REQUEST, OWN, ARP_REQUEST, PEER, ARP_REPLY, PEER];
@@ -156,10 +202,18 @@ describe("arp", () => {
       expect<u8>(entry.state).toBe(ARP_STALE);
     }
     expect<u64>(networkCounters().arpUnsolicited).toBe(3);
+    // What is not for us does not answer a request of ours either.
+    send(PEER + 1, 10, 0);
+    frames.arp(ARP_REQUEST, PEER + 1, 0x6600, PEER);
+    deliver();
+    frames.arp(ARP_REPLY, PEER + 1, 0x6600, PEER + 1);
+    deliver();
+    expect<u8>(arpFind(PEER + 1)!.state).toBe(ARP_INCOMPLETE);
     // The next use asks all, and takes the answer.
     seen.arpRequests = 0;
     send(PEER, 10, 0);
     expect<u32>(seen.arpRequests).toBe(1);
+    expect<bool>(seen.requestedOfAll).toBe(true);
     frames.arp(ARP_REPLY, PEER, 0x0300, OWN);
     deliver();
     expect<u16>(entry.link4).toBe(0x0300);
@@ -357,6 +411,11 @@ describe("icmp", () => {
     for (let i = 0; i < 1000; i++) deliver();
     expect<u32>(seen.ipPackets).toBeGreaterThan(ICMP_BURST + 9);
     expect<u32>(seen.ipPackets).toBeLessThan(ICMP_BURST + 12);
+    // A long silence saves up no more than a burst.
+    link.run(10_000_000_000);
+    seen.ipPackets = 0;
+    for (let i = 0; i < 1000; i++) deliver();
+    expect<u32>(seen.ipPackets).toBe(ICMP_BURST);
     link.run(10_000_000_000);
     seen.ipPackets = 0;
     frames.udp(PEER, 1000, 0xffff_ffff, 2000, 8);

@@ -1,8 +1,6 @@
 /** The DHCP client against a scripted server: the good way, refusals, silence, and hostile messages. */
 import { setLogLevel } from "../../kernel/console";
-import { now } from "../../kernel/time/clock";
-import { bufferPool } from "../../net/buffer";
-import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../net/checksum";
+import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import {
   DHCP_BOUND,
@@ -16,156 +14,27 @@ import {
 } from "../../net/dhcp";
 import { DhcpOptions } from "../../net/dhcp-options";
 import { networkInterface, NetworkInterface, setAddress } from "../../net/interface";
-import { udpCreate } from "../../net/socket/udp";
-import { ArpPacket } from "../../net/wire/arp";
-import { DhcpMessage } from "../../net/wire/dhcp";
-import { BROADCAST0, BROADCAST4, EthernetHeader, ETHERTYPE_ARP } from "../../net/wire/ethernet";
-import { Ipv4Header } from "../../net/wire/ipv4";
+import { udpCreate, udpOutput } from "../../net/socket/udp";
 import { UdpHeader } from "../../net/wire/udp";
 import { growMemory } from "../arena";
 import * as frames from "./frames";
-import { deliver, FRAME, NETWORK, TRANSPORT } from "./frames";
+import { deliver, FRAME, TRANSPORT } from "./frames";
 import * as link from "./link";
-import { OWN0, OWN4 } from "./link";
+import {
+  begin,
+  finish,
+  MESSAGE,
+  offer,
+  OFFERED,
+  OPTIONS,
+  put8,
+  putOption,
+  script,
+  SERVER,
+  server,
+} from "./dhcp-server";
 
 const SECOND: u64 = 1_000_000_000;
-const SERVER: u32 = 0x0a00_0202;
-const OFFERED: u32 = 0x0a00_020f;
-const MESSAGE: usize = TRANSPORT + 8;
-const OPTIONS: usize = MESSAGE + 240;
-
-// ---- What the client sent ----
-
-let sentType: u32 = 0;
-let sentXid: u32 = 0;
-let sentSource: u32 = 0;
-let sentDestination: u32 = 0;
-let sentClient: u32 = 0;
-let sentRequested: u32 = 0;
-let sentServer: u32 = 0;
-let sentBroadcast: bool = false;
-let sentSeconds: u32 = 0;
-let messages: u32 = 0;
-let bad: u32 = 0;
-let times: u64[] = [];
-let announcements: u32 = 0;
-
-// ---- What the server does ----
-
-/** Types that are answered: bit 1 DISCOVER, bit 3 REQUEST; bit 6: a REQUEST is refused. */
-let answers: u32 = 0;
-let lease: u32 = 3600;
-let t1: u32 = 0;
-let t2: u32 = 0;
-let netmask: u32 = 0xffff_ff00;
-let router: u32 = SERVER;
-let end: usize = 0;
-let unicast: bool = false;
-
-function server(frame: usize, length: u32): void {
-  if (changetype<EthernetHeader>(frame).type == ETHERTYPE_ARP) {
-    const packet = changetype<ArpPacket>(frame + 14);
-    if (packet.senderAddress == packet.targetAddress) announcements++;
-    else link.mirrorHook(frame, length);
-    return;
-  }
-  const ip = changetype<Ipv4Header>(frame + 14);
-  const udp = changetype<UdpHeader>(frame + 34);
-  const sum = pseudoHeaderSum(ip.source, ip.destination, 17, udp.length);
-  if (
-    ip.protocol != 17 ||
-    udp.sourcePort != 68 ||
-    udp.destinationPort != 67 ||
-    length < 42 + 300 ||
-    udp.length != length - 34 ||
-    checksumFold(checksumAdd(frame + 34, udp.length, sum)) != 0xffff
-  ) {
-    bad++;
-    return;
-  }
-  const message = changetype<DhcpMessage>(frame + 42);
-  if (load<u32>(frame + 42) != 0x0006_0101 || message.hardware0 != OWN0 || message.hardware4 != OWN4) bad++;
-  assert(++messages < 10_000, "the client sends and sends");
-  times.push(now());
-  sentXid = message.xid;
-  sentSource = ip.source;
-  sentDestination = ip.destination;
-  sentClient = message.clientAddress;
-  sentSeconds = bswap<u16>(load<u16>(frame + 42, 8));
-  sentBroadcast = load<u8>(frame + 42, 10) == 0x80;
-  sentType = sentRequested = sentServer = 0;
-  for (let p = frame + 42 + 240; ;) {
-    if (p >= frame + length) {
-      bad++;
-      break;
-    }
-    const code = load<u8>(p);
-    if (code == 255) break;
-    if (code == 0) {
-      p++;
-      continue;
-    }
-    if (code == 53) sentType = load<u8>(p, 2);
-    if (code == 50) sentRequested = bswap<u32>(load<u32>(p, 2));
-    if (code == 54) sentServer = bswap<u32>(load<u32>(p, 2));
-    p += 2 + load<u8>(p, 1);
-  }
-  if (((answers >> sentType) & 1) == 0) return;
-  if (sentType == 1) offer(2);
-  else if ((answers & 64) != 0) offer(6);
-  else offer(5);
-  link.inject(FRAME, frames.frameLength);
-}
-
-function put8(value: u32): void {
-  store<u8>(end++, <u8>value);
-}
-function putOption(code: u32, value: u32): void {
-  put8(code);
-  put8(4);
-  store<u32>(end, bswap<u32>(value));
-  end += 4;
-}
-
-/** Begins a message to the client in the scratch frame; `finish` ends it. */
-function begin(type: u32): void {
-  memory.fill(MESSAGE, 0, 600);
-  const message = changetype<DhcpMessage>(MESSAGE);
-  message.formatRequest(sentXid, 0, OWN0, OWN4);
-  store<u8>(MESSAGE, 2);
-  store<u32>(MESSAGE + 16, bswap<u32>(OFFERED));
-  end = OPTIONS;
-  put8(53);
-  put8(1);
-  put8(type);
-}
-
-function finish(): void {
-  const length = <u32>(end - TRANSPORT);
-  const to = unicast ? OFFERED : 0xffff_ffff;
-  frames.ipv4(SERVER, to, 17, length);
-  if (!unicast) changetype<EthernetHeader>(FRAME).setDestination(BROADCAST0, BROADCAST4);
-  const header = changetype<UdpHeader>(TRANSPORT);
-  header.sourcePort = 67;
-  header.destinationPort = 68;
-  header.length = length;
-  frames.udpChecksum(SERVER, to, length);
-}
-
-/** A whole message: OFFER 2, ACK 5, NAK 6. */
-function offer(type: u32): void {
-  begin(type);
-  putOption(54, SERVER);
-  if (type != 6) {
-    putOption(51, lease);
-    if (netmask != 0) putOption(1, netmask);
-    if (router != 0) putOption(3, router);
-    if (t1 != 0) putOption(58, t1);
-    if (t2 != 0) putOption(59, t2);
-  }
-  put8(255);
-  finish();
-}
 
 let bounds: u32 = 0;
 function onBound(): void {
@@ -177,39 +46,39 @@ function boot(): void {
   setLogLevel(0);
   setAddress(0, 0, 0);
   link.setHook(server.index);
-  messages = bad = announcements = bounds = sentXid = 0;
-  times = [];
-  answers = 2 | 8;
-  lease = 3600;
-  t1 = t2 = 0;
-  netmask = 0xffff_ff00;
-  router = SERVER;
-  unicast = false;
+  script.messages = script.bad = script.announcements = bounds = script.sentXid = 0;
+  script.times = [];
+  script.answers = 2 | 8;
+  script.lease = 3600;
+  script.t1 = script.t2 = 0;
+  script.netmask = 0xffff_ff00;
+  script.router = SERVER;
+  script.unicast = false;
 }
 
 describe("dhcp", () => {
   beforeEach(boot);
   afterEach(() => {
-    expect<u32>(bad).toBe(0, "malformed messages sent");
+    expect<u32>(script.bad).toBe(0, "malformed messages sent");
     expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
   });
 
   it("gets an address", () => {
-    answers = 0;
+    script.answers = 0;
     expect<bool>(dhcpStart(onBound.index)).toBe(true);
     expect<u32>(link.doorbells).toBe(1);
     expect<u32>(dhcpState()).toBe(DHCP_SELECTING);
-    expect<u32>(sentType).toBe(1);
-    expect<u32>(sentSource).toBe(0);
-    expect<u32>(sentDestination).toBe(0xffff_ffff);
-    expect<bool>(sentBroadcast).toBe(true);
+    expect<u32>(script.sentType).toBe(1);
+    expect<u32>(script.sentSource).toBe(0);
+    expect<u32>(script.sentDestination).toBe(0xffff_ffff);
+    expect<bool>(script.sentBroadcast).toBe(true);
     offer(2);
     deliver();
     expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
-    expect<u32>(sentType).toBe(3);
-    expect<u32>(sentRequested).toBe(OFFERED);
-    expect<u32>(sentServer).toBe(SERVER);
-    expect<u32>(sentClient).toBe(0);
+    expect<u32>(script.sentType).toBe(3);
+    expect<u32>(script.sentRequested).toBe(OFFERED);
+    expect<u32>(script.sentServer).toBe(SERVER);
+    expect<u32>(script.sentClient).toBe(0);
     expect<u32>(networkInterface().address).toBe(0);
     offer(5);
     deliver();
@@ -218,11 +87,11 @@ describe("dhcp", () => {
     expect<u32>(networkInterface().address).toBe(OFFERED);
     expect<u32>(networkInterface().netmask).toBe(0xffff_ff00);
     expect<u32>(networkInterface().gateway).toBe(SERVER);
-    expect<u32>(announcements).toBe(1);
+    expect<u32>(script.announcements).toBe(1);
   });
 
   it("takes answers by unicast to the address that is not set yet", () => {
-    unicast = true;
+    script.unicast = true;
     dhcpStart(onBound.index);
     link.run(SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_BOUND);
@@ -242,49 +111,49 @@ describe("dhcp", () => {
   });
 
   it("asks again, at growing intervals that vary", () => {
-    answers = 0;
+    script.answers = 0;
     dhcpStart(onBound.index);
     link.run(400 * SECOND);
-    expect<u32>(messages).toBeGreaterThan(8);
+    expect<u32>(script.messages).toBeGreaterThan(8);
     let limit: u64 = 4;
     let wrong = 0;
-    for (let i = 1; i < times.length; i++) {
-      const gap = times[i] - times[i - 1];
+    for (let i = 1; i < script.times.length; i++) {
+      const gap = script.times[i] - script.times[i - 1];
       if (gap < (limit - 1) * SECOND || gap > (limit + 1) * SECOND + 65536) wrong++;
       if (gap % SECOND < 65536) wrong++;
       if (limit < 64) limit *= 2;
     }
     expect<i32>(wrong).toBe(0);
-    expect<u32>(sentSeconds).toBeGreaterThan(300);
-    answers = 2 | 8;
+    expect<u32>(script.sentSeconds).toBeGreaterThan(300);
+    script.answers = 2 | 8;
     link.run(130 * SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_BOUND);
   });
 
   it("looks for another server when requests are not answered", () => {
-    answers = 2;
+    script.answers = 2;
     dhcpStart(onBound.index);
     link.run(10 * SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
-    const xid = sentXid;
-    messages = 0;
+    const xid = script.sentXid;
+    script.messages = 0;
     link.run(60 * SECOND);
-    expect<bool>(sentXid != xid).toBe(true);
-    answers = 2 | 8;
+    expect<bool>(script.sentXid != xid).toBe(true);
+    script.answers = 2 | 8;
     link.run(80 * SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_BOUND);
   });
 
   it("begins again after a refusal, but not at once", () => {
-    answers = 2 | 8 | 64;
+    script.answers = 2 | 8 | 64;
     dhcpStart(onBound.index);
     link.run(SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_INIT);
-    expect<u32>(messages).toBe(2);
+    expect<u32>(script.messages).toBe(2);
     link.run(60 * SECOND);
-    expect<u32>(messages).toBeLessThan(30);
+    expect<u32>(script.messages).toBeLessThan(30);
     expect<u32>(bounds).toBe(0);
-    answers = 2 | 8;
+    script.answers = 2 | 8;
     link.run(70 * SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_BOUND);
   });
@@ -292,39 +161,39 @@ describe("dhcp", () => {
   it("renews at T1, by unicast, from its address", () => {
     dhcpStart(onBound.index);
     link.run(1799 * SECOND);
-    messages = 0;
+    script.messages = 0;
     link.run(2 * SECOND);
-    expect<u32>(messages).toBe(1);
-    expect<u32>(sentType).toBe(3);
-    expect<u32>(sentSource).toBe(OFFERED);
-    expect<u32>(sentDestination).toBe(SERVER);
-    expect<u32>(sentClient).toBe(OFFERED);
-    expect<u32>(sentRequested).toBe(0);
-    expect<u32>(sentServer).toBe(0);
+    expect<u32>(script.messages).toBe(1);
+    expect<u32>(script.sentType).toBe(3);
+    expect<u32>(script.sentSource).toBe(OFFERED);
+    expect<u32>(script.sentDestination).toBe(SERVER);
+    expect<u32>(script.sentClient).toBe(OFFERED);
+    expect<u32>(script.sentRequested).toBe(0);
+    expect<u32>(script.sentServer).toBe(0);
     expect<u32>(dhcpState()).toBe(DHCP_BOUND);
     expect<u32>(bounds).toBe(1, "nothing new");
     link.run(36_000 * SECOND);
-    expect<u32>(messages).toBe(21);
+    expect<u32>(script.messages).toBe(21);
     expect<u32>(networkInterface().address).toBe(OFFERED);
   });
 
   it("rebinds at T2, and gives the address up when the lease ends", () => {
     dhcpStart(onBound.index);
     link.run(SECOND);
-    answers = 0;
-    messages = 0;
+    script.answers = 0;
+    script.messages = 0;
     link.run(1900 * SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_RENEWING);
     link.run(1300 * SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_REBINDING);
-    expect<u32>(sentDestination).toBe(0xffff_ffff);
-    expect<u32>(sentSource).toBe(OFFERED);
+    expect<u32>(script.sentDestination).toBe(0xffff_ffff);
+    expect<u32>(script.sentSource).toBe(OFFERED);
     expect<u32>(networkInterface().address).toBe(OFFERED);
-    expect<u32>(messages).toBeLessThan(16, "a minute apart at least");
+    expect<u32>(script.messages).toBeLessThan(16, "a minute apart at least");
     link.run(400 * SECOND);
     expect<u32>(networkInterface().address).toBe(0);
     expect<u32>(dhcpState()).toBe(DHCP_SELECTING);
-    answers = 2 | 8;
+    script.answers = 2 | 8;
     link.run(130 * SECOND);
     expect<u32>(networkInterface().address).toBe(OFFERED);
     expect<u32>(bounds).toBe(2);
@@ -333,7 +202,7 @@ describe("dhcp", () => {
   it("gives the address up when its renewal is refused", () => {
     dhcpStart(onBound.index);
     link.run(SECOND);
-    answers = 8 | 64;
+    script.answers = 8 | 64;
     link.run(1800 * SECOND);
     expect<u32>(networkInterface().address).toBe(0);
   });
@@ -342,41 +211,69 @@ describe("dhcp", () => {
     const leases: u32[] = [1, 59, 60, 61, 119, 120, 1000, 0x7fff_ffff, 0xffff_fffe, 0xffff_ffff];
     for (let i = 0; i < leases.length; i++) {
       boot();
-      lease = leases[i];
-      t1 = i & 1 ? lease : 0;
-      t2 = i & 1 ? 1 : 0;
+      script.lease = leases[i];
+      script.t1 = i & 1 ? script.lease : 0;
+      script.t2 = i & 1 ? 1 : 0;
       dhcpStart(onBound.index);
       link.run(SECOND);
       expect<u32>(dhcpState()).toBe(DHCP_BOUND);
-      messages = 0;
+      script.messages = 0;
       link.run(3600 * SECOND);
       expect<u32>(networkInterface().address).toBe(OFFERED);
-      expect<u32>(messages).toBeLessThan(3600 / 14);
-      if (lease == 0xffff_ffff) expect<u32>(messages).toBe(0);
+      expect<u32>(script.messages).toBeLessThan(3600 / 14);
+      if (script.lease == 0xffff_ffff) expect<u32>(script.messages).toBe(0);
     }
   });
 
+  it("does not renew all the time because a server says so", () => {
+    script.t1 = 1;
+    script.t2 = 2;
+    dhcpStart(onBound.index);
+    link.run(3000 * SECOND);
+    expect<u32>(script.messages).toBe(3);
+    boot();
+    script.t1 = 1;
+    script.t2 = 3599;
+    dhcpStart(onBound.index);
+    link.run(3000 * SECOND);
+    expect<u32>(script.messages).toBe(3);
+  });
+
+  it("takes nothing from our own applications", () => {
+    script.answers = 0;
+    dhcpStart(onBound.index);
+    offer(2);
+    const buffer = changetype<PacketBuffer>(changetype<usize>(allocateBuffer(BUFFER_HEADROOM)));
+    buffer.length = frames.frameLength - 42;
+    memory.copy(buffer.data, MESSAGE, buffer.length);
+    udpOutput(buffer, 0x7f00_0001, 67, 0x7f00_0001, 68);
+    releaseBuffer(buffer);
+    link.run(0);
+    expect<u64>(networkCounters().dhcpIgnored).toBe(1);
+    expect<u32>(dhcpState()).toBe(DHCP_SELECTING);
+  });
+
   it("does without netmask and router, and with a router that is elsewhere", () => {
-    netmask = router = 0;
+    script.netmask = script.router = 0;
     dhcpStart(onBound.index);
     link.run(SECOND);
     expect<u32>(networkInterface().netmask).toBe(0xff00_0000);
     expect<u32>(networkInterface().gateway).toBe(0);
     boot();
-    router = 0x0808_0808;
+    script.router = 0x0808_0808;
     dhcpStart(onBound.index);
     link.run(SECOND);
     expect<u32>(networkInterface().address).toBe(OFFERED);
     expect<u32>(networkInterface().gateway).toBe(0);
     boot();
-    netmask = 0xff00_ff00;
+    script.netmask = 0xff00_ff00;
     dhcpStart(onBound.index);
     link.run(SECOND);
     expect<u32>(networkInterface().address).toBe(0);
   });
 
   it("ignores what is not for it", () => {
-    answers = 0;
+    script.answers = 0;
     dhcpStart(onBound.index);
     const counters = networkCounters();
     offer(5); // an ACK that nobody asked for
@@ -387,10 +284,10 @@ describe("dhcp", () => {
     changetype<UdpHeader>(TRANSPORT).sourcePort = 1067;
     frames.udpChecksum(SERVER, 0xffff_ffff, changetype<UdpHeader>(TRANSPORT).length);
     deliver();
-    sentXid++;
+    script.sentXid++;
     offer(2);
     deliver();
-    sentXid--;
+    script.sentXid--;
     begin(2); // no server identifier
     putOption(51, 100);
     put8(255);
@@ -443,14 +340,14 @@ describe("dhcp", () => {
   });
 
   it("drops malformed messages", () => {
-    answers = 0;
+    script.answers = 0;
     dhcpStart(onBound.index);
     const counters = networkCounters();
     let expected: u64 = 0;
     // Cut off anywhere in the fixed part.
     for (let length: u32 = 0; length < 240; length++) {
       begin(2);
-      end = MESSAGE + length;
+      script.end = MESSAGE + length;
       finish();
       deliver();
       expected++;
@@ -473,7 +370,7 @@ describe("dhcp", () => {
         begin(2);
         put8(codes[i]);
         put8(size);
-        end += size;
+        script.end += size;
         put8(255);
         finish();
         deliver();
@@ -487,11 +384,11 @@ describe("dhcp", () => {
     begin(2);
     put8(12);
     put8(200);
-    end += 199;
+    script.end += 199;
     finish();
     deliver();
     begin(2);
-    end = OPTIONS;
+    script.end = OPTIONS;
     putOption(54, SERVER);
     put8(255);
     finish();
@@ -513,7 +410,7 @@ describe("dhcp", () => {
   it("says when there is no device", () => {
     store<usize>(changetype<usize>(networkInterface()) + offsetof<NetworkInterface>("device"), 0);
     expect<bool>(dhcpStart(onBound.index)).toBe(false);
-    expect<u32>(messages).toBe(0);
+    expect<u32>(script.messages).toBe(0);
   });
 
   it("reads 50,000 random option fields within their bounds", () => {
@@ -543,11 +440,11 @@ describe("dhcp", () => {
     for (let i = 0; i < 20_000; i++) {
       if (i % 2000 == 0) {
         boot();
-        lease = 60 + (link.random() % 200);
+        script.lease = 60 + (link.random() % 200);
         dhcpStart(onBound.index);
       }
       // Silent at times, so that REQUESTING, RENEWING and REBINDING last.
-      answers = i & 32 ? 2 | 8 : 2;
+      script.answers = i & 32 ? 2 | 8 : 2;
       const kinds: u8[] = [2, 5, 6, 5, 2, 0];
       begin(kinds[link.random() % 6]);
       if ((link.random() & 3) != 0) putOption(54, (link.random() & 3) != 0 ? SERVER : link.random());

@@ -12,7 +12,7 @@ import * as fake from "../fake";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../kernel/random";
 import { now } from "../../kernel/time/clock";
 import { initializeWheel, nextTimer, runTimers, WHEEL_SIZE } from "../../kernel/time/wheel";
-import { allocateBuffer, PacketBuffer, releaseBuffer } from "../../net/buffer";
+import { allocateBuffer, CHECKSUM_PARTIAL, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { deviceReceive, NetworkDevice } from "../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../net/interface";
 import { initializeNetwork } from "../../net/stack";
@@ -158,6 +158,13 @@ function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
   }
   sent++;
   device.sentFrames++;
+  if ((frame.flags & CHECKSUM_PARTIAL) != 0) {
+    const field = frame.checksumStart + frame.checksumOffset;
+    assert(
+      frame.checksumStart >= frame.data + 34 && field + 2 <= frame.data + frame.length,
+      "checksum where?",
+    );
+  }
   if (holding) {
     frame.references++;
     held.push(new Held(frame, frame.data, frame.length, hash(frame.data, frame.length)));

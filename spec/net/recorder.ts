@@ -10,7 +10,7 @@ import {
 import { registerTransportError } from "../../net/errors";
 import { ipv4Output, ipv4Register } from "../../net/ipv4";
 import { ARP_REPLY, ArpPacket } from "../../net/wire/arp";
-import { ETHERNET_HEADER, EthernetHeader, ETHERTYPE_ARP } from "../../net/wire/ethernet";
+import { BROADCAST0, ETHERNET_HEADER, EthernetHeader, ETHERTYPE_ARP } from "../../net/wire/ethernet";
 import { Ipv4Header } from "../../net/wire/ipv4";
 import * as frames from "./frames";
 import { deliver } from "./frames";
@@ -24,6 +24,8 @@ export const LAST: usize = changetype<usize>(last);
 export class Seen {
   lastLength: u32 = 0;
   arpRequests: u32 = 0;
+  /** The last request was a broadcast. */
+  requestedOfAll: bool = false;
   arpReplies: u32 = 0;
   announcements: u32 = 0;
   /** Frames that are not ARP. */
@@ -46,7 +48,10 @@ function record(frame: usize, length: u32): void {
     const packet = changetype<ArpPacket>(frame + ETHERNET_HEADER);
     if (packet.operation == ARP_REPLY) seen.arpReplies++;
     else if (packet.senderAddress == packet.targetAddress) seen.announcements++;
-    else seen.arpRequests++;
+    else {
+      seen.arpRequests++;
+      seen.requestedOfAll = changetype<EthernetHeader>(frame).destination0 == BROADCAST0;
+    }
   } else {
     seen.ipPackets++;
   }

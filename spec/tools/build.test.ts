@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 import { type BuiltImage, buildImage } from "../../tools/build.ts";
 import type { StartedCommand } from "../../tools/steps.ts";
-import { aemos, assemble, temporaryFolder, writeFiles } from "./support.ts";
+import { aemos, assemble, sourceFolder, writeFiles } from "./support.ts";
 
-const folder = temporaryFolder();
+const folder = sourceFolder("build");
 const manifest = join(folder, "image.json");
 const source = (status: number): string => `export function main(): i32 {\n  return ${status};\n}\n`;
 const applications = [

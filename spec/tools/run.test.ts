@@ -9,9 +9,9 @@ import { buildImage } from "../../tools/build.ts";
 import { parseForward } from "../../tools/cli-options.ts";
 import { STATUS_STOPPED, qemuArguments, startGuest } from "../../tools/qemu.ts";
 import { checkFits, describeForward, mergeForwards } from "../../tools/run.ts";
-import { aemos, temporaryFolder, writeFiles } from "./support.ts";
+import { aemos, sourceFolder, writeFiles } from "./support.ts";
 
-const folder = temporaryFolder();
+const folder = sourceFolder("run");
 const TCG = { name: "tcg", cpu: "max" };
 let ends = "";
 let succeeds = "";

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
-import { ROOT } from "../../tools/paths.ts";
+import { BUILD, ROOT } from "../../tools/paths.ts";
 
 /** An empty folder that is removed after the file's tests. */
 export function temporaryFolder(): string {
@@ -27,6 +27,17 @@ export function assemble(path: string, text: string): void {
   execFileSync(join(ROOT, "node_modules", ".bin", "wat2wasm"), ["--enable-all", "-", "-o", path], {
     input: text,
   });
+}
+
+/**
+ * An empty folder for sources that are built. Always at the same place, so that their intermediate files in build/ are
+ * written over by the next run instead of piling up.
+ */
+export function sourceFolder(name: string): string {
+  const folder = join(BUILD, "test", name);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return folder;
 }
 
 export interface Ended {

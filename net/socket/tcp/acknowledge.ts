@@ -19,7 +19,7 @@ import { HAS_TIMESTAMPS, IN_RECOVERY, NO_SPACE, TcpConnection, TIMER_RETRANSMIT 
 import { DUPLICATE_THRESHOLD } from "./parameters";
 import { retransmitInterval, rttMeasured } from "./rtt";
 import { Segment } from "./segment";
-import { retransmitFirst, rewind } from "./send";
+import { retransmitFirst } from "./send";
 import { after, before, from, upTo } from "./sequence";
 import { statistics } from "./statistics";
 
@@ -81,8 +81,7 @@ function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32): void {
   }
   if (c.has(HAS_TIMESTAMPS) && s.hasTimestamps && repeated) {
     // RFC 7323, 4: the echo tells which transmission it was.
-    if (s.timestampEcho != 0)
-      rttMeasured(c, (milliseconds() + c.timestampOffset - s.timestampEcho) * 1000);
+    if (s.timestampEcho != 0) rttMeasured(c, (milliseconds() + c.timestampOffset - s.timestampEcho) * 1000);
   } else if (sentAt != 0 && !repeated) {
     rttMeasured(c, <u32>min<u64>((now() - sentAt) / 1000, u32.MAX_VALUE));
   }

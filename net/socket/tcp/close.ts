@@ -5,19 +5,13 @@
  * reaches CLOSE or TIME-WAIT. `finish` and `enterTimeWait` free an orphan: after them, and after everything that can
  * call them, a connection that is in CLOSE or TIME-WAIT is not touched again.
  */
-import { ECONNRESET } from "../../../kernel/errno";
+
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { timerStart, timerStop } from "../../../kernel/time/wheel";
-import { PacketBuffer, releaseBuffer } from "../../buffer";
+import { releaseBuffer } from "../../buffer";
 import { SHUT_RD, SHUT_RDWR, SHUT_WR, SOCKET_ORPHAN } from "../socket";
-import {
-  FIN_QUEUED,
-  FIN_WAITING,
-  freeConnection,
-  RECEIVE_SHUT,
-  TcpConnection,
-} from "./connection";
+import { FIN_QUEUED, freeConnection, RECEIVE_SHUT, TcpConnection } from "./connection";
 import { removeBound, removeConnection } from "./demux";
 import { ENOTCONN } from "../../../kernel/errno";
 import { closeListener } from "./listen";
@@ -30,7 +24,6 @@ import {
   stateIn,
   TCP_CLOSE,
   TCP_CLOSE_WAIT,
-  TCP_CLOSING,
   TCP_ESTABLISHED,
   TCP_FIN_WAIT1,
   TCP_FIN_WAIT2,
@@ -43,7 +36,7 @@ import {
 import { unstarve } from "./starved";
 import { statistics } from "./statistics";
 import { rememberTimeWait } from "./timewait";
-import { sendAck, sendResetOf } from "./transmit";
+import { sendResetOf } from "./transmit";
 
 /** States in which the peer knows of a connection and has not ended it: an abort is told by a reset. */
 const RESETS: u32 =

@@ -56,6 +56,7 @@ export const TIMER_PERSIST: u8 = 1;
 /** The device or the pool had no room. */
 export const TIMER_RESOURCE: u8 = 2;
 
+
 @unmanaged
 export class TcpConnection extends Socket {
   // Identity
@@ -156,6 +157,7 @@ export class TcpConnection extends Socket {
     return changetype<Timer>(changetype<usize>(this) + TIMERS);
   }
 
+
   @inline get ackTimer(): Timer {
     return changetype<Timer>(changetype<usize>(this) + TIMERS + TIMER_STRIDE);
   }
@@ -176,6 +178,7 @@ export class TcpConnection extends Socket {
   @inline get flight(): u32 {
     return this.SND_NXT - this.SND_UNA;
   }
+
 
   @inline has(bits: u32): bool {
     return (this.status & bits) != 0;

@@ -26,18 +26,18 @@ const MSS_TABLE: usize = memory.data<u16>([216, 536, 966, 1220, 1360, 1440, 1452
 // @ts-ignore: decorator
 @inline
 function mssOf(index: u32): u32 {
-  return load<u16>(MSS_TABLE + (<usize>index << 1));
+  return load<u16>(MSS_TABLE + ((<usize>index) << 1));
 }
 
 // @ts-ignore: decorator
 @inline
 function period(): u32 {
-  return <u32>(now() >> PERIOD_SHIFT) & 31;
+  return (<u32>(now() >> PERIOD_SHIFT)) & 31;
 }
 
 function hash(s: Segment, irs: u32, top: u32): u32 {
   const tuple = tupleHash(s.destination, s.source, s.destinationPort, s.sourcePort, HASH_COOKIE);
-  return <u32>sipHash(tuple, ((<u64>irs) << 32) | top) & ((1 << HASH_BITS) - 1);
+  return (<u32>sipHash(tuple, ((<u64>irs) << 32) | top)) & ((1 << HASH_BITS) - 1);
 }
 
 /** The initial sequence number for the SYN `s`; `mss`: what the peer takes. */

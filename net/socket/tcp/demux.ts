@@ -10,6 +10,7 @@ import { TcpRequest } from "./request";
 import { TCP_LISTEN } from "./state";
 import { TimeWait } from "./timewait";
 
+
 @unmanaged
 class Bucket {
   connections: TcpConnection | null;
@@ -226,7 +227,8 @@ function portBucket(port: u32): usize {
 export function findBound(address: u32, port: u32): TcpConnection | null {
   let c = changetype<TcpConnection | null>(load<usize>(portBucket(port)));
   while (c !== null) {
-    if (c.localPort == <u16>port && (c.localAddress == address || c.localAddress == 0 || address == 0)) return c;
+    if (c.localPort == <u16>port && (c.localAddress == address || c.localAddress == 0 || address == 0))
+      return c;
     c = c.boundNext;
   }
   return null;

@@ -7,14 +7,7 @@ import { Ipv4Header } from "../../wire/ipv4";
 import { TCP_ACK, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
-import {
-  findConnection,
-  findListener,
-  findRequest,
-  findTimeWait,
-  HASH_TABLE,
-  tupleHash,
-} from "./demux";
+import { findConnection, findListener, findRequest, findTimeWait, HASH_TABLE, tupleHash } from "./demux";
 import { listenSegment } from "./listen";
 import { setPeerMss } from "./mss";
 import { TIMESTAMPS_LENGTH } from "./options";

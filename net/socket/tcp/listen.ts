@@ -37,6 +37,7 @@ import { statistics } from "./statistics";
 import { localMss, offeredScale, setPeerMss } from "./mss";
 import { sendResetFor, sendSynFrom } from "./transmit";
 
+
 @unmanaged
 export class TcpListener {
   private head0: usize;
@@ -49,9 +50,11 @@ export class TcpListener {
   /** Time of the last SYN cookie, ns; 0: never. Without one no ACK is taken for a cookie. */
   cookieTime: u64;
 
+
   @inline get acceptQueue(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<TcpListener>("head0"));
   }
+
 
   @inline get isFull(): bool {
     return this.acceptCount > this.backlog;
@@ -168,7 +171,8 @@ function sendCookie(listener: TcpListener, s: Segment): void {
 /** Does the ACK complete a handshake that was begun with a cookie? Then it has been dealt with. */
 function cookieAck(c: TcpConnection, s: Segment): bool {
   const listener = c.listener;
-  if (listener === null || listener.cookieTime == 0 || now() - listener.cookieTime > COOKIE_LIFETIME) return false;
+  if (listener === null || listener.cookieTime == 0 || now() - listener.cookieTime > COOKIE_LIFETIME)
+    return false;
   const mss = checkCookie(s);
   if (mss == 0) {
     statistics.cookiesFailed++;
@@ -184,7 +188,17 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
     const offset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
     scale = hiddenScale(s.timestampEcho - offset);
   }
-  completeOpen(c, s, s.acknowledgement - 1, s.sequence - 1, mss, scale, s.hasTimestamps, s.timestampValue, false);
+  completeOpen(
+    c,
+    s,
+    s.acknowledgement - 1,
+    s.sequence - 1,
+    mss,
+    scale,
+    s.hasTimestamps,
+    s.timestampValue,
+    false,
+  );
   return true;
 }
 

@@ -18,6 +18,7 @@ export const SCALE_MAXIMUM: u32 = 14;
 /** Bytes of the timestamps option with the two no-operations that align it. */
 export const TIMESTAMPS_LENGTH: u32 = 12;
 
+
 @unmanaged
 export class SegmentOptions {
   /** Maximum segment size of a SYN; 0 when not said. */
@@ -55,7 +56,8 @@ export function parseOptions(options: SegmentOptions, address: usize, headerLeng
       if (length == 10) readTimestamps(options, option + 2);
     } else if (syn) {
       if (kind == KIND_MSS && length == 4) options.mss = bswap<u16>(load<u16>(option, 2));
-      else if (kind == KIND_WINDOW_SCALE && length == 3) options.scale = min(<u32>load<u8>(option, 2), SCALE_MAXIMUM);
+      else if (kind == KIND_WINDOW_SCALE && length == 3)
+        options.scale = min(<u32>load<u8>(option, 2), SCALE_MAXIMUM);
     }
     option += length;
   }
@@ -88,6 +90,6 @@ export function pushWindowScale(buffer: PacketBuffer, scale: u32): u32 {
 }
 
 export function pushMss(buffer: PacketBuffer, mss: u32): u32 {
-  store<u32>(buffer.push(4), 0x0402 | (<u32>bswap<u16>(<u16>mss) << 16));
+  store<u32>(buffer.push(4), 0x0402 | ((<u32>bswap<u16>(<u16>mss)) << 16));
   return 4;
 }

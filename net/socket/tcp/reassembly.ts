@@ -18,12 +18,7 @@ import { buffersScarce, receiveBufferLimit } from "./window";
  */
 export function appendReceived(c: TcpConnection, buffer: PacketBuffer, address: usize, length: u32): bool {
   const tail = c.received.tail;
-  if (
-    tail !== null &&
-    length <= COPY_LIMIT &&
-    length <= tail.tailroom &&
-    tail.references == 1
-  ) {
+  if (tail !== null && length <= COPY_LIMIT && length <= tail.tailroom && tail.references == 1) {
     memory.copy(tail.data + tail.length, address, length);
     tail.length += length;
   } else {

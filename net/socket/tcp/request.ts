@@ -30,6 +30,7 @@ import { emit, sendResetFor, sendSynFrom } from "./transmit";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { pushTimestamps } from "./options";
 
+
 @unmanaged
 export class TcpRequest extends Link {
   hashNext: TcpRequest | null;
@@ -60,7 +61,13 @@ let queues: usize = 0;
 let timer: Timer = changetype<Timer>(0);
 
 /** `heads`: REQUEST_QUEUES_SIZE bytes; `clock`: room for a Timer; `callback`: index of `requestsExpired`. */
-export function initializeRequests(storage: Pool, limit: u32, heads: usize, clock: Timer, callback: u32): void {
+export function initializeRequests(
+  storage: Pool,
+  limit: u32,
+  heads: usize,
+  clock: Timer,
+  callback: u32,
+): void {
   pool = storage;
   pool.initialize(offsetof<TcpRequest>(), limit);
   queues = heads;
@@ -105,7 +112,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
 }
 
 function enqueue(r: TcpRequest): void {
-  r.expires = now() + (<u64>RTO_INITIAL * 1000 << r.retries);
+  r.expires = now() + ((<u64>RTO_INITIAL * 1000) << r.retries);
   queueOf(r.retries).append(r);
   if (!timerPending(timer) || timer.expires > r.expires) timerStart(timer, r.expires);
 }
@@ -135,7 +142,7 @@ export function closeRequests(c: TcpConnection): void {
 export function requestsExpired(_: Timer): void {
   const time = now();
   let next = u64.MAX_VALUE;
-  for (let i: u32 = QUEUES; i-- > 0; ) {
+  for (let i: u32 = QUEUES; i-- > 0;) {
     const queue = queueOf(i);
     while (!queue.isEmpty) {
       const r = changetype<TcpRequest>(queue.next);

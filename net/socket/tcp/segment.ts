@@ -13,6 +13,7 @@ import { IPPROTO_TCP } from "../socket";
 import { parseOptions, SegmentOptions } from "./options";
 import { statistics } from "./statistics";
 
+
 @unmanaged
 export class Segment extends SegmentOptions {
   buffer: PacketBuffer;
@@ -39,6 +40,7 @@ export class Segment extends SegmentOptions {
   @inline get end(): u32 {
     return this.sequence + this.length;
   }
+
 
   @inline has(bits: u32): bool {
     return (this.flags & bits) != 0;

@@ -8,16 +8,10 @@ import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "
 import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { congestionAllows, congestionIdle } from "./congestion";
-import {
-  FIN_QUEUED,
-  TcpConnection,
-  TIMER_PERSIST,
-  TIMER_RESOURCE,
-  TIMER_RETRANSMIT,
-} from "./connection";
+import { FIN_QUEUED, TcpConnection, TIMER_PERSIST, TIMER_RESOURCE, TIMER_RETRANSMIT } from "./connection";
 import { RESOURCE_RETRY } from "./parameters";
 import { retransmitInterval } from "./rtt";
-import { after, before } from "./sequence";
+import { after } from "./sequence";
 import { MAY_TRANSMIT, stateIn } from "./state";
 import { statistics } from "./statistics";
 import { sendControl, sendCopy, sendData } from "./transmit";

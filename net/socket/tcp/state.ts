@@ -43,8 +43,7 @@ export const MAY_RECEIVE: u32 = (1 << TCP_ESTABLISHED) | (1 << TCP_FIN_WAIT1) | 
 /** The application may send. */
 export const MAY_SEND: u32 = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT);
 /** What was committed, and the FIN, goes out. */
-export const MAY_TRANSMIT: u32 =
-  MAY_SEND | (1 << TCP_FIN_WAIT1) | (1 << TCP_CLOSING) | (1 << TCP_LAST_ACK);
+export const MAY_TRANSMIT: u32 = MAY_SEND | (1 << TCP_FIN_WAIT1) | (1 << TCP_CLOSING) | (1 << TCP_LAST_ACK);
 
 export function setState(connection: TcpConnection, state: u32): void {
   const old = connection.state;

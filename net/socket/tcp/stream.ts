@@ -8,15 +8,7 @@ import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer, release
 import { FIN_QUEUED, FIN_RECEIVED, NO_SPACE, RECEIVE_SHUT, TcpConnection, WAS_CONNECTED } from "./connection";
 import { output } from "./send";
 import { starve } from "./starved";
-import {
-  MAY_RECEIVE,
-  MAY_SEND,
-  stateIn,
-  TCP_CLOSE,
-  TCP_LISTEN,
-  TCP_SYN_RECV,
-  TCP_SYN_SENT,
-} from "./state";
+import { MAY_RECEIVE, MAY_SEND, stateIn, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { sendAck } from "./transmit";
 import { buffersScarce, windowUpdateDue } from "./window";
 

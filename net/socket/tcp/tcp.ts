@@ -23,12 +23,7 @@ import { connectTo } from "./connect";
 import { initializeDemux } from "./demux";
 import { tcpError, tcpInput } from "./input";
 import { acceptFrom, initializeListeners, listenOn } from "./listen";
-import {
-  RECEIVE_LIMIT,
-  RECEIVE_LIMIT_MINIMUM,
-  SEND_BUFFERS,
-  SEND_BUFFERS_MINIMUM,
-} from "./parameters";
+import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
 import { initializeSegment, Segment } from "./segment";
 import { feedStarved, initializeStarved } from "./starved";
@@ -128,6 +123,7 @@ function fillOperations(): void {
   operations.shutdown = shutdownOperation.index;
   operations.close = closeOperation.index;
   operations.abort = abortOperation.index;
+  operations.available = availableOperation.index;
 }
 
 /** The operations of a TCP socket. */
@@ -185,7 +181,7 @@ function consumeOperation(socket: Socket, bytes: u32): void {
 }
 
 function peekSourceOperation(socket: Socket): u64 {
-  return (<u64>socket.remoteAddress << 16) | socket.remotePort;
+  return ((<u64>socket.remoteAddress) << 16) | socket.remotePort;
 }
 
 function reserveOperation(socket: Socket): usize {
@@ -214,4 +210,8 @@ function closeOperation(socket: Socket): void {
 
 function abortOperation(socket: Socket): void {
   abortConnection(connectionOf(socket));
+}
+
+function availableOperation(socket: Socket): u32 {
+  return connectionOf(socket).receivedBytes;
 }

@@ -21,6 +21,7 @@ import { after, before } from "./sequence";
 import { statistics } from "./statistics";
 import { emit } from "./transmit";
 
+
 @unmanaged
 export class TimeWait extends Link {
   hashNext: TimeWait | null;
@@ -151,7 +152,8 @@ function answer(t: TimeWait): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
-  if (t.hasTimestamps) options = pushTimestamps(buffer, milliseconds() + t.timestampOffset, t.timestampRecent);
+  if (t.hasTimestamps)
+    options = pushTimestamps(buffer, milliseconds() + t.timestampOffset, t.timestampRecent);
   emit(
     buffer,
     options,

@@ -5,7 +5,7 @@
  * application wrote it: headers are pushed in front, IPv4 borrows it, and its bounds are put back.
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStart, timerStop } from "../../../kernel/time/wheel";
+import { timerPending, timerStop } from "../../../kernel/time/wheel";
 import {
   allocateBuffer,
   BUFFER_HEADROOM,
@@ -28,11 +28,11 @@ import {
 } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { milliseconds } from "./clock";
-import { ACK_NOW, FIN_QUEUED, HAS_TIMESTAMPS, TcpConnection, TIMER_RETRANSMIT } from "./connection";
+import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ENOBUFS } from "../../../kernel/errno";
 import { pushMss, pushTimestamps, pushWindowScale } from "./options";
 import { Segment } from "./segment";
-import { after } from "./sequence";
+
 import { statistics } from "./statistics";
 import { advertisedWindow } from "./window";
 

@@ -18,11 +18,7 @@ export function buffersScarce(part: u32): bool {
 
 /** Right edge that the receive buffer would allow now; not to the left of RCV.NXT. */
 function possibleEdge(c: TcpConnection): u32 {
-  if (
-    c.receivedBytes >= c.receiveLimit ||
-    c.received.count >= receiveBufferLimit(c) ||
-    buffersScarce(4)
-  )
+  if (c.receivedBytes >= c.receiveLimit || c.received.count >= receiveBufferLimit(c) || buffersScarce(4))
     return c.RCV_NXT;
   return c.RCV_NXT + (c.receiveLimit - c.receivedBytes);
 }

@@ -2,8 +2,22 @@
 import { Socket } from "../../../net/socket/socket";
 import { timeWaitPool } from "../../../net/socket/tcp/timewait";
 import { TIME_WAIT_LIMIT, tcpStatistics } from "../../../net/socket/tcp/tcp";
-import { abort_, accept, close, connect, create, listener, peekLength, poll, readText, shutdown, taken, watch, writeText } from "./ends";
-import { converse, establish, heard, heardBriefly, ownIsn, say, setOptions, setOwnIsn, setStamp } from "./script";
+import {
+  abort_,
+  accept,
+  close,
+  connect,
+  create,
+  listener,
+  peekLength,
+  poll,
+  readText,
+  shutdown,
+  taken,
+  watch,
+  writeText,
+} from "./ends";
+import { establish, heard, heardBriefly, ownIsn, say, setOptions, setStamp } from "./script";
 import { leftOver, MILLISECOND, MIRROR, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
 
 const STATES: u32 = 0x20000;

@@ -1,6 +1,6 @@
 /** What an unfriendly network does: SYN floods (RFC 4987), forged cookies, ICMP errors (RFC 5927), more connections than there is room for. */
 import { Socket } from "../../../net/socket/socket";
-import { CONNECTION_SIZE, connectionPool, TcpConnection } from "../../../net/socket/tcp/connection";
+import { CONNECTION_SIZE, TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpError } from "../../../net/socket/tcp/input";
 import { requestPool, TcpRequest } from "../../../net/socket/tcp/request";
 import { tcpCreate, tcpStatistics } from "../../../net/socket/tcp/tcp";
@@ -8,9 +8,42 @@ import { TimeWait } from "../../../net/socket/tcp/timewait";
 import { Ipv4Header } from "../../../net/wire/ipv4";
 import { TcpHeader } from "../../../net/wire/tcp";
 import { chance, chance64, seedChance } from "../../chance";
-import { abort_, accept, close, connect, create, listener, peekLength, readText, taken, watch, write, writeText } from "./ends";
-import { comeFrom, converse, establish, heard, heardBriefly, lastStamp, ownIsn, say, setOptions, setOwnIsn, setStamp } from "./script";
-import { leftOver, MAX_CONNECTIONS, MILLISECOND, MIRROR, OWN, PEER, run, SECOND, settleWorld, setUpWorld, time } from "./world";
+import {
+  abort_,
+  accept,
+  close,
+  connect,
+  create,
+  listener,
+  peekLength,
+  readText,
+  taken,
+  write,
+  writeText,
+} from "./ends";
+import {
+  comeFrom,
+  converse,
+  establish,
+  heard,
+  heardBriefly,
+  ownIsn,
+  say,
+  setOptions,
+  setOwnIsn,
+  setStamp,
+} from "./script";
+import {
+  leftOver,
+  MAX_CONNECTIONS,
+  MILLISECOND,
+  MIRROR,
+  PEER,
+  run,
+  SECOND,
+  settleWorld,
+  setUpWorld,
+} from "./world";
 
 let server: Socket = changetype<Socket>(0);
 const quoted = new Uint8Array(64);
@@ -242,7 +275,12 @@ describe("under attack", () => {
     expect(heardBriefly()).toBe(". 1:1161(1160) ack 1 | P. 1161:1461(300) ack 1");
     icmp(c, 3, 4, 68, c.SND_UNA);
     expect(c.sendMss).toBe(536);
-    expect(heardBriefly()).toBe(". 1:537(536) ack 1 | . 537:1161(624) ack 1".replace(" | . 537:1161(624) ack 1", " | . 537:1073(536) ack 1 | . 1073:1161(88) ack 1 | P. 1161:1461(300) ack 1"));
+    expect(heardBriefly()).toBe(
+      ". 1:537(536) ack 1 | . 537:1161(624) ack 1".replace(
+        " | . 537:1161(624) ack 1",
+        " | . 537:1073(536) ack 1 | . 1073:1161(88) ack 1 | P. 1161:1461(300) ack 1",
+      ),
+    );
     icmp(c, 3, 4, 9000, c.SND_UNA);
     expect(c.sendMss).toBe(536);
     abort_(c);

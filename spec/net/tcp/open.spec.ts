@@ -1,8 +1,33 @@
 /** RFC 9293, 3.5: opening a connection, from both ends, against a scripted peer. */
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
-import { abort_, accept, bind, close, connect, create, listen, listener, peekLength, poll, readText, taken, watch, writeText } from "./ends";
-import { converse, heard, heardBriefly, ownIsn, say, sayRaw, setOptions, setOwnIsn, setStamp } from "./script";
-import { arrive, leftOver, MILLISECOND, MIRROR, OWN, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
+import {
+  abort_,
+  accept,
+  bind,
+  close,
+  connect,
+  create,
+  listen,
+  listener,
+  peekLength,
+  poll,
+  readText,
+  taken,
+  watch,
+  writeText,
+} from "./ends";
+import {
+  converse,
+  heard,
+  heardBriefly,
+  ownIsn,
+  say,
+  sayRaw,
+  setOptions,
+  setOwnIsn,
+  setStamp,
+} from "./script";
+import { leftOver, MILLISECOND, OWN, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
 import { chance, seedChance } from "../../chance";
 
 const STATES: u32 = 0x20000;

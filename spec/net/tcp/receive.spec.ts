@@ -2,10 +2,23 @@
 import { Socket } from "../../../net/socket/socket";
 import { bufferPool } from "../../../net/buffer";
 import { receiveLimit, TcpConnection } from "../../../net/socket/tcp/connection";
-import { tcpStatistics } from "../../../net/socket/tcp/tcp";
+
 import { chance, seedChance } from "../../chance";
-import { abort_, close, connect, consume, create, listener, peek, peekLength, readText, taken, watch, writeText } from "./ends";
-import { establish, heard, heardBriefly, lastStamp, peerOctet, say, setOptions, setStamp } from "./script";
+import {
+  abort_,
+  close,
+  connect,
+  consume,
+  create,
+  listener,
+  peek,
+  peekLength,
+  readText,
+  taken,
+  watch,
+  writeText,
+} from "./ends";
+import { establish, heard, heardBriefly, peerOctet, say, setOptions, setStamp } from "./script";
 import { leftOver, MILLISECOND, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
 
 let server: Socket = changetype<Socket>(0);

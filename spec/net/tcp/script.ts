@@ -110,7 +110,7 @@ function deliver(length: u32): void {
 
 function writeIpHeader(length: u32): void {
   const ip = segment.dataStart;
-  store<u32>(ip, 0x45 | (<u32>bswap<u16>(<u16>length) << 16));
+  store<u32>(ip, 0x45 | ((<u32>bswap<u16>(<u16>length)) << 16));
   store<u32>(ip, 0, 4);
   store<u8>(ip, 64, 8);
   store<u8>(ip, 6, 9);
@@ -133,10 +133,14 @@ function describe_(packet: Uint8Array): string {
   const tcp = packet.dataStart + 20;
   const length = <u32>packet.length - 20;
   // The oracle for checksums: every segment is checked.
-  const sum = checksumAdd(tcp, length, pseudoHeaderSum(OWN, bswap<u32>(load<u32>(packet.dataStart, 16)), 6, length));
+  const sum = checksumAdd(
+    tcp,
+    length,
+    pseudoHeaderSum(OWN, bswap<u32>(load<u32>(packet.dataStart, 16)), 6, length),
+  );
   if (checksumFold(sum) != 0xffff) return "BAD CHECKSUM";
   const bits = load<u8>(tcp, 13);
-  const header = (<u32>load<u8>(tcp, 12) >> 4) * 4;
+  const header = ((<u32>load<u8>(tcp, 12)) >> 4) * 4;
   const sequence = bswap<u32>(load<u32>(tcp, 4));
   if (bits & 2) ownIsn = sequence;
   ownPort = bswap<u16>(load<u16>(tcp));

@@ -2,10 +2,34 @@
 import { Socket } from "../../../net/socket/socket";
 import { bufferPool } from "../../../net/buffer";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
-import { tcpStatistics } from "../../../net/socket/tcp/tcp";
-import { abort_, close, connect, create, listener, peekLength, poll, shutdown, taken, watch, write, writeText } from "./ends";
-import { establish, heard, heardBriefly, say, setOptions, setStamp } from "./script";
-import { accidents, calm, leftOver, MILLISECOND, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
+
+import {
+  abort_,
+  close,
+  connect,
+  create,
+  listener,
+  peekLength,
+  poll,
+  shutdown,
+  taken,
+  watch,
+  write,
+  writeText,
+} from "./ends";
+import { establish, heard, heardBriefly, say, setOptions } from "./script";
+import {
+  accidents,
+  calm,
+  leftOver,
+  MILLISECOND,
+  PEER,
+  run,
+  SECOND,
+  settleWorld,
+  setUpWorld,
+  silence,
+} from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -55,7 +79,13 @@ describe("sending", () => {
   it("cuts segments to the peer's MSS, the last with PSH", () => {
     open(60000);
     write(s, 0, 0, 2500);
-    expect(heardBriefly()).toBe(". 1:1001(1000) ack 1 | . 1001:2001(1000) ack 1 | P. 2001:2501(500) ack 1".replace(" | P. 2001:2501(500) ack 1", ""), "Nagle keeps the rest");
+    expect(heardBriefly()).toBe(
+      ". 1:1001(1000) ack 1 | . 1001:2001(1000) ack 1 | P. 2001:2501(500) ack 1".replace(
+        " | P. 2001:2501(500) ack 1",
+        "",
+      ),
+      "Nagle keeps the rest",
+    );
     say(".", 1, 0, 2001, 60000);
     expect(heardBriefly()).toBe("P. 2001:2501(500) ack 1");
     say(".", 1, 0, 2501, 60000);

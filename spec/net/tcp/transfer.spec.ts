@@ -6,7 +6,19 @@ import { chance, seedChance } from "../../chance";
 import { Socket } from "../../../net/socket/socket";
 import { tcpStatistics, TcpConnection } from "../../../net/socket/tcp/tcp";
 import { accept, close, connect, create, listener, peekLength, read, shutdown, write } from "./ends";
-import { accidents, calm, framesCarried, leftOver, MILLISECOND, MIRROR, run, SECOND, settleWorld, setUpWorld, step, time } from "./world";
+import {
+  accidents,
+  calm,
+  leftOver,
+  MILLISECOND,
+  MIRROR,
+  run,
+  SECOND,
+  settleWorld,
+  setUpWorld,
+  step,
+  time,
+} from "./world";
 
 class End {
   socket: Socket;

@@ -85,7 +85,7 @@ function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
     answerArp(frame);
     return 0;
   }
-  const length = (<u32>load<u8>(frame.data, 16) << 8) | load<u8>(frame.data, 17);
+  const length = ((<u32>load<u8>(frame.data, 16)) << 8) | load<u8>(frame.data, 17);
   const bytes = new Uint8Array(length);
   memory.copy(bytes.dataStart, frame.data + 14, length);
   framesCarried++;
@@ -108,7 +108,7 @@ function reflect(bytes: Uint8Array): void {
   if (chance(1000) < accidents.duplicate) fly(bytes.slice(0));
   if (chance(1000) < accidents.corrupt) {
     const at = 20 + chance(bytes.length - 20);
-    bytes[at] = bytes[at] ^ (<u8>1 << <u8>chance(8));
+    bytes[at] = bytes[at] ^ ((<u8>1) << (<u8>chance(8)));
   }
   fly(bytes);
 }

@@ -1,0 +1,78 @@
+/** Setting addresses, and the ip= option of the command line. */
+import { isBroadcast, isLocalAddress, networkInterface, setAddress } from "../../net/interface";
+import { IP_DHCP, IP_STATIC, parseIpOption } from "../../net/config";
+import { OWN } from "./link";
+import { boot } from "./recorder";
+
+/** Acts on an option given as a string. */
+function option(text: string): i32 {
+  const bytes = String.UTF8.encode(text);
+  return parseIpOption(changetype<usize>(bytes), bytes.byteLength);
+}
+
+describe("addresses and the command line", () => {
+  beforeEach(boot);
+
+  it("sets what makes sense, and nothing else", () => {
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0)).toBe(true);
+    expect<bool>(isLocalAddress(0x0a00_000f)).toBe(true);
+    expect<bool>(isBroadcast(0x0a00_00ff)).toBe(true);
+    expect<bool>(setAddress(0x0a00_00ff, 0xffff_ff00, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_0000, 0xffff_ff00, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xff00_ff00, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0, 0)).toBe(false);
+    expect<bool>(setAddress(0x7f00_0001, 0xff00_0000, 0)).toBe(false);
+    expect<bool>(setAddress(0xe000_0001, 0xff00_0000, 0)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0x0a00_0101)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0x0a00_000f)).toBe(false);
+    expect<bool>(setAddress(0x0a00_000f, 0xffff_ff00, 0x0a00_00ff)).toBe(false);
+    expect<u32>(networkInterface().address).toBe(0x0a00_000f);
+    // Point to point (RFC 3021) has no broadcast.
+    expect<bool>(setAddress(0x0a00_0000, 0xffff_fffe, 0x0a00_0001)).toBe(true);
+    expect<bool>(isBroadcast(0x0a00_0001)).toBe(false);
+    expect<bool>(setAddress(0, 0, 0)).toBe(true);
+    expect<bool>(isLocalAddress(0)).toBe(false);
+  });
+
+  it("reads ip=", () => {
+    expect<i32>(option("dhcp")).toBe(IP_DHCP);
+    expect<i32>(option("10.0.2.15/24,gw=10.0.2.2")).toBe(IP_STATIC);
+    expect<u32>(networkInterface().address).toBe(0x0a00_020f);
+    expect<u32>(networkInterface().netmask).toBe(0xffff_ff00);
+    expect<u32>(networkInterface().gateway).toBe(0x0a00_0202);
+    expect<i32>(option("192.168.1.7/16")).toBe(IP_STATIC);
+    expect<u32>(networkInterface().gateway).toBe(0);
+    expect<u32>(networkInterface().netmask).toBe(0xffff_0000);
+  });
+
+  it("refuses what is wrong, and changes nothing", () => {
+    const wrong: string[] = [
+      "",
+      "ip=dhcp",
+      "ip=dhcp6",
+      "ip=dhc",
+      "10.0.2.15",
+      "10.0.2.15/",
+      "10.0.2.15/0",
+      "10.0.2.15/33",
+      "10.0.2/24",
+      "10.0.2.15.1/24",
+      "10.0.2.256/24",
+      "10.0.2.015/24",
+      "10.0.2.15/24,",
+      "10.0.2.15/24,gw",
+      "10.0.2.15/24,gw=",
+      "10.0.2.15/24,gw=10.0.3.1",
+      "10.0.2.15/24,gw=10.0.2.2x",
+      "10.0.2.15/24,gw=10.0.2.2,",
+      "10.0.2.15/24;gw=10.0.2.2",
+      "10.0.2.255/24",
+      "0.0.0.0/24",
+      "127.0.0.1/8",
+      "99999999999.0.0.1/8",
+      "-1.0.0.1/8",
+    ];
+    for (let i = 0; i < wrong.length; i++) expect<i32>(option(wrong[i])).toBe(-22, wrong[i]);
+    expect<u32>(networkInterface().address).toBe(OWN);
+  });
+});
