@@ -10,6 +10,7 @@ import {
   IMAGE_DATA_END,
   IMAGE_START_TSC_HIGH,
   IMAGE_START_TSC_LOW,
+  poll,
   rdrand,
   tsc,
 } from "./hal";
@@ -235,15 +236,20 @@ function flush(): bool {
 function waitForAddress(): void {
   if (changetype<usize>(networkInterface().device) == 0) return;
   const limit = now() + ADDRESS_WAIT;
-  while (networkInterface().address == 0) {
-    if (now() >= limit) {
-      log(LOG_WARNING, "net", "still no address; the applications start without");
-      return;
+  while (true) {
+    const more = runPolls();
+    if (networkInterface().address != 0) return;
+    if (now() >= limit) break;
+    // As in the scheduler: not to halt with work at hand.
+    if (more) {
+      const vector = poll();
+      if (vector >= 0) handleVector(vector);
+    } else {
+      armDeadline(limit);
+      handleVector(idle());
     }
-    runPolls();
-    armDeadline(limit);
-    handleVector(idle());
   }
+  log(LOG_WARNING, "net", "still no address; the applications start without");
 }
 
 function startAem(): void {
@@ -307,8 +313,12 @@ export function interrupt(vector: u32): void {
   armDeadline(left ? now() + 100_000 : NO_DEADLINE);
 }
 
-/** From the glue, at the end of a system call with events pending: the next handler's code address, or 0. */
+/**
+ * From the glue, at the end of a system call with events pending: the next handler's code address, or 0. Either way nothing is left to
+ * be looked at, whatever delivery itself has activated: until the handler returns, or because the queue is empty.
+ */
 export function dispatch(): usize {
+  const handler = dispatchNext();
   setDispatchPending(false);
-  return dispatchNext();
+  return handler;
 }

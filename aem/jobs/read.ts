@@ -43,7 +43,8 @@ function deliver(event: Event): i32 {
 function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   let source = first;
   let room = <u32>peekLength(socket);
-  if (socket.protocol.available != 0) room = call_indirect<u32>(socket.protocol.available, socket);
+  const available = socket.protocol.available;
+  if (available != 0) room = max(room, call_indirect<u32>(available, socket));
   if (room > READ_LIMIT) room = READ_LIMIT;
   const vmtable = event.process.vmtable;
   let block = vmtableAllocate(vmtable, room);

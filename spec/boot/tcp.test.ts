@@ -43,9 +43,9 @@ describe("TCP, on a frame wire", () => {
       7,
       `${HANDSHAKE}
       +0 < P. 1:6(5) ack 1 "hello"
-      *  > P. 1:6(5) ack 6 "hello"
+      *  >> P. 1:6(5) ack 6 "hello"
       +0 < F. 6:6(0) ack 6
-      *  > F. 6:6(0) ack 7
+      *  >> F. 6:6(0) ack 7
       +0 < . 7:7(0) ack 7
       quiet 0.3`,
     ],
@@ -61,7 +61,7 @@ describe("TCP, on a frame wire", () => {
       +1.7..2.6 > S. 0:0(0) ack 1
       +0 < . 1:1(0) ack 1
       +0 < P. 1:3(2) ack 1 "ok"
-      *  > P. 1:3(2) ack 3 "ok"`,
+      *  >> P. 1:3(2) ack 3 "ok"`,
     ],
     [
       "a SYN that comes twice is answered twice with the same number",
@@ -72,14 +72,14 @@ describe("TCP, on a frame wire", () => {
       +0 > S. 0:0(0) ack 1
       +0 < . 1:1(0) ack 1
       +0 < P. 1:2(1) ack 1 "x"
-      *  > P. 1:2(1) ack 2 "x"`,
+      *  >> P. 1:2(1) ack 2 "x"`,
     ],
     [
       "a segment that is lost is sent again, later each time",
       7,
       `${HANDSHAKE}
       +0 < P. 1:4(3) ack 1 "abc"
-      *  > P. 1:4(3) ack 4 "abc"
+      *  >> P. 1:4(3) ack 4 "abc"
       +.1..1.6 > P. 1:4(3) ack 4 "abc"
       +.3..3.2 > P. 1:4(3) ack 4 "abc"
       +0 < . 4:4(0) ack 4
@@ -92,18 +92,18 @@ describe("TCP, on a frame wire", () => {
       +0 < P. 6:11(5) ack 1 "world"
       +0 > . 1:1(0) ack 1
       +0 < P. 1:6(5) ack 1 "hello"
-      *  > P. 1:11(10) ack 11 "helloworld"`,
+      *  >> P. 1:11(10) ack 11 "helloworld"`,
     ],
     [
       "old data are acknowledged again and not delivered",
       7,
       `${HANDSHAKE}
       +0 < P. 1:4(3) ack 1 "abc"
-      *  > P. 1:4(3) ack 4 "abc"
+      *  >> P. 1:4(3) ack 4 "abc"
       +0 < P. 1:4(3) ack 4 "abc"
       +0 > . 4:4(0) ack 4
       +0 < P. 3:6(3) ack 4 "cde"
-      *  > P. 4:6(2) ack 6 "de"`,
+      *  >> P. 4:6(2) ack 6 "de"`,
     ],
     [
       "data outside of the window are answered with an acknowledgement",
@@ -130,25 +130,25 @@ describe("TCP, on a frame wire", () => {
       +0 < S 1:1(0) win 1000
       +0 > . 1:1(0) ack 1
       +0 < P. 1:2(1) ack 1 "x"
-      *  > P. 1:2(1) ack 2 "x"`,
+      *  >> P. 1:2(1) ack 2 "x"`,
     ],
     [
       "the window of the client is kept to, and probed when it is closed",
       7,
       `${HANDSHAKE}
       +0 < P. 1:11(10) ack 1 win 4 "0123456789"
-      *  > P. 1:5(4) ack 11 "0123"
+      *  >> P. 1:5(4) ack 11 "0123"
       +0 < . 11:11(0) ack 5 win 0
-      *  > . 5:6(1) ack 11 "4"
+      *  >> . 5:6(1) ack 11 "4"
       +0 < . 11:11(0) ack 5 win 100
-      *  > P. 5:11(6) ack 11 "456789"`,
+      *  >> P. 5:11(6) ack 11 "456789"`,
     ],
     [
       "a client that ends its side while data are on their way gets them and a FIN",
       80,
       `${HANDSHAKE}
       +0 < FP. 1:19(18) ack 1 "GET / HTTP/1.0\\r\\n\\r\\n"
-      *  > . 1:1461(1460) ack 20`,
+      *  >> . 1:1461(1460) ack 20`,
     ],
     [
       "MSS of the client is kept to",
@@ -157,7 +157,7 @@ describe("TCP, on a frame wire", () => {
       +0 > S. 0:0(0) ack 1
       +0 < . 1:1(0) ack 1
       +0 < P. 1:19(18) ack 1 "GET / HTTP/1.0\\r\\n\\r\\n"
-      *  > . 1:537(536) ack 19`,
+      *  >> . 1:537(536) ack 19`,
     ],
     [
       "without an MSS option it is 536",
@@ -166,7 +166,7 @@ describe("TCP, on a frame wire", () => {
       +0 > S. 0:0(0) ack 1
       +0 < . 1:1(0) ack 1
       +0 < P. 1:19(18) ack 1 "GET / HTTP/1.0\\r\\n\\r\\n"
-      *  > . 1:537(536) ack 19`,
+      *  >> . 1:537(536) ack 19`,
     ],
   ];
   for (const [name, port, text] of scenarios) test(name, () => run(port, text));

@@ -13,7 +13,7 @@
  * Sequence numbers are relative to each side's initial one. A time stands for seconds after the line before: when to send,
  * or when the segment has to come (`+T`: T with a tolerance; `+A..B`: between; `*`: any time within 5 s). Flags are S F R P U and
  * "." for ACK, "-" for none; P is ignored in what comes out. A field that is left out of a `>` line is not compared, and
- * options named there must be there. `quiet T`: nothing comes for T seconds.
+ * options named there must be there. `>>`: the same, and acknowledgements that say nothing else may come before it. `quiet T`: nothing comes for T seconds.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Peer } from "./peer.ts";
@@ -33,7 +33,7 @@ import {
 
 const FLAGS: Record<string, number> = { S: SYN, F: FIN, R: RST, P: PSH, U: URG, ".": ACK };
 const LINE =
-  /^(?:(\*)|\+([\d.]+?)(?:\.\.([\d.]+))?)\s+([<>])\s+([SFRPU.]+|-)\s+(\d+):(\d+)\((\d+)\)(?:\s+ack\s+(\d+))?(?:\s+win\s+(\d+))?(?:\s+<([^>]*)>)?(?:\s+("(?:[^"\\]|\\.)*"))?$/;
+  /^(?:(\*)|\+([\d.]+?)(?:\.\.([\d.]+))?)\s+(<|>>?)\s+([SFRPU.]+|-)\s+(\d+):(\d+)\((\d+)\)(?:\s+ack\s+(\d+))?(?:\s+win\s+(\d+))?(?:\s+<([^>]*)>)?(?:\s+("(?:[^"\\]|\\.)*"))?$/;
 
 /** One line of a scenario. Times are seconds. */
 export type Step =
@@ -41,6 +41,8 @@ export type Step =
   | {
       line: string;
       kind: "send" | "expect";
+      /** `>>` */
+      passing: boolean;
       from: number;
       to: number;
       flags: number;
@@ -87,6 +89,7 @@ export function parseScenario(text: string, tolerance = 0.5): Step[] {
     steps.push({
       line,
       kind: arrow === "<" ? "send" : "expect",
+      passing: arrow === ">>",
       from: any || until !== undefined ? from : Math.max(0, from - tolerance),
       to: any ? 5 : until === undefined ? from + (arrow === "<" ? 0 : tolerance) : Number(until),
       flags:
@@ -198,8 +201,14 @@ export class TcpScript {
         throw new SyntaxError(`${step.line}: payload is not ${step.length} bytes`);
       this.send({ ...step, payload });
     } else {
-      const segment = await this.next(step.to + 0.001);
-      if (!segment) this.fail(step.line, `nothing within ${step.to} s`);
+      const started = this.last;
+      let segment = await this.next(step.to + 0.001);
+      while (step.passing && segment && (segment.flags & ~PSH) === ACK && segment.payload.length === 0) {
+        segment = await this.next(step.to - (this.last - started) / 1000 + 0.001);
+      }
+      this.elapsed = (this.last - started) / 1000;
+      if (!segment)
+        this.fail(step.line, `nothing${step.passing ? " but acknowledgements" : ""} within ${step.to} s`);
       else this.compare(step, segment);
     }
   }
