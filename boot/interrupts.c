@@ -90,11 +90,11 @@ extern const char vector_stubs[];
 /* A device interrupt: ends a wait of the kernel's, or stops an application. */
 __attribute__((naked, used)) void interrupt_entry(void) {
   __asm__ volatile(
-      "cmpq $idle_resume, " IST_RIP "(%%rsp)\n"
-      "je 1f\n"
-      "cmpq $poll_resume, " IST_RIP "(%%rsp)\n"
-      "je 1f\n"
-      "cld\n"
+      "cmpq $wait_begin, " IST_RIP "(%%rsp)\n"
+      "jb 2f\n"
+      "cmpq $wait_end, " IST_RIP "(%%rsp)\n"
+      "jb 1f\n"
+      "2: cld\n"
       MOVE_FRAME
       SAVE_REGISTERS
       "mov $kernel, %%edi\n"

@@ -142,14 +142,15 @@ thread_start:
   ud2
 
 /*
- * uint32_t idle(void): interrupts on and halt; the interrupt stub (interrupts.c) sees idle_resume as the interrupted
- * place and returns the vector from here, interrupts off. Falls through only after an NMI.
+ * uint32_t idle(void): interrupts on and halt; the interrupt stub (interrupts.c) sees that the interrupted place is between
+ * wait_begin and wait_end, and returns the vector from here, interrupts off. Falls through only after an NMI; one
+ * right behind sti ends its shadow, so that an interrupt can find any of these instructions.
  */
-  .globl idle, idle_resume, poll_interrupt, poll_resume
+  .globl idle, poll_interrupt, wait_begin, wait_end
+wait_begin:
 idle:
   sti
   hlt
-idle_resume:
   cli
   jmp idle
 
@@ -158,6 +159,6 @@ poll_interrupt:
   mov $-1, %eax
   sti
   nop
-poll_resume:
   cli
   ret
+wait_end:

@@ -5,12 +5,12 @@
 #include "syscall.h"
 
 /* Calls into the kernel that are not an application's to import. */
-SYSCALL(aemos_trap, w2c_kernel_trap, 1)
-SYSCALL(aemos_exit_call, w2c_kernel_sys_exit, 1)
-SYSCALL(aemos_memory_grow, w2c_kernel_memoryGrow, 1)
-SYSCALL(aemos_vmtable_end, w2c_kernel_vmtableEnd, 0)
+QUIET_CALL(aemos_trap, w2c_kernel_trap)
+QUIET_CALL(aemos_exit_call, w2c_kernel_sys_exit)
+QUIET_CALL(aemos_memory_grow, w2c_kernel_memoryGrow)
+QUIET_CALL(aemos_vmtable_end, w2c_kernel_vmtableEnd)
 
-/* The same symbols with the types they are called with (SYSCALL defines naked functions without any). */
+/* The same symbols with the types they are called with (QUIET_CALL defines naked functions without any). */
 void call_trap(void* unused, uint32_t code) __asm__("aemos_trap");
 void call_exit(void* unused, uint32_t status) __asm__("aemos_exit_call");
 uint32_t call_memory_grow(void* unused, uint32_t pages) __asm__("aemos_memory_grow");

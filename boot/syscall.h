@@ -11,6 +11,8 @@
  * SYSCALL(symbol that the application calls, symbol of the kernel's export, parameters)
  *   Parameters arrive as the System V ABI has them: rdi is the import's instance (unused), then rsi, rdx, rcx, r8, r9, and the sixth
  *   on the stack. Their copies on the kernel stack are what a restart reloads.
+ * QUIET_CALL(the same two): up to five parameters, and no handler runs at its end. For what the runtime calls in the middle of
+ *   something: memory.grow, for one, inside an allocator.
  */
 #ifndef AEMOS_SYSCALL_H
 #define AEMOS_SYSCALL_H
@@ -25,35 +27,53 @@ extern w2c_kernel kernel;
 /* Globals of kernel/glue.ts in the kernel's instance, as addresses an instruction can name. */
 #define KERNEL_GLOBAL(name) ((uint64_t)&kernel.w2c_kernel0x2Fglue0x2F##name)
 
+#define ENTER_KERNEL                                                                                  \
+  "cli\n"                                                                                             \
+  "mov %%rsp, %%rax\n"                                                                                \
+  "mov %c[stack], %%esp\n"                                                                            \
+  "push %%rax\n"                                                                                      \
+  "push %%rsi\n"                                                                                      \
+  "push %%rdx\n"                                                                                      \
+  "push %%rcx\n"                                                                                      \
+  "push %%r8\n"                                                                                       \
+  "push %%r9\n" /* 48 bytes: still aligned to 16 */
+
+#define LEAVE_KERNEL                                                                                  \
+  "mov 40(%%rsp), %%rsp\n"                                                                            \
+  "sti\n"                                                                                             \
+  "ret\n"
+
 #define SYSCALL(application_symbol, kernel_symbol, parameters)                                        \
   __attribute__((naked)) void application_symbol(void) {                                              \
     __asm__ volatile(                                                                                 \
-        "cli\n"                                                                                       \
-        "mov %%rsp, %%rax\n"                                                                          \
-        "mov %c[stack], %%esp\n"                                                                      \
-        "push %%rax\n"                                                                                \
-        "push %%rsi\n"                                                                                \
-        "push %%rdx\n"                                                                                \
-        "push %%rcx\n"                                                                                \
-        "push %%r8\n"                                                                                 \
-        "push %%r9\n"                                                                                 \
+        ENTER_KERNEL                                                                                  \
         ".if " #parameters " > 5\n"                                                                   \
+        "sub $8, %%rsp\n"                                                                             \
         "push 8(%%rax)\n"                                                                             \
         ".endif\n"                                                                                    \
         "mov $kernel, %%edi\n"                                                                        \
         "call " #kernel_symbol "\n"                                                                   \
         ".if " #parameters " > 5\n"                                                                   \
-        "pop %%rdx\n"                                                                                 \
+        "add $16, %%rsp\n"                                                                            \
         ".endif\n"                                                                                    \
         "cmpl $0, %c[pending]\n"                                                                      \
         "jne 1f\n"                                                                                    \
-        "mov 40(%%rsp), %%rsp\n"                                                                      \
-        "sti\n"                                                                                       \
-        "ret\n"                                                                                       \
+        LEAVE_KERNEL                                                                                  \
         "1: mov $" #application_symbol ", %%edx\n"                                                    \
         "jmp syscall_dispatch\n"                                                                      \
         :                                                                                             \
-        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(dispatchPending)));  \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(dispatchPending))); \
+  }
+
+#define QUIET_CALL(application_symbol, kernel_symbol)                                                 \
+  __attribute__((naked)) void application_symbol(void) {                                              \
+    __asm__ volatile(                                                                                 \
+        ENTER_KERNEL                                                                                  \
+        "mov $kernel, %%edi\n"                                                                        \
+        "call " #kernel_symbol "\n"                                                                   \
+        LEAVE_KERNEL                                                                                  \
+        :                                                                                             \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)));                                                \
   }
 
 #endif

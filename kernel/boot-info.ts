@@ -4,7 +4,7 @@
  * Both are copied into the kernel's static data first thing, because the loader may have put them anywhere, even where the
  * kernel's first tables will stand. (Static data becomes read-only later; it is still writable at this point.)
  */
-import { image, IMAGE_BOOT_INFO, IMAGE_BOOT_MAGIC, IMAGE_END } from "./hal";
+import { image, IMAGE_BOOT_INFO, IMAGE_BOOT_MAGIC, IMAGE_DATA_START, IMAGE_END } from "./hal";
 import { FRAME_SIZE } from "./memory/frames";
 
 const LOADER_MAGIC: usize = 0x2badb002;
@@ -18,6 +18,8 @@ const INFO_COMMAND_LINE: usize = 16;
 const INFO_MAP_LENGTH: usize = 44;
 const INFO_MAP_ADDRESS: usize = 48;
 const MAP_AVAILABLE: u32 = 1;
+/** Bytes of an entry behind its size. */
+const MAP_ENTRY_SIZE: u32 = 20;
 
 const COMMAND_LINE_LIMIT: u32 = 1024;
 const RANGE_LIMIT: u32 = 32;
@@ -37,6 +39,8 @@ export let optionLength: u32 = 0;
 
 /** Copies what is needed. False when the loader was not a multiboot one or said nothing of memory. */
 export function readBootInfo(): bool {
+  commandLineLength = 0;
+  rangeCount = 0;
   if (image(IMAGE_BOOT_MAGIC) != LOADER_MAGIC) return false;
   const info = image(IMAGE_BOOT_INFO);
   const flags = load<u32>(info + INFO_FLAGS);
@@ -48,33 +52,72 @@ export function readBootInfo(): bool {
     }
   }
   if (flags & FLAG_MEMORY_MAP) {
-    let entry = <usize>load<u32>(info + INFO_MAP_ADDRESS);
-    const end = entry + load<u32>(info + INFO_MAP_LENGTH);
-    // Each entry: u32 size of the rest, u64 base, u64 length, u32 type.
-    while (entry + 24 <= end) {
-      if (load<u32>(entry + 20) == MAP_AVAILABLE) addRange(load<u64>(entry + 4), load<u64>(entry + 12));
-      entry += <usize>load<u32>(entry) + 4;
-    }
+    const map = <usize>load<u32>(info + INFO_MAP_ADDRESS);
+    const length = load<u32>(info + INFO_MAP_LENGTH);
+    // What any entry says is not usable, is not, whatever another one says of it.
+    readMap(map, length, true);
+    readMap(map, length, false);
   } else if (flags & FLAG_MEMORY) {
-    addRange(0x100000, (<u64>load<u32>(info + INFO_MEMORY_UPPER)) << 10);
+    include(0x100000, 0x100000 + ((<u64>load<u32>(info + INFO_MEMORY_UPPER)) << 10));
   }
+  exclude(0, FIRST_USABLE);
+  exclude(LAST_USABLE, u64.MAX_VALUE);
+  exclude(image(IMAGE_DATA_START), image(IMAGE_END));
   return rangeCount != 0;
 }
 
-/** Whole frames of [base, base + length) below 4 GiB; what the image occupies is cut out. */
-function addRange(base: u64, length: u64): void {
-  let start = base < FIRST_USABLE ? FIRST_USABLE : base;
-  let end = base + length < base || base + length > LAST_USABLE ? LAST_USABLE : base + length;
-  // From 1 MiB up to its end is the image's: kernel data, text, data.
-  const imageEnd = <u64>image(IMAGE_END);
-  if (start >= 0x100000 && start < imageEnd) start = imageEnd;
-  else if (start < 0x100000 && end > 0x100000) end = 0x100000;
+/** Takes in the usable ranges of the loader's map, or takes out the others. Each entry: u32 size of the rest, u64 base, u64 length, u32 type. */
+function readMap(map: usize, length: u32, usable: bool): void {
+  let at: u64 = 0;
+  while (at + 4 + MAP_ENTRY_SIZE <= length) {
+    const entry = map + <usize>at;
+    const size = load<u32>(entry);
+    if (size < MAP_ENTRY_SIZE) return;
+    const base = load<u64>(entry + 4);
+    const end = base + load<u64>(entry + 12);
+    if ((load<u32>(entry + 20) == MAP_AVAILABLE) == usable) {
+      if (usable) include(base, end < base ? u64.MAX_VALUE : end);
+      else exclude(base, end < base ? u64.MAX_VALUE : end);
+    }
+    at += 4 + <u64>size;
+  }
+}
+
+/** The whole frames of [start, end) below 4 GiB become usable. */
+function include(start: u64, end: u64): void {
   start = (start + FRAME_SIZE - 1) & ~(<u64>FRAME_SIZE - 1);
-  end &= ~(<u64>FRAME_SIZE - 1);
+  end = min(end, LAST_USABLE) & ~(<u64>FRAME_SIZE - 1);
+  if (start >= end) return;
+  // What is there already is not there twice.
+  exclude(start, end);
+  putRange(start, end);
+}
+
+/** No frame of which a byte lies in [start, end) is usable. */
+function exclude(start: u64, end: u64): void {
+  if (start >= end) return;
+  start &= ~(<u64>FRAME_SIZE - 1);
+  // Ranges are appended behind those that are looked at, and never in need of this again.
+  for (let i = rangeCount; i != 0; i--) {
+    const rangeStart = <u64>usableStart(i - 1);
+    const rangeEnd = <u64>usableEnd(i - 1);
+    if (rangeEnd <= start || rangeStart >= end) continue;
+    rangeCount--;
+    setRange(i - 1, usableStart(rangeCount), usableEnd(rangeCount));
+    if (rangeStart < start) putRange(rangeStart, start);
+    if (rangeEnd > end) putRange((end + FRAME_SIZE - 1) & ~(<u64>FRAME_SIZE - 1), rangeEnd);
+  }
+}
+
+/** Beyond RANGE_LIMIT memory is not used. */
+function putRange(start: u64, end: u64): void {
   if (start >= end || rangeCount == RANGE_LIMIT) return;
-  store<u32>(ranges + (rangeCount << 3), <u32>start);
-  store<u32>(ranges + (rangeCount << 3), <u32>end, 4);
-  rangeCount++;
+  setRange(rangeCount++, <usize>start, <usize>end);
+}
+
+function setRange(index: u32, start: usize, end: usize): void {
+  store<u32>(ranges + (index << 3), <u32>start);
+  store<u32>(ranges + (index << 3), <u32>end, 4);
 }
 
 export function usableRanges(): u32 {

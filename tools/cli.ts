@@ -4,7 +4,7 @@ import { buildImage } from "./build.ts";
 import { parseForward, whole } from "./cli-options.ts";
 import { UserError } from "./errors.ts";
 import { DEFAULT_MANIFEST, shown } from "./paths.ts";
-import { type RunOptions, runImage } from "./run.ts";
+import { type RunOptions, checkFits, runImage } from "./run.ts";
 import type { StartedCommand } from "./steps.ts";
 
 const TARGET =
@@ -26,6 +26,7 @@ program
   .option("--verbose", "print every command that is started")
   .action(async (target: string, { output, verbose }: { output?: string; verbose?: true }) => {
     const built = await buildImage(target, output, verbose ? { report: reportCommand } : {});
+    checkFits(built, built.manifest.memoryMiB);
     process.stdout.write(`${shown(built.image)}\n`);
   });
 

@@ -1,7 +1,7 @@
 /** The command lines of the pipeline's tools, with the options that are the same wherever a tool is used. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { ROOT } from "./paths.ts";
 import type { Command, Step } from "./steps.ts";
@@ -66,10 +66,17 @@ export async function ascStep(
       version,
       arguments: [...entries, "--outFile", output, ...options],
     },
-    inputs: [join(ROOT, "asconfig.json"), ...entries],
+    inputs: [join(ROOT, "asconfig.json"), ...entries.map((entry) => resolve(ROOT, entry))],
     outputs: [output],
-    discover: async () => (await readFile(dependencies, "utf8")).split("\n").filter((path) => path !== ""),
+    discover: async () => readLooked(await readFile(dependencies, "utf8")),
   };
+}
+
+/** The lines that compile.ts wrote, in the checkout: hash and path. */
+function readLooked(text: string): Map<string, string> {
+  return new Map(
+    [...text.matchAll(/^(\S+) (.+)$/gm)].map(([, value = "", path = ""]) => [resolve(ROOT, path), value]),
+  );
 }
 
 export async function wasmOptStep(unit: string, input: string, output: string): Promise<Step> {
@@ -146,11 +153,10 @@ export async function gccStep({
 }
 
 /** Prerequisites in a make rule as gcc writes it. */
-function readDependencies(rule: string): string[] {
+function readDependencies(rule: string): Map<string, undefined> {
   const list = rule.replaceAll("\\\n", " ").replace(/^.*?:\s/, "");
-  return (list.match(/(?:\\.|[^\s\\])+/g) ?? []).map((path) =>
-    path.replace(/\\(.)/g, "$1").replaceAll("$$", "$"),
-  );
+  const paths = list.match(/(?:\\.|[^\s\\])+/g) ?? [];
+  return new Map(paths.map((path) => [path.replace(/\\(.)/g, "$1").replaceAll("$$", "$"), undefined]));
 }
 
 export async function binutil(tool: "ld" | "objcopy" | "nm", list: readonly string[]): Promise<Command> {

@@ -38,8 +38,11 @@ export interface Step {
   inputs: readonly string[];
   /** Files that it writes; the stamp stands beside the first. */
   outputs: readonly string[];
-  /** Called after it ran: further files that it read. A file that was looked for in vain may be among them. */
-  discover?: () => Promise<readonly string[]>;
+  /**
+   * Called after it ran: further files that it read or looked for in vain, with the hash of what it read where the command
+   * knows (the file may have been edited since).
+   */
+  discover?: () => Promise<ReadonlyMap<string, string | undefined>>;
   /** File for what the command writes on its standard output. */
   standardOutput?: string;
 }
@@ -50,8 +53,8 @@ interface Stamp {
   outputs: Record<string, string>;
 }
 
-/** Content hash of a file that is not there. */
-const ABSENT = "absent";
+/** Stands for the content hash of a file that is not there. */
+export const ABSENT = "absent";
 
 export class Steps {
   /** Every command that was started, in order. */
@@ -75,15 +78,13 @@ export class Steps {
     if (await this.current(stampPath, key)) return;
     await rm(stampPath, { force: true });
     await Promise.all(step.outputs.map((path) => mkdir(dirname(path), { recursive: true })));
+    // Before it runs: what is edited meanwhile has another content at the next build.
+    const declared = await this.hashAll(step.inputs);
     const output = await this.execute(unit, command);
     if (step.standardOutput !== undefined) await writeFile(step.standardOutput, output);
     for (const path of step.outputs) this.hashes.delete(path);
-    const inputs = new Set([...step.inputs, ...((await step.discover?.()) ?? [])]);
-    const stamp: Stamp = {
-      key,
-      inputs: await this.hashAll(inputs),
-      outputs: await this.hashAll(step.outputs),
-    };
+    const inputs = { ...(await this.discovered(step)), ...declared };
+    const stamp: Stamp = { key, inputs, outputs: await this.hashAll(step.outputs) };
     for (const [path, value] of Object.entries(stamp.outputs)) {
       if (value === ABSENT) throw new Error(`${command.tool} (${unit}) ended well but wrote no ${path}`);
     }
@@ -129,12 +130,18 @@ export class Steps {
     let value = this.hashes.get(path);
     if (value === undefined) {
       value = readFile(path).then(hash, (error: unknown) => {
-        if (hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR")) return ABSENT;
+        if (["ENOENT", "ENOTDIR", "EISDIR"].some((code) => hasCode(error, code))) return ABSENT;
         throw error;
       });
       this.hashes.set(path, value);
     }
     return value;
+  }
+
+  private async discovered(step: Step): Promise<Record<string, string>> {
+    const files = [...((await step.discover?.()) ?? [])];
+    const entries = files.map(async ([path, known]) => [path, known ?? (await this.hashFile(path))] as const);
+    return Object.fromEntries(await Promise.all(entries));
   }
 
   private async hashAll(paths: Iterable<string>): Promise<Record<string, string>> {
@@ -157,7 +164,8 @@ export class Steps {
   }
 }
 
-function hash(data: string | Buffer): string {
+/** Content hash, as in the stamps. */
+export function hash(data: string | Buffer): string {
   return createHash("sha256").update(data).digest("hex");
 }
 

@@ -119,9 +119,9 @@ export function declarations(header: string): { imports: Declaration[]; exports:
   return found;
 }
 
-/** Undoes wasm2c's mangling (0x2F for "/") and gcc's suffixes. */
+/** Undoes wasm2c's mangling (0x2F for "/"), its wrappers of functions in tables, and gcc's suffixes. */
 export function demangle(symbol: string, prefixes: ReadonlyMap<string, string>): string {
-  let name = symbol.replace(/\.(?:constprop|part|isra|cold|lto_priv)\b.*$/, "");
+  let name = symbol.replace(/\.(?:constprop|part|isra|cold|lto_priv)\b.*$/, "").replace(/^wrap_(?=w2c_)/, "");
   for (const [prefix, shown] of prefixes) {
     if (name.startsWith(prefix)) {
       name =

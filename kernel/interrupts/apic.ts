@@ -1,7 +1,7 @@
 /**
  * The local APIC (Intel SDM 3A, chapter 11) and the 8259s, which are only silenced.
  */
-import { out8, read32, readMsr, write32, writeMsr, cpuid } from "../hal";
+import { fullBarrier, out8, read32, readMsr, write32, writeMsr, cpuid } from "../hal";
 
 const MSR_APIC_BASE: u32 = 0x1b;
 const APIC_BASE_ENABLE: u64 = 1 << 11;
@@ -77,6 +77,8 @@ export function endOfInterrupt(): void {
 export function setTimerMode(deadline: bool): void {
   write32(base + REGISTER_DIVIDE, DIVIDE_BY_1);
   write32(base + REGISTER_LVT_TIMER, VECTOR_TIMER | (deadline ? LVT_TSC_DEADLINE : 0));
+  // The mode has to be there before the first deadline is (SDM 3A, 11.5.4.1).
+  fullBarrier();
 }
 
 /** One-shot: counts down from `count` and interrupts; 0 stops it. */

@@ -4,7 +4,7 @@
  */
 import { cpuid, in8, out8, tsc, writeMsr } from "../hal";
 import { now, setClockFrequency, tscFromNanoseconds } from "../time/clock";
-import { nextTimer, runTimers, Timer, timerPrepare, timerStart } from "../time/wheel";
+import { nextTimer, runTimers, setAlarm, Timer, timerPrepare, timerStart } from "../time/wheel";
 import { setTimerCount, setTimerMode, timerCount, VECTOR_TIMER } from "./apic";
 import { setVector } from "./vectors";
 
@@ -22,8 +22,12 @@ const PIT_LATCH: u32 = 0x80;
 /** The boot waits for a millisecond only, and the clock is then good to 0.2 %; refined without waiting when 40 ms have passed, to 0.005 %. */
 const FIRST_TICKS: u32 = 1193;
 const REFINE_AFTER: u64 = 40_000_000;
-/** What the first measurement gives up after, in readings: some seconds on slow hardware. */
-const CALIBRATION_READS: u32 = 1_000_000;
+/** What a measurement gives up after, in readings: most of a second on slow hardware. */
+const CALIBRATION_READS: u32 = 100_000;
+/** Measurements that a busy host may spoil by letting this machine stand still. */
+const CALIBRATION_TRIES: u32 = 8;
+/** Readings of which the quickest counts. */
+const SAMPLES: u32 = 3;
 
 const NEVER: u64 = u64.MAX_VALUE;
 
@@ -33,9 +37,11 @@ let apicPerMillisecond: u64 = 0;
 /** Time that is programmed; NEVER: none. */
 let programmed: u64 = NEVER;
 
-/** Readings of the 8254, the TSC and the APIC timer at the start of the measurement. */
+/** Readings of the 8254 and the TSC at the start of the measurement, and the last ones. */
 let startCount: u32 = 0;
 let startTsc: u64 = 0;
+let sampleCount: u32 = 0;
+let sampleTsc: u64 = 0;
 
 /**
  * Measures TSC and APIC timer against the 8254 and starts the clock. `storage`: TIMER_SIZE bytes for the refinement. TSC frequency in
@@ -44,6 +50,21 @@ let startTsc: u64 = 0;
 export function initializeDeadline(storage: usize): u64 {
   deadlineMode = (cpuid(1, 0, 2) & CPUID_ECX_TSC_DEADLINE) != 0;
   setTimerMode(false);
+  let frequency: u64 = 0;
+  for (let i: u32 = 0; i < CALIBRATION_TRIES && frequency == 0; i++) frequency = measure();
+  setTimerCount(0);
+  if (apicPerMillisecond == 0 || !setClockFrequency(frequency)) return 0;
+  setTimerMode(deadlineMode);
+  setVector(VECTOR_TIMER, onDeadline.index, 0);
+  const refinement = changetype<Timer>(storage);
+  timerPrepare(refinement, refine.index);
+  timerStart(refinement, now() + REFINE_AFTER);
+  armDeadline(NEVER);
+  return frequency;
+}
+
+/** One measurement of a millisecond: the TSC's frequency; 0 when the 8254 does not count, or has passed zero meanwhile. */
+function measure(): u64 {
   // Gate off, speaker off; mode 0 (interrupt on terminal count), then gate on: the count starts.
   const gate = in8(PIT_GATE) & 0xfc;
   out8(PIT_GATE, gate);
@@ -52,25 +73,19 @@ export function initializeDeadline(storage: usize): u64 {
   out8(PIT_CHANNEL_2, 0xff);
   out8(PIT_GATE, gate | 1);
   setTimerCount(0xffff_ffff);
-  startCount = readPit();
-  startTsc = tsc();
+  sample();
+  startCount = sampleCount;
+  startTsc = sampleTsc;
   const startApic = timerCount();
-  let count = startCount;
   let reads: u32 = 0;
-  while (startCount - count < FIRST_TICKS) {
+  while (startCount - readPit() < FIRST_TICKS) {
     if (++reads == CALIBRATION_READS) return 0;
-    count = readPit();
   }
-  const frequency = measuredFrequency(count, tsc());
-  apicPerMillisecond = (<u64>(startApic - timerCount()) * PIT_HZ) / (startCount - count) / 1000;
-  setTimerCount(0);
-  if (apicPerMillisecond == 0 || !setClockFrequency(frequency)) return 0;
-  setTimerMode(deadlineMode);
-  setVector(VECTOR_TIMER, onDeadline.index, 0);
-  const refinement = changetype<Timer>(storage);
-  timerPrepare(refinement, refine.index);
-  timerStart(refinement, now() + REFINE_AFTER);
-  return frequency;
+  sample();
+  const apicTicks = startApic - timerCount();
+  if (hasPassedZero()) return 0;
+  apicPerMillisecond = (<u64>apicTicks * PIT_HZ) / (startCount - sampleCount) / 1000;
+  return measuredFrequency();
 }
 
 /** The count of channel 2, latched so that both halves are of one moment. */
@@ -80,33 +95,59 @@ function readPit(): u32 {
   return low | (in8(PIT_CHANNEL_2) << 8);
 }
 
-function measuredFrequency(count: u32, ticks: u64): u64 {
-  return ((ticks - startTsc) * PIT_HZ) / (startCount - count);
+/** Reads 8254 and TSC together: whatever takes the processor away between the two would be an error of the clock. */
+function sample(): void {
+  let shortest: u64 = u64.MAX_VALUE;
+  for (let i: u32 = 0; i < SAMPLES; i++) {
+    const before = tsc();
+    const count = readPit();
+    const after = tsc();
+    if (after - before >= shortest) continue;
+    shortest = after - before;
+    sampleCount = count;
+    sampleTsc = before + ((after - before) >> 1);
+  }
+}
+
+/** The count goes on from 0xffff after zero, and says something else then. */
+function hasPassedZero(): bool {
+  return (in8(PIT_GATE) & PIT_OUTPUT) != 0 || sampleCount >= startCount;
+}
+
+function measuredFrequency(): u64 {
+  return ((sampleTsc - startTsc) * PIT_HZ) / (startCount - sampleCount);
 }
 
 /** The count is still running: a second look at it gives the rate forty times as exactly. */
 function refine(timer: Timer): void {
-  const count = readPit();
-  const ticks = tsc();
-  // Too late: it has passed zero.
-  if ((in8(PIT_GATE) & PIT_OUTPUT) != 0 || count >= startCount) return;
-  setClockFrequency(measuredFrequency(count, ticks));
+  sample();
+  if (!hasPassedZero()) setClockFrequency(measuredFrequency());
 }
 
 function onDeadline(argument: usize): void {
-  programmed = NEVER;
+  // Nothing is programmed now; all that runs here, and all that it starts, counts at the end.
+  setAlarm(0, 0);
   runTimers(now());
+  programmed = NEVER;
+  setAlarm(NEVER, onEarlier.index);
+  armDeadline(NEVER);
+}
+
+/** A timer was started that is due before what is programmed. */
+function onEarlier(): void {
+  armDeadline(NEVER);
 }
 
 /**
  * Programs the hardware for the wheel's next timer or `limit` (time of now()), whichever is earlier, if that is not what it waits
- * for. Cheap when nothing changed.
+ * for. Cheap when nothing changed. Timers need no call of it: the first of them is always programmed, whoever starts it.
  */
 export function armDeadline(limit: u64): void {
   const timer = nextTimer();
   const next = timer < limit ? timer : limit;
   if (next == programmed) return;
   programmed = next;
+  setAlarm(next, onEarlier.index);
   if (deadlineMode) {
     // 0 disarms; a time in the past fires at once.
     writeMsr(MSR_TSC_DEADLINE, next == NEVER ? 0 : tscFromNanoseconds(next));

@@ -87,14 +87,16 @@ export function protectKernel(): bool {
  * when the room for high ones is used up.
  */
 export function mapDevice(physical: u64, length: u32): usize {
-  if (physical + length <= 0x1_0000_0000) return <usize>physical;
+  if (physical < 0x1_0000_0000 && physical + length <= 0x1_0000_0000) return <usize>physical;
+  // A device says what it likes of itself: more than all room, or beyond what an entry can name.
+  if (length > <u32>(DEVICE_ROOM_END - DEVICE_ROOM) || physical > PAGE_ADDRESS - length) return 0;
   const first = physical & ~(<u64>LARGE_SIZE - 1);
   const bytes = (<usize>(physical - first) + length + LARGE_SIZE - 1) & ~(LARGE_SIZE - 1);
   // Drivers ask register block by register block: a large page that is there already serves again.
   for (let there = DEVICE_ROOM; there < nextDeviceRoom && bytes == LARGE_SIZE; there += LARGE_SIZE) {
     if ((load<u64>(directoryEntry(there)) & PAGE_ADDRESS) == first) return there + <usize>(physical - first);
   }
-  if (nextDeviceRoom + bytes > DEVICE_ROOM_END) return 0;
+  if (bytes > DEVICE_ROOM_END - nextDeviceRoom) return 0;
   const room = nextDeviceRoom;
   nextDeviceRoom += bytes;
   for (let offset: usize = 0; offset < bytes; offset += LARGE_SIZE) {

@@ -8,7 +8,7 @@ let end: usize = 0;
 
 /** `bytes` of it; 0 when frames are short. */
 export function permanent(bytes: usize): usize {
-  bytes = (bytes + 15) & ~15;
+  bytes = (max<usize>(bytes, 1) + 15) & ~15;
   if (next + bytes > end) {
     const frames = (bytes + FRAME_SIZE - 1) / FRAME_SIZE;
     const block = allocateFrameRun(<u32>frames);

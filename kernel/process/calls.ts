@@ -2,10 +2,10 @@
  * System calls that concern the process itself: exit, signals, time, log, random, and waiting for events.
  */
 import { tsc } from "../hal";
-import { EBUSY, EINVAL, ERESTART, ESRCH, ETIMEDOUT } from "../errno";
+import { EBUSY, EFAULT, EINVAL, ERESTART, ESRCH, ETIMEDOUT } from "../errno";
 import { logBytes, logDecimal, logEnd, logStart, logText, LOG_DEBUG, LOG_ERROR, LOG_INFO } from "../console";
 import { VMTABLE_BASE } from "../memory/layout";
-import { readUser, writeUser } from "../memory/user";
+import { readUser, userRange, writeUser } from "../memory/user";
 import { fillRandom } from "../random";
 import { currentThread, NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
 import { THREAD_BLOCKED } from "../scheduler/thread";
@@ -136,6 +136,7 @@ export function sys_log(level: i32, text: usize, length: usize): i32 {
 /** Fills with random bytes, at most 1 MiB a call. `length`, -EFAULT, -EINVAL for flags or size. */
 export function sys_getrandom(address: usize, length: usize, flags: i32): i32 {
   if (flags != 0 || length > 0x100000) return -EINVAL;
+  if (!userRange(address, length)) return -EFAULT;
   for (let done: usize = 0; done < length;) {
     const bytes = min(length - done, SCRATCH_SIZE);
     fillRandom(scratch, <u32>bytes);

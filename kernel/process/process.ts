@@ -8,7 +8,7 @@ import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
 import { EAGAIN, ENOMEM } from "../errno";
 import { Link } from "../list";
 import { setDispatchPending } from "../glue";
-import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
+import { allocateFrames, freeFrameCount, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
 import { createAddressSpace, destroyAddressSpace, mapFresh, mapShared, unmapFresh } from "../memory/paging";
 import { setUserLimits } from "../memory/user";
@@ -194,6 +194,8 @@ export function growMemory(pages: u32): i32 {
   if (old + pages > limit || (old + pages) * WASM_PAGE > VMTABLE_BASE) return -1;
   const start = WINDOW_BASE + process.memoryBytes;
   const frames = framesFor(<u64>pages * WASM_PAGE);
+  // What cannot end well is not begun: interrupts are off.
+  if (frames > freeFrameCount()) return -1;
   if (!mapFresh(process.pageTables, start, frames)) {
     unmapFresh(process.pageTables, start, frames);
     return -1;

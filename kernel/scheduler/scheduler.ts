@@ -154,9 +154,8 @@ function onTimeout(timer: Timer): void {
 export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32 {
   const thread = running;
   const process = thread.process;
-  if (process.canDispatch) return -ERESTART;
-  if (process.takeInterruption()) return -EINTR;
-  if (deadline != NO_DEADLINE && deadline <= now()) return -ETIMEDOUT;
+  const refused = whyNotWait(process, deadline);
+  if (refused != 0) return refused;
   thread.woken = 0;
   if (queue !== null) {
     thread.waiter.prepare(onWake.index, events);
@@ -171,7 +170,12 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   if (queue !== null) thread.waiter.remove();
   if (deadline != NO_DEADLINE) timerStop(thread.timer);
   if (thread.woken != 0) return thread.woken & WAKE_GONE ? -EINTR : 0;
-  if (process.canDispatch) return -ERESTART;
+  return whyNotWait(process, deadline);
+}
+
+/** Handlers come last: a process that always has some to run must still hear of a signal and of the end of its wait. (They run before it does.) */
+function whyNotWait(process: Process, deadline: u64): i32 {
   if (process.takeInterruption()) return -EINTR;
-  return deadline != NO_DEADLINE && deadline <= now() ? -ETIMEDOUT : 0;
+  if (deadline != NO_DEADLINE && deadline <= now()) return -ETIMEDOUT;
+  return process.canDispatch ? -ERESTART : 0;
 }

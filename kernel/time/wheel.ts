@@ -56,6 +56,9 @@ let wheel: usize = 0;
 let current: u64 = 0;
 /** Bit l: level l has a slot in use. */
 let levels: u32 = 0;
+/** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
+let alarm: u64 = 0;
+let onEarlier: u32 = 0;
 
 /** Once at boot, at time 0. `storage`: WHEEL_SIZE bytes, 8-aligned. */
 export function initializeWheel(storage: usize): void {
@@ -81,6 +84,15 @@ export function timerPending(timer: Timer): bool {
   return !timer.isEmpty;
 }
 
+/**
+ * The hardware will interrupt at `time` (ns since boot) at the latest: when a timer is started that is due before, the function
+ * `earlier`, () => void, is called. Time 0: never, because somebody looks at nextTimer() soon.
+ */
+export function setAlarm(time: u64, earlier: u32): void {
+  alarm = time;
+  onEarlier = earlier;
+}
+
 /** (Re)starts a timer. `expires`: ns since boot; when that is past, the next runTimers calls it. The last tick of u64 never comes. */
 export function timerStart(timer: Timer, expires: u64): void {
   if (timerPending(timer)) unlink(timer);
@@ -88,6 +100,7 @@ export function timerStart(timer: Timer, expires: u64): void {
   // Nothing depends on where an empty wheel stands: catch up, so that the timer need not cascade from a level too high.
   if (levels == 0) advance(now() >> TICK_SHIFT);
   file(timer);
+  if (expires < alarm) call_indirect<void>(onEarlier);
 }
 
 /** Stops a timer; harmless when it is not pending. */

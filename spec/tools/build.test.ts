@@ -33,6 +33,11 @@ test("a build with nothing changed starts nothing", async () => {
   assert.deepEqual(shown((await build()).started), []);
 });
 
+test("nor does one that is started from another folder", async () => {
+  const { status, errors } = await aemos(["build", manifest, "--verbose"], {}, folder).ended;
+  assert.deepEqual({ status, errors }, { status: 0, errors: "" });
+});
+
 test("a build after one application changed starts nothing for the kernel or the others", async () => {
   writeFiles(folder, { "one.ts": source(11) });
   const started = shown((await build()).started);

@@ -139,6 +139,7 @@ test("a machine too small for the manifest is refused before it starts", async (
     errors,
     /big\.json: the image and its applications need at least \d+ MiB, the machine has 16 MiB/,
   );
+  assert.match((await aemos(["build", join(folder, "big.json")]).ended).errors, /the machine has 16 MiB/);
   checkFits(await buildImage(join(folder, "big.json")), 64);
 });
 

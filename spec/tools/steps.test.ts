@@ -25,7 +25,7 @@ function copyStep(version = "1", script = 'cat "$1" > "$2"'): Step {
     },
     inputs: [input],
     outputs: [output],
-    discover: () => Promise.resolve([optional]),
+    discover: () => Promise.resolve(new Map([[optional, undefined]])),
   };
 }
 
@@ -54,6 +54,12 @@ test("a step runs when a file that it looked for in vain appears", async () => {
   assert.equal(await runs(copyStep()), false);
   writeFileSync(optional, "");
   assert.equal(await runs(copyStep()), true);
+});
+
+test("a step runs again when its input was edited while it ran", async () => {
+  writeFileSync(input, "before");
+  assert.equal(await runs(copyStep("1", 'cat "$1" > "$2"; echo edited > "$1"')), true);
+  assert.equal(await runs(copyStep("1", 'cat "$1" > "$2"; echo edited > "$1"')), true);
 });
 
 test("a step runs when its output was changed by someone else", async () => {

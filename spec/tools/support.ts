@@ -58,8 +58,10 @@ export function start(
   program: string,
   list: readonly string[],
   environment: Record<string, string> = {},
+  folder = process.cwd(),
 ): RunningCommand {
   const child = spawn(program, list, {
+    cwd: folder,
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -91,6 +93,10 @@ export function start(
 }
 
 /** The command `aemos`. */
-export function aemos(list: readonly string[], environment: Record<string, string> = {}): RunningCommand {
-  return start(process.execPath, [join(ROOT, "tools", "aemos.mjs"), ...list], environment);
+export function aemos(
+  list: readonly string[],
+  environment: Record<string, string> = {},
+  folder?: string,
+): RunningCommand {
+  return start(process.execPath, [join(ROOT, "tools", "aemos.mjs"), ...list], environment, folder);
 }

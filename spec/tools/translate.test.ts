@@ -94,6 +94,7 @@ test("names in a backtrace are those of the source", () => {
   assert.equal(demangle("w2c_kernel_net0x2Fipv4_ipv4Output", prefixes), "net/ipv4_ipv4Output");
   assert.equal(demangle("w2c_kernel_net0x2Fipv40x2Fipv4Output.constprop.0", prefixes), "net/ipv4/ipv4Output");
   assert.equal(demangle("w2c_app__http_apps0x2Fhttp0x2Fmain0x2Fmain", prefixes), "http:apps/http/main/main");
+  assert.equal(demangle("wrap_w2c_kernel_aem0x2Ftimer0x2FonTimer", prefixes), "aem/timer/onTimer");
   assert.equal(demangle("boot_start", prefixes), "boot_start");
 });
 

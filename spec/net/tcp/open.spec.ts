@@ -12,6 +12,7 @@ import {
   peekLength,
   poll,
   readText,
+  shutdown,
   taken,
   watch,
   writeText,
@@ -333,6 +334,23 @@ describe("active open", () => {
     expect(readText(s)).toBe("bcde");
     close(s);
     say("R", 5, 0, 0, 0);
+  });
+
+  it("keeps the FIN of a close in SYN-RECEIVED until the handshake is complete", () => {
+    const s = create();
+    converse(9, 0);
+    watch(0, s, STATES);
+    connect(s, PEER, 9);
+    heard();
+    say("S", 0, 0, 0, 2000);
+    heard();
+    expect(shutdown(s, 1)).toBe(0);
+    expect(heard()).toBe("");
+    say(".", 1, 0, 1, 2000);
+    expect(heardBriefly()).toBe("F. 1:1(0) ack 1");
+    expect(taken()).toBe("7>2 2>3 3>1 1>4");
+    close(s);
+    say("R", 1, 0, 0, 0);
   });
 
   it("connects to itself (the same port at both ends)", () => {

@@ -8,6 +8,8 @@
  * the last call, separated by " | ".
  */
 import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum } from "../../../net/checksum";
+import { Socket } from "../../../net/socket/socket";
+import { accept } from "./ends";
 import { arrive, outbox, OWN, PEER } from "./world";
 
 /** The peer's ports and initial sequence numbers; the stack's initial one is taken from its first SYN. */
@@ -48,8 +50,10 @@ export function setStamp(value: u32): void {
   stamp = value;
 }
 
-/** The peer's own source address for floods; PEER else. */
+/** Source address of what is said. */
 let from: u32 = PEER;
+
+/** The next segments come from `address`: for floods. */
 export function comeFrom(address: u32): void {
   from = address;
 }
@@ -195,14 +199,6 @@ export function heardBriefly(): string {
   }
   return text;
 }
-
-/** Echo of the stack's last timestamp, as a peer would send it. */
-export function lastStamp(): u32 {
-  return echo;
-}
-
-import { Socket } from "../../../net/socket/socket";
-import { accept } from "./ends";
 
 /** A connection that PEER has opened to `server` from port `peer`, with window field `window`: the accepted socket. */
 export function establish(server: Socket, peer: u32, window: u32): Socket {

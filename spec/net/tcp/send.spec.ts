@@ -79,13 +79,7 @@ describe("sending", () => {
   it("cuts segments to the peer's MSS, the last with PSH", () => {
     open(60000);
     write(s, 0, 0, 2500);
-    expect(heardBriefly()).toBe(
-      ". 1:1001(1000) ack 1 | . 1001:2001(1000) ack 1 | P. 2001:2501(500) ack 1".replace(
-        " | P. 2001:2501(500) ack 1",
-        "",
-      ),
-      "Nagle keeps the rest",
-    );
+    expect(heardBriefly()).toBe(". 1:1001(1000) ack 1 | . 1001:2001(1000) ack 1", "Nagle keeps the rest");
     say(".", 1, 0, 2001, 60000);
     expect(heardBriefly()).toBe("P. 2001:2501(500) ack 1");
     say(".", 1, 0, 2501, 60000);
@@ -173,6 +167,15 @@ describe("sending", () => {
     writeText(s, "c");
     heard();
     expect(silence(1000)).toBe(400, "the back-off stays until there is a measurement");
+    heard();
+    say(".", 1, 0, 4, 60000);
+    writeText(s, "d");
+    run(MILLISECOND);
+    say(".", 1, 0, 5, 60000);
+    heard();
+    writeText(s, "e");
+    expect(heardBriefly()).toBe("P. 5:6(1) ack 1");
+    expect(silence(1000)).toBe(200, "measured again: the back-off is over");
   });
 
   it("starts with 10 segments and doubles: slow start", () => {
@@ -238,7 +241,7 @@ describe("sending", () => {
     write(s, 0, 0, 2000);
     expect(heardBriefly()).toBe(". 1:601(600) ack 1");
     say(".", 1, 0, 601, 600);
-    expect(heardBriefly()).toBe("P. 601:1001(400) ack 1".replace("P.", "."));
+    expect(heardBriefly()).toBe(". 601:1001(400) ack 1");
   });
 
   it("probes a zero window with one octet, backing off, as long as the peer answers", () => {

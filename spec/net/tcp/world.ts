@@ -65,16 +65,40 @@ export class Accidents {
 }
 
 export let accidents: Accidents = new Accidents();
-export let framesCarried: u32 = 0;
-/** Buffers that the device has not let go of. */
-let held: usize[] = [];
+/** A frame that the device still reads: nobody may write to its bytes. */
+class Held {
+  frame: PacketBuffer;
+  data: usize;
+  length: u32;
+  sum: u32;
+
+  constructor(frame: PacketBuffer) {
+    this.frame = frame;
+    this.data = frame.data;
+    this.length = frame.length;
+    this.sum = fingerprint(this.data, this.length);
+  }
+}
+
+let held: Held[] = [];
+
+/** FNV-1a of the bytes. */
+function fingerprint(data: usize, length: u32): u32 {
+  let hash: u32 = 0x811c9dc5;
+  for (let i: u32 = 0; i < length; i++) hash = (hash ^ load<u8>(data + i)) * 0x01000193;
+  return hash;
+}
 
 export function calm(): void {
   accidents = new Accidents();
 }
 
 function releaseHeld(): void {
-  for (let i = 0; i < held.length; i++) releaseBuffer(changetype<PacketBuffer>(held[i]));
+  for (let i = 0; i < held.length; i++) {
+    const h = held[i];
+    assert(fingerprint(h.data, h.length) == h.sum, "bytes that a device reads were written to");
+    releaseBuffer(h.frame);
+  }
   held = [];
 }
 
@@ -88,10 +112,9 @@ function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
   const length = ((<u32>load<u8>(frame.data, 16)) << 8) | load<u8>(frame.data, 17);
   const bytes = new Uint8Array(length);
   memory.copy(bytes.dataStart, frame.data + 14, length);
-  framesCarried++;
   if (accidents.hold) {
     frame.references++;
-    held.push(changetype<usize>(frame));
+    held.push(new Held(frame));
     if (held.length > 64) releaseHeld();
   }
   const destination = bswap<u32>(load<u32>(bytes.dataStart, 16));
@@ -224,7 +247,7 @@ export function setUpWorld(): void {
   networkFlush();
 }
 
-/** Lets two minutes pass: TIME-WAIT and everything else comes to its end. */
+/** Lets five minutes pass without accidents: TIME-WAIT and everything else comes to its end. */
 export function settleWorld(): void {
   calm();
   run(300 * SECOND);
