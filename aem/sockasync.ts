@@ -1,8 +1,11 @@
 /** The calls sockasync_* (AEM 4.2): each registers an event on a socket and returns its jid, or a negative errno (docs/aem-calls.md). */
 import { EFAULT } from "../kernel/errno";
 import { userRange } from "../kernel/memory/user";
+import { currentProcess } from "../kernel/process/process";
 import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
 import { EVENT_ACCEPT, EVENT_CLOSE, EVENT_READ, EVENT_SK, EVENT_SOCK } from "./abi";
+import { eventOfJid } from "./jids";
+import { replayTransitions } from "./jobs/sk";
 import { registerOnSocket } from "./registry";
 
 /** `address` and `lengthPointer` as with accept, filled in before each call of the handler; 0: not wanted. */
@@ -30,7 +33,10 @@ export function sys_sockasync_close(fd: i32, flags: u32, handler: u32): i32 {
 }
 
 export function sys_sockasync_sk(fd: i32, flags: u32, handler: u32): i32 {
-  return registerOnSocket(EVENT_SK, fd, flags, handler, 0);
+  const jid = registerOnSocket(EVENT_SK, fd, flags, handler, 0);
+  const event = eventOfJid(currentProcess(), jid);
+  if (event !== null) replayTransitions(event, event.socket.history);
+  return jid;
 }
 
 export function sys_sockasync_sock(fd: i32, flags: u32, handler: u32): i32 {

@@ -1,7 +1,7 @@
 /**
  * The job of sockasync_sk: the transitions of a TCP socket's state machine (RFC 9293, 3.3.2), each of them, in order, one for each
- * call of the handler. A socket keeps no history, so the event does: the states that it went through, in 16 places of 4 bits,
- * the oldest lowest.
+ * call of the handler. The event keeps the states that its handler has not seen yet, in 16 places of 4 bits, the oldest lowest. It begins
+ * with what the present connection has gone through before the registration (an accepted one is ESTABLISHED already).
  *
  *      63   60                                11    8 7     4 3     0
  *     ├───────┼─ … ──────────────────────────┼───────┼───────┼───────┤
@@ -46,6 +46,21 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {
     event.data = (event.data & ~((<u64>15) << last)) | (state << last);
   }
   countActivations(event, 1);
+  makePending(event);
+}
+
+/** At registration: the transitions that the socket has made already. `history`: net/socket/socket.ts. */
+export function replayTransitions(event: Event, history: u32): void {
+  let states: u64 = 0;
+  let count: u32 = 0;
+  for (; history != 0; history >>= 4) {
+    states = (states << STATE_BITS) | (history & 15);
+    count++;
+  }
+  if (count < 2) return;
+  event.data = states;
+  event.count = count;
+  countActivations(event, count - 1);
   makePending(event);
 }
 

@@ -44,6 +44,11 @@ export class Socket extends WaitQueue {
   remoteAddress: u32;
   localPort: u16;
   remotePort: u16;
+  /**
+   * TCP: the states of the present connection from CLOSE on, 4 bits each, the latest in the lowest; 0 before the first transition. So who
+   * asks late, as the one who accepts always does, still learns of each.
+   */
+  history: u32;
 }
 
 /** Function indices; each takes the socket first. A struct of function pointers, filled in once at boot. */

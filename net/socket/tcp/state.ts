@@ -1,7 +1,7 @@
 /**
  * The states of RFC 9293, 3.3.2, with Linux's numbers, and the one function through which every change goes.
  *
- * Who listens for WAKE_STATE sees each transition of a socket once, in order, none left out:
+ * Who listens for WAKE_STATE sees each transition of a socket once, in order, none left out; `history` has those before:
  *
  *   active open          CLOSE -> SYN_SENT -> ESTABLISHED         (simultaneous: SYN_SENT -> SYN_RECV -> ESTABLISHED)
  *   listener             CLOSE -> LISTEN -> CLOSE
@@ -48,6 +48,8 @@ export const MAY_TRANSMIT: u32 = MAY_SEND | (1 << TCP_FIN_WAIT1) | (1 << TCP_CLO
 export function setState(connection: TcpConnection, state: u32): void {
   const old = connection.state;
   connection.state = state;
+  // The longest life has eight states: it fits.
+  connection.history = ((old == TCP_CLOSE ? TCP_CLOSE : connection.history) << 4) | state;
   if (stateIn(old, MAY_SEND)) statistics.established--;
   if (stateIn(state, MAY_SEND)) statistics.established++;
   if ((connection.flags & SOCKET_ORPHAN) == 0) connection.wake(WAKE_STATE, (old << 8) | state);
