@@ -23,6 +23,7 @@ export async function latencies(cpu: string): Promise<Row[]> {
   const options = { append: STATIC, icount: true, cpu };
   const { machine, peer, stop } = await bootWired(LATENCY_IMAGE, options);
   try {
+    await machine.waitForRows("listening", 1, 20_000);
     const client = new TcpClient(peer, 4000);
     await client.connect(5000);
     for (let i = 0; i < READS; i++) {

@@ -14,7 +14,7 @@ async function serves(memory: number): Promise<boolean> {
   const machine = await boot(DEFAULT_IMAGE, { memory, tcp: [80], ready: false }).catch(() => undefined);
   if (!machine) return false;
   try {
-    await machine.guest.waitFor(/aemos: ready/, 15_000);
+    await machine.guest.waitFor(/app: http: /, 15_000);
     return (await request(machine.tcp(80), get("/"), 5000)).status === 200;
   } catch {
     return false;

@@ -1,7 +1,14 @@
 /** When handlers run, and when not (docs/architecture.md, Execution): spec/boot/apps/core reports what it saw. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type Machine, boot, specImage } from "./machine.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { askUdp } from "./client.ts";
+import { DEFAULT_IMAGE, type Machine, boot, specImage } from "./machine.ts";
 
 describe("handlers", () => {
   let machine: Machine;
@@ -29,4 +36,50 @@ describe("handlers", () => {
   test("the calls of a handler start no other handler", () => {
     assert.deepEqual(one("nesting"), [0, 3, 1], machine.console());
   });
+});
+
+describe("non-maskable interrupts", () => {
+  /** Half of these found the window between sti and hlt when there was one. */
+  const STORM = 30_000;
+  const BATCH = 20;
+
+  test(
+    "a storm of them while the machine serves: nothing is lost, nothing ends",
+    { timeout: 90_000 },
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), "aemos-"));
+      const path = join(folder, "monitor");
+      const machine = await boot(DEFAULT_IMAGE, {
+        udp: [7],
+        extra: ["-monitor", `unix:${path},server=on,wait=off`],
+      });
+      const monitor = connect(path);
+      try {
+        await once(monitor, "connect");
+        monitor.resume();
+        let storming = true;
+        let answers = 0;
+        const serve = async (): Promise<void> => {
+          while (storming) {
+            const message = Buffer.from(`message ${answers}`);
+            assert.deepEqual(await askUdp(machine.udp(7), message), message, machine.console());
+            answers++;
+          }
+        };
+        const serving = serve();
+        for (let sent = 0; sent < STORM; sent += BATCH) {
+          monitor.write("nmi\n".repeat(BATCH));
+          await sleep(1);
+        }
+        storming = false;
+        await serving;
+        assert.ok(answers > 100, `${answers} answers`);
+        assert.ok(!machine.guest.ended, machine.console());
+      } finally {
+        monitor.destroy();
+        await machine.stop();
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
 });

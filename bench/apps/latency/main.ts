@@ -2,7 +2,7 @@
  * Measures in time-stamp ticks, which are instructions under QEMU's `-icount shift=0`: from the interrupt (the kernel's
  * `interruptTsc`) to the first thing that a handler does. bench/main.ts reads the rows.
  *
- *     row timer SAMPLE …    row read SAMPLE …    row clock COST-OF-ONE-READING
+ *     row clock COST-OF-ONE-READING    row listening FD    row timer SAMPLE    row read SAMPLE
  */
 import {
   MSG_DONTWAIT,
@@ -64,6 +64,7 @@ export function main(): i32 {
   row("clock", cost);
   const listener = listenTcp(PORT);
   onAccept(listener, accepted);
+  row("listening", listener);
   onTimer(PERIOD, PERIOD, expired);
   return enter_keepalive();
 }
