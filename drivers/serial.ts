@@ -27,8 +27,11 @@ const STATUS_TRANSMITTER_EMPTY: u32 = 0x20;
 const FIFO_SIZE: u32 = 16;
 const SCRATCH_VALUE: u32 = 0xae;
 
-/** Status reads before a byte is given up. A full FIFO takes 1.4 ms, and a read takes about a microsecond on a real port. */
-const WAIT_READS: u32 = 20_000;
+/**
+ * Status reads before a byte is given up: about a second. A real port sends a full FIFO in 1.4 ms, but the other end of a virtual one is
+ * a program that has to get its turn on a busy host. A port that is stuck costs this once (`stuck`).
+ */
+const WAIT_READS: u32 = 1_000_000;
 
 /** Bytes that go out each time the transmitter is found empty; 0: there is no port. */
 let burst: u32 = 0;

@@ -30,6 +30,7 @@ export const SOCKET_CONNECTING: u32 = 8;
 /** calls.ts: listen has succeeded. */
 export const SOCKET_LISTENING: u32 = 16;
 
+
 @unmanaged
 export class Socket extends WaitQueue {
   /** What the transport does for each call. */
@@ -45,7 +46,7 @@ export class Socket extends WaitQueue {
   localPort: u16;
   remotePort: u16;
   /**
-   * TCP: the states of the present connection from CLOSE on, 4 bits each, the latest in the lowest; 0 before the first transition. So who
+   * TCP: the states of the present connection from CLOSE or LISTEN on, 4 bits each, the latest in the lowest; 0 before the first transition. So who
    * asks late, as the one who accepts always does, still learns of each.
    */
   history: u32;

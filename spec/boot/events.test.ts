@@ -30,6 +30,7 @@ import {
   SYN_RECV,
   CLOSE_WAIT,
   LAST_ACK,
+  LISTEN,
   CLOSING,
   HOST,
 } from "./numbers.ts";
@@ -215,7 +216,7 @@ describe("events of sockets", () => {
   describe("sockasync_sk", () => {
     /** What an accepted connection has gone through before the application could register anything. */
     const opened = [
-      [CLOSE, SYN_RECV],
+      [LISTEN, SYN_RECV],
       [SYN_RECV, ESTABLISHED],
     ];
 
@@ -432,7 +433,7 @@ describe("calls, on a frame wire", () => {
       `);
       const seen = (await machine.waitForRows("sk", 5)).map(([, , from, to]) => [from, to]);
       assert.deepEqual(seen, [
-        [CLOSE, SYN_RECV],
+        [LISTEN, SYN_RECV],
         [SYN_RECV, ESTABLISHED],
         [ESTABLISHED, FIN_WAIT1],
         [FIN_WAIT1, CLOSING],

@@ -29,13 +29,14 @@ export const POLLRDHUP = 0x2000;
 /** TCP states, Linux's numbers. */
 export const ESTABLISHED = 1;
 export const SYN_SENT = 2;
+export const SYN_RECV = 3;
 export const FIN_WAIT1 = 4;
 export const FIN_WAIT2 = 5;
 export const TIME_WAIT = 6;
 export const CLOSE = 7;
-export const SYN_RECV = 3;
 export const CLOSE_WAIT = 8;
 export const LAST_ACK = 9;
+export const LISTEN = 10;
 export const CLOSING = 11;
 
 /** The host as the guest sees it through QEMU's user network; also the frame peer. */

@@ -249,6 +249,9 @@ export function completeOpen(
   if (synWasLost) child.status |= SYN_WAS_LOST;
   setPeerMss(child, mss);
   insertConnection(child);
+  // RFC 9293 lets the listener's own block go on as the connection's; here it is a new one that takes over in LISTEN.
+  child.state = TCP_LISTEN;
+  child.history = TCP_LISTEN;
   setState(child, TCP_SYN_RECV);
   segmentArrives(child, s);
   if (child.state == TCP_SYN_RECV) {

@@ -5,8 +5,8 @@
  *
  *   active open          CLOSE -> SYN_SENT -> ESTABLISHED         (simultaneous: SYN_SENT -> SYN_RECV -> ESTABLISHED)
  *   listener             CLOSE -> LISTEN -> CLOSE
- *   passive open         CLOSE -> SYN_RECV -> ESTABLISHED: a connection of its own, so it begins at CLOSE; the listener
- *                        stays in LISTEN. Half-open connections are no sockets yet, so both steps happen when the
+ *   passive open         LISTEN -> SYN_RECV -> ESTABLISHED: a connection of its own that takes over in LISTEN; the listener
+ *                        stays there. Half-open connections are no sockets yet, so both steps happen when the
  *                        handshake completes, before the application can have accepted it.
  *   orderly close here   ESTABLISHED -> FIN_WAIT1 -> FIN_WAIT2 -> TIME_WAIT -> CLOSE (simultaneous: FIN_WAIT1 -> CLOSING)
  *   orderly close there  ESTABLISHED -> CLOSE_WAIT -> LAST_ACK -> CLOSE
