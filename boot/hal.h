@@ -199,11 +199,9 @@ static inline void w2c_hal_exit(struct w2c_hal* hal, u32 status) {
   UNUSED_HAL;
   machine_exit(status);
 }
-static inline u32 w2c_hal_stackPointer(struct w2c_hal* hal) {
-  u64 value;
+static inline void w2c_hal_raise(struct w2c_hal* hal) {
   UNUSED_HAL;
-  __asm__ volatile("mov %%rsp, %0" : "=r"(value));
-  return (u32)value;
+  __asm__ volatile("ud2" : : : "memory");
 }
 
 /* The kernel's own runtime calls (runtime.c): its memory is the physical one, its table is static. */

@@ -164,6 +164,6 @@ export const IMAGE_PAGE_TABLES: u32 = 13;
 /** Ends the machine: QEMU's isa-debug-exit with `status`, else a reset; never returns. */
 // @ts-ignore: decorator
 @external("hal", "exit") export declare function exit(status: u32): void;
-/** Stack pointer now, for a backtrace. */
+/** Raises an exception (ud2) here. */
 // @ts-ignore: decorator
-@external("hal", "stackPointer") export declare function stackPointer(): usize;
+@external("hal", "raise") export declare function raise(): void;

@@ -5,7 +5,7 @@
  * address what points behind a call instruction: a direct call (E8 rel32), or an indirect one (FF /2). A direct call whose target is not
  * the function found before it is marked with `?`: it may be left over from an earlier call.
  */
-import { exit, stackPointer } from "./hal";
+import { exit, raise } from "./hal";
 import { logDecimal, logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
 import { functionStart, isText, logSymbol } from "./symbols";
 import { InterruptFrame } from "./interrupts/frame";
@@ -14,27 +14,34 @@ import { InterruptFrame } from "./interrupts/frame";
 export const PANIC_STATUS: u32 = 101;
 const MAX_FRAMES: u32 = 24;
 
-let panicking: bool = false;
+/** The reason is on the console; the report of the registers has begun. */
+let reasonGiven: bool = false;
+let reporting: bool = false;
 
-/** Prints the reason and the way here, then ends the machine. Never returns. */
+/**
+ * Prints the reason, the registers and the way here, then ends the machine. Never returns: it raises an exception, because only
+ * that has all registers as they are here.
+ */
 export function panic(reason: string): void {
-  panicStart(reason);
-  backtrace(stackPointer(), 0, 0);
+  giveReason(reason);
+  raise();
   exit(PANIC_STATUS);
 }
 
-/** The same for an exception in the kernel. */
+/** For an exception in the kernel: one that panic has raised, or one that is the reason itself. Never returns. */
 export function panicFrame(reason: string, frame: InterruptFrame): void {
-  panicStart(reason);
+  if (!reasonGiven) giveReason(reason);
+  // A fault while this prints: no second report, the first one is on the console as far as it came.
+  if (reporting) exit(PANIC_STATUS);
+  reporting = true;
   logRegisters(frame);
   backtrace(<usize>frame.rsp, frame.rip, 0);
   exit(PANIC_STATUS);
 }
 
-function panicStart(reason: string): void {
-  // A fault while this prints: no second report, the first one is on the console as far as it came.
-  if (panicking) exit(PANIC_STATUS);
-  panicking = true;
+function giveReason(reason: string): void {
+  if (reasonGiven) exit(PANIC_STATUS);
+  reasonGiven = true;
   logStart(LOG_ERROR, "panic");
   logText(reason);
   logEnd();
