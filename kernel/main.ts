@@ -150,8 +150,7 @@ export function main(): void {
   if (findOption("panic")) panic("asked for on the command line");
   waitForAddress();
   startModules();
-  logReady();
-  startScheduler();
+  startScheduler(logReady.index);
 }
 
 /** Ends the boot with a message: what is missing is outside of the kernel. */
@@ -223,7 +222,11 @@ function startNetwork(): void {
     return;
   }
   attachDevice(device);
-  if (findOption("ip") && parseIpOption(optionAddress, optionLength) != IP_DHCP) return;
+  if (findOption("ip")) {
+    const result = parseIpOption(optionAddress, optionLength);
+    if (result < 0) fail("the command line's ip= cannot be used");
+    if (result != IP_DHCP) return;
+  }
   dhcpStart(0);
 }
 
@@ -284,6 +287,7 @@ function startModules(): void {
   }
 }
 
+/** Every process waits for events for the first time: what they listen to can be reached. */
 function logReady(): void {
   if (!logStart(LOG_NOTICE, "aemos")) return;
   logText("ready in ");

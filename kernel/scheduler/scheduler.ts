@@ -40,6 +40,8 @@ let dead: Thread | null = null;
 /** Where the boot stack's pointer goes at the first switch; never switched back to. */
 let bootStack: usize = 0;
 
+let firstIdle: u32 = 0;
+
 /** Times at which the processor had nothing to run, and switches from one thread to another. */
 export let idleCount: u64 = 0;
 export let switchCount: u64 = 0;
@@ -62,8 +64,9 @@ export function wakeThread(thread: Thread): void {
   runQueue.append(thread);
 }
 
-/** Runs the first thread; never returns. */
-export function startScheduler(): void {
+/** Runs the first thread; never returns. `whenAllWait`: () => void, called once when for the first time no thread can run; 0: nobody. */
+export function startScheduler(whenAllWait: u32): void {
+  firstIdle = whenAllWait;
   schedule();
 }
 
@@ -76,8 +79,8 @@ function schedule(): void {
       const vector = poll();
       if (vector >= 0) handleVector(vector);
     } else {
+      if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
       armDeadline(NO_DEADLINE);
-      idleCount++;
       handleVector(idle());
     }
     more = runPolls();

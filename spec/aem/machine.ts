@@ -110,7 +110,7 @@ export function setUpMachine(network: bool = false): void {
   module.vmtableOrder = VMTABLE_ORDER;
   module.stackBytes = 4096;
   newProcess();
-  startScheduler();
+  startScheduler(0);
   switchTo(currentProcess());
 }
 

@@ -14,10 +14,10 @@ import { Peer, type PeerOptions } from "../wire/peer.ts";
 import { freeUdpPort } from "../wire/wire.ts";
 
 export const DEFAULT_IMAGE = join(ROOT, "apps", "default.json");
-/** Prints this when the processes have been started and the network has an address. */
+/** Printed when the network has an address and every process waits for events: what they listen to can be reached. */
 export const READY = /aemos: ready/;
-/** What the applications of the default image print when they listen. */
-const LISTENING = [/app: http: .*port 80/, /app: echo: .*port 7/];
+/** Exit status of a machine that could not be started (kernel/main.ts). */
+export const BOOT_FAILED = 100;
 /** Milliseconds for a guest to become ready, on a machine that does other things as well. */
 export const BOOT_TIMEOUT = 30_000;
 
@@ -139,7 +139,7 @@ export async function boot(manifest: string, options: MachineOptions = {}): Prom
   const guest = await startGuest({ ...rest, image, forwards });
   const machine = new Machine(guest, forwards);
   try {
-    if (ready) await waitUntilReady(machine, manifest, ready);
+    if (ready) await machine.guest.waitFor(ready, BOOT_TIMEOUT);
   } catch (error) {
     await machine.stop();
     throw error;
@@ -174,15 +174,10 @@ export async function bootWired(manifest: string, options: WiredOptions = {}): P
     peer.close();
   };
   try {
-    if (ready) await waitUntilReady(machine, manifest, ready);
+    if (ready) await machine.guest.waitFor(ready, BOOT_TIMEOUT);
   } catch (error) {
     await stop();
     throw error;
   }
   return { machine, peer, dhcp, stop };
-}
-
-async function waitUntilReady({ guest }: Machine, manifest: string, ready: RegExp): Promise<void> {
-  await guest.waitFor(ready, BOOT_TIMEOUT);
-  if (manifest === DEFAULT_IMAGE) for (const line of LISTENING) await guest.waitFor(line, BOOT_TIMEOUT);
 }

@@ -19,7 +19,15 @@ import { mutations } from "../wire/mutate.ts";
 import type { Peer } from "../wire/peer.ts";
 import { SYN } from "../wire/tcp.ts";
 import { type Stats, get, inParallel, parseResponse, request } from "./client.ts";
-import { BOOT_TIMEOUT, DEFAULT_IMAGE, READY, type WiredMachine, boot, bootWired } from "./machine.ts";
+import {
+  BOOT_FAILED,
+  BOOT_TIMEOUT,
+  DEFAULT_IMAGE,
+  READY,
+  type WiredMachine,
+  boot,
+  bootWired,
+} from "./machine.ts";
 
 const complete = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
 
@@ -271,6 +279,16 @@ describe("network, addresses", () => {
     const machine = await boot(DEFAULT_IMAGE, { tcp: [80], append: "ip=10.0.2.15/24,gw=10.0.2.2" });
     try {
       assert.equal((await request(machine.tcp(80), get("/"))).status, 200);
+    } finally {
+      await machine.stop();
+    }
+  });
+
+  test("an address that makes no sense ends the boot, and is named", async () => {
+    const machine = await boot(DEFAULT_IMAGE, { append: "ip=10.0.2.15", ready: false });
+    try {
+      assert.equal(await machine.exited(20000), BOOT_FAILED, machine.console());
+      assert.match(machine.console(), /ip=.*10\.0\.2\.15/, "which one");
     } finally {
       await machine.stop();
     }

@@ -221,7 +221,7 @@ function setUp(): void {
   module.stackBytes = 8192;
   // The pools keep their frames: they take them now.
   assert(createProcess(module) == 1, "the first process");
-  startScheduler();
+  startScheduler(0);
   setUserLimits(0x1000_0000, 0);
 }
 
