@@ -163,6 +163,7 @@ describe("events of sockets", () => {
       await connection.write("the last words");
       await sleep(100);
       await command("h", read, 1);
+      await rowWhere("read", ([jid, , length]) => jid === read && length === 14);
       await connection.write("nobody listens");
       await sleep(200);
       const lengths = machine.rows("read").flatMap(([jid, , length]) => (jid === read ? [length] : []));

@@ -15,7 +15,7 @@ import { freeUdpPort } from "../wire/wire.ts";
 
 export const DEFAULT_IMAGE = join(ROOT, "apps", "default.json");
 /** Printed when the network has an address and every process waits for events: what they listen to can be reached. */
-export const READY = /aemos: ready/;
+export const READY = /aemos: ready in \d+ ms/;
 /** Exit status of a machine that could not be started (kernel/main.ts). */
 export const BOOT_FAILED = 100;
 /** Milliseconds for a guest to become ready, on a machine that does other things as well. */
