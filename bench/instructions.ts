@@ -1,63 +1,80 @@
-/** Guest instructions: from an interrupt to a handler, and for a request. */
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+/**
+ * Guest instructions: from an interrupt to a handler, and for a request. Counted exactly (bursts.c): from the first instruction of the
+ * interrupt's stub, the processor having halted before it. With `-icount shift=0` a run repeats but for when frames arrive.
+ */
 import { get, parseResponse } from "../spec/boot/client.ts";
 import { DEFAULT_IMAGE, bootWired } from "../spec/boot/machine.ts";
 import { TcpClient } from "../spec/wire/client.ts";
+import { join } from "node:path";
+import { buildImage } from "../tools/build.ts";
 import { ROOT } from "../tools/paths.ts";
-import { InstructionCounter } from "./counter.ts";
+import { type Burst, BurstCounter, VECTOR_TIMER } from "./bursts.ts";
 import { type Row, median } from "./rows.ts";
 
-const LATENCY_IMAGE = join(ROOT, "bench", "apps", "latency", "main.ts");
+export const LATENCY_IMAGE = join(ROOT, "bench", "apps", "latency", "main.ts");
 const STATIC = "ip=10.0.2.15/24,gw=10.0.2.2";
-const READS = 200;
-const TIMERS = 200;
-const REQUESTS = 200;
+const READS = 100;
+const REQUESTS = 100;
+/** Handlers of the latency application, by their symbols. */
+const HANDLERS = ["main0x2Fexpired", "main0x2Freceived"];
 
-function spread(values: number[]): string {
-  return `smallest ${Math.min(...values)}, largest ${Math.max(...values)} of ${values.length}`;
+/** The spread, where there is one. */
+function spread(values: readonly number[]): string {
+  const least = Math.min(...values);
+  const most = Math.max(...values);
+  const count = `${values.length} samples`;
+  if (least === most) return `all of ${count}`;
+  const [middle, half] = [median(values), values.length / 2];
+  const same = values.filter((value) => value === middle).length;
+  return `${same > half ? `${same} of ${count}, ` : `${count}, `}smallest ${least}, largest ${most}`;
 }
 
-/** From interrupt to handler, on `cpu`: time-stamp ticks, which are instructions with -icount shift=0. */
-export async function latencies(cpu: string): Promise<Row[]> {
-  const options = { append: STATIC, icount: true, cpu };
+/** Bursts of the latency application while a peer sends it `READS` segments, one at a time. */
+export async function latencyBursts(cpu: string, blocks = false): Promise<{ bursts: Burst[]; elf: string }> {
+  const { elf } = await buildImage(LATENCY_IMAGE);
+  const counter = await BurstCounter.create(`latency-${cpu}`, elf, HANDLERS, blocks);
+  const options = { append: STATIC, icount: true, cpu, extra: counter.qemuArguments };
   const { machine, peer, stop } = await bootWired(LATENCY_IMAGE, options);
   try {
-    await machine.waitForRows("listening", 1, 20_000);
     const client = new TcpClient(peer, 4000);
     await client.connect(5000);
+    await machine.waitForRows("timers", 1, 60_000);
+    await counter.quiet();
     for (let i = 0; i < READS; i++) {
       client.send("x");
       await client.receive(5000);
+      await counter.quiet();
     }
     client.abort();
-    const reads = (await machine.waitForRows("read", READS, 10_000)).map(([ticks]) => ticks as number);
-    const timers = (await machine.waitForRows("timer", TIMERS, 60_000)).map(([ticks]) => ticks as number);
-    const [[clock = NaN] = []] = machine.rows("clock");
-    const note = `, a reading of the clock, ${clock}, included in part`;
-    return [
-      {
-        name: `timer interrupt to handler, ${cpu}`,
-        value: median(timers),
-        unit: "instructions",
-        note: spread(timers) + note,
-      },
-      {
-        name: `virtio interrupt to TCP read handler, ${cpu}`,
-        value: median(reads),
-        unit: "instructions",
-        note: spread(reads) + note,
-      },
-    ];
+    return { bursts: await counter.bursts(), elf };
   } finally {
     await stop();
   }
 }
 
-/** One GET on a connection that stays open; what an idle guest executes in the same time is taken off. */
+/** Samples of a target: bursts that began with the right interrupt and had no other. */
+export function samples(bursts: readonly Burst[], target: number): Burst[] {
+  const timer = target === 0;
+  return bursts.filter(
+    ({ vector, interrupts, reached }) =>
+      (reached[target] as number) >= 0 && interrupts === 1 && (vector === VECTOR_TIMER) === timer,
+  );
+}
+
+/** From interrupt to handler, on `cpu`. */
+export async function latencies(cpu: string): Promise<Row[]> {
+  const { bursts } = await latencyBursts(cpu);
+  return ["timer interrupt to handler", "virtio interrupt to TCP read handler"].map((name, target) => {
+    const values = samples(bursts, target).map(({ reached }) => reached[target] as number);
+    return { name: `${name}, ${cpu}`, value: median(values), unit: "instructions", note: spread(values) };
+  });
+}
+
+/** One GET on a connection that stays open: all that runs for the request and for the acknowledgement of the answer. */
 export async function perRequest(path: string): Promise<Row> {
-  const counter = await InstructionCounter.create("request");
-  const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.arguments };
+  const { elf } = await buildImage(DEFAULT_IMAGE);
+  const counter = await BurstCounter.create("request", elf, []);
+  const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.qemuArguments };
   const { peer, stop } = await bootWired(DEFAULT_IMAGE, options);
   try {
     const client = new TcpClient(peer, 80);
@@ -69,21 +86,27 @@ export async function perRequest(path: string): Promise<Row> {
       bytes = answer.length;
     };
     for (let i = 0; i < 20; i++) await ask();
-    await sleep(500);
-    const idleStart = counter.read();
-    await sleep(1000);
-    const idlePerMillisecond = (counter.read() - idleStart) / 1000;
-    const start = counter.read();
-    const began = performance.now();
-    for (let i = 0; i < REQUESTS; i++) await ask();
-    await sleep(100);
-    const idle = idlePerMillisecond * (performance.now() - began);
-    const value = Math.round((counter.read() - start - idle) / REQUESTS);
-    const note = `${bytes} bytes of response, ${Math.round(idlePerMillisecond * 1000)} instructions a second when idle`;
+    const values: number[] = [];
+    for (let i = 0; i < REQUESTS; i++) {
+      const before = await counter.quiet();
+      await ask();
+      const after = await counter.quiet();
+      // Timers that are due meanwhile, and end with nothing else, are not the request's.
+      const own = (await counter.bursts())
+        .slice(before, after)
+        .filter(({ vector }) => vector !== VECTOR_TIMER);
+      if (own.every(({ interrupts }) => interrupts === 1))
+        values.push(own.reduce((sum, { total }) => sum + total, 0));
+    }
     client.abort();
-    return { name: `one HTTP request, GET ${path}, keep-alive`, value, unit: "instructions", note };
+    const note = `${bytes} bytes of response; ${spread(values)}`;
+    return {
+      name: `one HTTP request, GET ${path}, keep-alive`,
+      value: median(values),
+      unit: "instructions",
+      note,
+    };
   } finally {
     await stop();
-    counter.close();
   }
 }
