@@ -2,10 +2,11 @@
  * Guest instructions: from an interrupt to a handler, and for a request. Counted exactly (bursts.c): from the first instruction of the
  * interrupt's stub, the processor having halted before it. With `-icount shift=0` a run repeats but for when frames arrive.
  */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { get, parseResponse } from "../spec/boot/client.ts";
 import { DEFAULT_IMAGE, bootWired } from "../spec/boot/machine.ts";
 import { TcpClient } from "../spec/wire/client.ts";
-import { join } from "node:path";
 import { buildImage } from "../tools/build.ts";
 import { ROOT } from "../tools/paths.ts";
 import { type Burst, BurstCounter, VECTOR_TIMER } from "./bursts.ts";
@@ -15,6 +16,8 @@ export const LATENCY_IMAGE = join(ROOT, "bench", "apps", "latency", "main.ts");
 const STATIC = "ip=10.0.2.15/24,gw=10.0.2.2";
 const READS = 100;
 const REQUESTS = 100;
+/** Milliseconds after which no timer of the last exchange is left (delayed acknowledgement, the driver's housekeeping): each begins alike. */
+const SETTLED = 100;
 /** Handlers of the latency application, by their symbols. */
 const HANDLERS = ["main0x2Fexpired", "main0x2Freceived"];
 
@@ -43,7 +46,7 @@ export async function latencyBursts(cpu: string, blocks = false): Promise<{ burs
     for (let i = 0; i < READS; i++) {
       client.send("x");
       await client.receive(5000);
-      await counter.quiet();
+      await sleep(SETTLED);
     }
     client.abort();
     return { bursts: await counter.bursts(), elf };
@@ -88,6 +91,7 @@ export async function perRequest(path: string): Promise<Row> {
     for (let i = 0; i < 20; i++) await ask();
     const values: number[] = [];
     for (let i = 0; i < REQUESTS; i++) {
+      await sleep(SETTLED);
       const before = await counter.quiet();
       await ask();
       const after = await counter.quiet();
