@@ -128,6 +128,8 @@ async function runNodeTests(name: string, files: readonly string[], concurrency:
   await mkdir(folder, { recursive: true });
   await rm(tap, { force: true });
   const list = ["--import", "tsx", "--test", `--test-concurrency=${concurrency}`];
+  // A suite that hangs fails by its name, well before the stage's own limit.
+  list.push("--test-timeout=240000");
   list.push("--test-reporter=spec", "--test-reporter-destination=stdout");
   list.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...files);
   const { code, output } = await execute(process.execPath, list);
