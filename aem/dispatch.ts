@@ -10,9 +10,12 @@
  * All of it is O(1), but for two lists that are as long as what has really been activated: events whose data something else
  * took are passed over one by one, and events that wait for memory are tried again when some is freed.
  */
-import { Link } from "../kernel/list";
+import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
-import { currentProcess, Process, processNotify } from "../kernel/process/process";
+import { PriorityQueue } from "../kernel/priority-queue";
+import { notifyThread, Process } from "../kernel/process/process";
+import { currentThread, settle } from "../kernel/scheduler/scheduler";
+import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
   EVENT_HANDLING,
@@ -27,20 +30,33 @@ import { DELIVERED, EMPTY } from "./job";
 import { releaseEvent } from "./jids";
 import { unregister } from "./registry";
 
-// ---- The queue of activated events: first in, first out. Stage 2 has 64 priorities behind these two functions ----
+// ---- The queue of activated events: by priority, first in, first out within one ----
 
+/** The event joins the queue of the thread that runs its handlers, which ranks no lower than the event from now on. */
 @inline
-function enqueue(process: Process, event: Event): void {
-  process.pending.append(event.activation);
+function enqueue(event: Event): void {
+  const thread = event.process.thread;
+  const level = <u32>event.priority;
+  changetype<PriorityQueue>(thread.queue).append(event.activation, level);
+  notifyThread(thread, level);
 }
 
+/** Takes a pending event out of where it waits: the queue, or the starved ones. */
+export function dequeue(event: Event): void {
+  const process = event.process;
+  event.activation.remove();
+  process.pending.tidy(event.priority);
+  process.starved.tidy(event.priority);
+}
 
-@inline
-function dequeue(process: Process): Event | null {
-  const link = process.pending.next;
-  if (changetype<usize>(link) == changetype<usize>(process.pending)) return null;
-  link.remove();
-  return eventOfActivation(link);
+/** A new priority, at once: also of an activation that waits. */
+export function setPriority(event: Event, priority: u32): void {
+  const pending = event.has(EVENT_PENDING);
+  if (pending) dequeue(event);
+  event.priority = <u8>priority;
+  // One that starved tries once more.
+  event.clear(EVENT_STARVED);
+  if (pending) enqueue(event);
 }
 
 // ---- Activation ----
@@ -71,9 +87,7 @@ export function makePending(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
-  const process = event.process;
-  enqueue(process, event);
-  processNotify(process);
+  enqueue(event);
 }
 
 /** For `deliver`: there is more at the source, the event gets another turn behind those that wait now. */
@@ -84,42 +98,66 @@ export function again(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
-  enqueue(event.process, event);
+  enqueue(event);
 }
 
 // ---- Dispatch ----
 
 /**
- * Code address of the next handler of the current process, its arguments set; 0 when there is nothing left to deliver. Ends the
- * delivery whose handler has returned. Called by the system-call glue with interrupts off, on the kernel stack.
+ * Code address of the next handler of the current thread, its arguments set; 0 when the thread goes on with what it did. `returned`: the
+ * handler that this gave has returned, and its delivery ends. Other threads run meanwhile if they rank higher. Called by the
+ * system-call glue with interrupts off, on the kernel stack.
  */
-export function dispatchNext(): usize {
-  const process = currentProcess();
-  if (process.handling != 0) complete(process, changetype<Event>(process.handling));
-  let event = dequeue(process);
-  while (event !== null) {
-    event.clear(EVENT_PENDING | EVENT_STARVED);
-    const outcome = call_indirect<i32>(event.job.deliver, event);
-    if (outcome == DELIVERED) {
-      event.handled++;
-      handledTotal++;
-      event.mark(EVENT_HANDLING);
-      process.handling = changetype<usize>(event);
-      return event.handler;
-    }
-    if (outcome != EMPTY) starve(process, event);
-    else if (event.has(EVENT_DRAINING)) unregister(event);
-    event = dequeue(process);
+export function dispatchNext(returned: bool): usize {
+  const thread = currentThread();
+  const process = thread.process;
+  if (returned) complete(thread, changetype<Event>(thread.handling));
+  else if (thread.handling != 0) {
+    // The end of a call that a handler made: no other handler runs over it.
+    settle(thread.level, false);
+    return 0;
   }
-  process.handling = 0;
-  return 0;
+  const queue = changetype<PriorityQueue>(thread.queue);
+  while (true) {
+    const top = queue.top;
+    const main = top < 0;
+    settle(main ? process.priority : <u32>top, main);
+    if (queue.top != top) continue;
+    clearExitWork(WORK_DISPATCH);
+    if (main) return 0;
+    const event = eventOfActivation(queue.first(top));
+    queue.remove(event.activation, top);
+    if (deliver(thread, event)) return event.handler;
+  }
+}
+
+/** Whether the handler has to be called, its arguments set. */
+@inline
+function deliver(thread: Thread, event: Event): bool {
+  event.clear(EVENT_PENDING | EVENT_STARVED);
+  const outcome = call_indirect<i32>(event.job.deliver, event);
+  if (outcome == DELIVERED) {
+    event.handled++;
+    handledTotal++;
+    event.mark(EVENT_HANDLING);
+    thread.handling = changetype<usize>(event);
+    // What delivery itself has activated waits until the handler has returned.
+    clearExitWork(WORK_DISPATCH);
+    return true;
+  }
+  if (outcome != EMPTY) starve(event.process, event);
+  else if (event.has(EVENT_DRAINING)) unregister(event);
+  return false;
 }
 
 /** The handler has returned. */
 @inline
-function complete(process: Process, event: Event): void {
+function complete(thread: Thread, event: Event): void {
+  thread.handling = 0;
+  // A signal that came while this handler ran is none of the next one's.
+  thread.process.interrupted &= ~INTERRUPT_HANDLER;
   event.clear(EVENT_HANDLING);
-  if (event.block != 0) freeBlock(process, event);
+  if (event.block != 0) freeBlock(thread.process, event);
   if (event.has(EVENT_DEAD)) releaseEvent(event);
   else if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
   else if (((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
@@ -142,24 +180,17 @@ function freeBlock(process: Process, event: Event): void {
 function starve(process: Process, event: Event): void {
   event.errors++;
   event.mark(EVENT_PENDING | EVENT_STARVED);
-  process.starved.append(event.activation);
+  process.starved.append(event.activation, event.priority);
 }
 
 /**
  * The application has freed memory of the vmtable, or a descriptor: whoever waits for one queues again, behind
- * what is pending, in order. Each tries once, so nothing spins.
+ * what is pending at its priority, in order. Each tries once, so nothing spins.
  */
 export function retryStarved(process: Process): void {
   const starved = process.starved;
   if (starved.isEmpty) return;
-  const pending = process.pending;
-  const first = starved.next;
-  const last = starved.prev;
-  const before = pending.prev;
-  before.next = first;
-  first.prev = before;
-  last.next = pending;
-  pending.prev = last;
-  starved.initialize();
-  processNotify(process);
+  const level = starved.top;
+  process.pending.appendAll(starved);
+  notifyThread(process.thread, level);
 }

@@ -6,7 +6,7 @@ import { EBADF, EDQUOT, EINVAL, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
 import { logDecimal, logEnd, LOG_WARNING, logStart, logText } from "../kernel/console";
 import { HANDLE_SOCKET, handleObject } from "../kernel/process/handles";
 import { resolveHandler } from "../kernel/process/module";
-import { currentProcess, Process, processNotify } from "../kernel/process/process";
+import { currentProcess, notifyThread, Process } from "../kernel/process/process";
 import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
 import { timerPrepare, timerStop } from "../kernel/time/wheel";
 import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
@@ -31,7 +31,7 @@ import {
   PRIORITY_DEFAULT,
   PRIORITY_LEVELS,
 } from "./abi";
-import { makePending } from "./dispatch";
+import { dequeue, makePending } from "./dispatch";
 import { Event, EVENT_DEAD, eventOfOwned } from "./event";
 import { allocateEvent, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
@@ -142,13 +142,13 @@ export function unregister(event: Event): void {
   const state = <u32>event.state;
   if (state & EVENT_DEAD) return;
   detach(event);
-  if (state & EVENT_PENDING) event.activation.remove();
+  if (state & EVENT_PENDING) dequeue(event);
   const process = event.process;
   event.owned.remove();
   process.eventCount--;
   if ((<u32>event.flags) & EVF_KEEPALIVE && --process.keepaliveEvents == 0) {
     process.keepaliveEnded = 1;
-    processNotify(process);
+    notifyThread(process.thread, process.priority);
   }
   forgetJid(event);
   if (state & EVENT_HANDLING) event.mark(EVENT_DEAD);
@@ -210,9 +210,9 @@ export function unregisterSome(process: Process, budget: u32): u32 {
 
 /** The process has ended: O(number of its events). Its vmtable is destroyed after this. */
 export function aemProcessExit(process: Process): void {
-  const running = process.handling;
+  const running = process.thread.handling;
   unregisterSome(process, u32.MAX_VALUE);
-  process.handling = 0;
+  process.thread.handling = 0;
   if (running != 0) releaseEvent(changetype<Event>(running));
 }
 

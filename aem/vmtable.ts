@@ -8,6 +8,7 @@
 import { EINVAL } from "../kernel/errno";
 import { VMTABLE_BLOCK, vmtableFree, vmtableFromUser } from "../kernel/memory/vmtable";
 import { currentProcess, Process } from "../kernel/process/process";
+import { currentThread } from "../kernel/scheduler/scheduler";
 import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
 import { retryStarved } from "./dispatch";
 import { Event } from "./event";
@@ -16,8 +17,9 @@ import { Event } from "./event";
 export function sys_vmtable_keep(data: u32): i32 {
   const process = currentProcess();
   const block = blockOf(process, data);
-  if (block == 0 || process.handling == 0) return -EINVAL;
-  const event = changetype<Event>(process.handling);
+  const handling = currentThread().handling;
+  if (block == 0 || handling == 0) return -EINVAL;
+  const event = changetype<Event>(handling);
   if (event.block != block) return -EINVAL;
   event.block = 0;
   return 0;
@@ -28,8 +30,9 @@ export function sys_vmtable_free(data: u32): i32 {
   const process = currentProcess();
   const block = blockOf(process, data);
   if (block == 0) return -EINVAL;
-  if (process.handling != 0) {
-    const event = changetype<Event>(process.handling);
+  const handling = currentThread().handling;
+  if (handling != 0) {
+    const event = changetype<Event>(handling);
     if (event.block == block) event.block = 0;
   }
   vmtableFree(process.vmtable, block);

@@ -154,7 +154,7 @@ __attribute__((naked, used)) void exception_entry(void) {
 }
 
 /*
- * End of a system call with handlers pending: rax is its result, edx the call itself, rsp the kernel stack with the parameters
+ * End of a system call with exitWork to do, handlers above all: rax is its result, edx the call itself, rsp the kernel stack with the parameters
  * and the application's rsp as SYSCALL pushed them. All of it moves to the application's stack, which a fork clones with it;
  * the kernel stack is empty while a handler runs. The application's stack is only touched with interrupts on: if it has
  * run out, that is the application's fault and not the kernel's. rbx holds its frame throughout.
@@ -180,6 +180,7 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "sub $8, %%rsp\n" /* aligned to 16 for the calls of handlers */
       "mov %%rsp, %%rbx\n"
       "cli\n"
+      "xor %%esi, %%esi\n" /* no handler has returned yet */
       "1: mov %c[stack], %%esp\n"
       "mov $kernel, %%edi\n"
       "call w2c_kernel_dispatch\n"
@@ -195,6 +196,7 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "sti\n"
       "call *%%rax\n"
       "cli\n"
+      "mov $1, %%esi\n"
       "jmp 1b\n"
       "2: sti\n"
       "add $8, %%rsp\n"

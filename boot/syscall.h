@@ -4,8 +4,8 @@
  *
  *   application stack --cli--> kernel stack of the thread: kernel function --> application stack --sti--> return
  *
- * Before it returns it looks at `dispatchPending`: handlers of this process run here, between calls, and nowhere else
- * (syscall_dispatch in interrupts.c). A blocking call that has to let handlers run returns -ERESTART, and is made again
+ * Before it returns it looks at `exitWork`: handlers of this process run here, between calls, and nowhere else
+ * (syscall_dispatch in interrupts.c), and a thread that ranks higher gets the processor. A blocking call that has to let handlers run returns -ERESTART, and is made again
  * after them: so no kernel frame is ever below a handler, and a fork never has to clone one.
  *
  * SYSCALL(symbol that the application calls, symbol of the kernel's export, parameters)
@@ -62,7 +62,7 @@ extern w2c_kernel kernel;
         "1: mov $" #application_symbol ", %%edx\n"                                                    \
         "jmp syscall_dispatch\n"                                                                      \
         :                                                                                             \
-        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(dispatchPending))); \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(exitWork))); \
   }
 
 #define QUIET_CALL(application_symbol, kernel_symbol)                                                 \

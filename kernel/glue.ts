@@ -6,8 +6,12 @@
 /** Top of the current thread's kernel stack, 16-aligned: system calls and interrupts start there. */
 export let kernelStackTop: usize = 0;
 
-/** Not 0 when the current process has activated events and no handler of it is running: the glue then runs them. */
-export let dispatchPending: u32 = 0;
+/** What has to be done before application code goes on (Linux: exit-to-user work): WORK_* bits of the current thread. */
+export let exitWork: u32 = 0;
+/** Activated events wait for this thread, and no handler runs on it: the glue calls `dispatch`. */
+export const WORK_DISPATCH: u32 = 1;
+/** Another thread may have to run now: it ranks higher, or this one's quantum is over. */
+export const WORK_RESCHEDULE: u32 = 2;
 
 /** The handler's arguments after the jid's place in `handler(a1, …, a5)`; read right after `dispatch` returned its address. */
 export let upcallArgument1: u32 = 0;
@@ -24,8 +28,14 @@ export function setKernelStackTop(address: usize): void {
 
 
 @inline
-export function setDispatchPending(pending: bool): void {
-  dispatchPending = <u32>pending;
+export function setExitWork(bits: u32): void {
+  exitWork |= bits;
+}
+
+
+@inline
+export function clearExitWork(bits: u32): void {
+  exitWork &= ~bits;
 }
 
 

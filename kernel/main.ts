@@ -29,10 +29,18 @@ import {
   setConsoleSink,
   setLogLevel,
 } from "./console";
-import { setDispatchPending } from "./glue";
+import { exitWork, WORK_RESCHEDULE } from "./glue";
 import { initializeApic } from "./interrupts/apic";
 import { armDeadline, initializeDeadline } from "./interrupts/deadline";
-import { initializePolls, POLL_STORAGE, registerPoll, runPollRounds, runPolls } from "./interrupts/polls";
+import {
+  deferPolls,
+  initializePolls,
+  POLL_STORAGE,
+  pollLevel,
+  registerPoll,
+  runPollRounds,
+  runPolls,
+} from "./interrupts/polls";
 import { handleVector, initializeVectors } from "./interrupts/vectors";
 import { FRAME_SIZE, freeFrameCount, totalFrameCount } from "./memory/frames";
 import { protectKernel } from "./memory/paging";
@@ -52,7 +60,15 @@ import {
   PROCESS_STORAGE,
 } from "./process/process";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
-import { initializeScheduler, NO_DEADLINE, startScheduler } from "./scheduler/scheduler";
+import { startReserve } from "./scheduler/quantum";
+import {
+  currentThread,
+  initializeScheduler,
+  NO_DEADLINE,
+  preempt,
+  SCHEDULER_STORAGE,
+  startScheduler,
+} from "./scheduler/scheduler";
 import { initializeThreads } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
 import { initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
@@ -74,7 +90,7 @@ import { initializeTcp } from "../net/socket/tcp/tcp";
 
 // What boot/ reads, writes and calls.
 export {
-  dispatchPending,
+  exitWork,
   kernelStackTop,
   upcallArgument1,
   upcallArgument2,
@@ -131,6 +147,10 @@ const ENTROPY_BYTES: u32 = 64;
 /** Packets that are on their way from this machine to itself. */
 const LOOPBACK_QUEUE: u32 = 1024;
 const UDP_SOCKETS: u32 = 4096;
+/** Share of the default level and those below, in percent, under load of the higher ones. */
+const RESERVE_PERCENT: u32 = 5;
+/** How long an application runs before work that interrupts left over is taken up again, in ns. */
+const POLL_DELAY: u64 = 100_000;
 /** How long the start of the applications waits for DHCP. */
 const ADDRESS_WAIT: u64 = 10_000_000_000;
 
@@ -264,7 +284,8 @@ function startAem(): void {
 }
 
 function initializeProcessesAndThreads(): void {
-  initializeScheduler(need(16));
+  initializeScheduler(need(SCHEDULER_STORAGE));
+  startReserve(RESERVE_PERCENT);
   initializeThreads(changetype<Pool>(need(offsetof<Pool>())), PROCESS_LIMIT);
   initializeProcesses(need(PROCESS_STORAGE), onLastExit.index);
   initializeHandles(need(HANDLE_STORAGE));
@@ -311,18 +332,17 @@ function onLastExit(status: i32): void {
 
 /** From the stub: an interrupt while an application ran. */
 export function interrupt(vector: u32): void {
+  const deferred = currentThread().priority > pollLevel;
+  deferPolls(deferred);
   handleVector(vector);
-  const left = runPollRounds();
-  // What is left is taken up again soon, even if the application never calls.
-  armDeadline(left ? now() + 100_000 : NO_DEADLINE);
+  deferPolls(false);
+  // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
+  const left = deferred ? false : runPollRounds();
+  armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
+  if (exitWork & WORK_RESCHEDULE) preempt();
 }
 
-/**
- * From the glue, at the end of a system call with events pending: the next handler's code address, or 0. Either way nothing is left to
- * be looked at, whatever delivery itself has activated: until the handler returns, or because the queue is empty.
- */
-export function dispatch(): usize {
-  const handler = dispatchNext();
-  setDispatchPending(false);
-  return handler;
+/** From the glue, with exitWork at the end of a system call: the next handler's code address, or 0. */
+export function dispatch(returned: u32): usize {
+  return dispatchNext(returned != 0);
 }

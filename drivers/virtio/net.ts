@@ -3,6 +3,7 @@
  *
  * An interrupt of the receive queue runs one round of bounded length; what that leaves over, virtioNetPoll() takes in.
  */
+import { leavePolls, pollsDeferred } from "../../kernel/interrupts/polls";
 import { random32 } from "../../kernel/random";
 import { Timer, timerPrepare } from "../../kernel/time/wheel";
 import {
@@ -225,7 +226,16 @@ function ignoreLink(device: NetworkDevice): void {}
 // ---- Interrupts ----
 
 function onReceive(argument: usize): void {
-  work(changetype<VirtioNet>(argument));
+  workOrLeave(changetype<VirtioNet>(argument));
+}
+
+/** One round now, or, where what runs is more urgent than all that could come in, when that is over. */
+function workOrLeave(it: VirtioNet): void {
+  if (pollsDeferred && !it.stopped) {
+    it.receiveQueue.disableInterrupts();
+    it.more = 1;
+    leavePolls();
+  } else work(it);
 }
 
 /** The configuration has changed: the link, or the device asks for a reset. */
@@ -248,7 +258,7 @@ function onConfiguration(argument: usize): void {
 
 function onTimer(timer: Timer): void {
   const it = changetype<VirtioNet>(timer);
-  work(it);
+  workOrLeave(it);
   if (!it.stopped && (it.transmitQueue.inFlight != 0 || it.receiveQueue.free >= it.batch)) startTimer(it);
 }
 

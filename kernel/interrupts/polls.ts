@@ -6,6 +6,27 @@ const LIMIT: u32 = 8;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
 const ROUNDS: u32 = 4;
 
+/**
+ * Level of this work: of the highest that any of it can be for. A thread that runs at a higher level is not kept from it; one of the
+ * same level shares the processor with it.
+ */
+export let pollLevel: u32 = 32;
+/** An application runs at a higher level: an interrupt's own handler leaves its work to the polls, too. */
+export let pollsDeferred: bool = false;
+
+export function setPollLevel(level: u32): void {
+  pollLevel = level;
+}
+
+export function deferPolls(defer: bool): void {
+  pollsDeferred = defer;
+}
+
+/** For the handler of an interrupt: there is work for its poll. */
+export function leavePolls(): void {
+  pollsLeft = true;
+}
+
 let table: usize = 0;
 let count: u32 = 0;
 

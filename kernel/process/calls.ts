@@ -8,7 +8,7 @@ import { VMTABLE_BASE } from "../memory/layout";
 import { readUser, userRange, writeUser } from "../memory/user";
 import { fillRandom } from "../random";
 import { currentThread, NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
-import { THREAD_BLOCKED } from "../scheduler/thread";
+import { INTERRUPT_HANDLER, INTERRUPT_MAIN } from "../scheduler/thread";
 import { now } from "../time/clock";
 import { currentProcess, endProcess, findProcess } from "./process";
 
@@ -64,8 +64,8 @@ export function sys_kill(pid: i32, signal: i32): i32 {
   }
   if (signal != SIGTERM && signal != SIGUSR1 && signal != SIGUSR2) return -EINVAL;
   process.signals |= 1 << signal;
-  process.interrupted = 1;
-  if (process.thread.state == THREAD_BLOCKED) wakeThread(process.thread);
+  process.interrupted |= process.thread.handling == 0 ? INTERRUPT_MAIN : INTERRUPT_MAIN | INTERRUPT_HANDLER;
+  wakeThread(process.thread, process.priority);
   return 0;
 }
 
@@ -83,16 +83,21 @@ export function sys_sigtake(): i32 {
  * ended. -EBUSY inside a handler, where it could never run one.
  */
 export function sys_enter_keepalive(): i32 {
-  const process = currentProcess();
-  if (process.handling != 0) return -EBUSY;
+  const thread = currentThread();
+  const process = thread.process;
+  if (thread.handling != 0 || changetype<usize>(thread) != changetype<usize>(process.thread)) return -EBUSY;
   let result: i32;
+  // Nothing of the main code waits here: what wakes the thread brings its own level.
+  thread.level = 0;
   do {
     if (process.keepaliveEnded != 0) {
       process.keepaliveEnded = 0;
-      return 0;
+      result = 0;
+      break;
     }
     result = waitOn(null, 0, NO_DEADLINE);
   } while (result == 0);
+  if (result != -ERESTART) thread.level = process.priority;
   return result;
 }
 
@@ -108,7 +113,7 @@ export function sys_nanosleep(nanoseconds: i64): i32 {
   if (nanoseconds < 0) return -EINVAL;
   const thread = currentThread();
   // A sleep that handlers interrupted goes on to its first end. A handler's own sleep has a deadline of its own.
-  const handling = thread.process.handling != 0;
+  const handling = thread.handling != 0;
   let deadline = handling ? 0 : thread.deadline;
   if (deadline == 0) deadline = now() + <u64>nanoseconds;
   let result: i32;

@@ -7,14 +7,24 @@
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
 import { EAGAIN, ENOMEM } from "../errno";
 import { Link } from "../list";
-import { setDispatchPending } from "../glue";
 import { allocateFrames, freeFrameCount, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
 import { createAddressSpace, destroyAddressSpace, mapFresh, mapShared, unmapFresh } from "../memory/paging";
+import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
 import { setUserLimits } from "../memory/user";
 import { Vmtable, vmtableCreate, vmtableDestroy } from "../memory/vmtable";
-import { currentThread, exitThread, killThread, wakeThread } from "../scheduler/scheduler";
+import { setShare } from "../scheduler/quantum";
+import { PRIORITY_DEFAULT } from "../scheduler/ready";
+import {
+  currentThread,
+  exitThread,
+  killThread,
+  noteDispatch,
+  raiseThread,
+  wakeThread,
+} from "../scheduler/scheduler";
 import { createThread, Thread, THREAD_BLOCKED } from "../scheduler/thread";
+import { Timer, timerStop } from "../time/wheel";
 import { closeAllHandles } from "./handles";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
 
@@ -40,26 +50,42 @@ export class Process {
   handleCapacity: u32;
   handleFree: u32;
   handleCount: u32;
-  /** Signals that have come and were not taken (bit n: signal n), and whether one came that has interrupted nothing yet. */
+  /** Signals that have come and were not taken (bit n: signal n), and whom the last one has not interrupted yet (INTERRUPT_*). */
   signals: u32;
   interrupted: u32;
-  /** The event whose handler runs; 0: none. AEM's, like all below. */
-  handling: usize;
-  private pendingNext: usize;
-  private pendingPrev: usize;
+  /** Level of its main code. */
+  priority: u32;
+  /** The thread that has the memory, and so is the only one of its threads that can run; 0: all of them are blocked. */
+  active: Thread;
+  /** Processor time it has had, in TSC ticks. */
+  cpuTicks: u64;
+  /** Ticks it may have in each SHARE_PERIOD (0: as many as there are), ticks it has had, whether they are spent, and the period's timer. */
+  share: u64;
+  shareUsed: u64;
+  shareTimerStorage0: u64;
+  shareTimerStorage1: u64;
+  shareTimerStorage2: u64;
+  shareSpent: u32;
   private eventsNext: usize;
   private eventsPrev: usize;
   eventCount: u32;
-  /** Activated events that wait for vmtable memory or a handle. */
-  private starvedNext: usize;
-  private starvedPrev: usize;
   /** Events registered with EVF_KEEPALIVE; not 0 once the last of them has ended: enter_keepalive returns 0 then. */
   keepaliveEvents: u32;
   keepaliveEnded: u32;
 
-  /** Activated events, in the order in which their handlers are to run. */
-  @inline get pending(): Link {
-    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("pendingNext"));
+  /** Activated events whose handlers run on the main thread. */
+  @inline get pending(): PriorityQueue {
+    return changetype<PriorityQueue>(changetype<usize>(this) + PENDING_OFFSET);
+  }
+
+  /** Threads that can run, but wait for the memory. */
+  @inline get waiting(): PriorityQueue {
+    return changetype<PriorityQueue>(changetype<usize>(this) + WAITING_OFFSET);
+  }
+
+
+  @inline get shareTimer(): Timer {
+    return changetype<Timer>(changetype<usize>(this) + offsetof<Process>("shareTimerStorage0"));
   }
 
   /** All registered events. */
@@ -67,23 +93,16 @@ export class Process {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("eventsNext"));
   }
 
-
-  @inline get starved(): Link {
-    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("starvedNext"));
-  }
-
-  /** Whether a handler can run at the end of this system call: some event is pending and none is being handled. */
-  @inline get canDispatch(): bool {
-    return !this.pending.isEmpty && this.handling == 0;
-  }
-
-  /** Whether a signal has come that has not interrupted a call yet; says so once. */
-  @inline takeInterruption(): bool {
-    const interrupted = this.interrupted != 0;
-    this.interrupted = 0;
-    return interrupted;
+  /** Activated events that wait for vmtable memory or a handle. */
+  @inline get starved(): PriorityQueue {
+    return changetype<PriorityQueue>(changetype<usize>(this) + STARVED_OFFSET);
   }
 }
+
+/** A process has a frame of its own; its queues stand behind its fields. */
+const PENDING_OFFSET: usize = 1024;
+const STARVED_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
+const WAITING_OFFSET: usize = STARVED_OFFSET + PRIORITY_QUEUE_SIZE;
 
 /** PROCESS_LIMIT slots: address of the process with pid index + 1, or 0. Behind them the exit hooks. */
 let table: usize = 0;
@@ -140,6 +159,9 @@ export function createProcess(module: ModuleDescriptor): i32 {
   process.pid = pid;
   process.module = module;
   process.pending.initialize();
+  process.waiting.initialize();
+  process.priority = PRIORITY_DEFAULT;
+  setShare(process, 100);
   process.events.initialize();
   process.starved.initialize();
   if (!createWindow(process)) {
@@ -152,9 +174,11 @@ export function createProcess(module: ModuleDescriptor): i32 {
     return -ENOMEM;
   }
   process.thread = thread;
+  thread.queue = changetype<usize>(process.pending);
+  thread.level = process.priority;
   store<u32>(table + ((<usize>(pid - 1)) << 2), <u32>address);
   processCount++;
-  wakeThread(thread);
+  wakeThread(thread, process.priority);
   return pid;
 }
 
@@ -205,18 +229,22 @@ export function growMemory(pages: u32): i32 {
   return <i32>old;
 }
 
-/** An event of `process` was put into its pending queue: lets it be handled as soon as may be. */
-export function processNotify(process: Process): void {
-  if (process.handling != 0) return;
-  const thread = process.thread;
-  if (changetype<usize>(thread) == changetype<usize>(currentThread())) setDispatchPending(true);
-  if (thread.state == THREAD_BLOCKED) wakeThread(thread);
+/** An event of `level` was put into the queue that `thread` serves: lets it be handled as soon as may be. */
+export function notifyThread(thread: Thread, level: u32): void {
+  if (thread.state == THREAD_BLOCKED) {
+    // Blocked inside a handler it waits for something else: no handler runs over another.
+    if (thread.handling == 0) wakeThread(thread, level);
+    return;
+  }
+  raiseThread(thread, level);
+  if (changetype<usize>(thread) == changetype<usize>(currentThread())) noteDispatch();
 }
 
 /** Ends a process: all that it has goes back. Returns only when it is not the current one. */
 export function endProcess(process: Process, status: i32): void {
   for (let i: u32 = 0; i < exitHookCount; i++) call_indirect<void>(load<u32>(exitHooks + (i << 2)), process);
   closeAllHandles(process);
+  timerStop(process.shareTimer);
   store<u32>(table + ((<usize>(process.pid - 1)) << 2), 0);
   processCount--;
   if (firstStatus == 0) firstStatus = status;

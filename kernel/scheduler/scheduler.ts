@@ -4,14 +4,21 @@
  * Kernel code runs with interrupts off and gives the processor up only here. There is no idle thread: a thread that blocks
  * waits for interrupts on its own kernel stack until some thread can run, and often that is itself: then no stack is switched at all.
  *
- * For now the run queue is first-in first-out and a thread runs until it blocks (priorities and preemption: stage 2 replaces
- * `enqueue` and `dequeue` and calls `schedule` at the end of an interrupt).
+ * Application code is preempted at any instruction, by a thread of another process that ranks higher or whose turn it is. Of the
+ * threads of one process only one runs at a time, the one that has the memory (`process.active`): the others get it when that one
+ * blocks, or between its system calls; a preempted one keeps it.
  */
-import { idle, poll, setPageTables, switchStack } from "../hal";
+import { idle, poll, restoreFpu, saveFpu, setPageTables, switchStack } from "../hal";
 import { EINTR, ERESTART, ETIMEDOUT } from "../errno";
-import { Link } from "../list";
-import { setDispatchPending, setKernelStackTop } from "../glue";
-import { pollsLeft, runPolls } from "../interrupts/polls";
+import {
+  clearExitWork,
+  exitWork,
+  setExitWork,
+  setKernelStackTop,
+  WORK_DISPATCH,
+  WORK_RESCHEDULE,
+} from "../glue";
+import { pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
@@ -20,6 +27,26 @@ import { Process } from "../process/process";
 import { now } from "../time/clock";
 import { Timer, timerPrepare, timerStart, timerStop } from "../time/wheel";
 import {
+  charge,
+  initializeQuantum,
+  onShareRefill,
+  QUANTUM_STORAGE,
+  startCharging,
+  startQuantum,
+  takeExpired,
+} from "./quantum";
+import {
+  initializeReady,
+  outranks,
+  READY_STORAGE,
+  readyAppend,
+  readyFirst,
+  readyIsEmpty,
+  readyLevel,
+  readyPrepend,
+  readyRemove,
+} from "./ready";
+import {
   destroyThread,
   STACK_CANARY,
   Thread,
@@ -27,14 +54,15 @@ import {
   threadOfWaiter,
   THREAD_BLOCKED,
   THREAD_DEAD,
+  THREAD_PARKED,
   THREAD_RUNNABLE,
+  THREAD_WAITING,
 } from "./thread";
 import { Waiter, WaitQueue, WAKE_GONE } from "./wait";
 
 export const NO_DEADLINE: u64 = u64.MAX_VALUE;
 
 let running: Thread = changetype<Thread>(0);
-let runQueue: Link = changetype<Link>(0);
 /** Ended; freed when another stack is in use. */
 let dead: Thread | null = null;
 /** Where the boot stack's pointer goes at the first switch; never switched back to. */
@@ -42,38 +70,121 @@ let bootStack: usize = 0;
 
 let firstIdle: u32 = 0;
 
-/** Times at which the processor had nothing to run, and switches from one thread to another. */
+/** Times at which the processor had nothing to run, switches from one thread to another, and of those the ones that stopped an application. */
 export let idleCount: u64 = 0;
 export let switchCount: u64 = 0;
+export let preemptCount: u64 = 0;
 
-/** Once at boot. `storage`: 8 bytes for the run queue's head and 8 for the boot stack's pointer. */
+/** Bytes that initializeScheduler needs. */
+export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + QUANTUM_STORAGE;
+
+/** Once at boot. `storage`: SCHEDULER_STORAGE bytes, 8-aligned. */
 export function initializeScheduler(storage: usize): void {
-  runQueue = changetype<Link>(storage);
-  runQueue.initialize();
-  bootStack = storage + 8;
+  bootStack = storage;
+  initializeReady(storage + 8);
+  initializeQuantum(storage + 8 + READY_STORAGE);
+  onShareRefill(resume.index);
 }
 
 export function currentThread(): Thread {
   return running;
 }
 
-/** Makes a thread runnable: a new one, or one that blocked. */
-export function wakeThread(thread: Thread): void {
-  if (thread.state == THREAD_RUNNABLE || thread.state == THREAD_DEAD) return;
-  thread.state = THREAD_RUNNABLE;
-  runQueue.append(thread);
-}
-
 /** Runs the first thread; never returns. `whenAllWait`: () => void, called once when for the first time no thread can run; 0: nobody. */
 export function startScheduler(whenAllWait: u32): void {
   firstIdle = whenAllWait;
+  startCharging();
   schedule();
 }
 
-/** Gives the processor to the next runnable thread; returns when this one is runnable and chosen again. */
+// ---- Who can run ----
+
+/** Makes a thread runnable, a new one or one that blocked, at `level` or at the level of what it does, whichever is higher. */
+export function wakeThread(thread: Thread, level: u32): void {
+  if (thread.state != THREAD_BLOCKED) return;
+  thread.priority = max(level, thread.level);
+  const process = thread.process;
+  if (changetype<usize>(process.active) == 0) {
+    process.active = thread;
+    makeReady(thread);
+    return;
+  }
+  thread.state = THREAD_WAITING;
+  process.waiting.append(thread, thread.priority);
+  raiseThread(process.active, thread.priority);
+}
+
+/** A thread that has its process's memory joins the run queue. */
+function makeReady(thread: Thread): void {
+  if (thread.process.shareSpent != 0) {
+    thread.state = THREAD_PARKED;
+    return;
+  }
+  noteReady(thread.priority);
+  thread.state = THREAD_RUNNABLE;
+  readyAppend(thread, thread.priority);
+}
+
+
+@inline
+function noteReady(level: u32): void {
+  // While the processor idles there is nobody to preempt.
+  if (changetype<usize>(running) == 0 || running.state != THREAD_RUNNABLE) return;
+  if (outranks(level, running.priority)) setExitWork(WORK_RESCHEDULE);
+  else startQuantum();
+}
+
+/** Something of `level` waits for what this thread has, or for the thread itself: it does not rank lower until that is done. */
+export function raiseThread(thread: Thread, level: u32): void {
+  if (thread.priority >= level) return;
+  const old = thread.priority;
+  thread.priority = level;
+  if (thread.isEmpty) return;
+  if (thread.state == THREAD_WAITING) {
+    const process = thread.process;
+    process.waiting.remove(thread, old);
+    process.waiting.append(thread, level);
+    raiseThread(process.active, level);
+  } else if (thread.state == THREAD_RUNNABLE) {
+    readyRemove(thread, old);
+    readyAppend(thread, level);
+    noteReady(level);
+  }
+}
+
+/** The process's next period has begun (quantum.ts). */
+function resume(process: Process): void {
+  const thread = process.active;
+  if (changetype<usize>(thread) != 0 && thread.state == THREAD_PARKED) makeReady(thread);
+}
+
+// ---- Giving the processor up ----
+
+/**
+ * Gives the processor to the thread whose turn it is; returns when it is this one's again, and at once when it still is. Work that
+ * interrupts left is done before threads of its own level or below (kernel/interrupts/polls.ts).
+ */
 function schedule(): void {
-  let more = pollsLeft || runQueue.isEmpty ? runPolls() : false;
-  while (runQueue.isEmpty) {
+  let level = readyLevel();
+  if (level < 0 || (pollsLeft && <i32>pollLevel >= level)) {
+    let more = runPolls();
+    level = readyLevel();
+    if (level < 0) {
+      level = idleUntilReady(more);
+      startCharging();
+    }
+  }
+  const next = changetype<Thread>(readyFirst(level));
+  readyRemove(next, level);
+  clearExitWork(WORK_RESCHEDULE);
+  if (changetype<usize>(next) != changetype<usize>(running)) switchTo(next);
+  else noteDispatch();
+  if (!readyIsEmpty() || running.process.share != 0) startQuantum();
+}
+
+/** `more`: the last round of polls left something. The level of a thread that can run. */
+function idleUntilReady(more: bool): i32 {
+  while (true) {
     if (more) {
       // Not to halt with work at hand, nor to keep interrupts out while it lasts.
       const vector = poll();
@@ -84,10 +195,9 @@ function schedule(): void {
       handleVector(idle());
     }
     more = runPolls();
+    const level = readyLevel();
+    if (level >= 0) return level;
   }
-  const next = changetype<Thread>(runQueue.next);
-  next.remove();
-  if (changetype<usize>(next) != changetype<usize>(running)) switchTo(next);
 }
 
 function switchTo(next: Thread): void {
@@ -101,6 +211,7 @@ function switchTo(next: Thread): void {
   running = next;
   enterProcess(next.process);
   setKernelStackTop(next.stackTop);
+  noteDispatch();
   switchStack(save, next.stackPointer);
   reap();
 }
@@ -109,7 +220,94 @@ function switchTo(next: Thread): void {
 function enterProcess(process: Process): void {
   setPageTables(process.pageTables);
   setUserLimits(process.memoryBytes, process.vmtableBytes);
-  setDispatchPending(process.canDispatch);
+}
+
+/** The glue's flag says whether the current thread has handlers to run. */
+export function noteDispatch(): void {
+  if (running.canDispatch) setExitWork(WORK_DISPATCH);
+  else clearExitWork(WORK_DISPATCH);
+}
+
+
+@inline
+function chargeRunning(): void {
+  charge(running.process, running.priority);
+}
+
+/** From the interrupt stub, when an application was interrupted and WORK_RESCHEDULE is set: another thread may run first. */
+export function preempt(): void {
+  const thread = running;
+  chargeRunning();
+  saveFpu(thread.fpuArea);
+  preemptCount++;
+  requeue(takeExpired());
+  schedule();
+  restoreFpu(thread.fpuArea);
+}
+
+/** The running thread goes back to the run queue: behind those of its level when its turn is over, else ahead of them. */
+function requeue(behind: bool): void {
+  const thread = running;
+  if (thread.process.shareSpent != 0) thread.state = THREAD_PARKED;
+  else if (behind) readyAppend(thread, thread.priority);
+  else readyPrepend(thread, thread.priority);
+}
+
+/**
+ * Between two things that the current thread does: from here on it does something of `level`; `main`: nothing but its process's main code.
+ * Whoever ranks higher runs first: another thread of the process, which gets the memory, or of another process.
+ */
+export function settle(level: u32, main: bool): void {
+  const thread = running;
+  const process = thread.process;
+  const waiting = process.waiting.top;
+  thread.level = level;
+  const effective = max(<i32>level, waiting);
+  const lowered = <u32>effective < thread.priority;
+  thread.priority = effective;
+  if (waiting > (main ? -1 : <i32>level)) {
+    yieldMemory();
+    return;
+  }
+  if (!(exitWork & WORK_RESCHEDULE) && !lowered) return;
+  const ready = readyLevel();
+  const polls = pollsLeft && <i32>pollLevel >= effective;
+  if (polls || process.shareSpent != 0 || (ready >= 0 && outranks(ready, effective))) {
+    chargeRunning();
+    requeue(false);
+    schedule();
+  } else if (exitWork & WORK_RESCHEDULE) {
+    clearExitWork(WORK_RESCHEDULE);
+    if (takeExpired() && ready == effective) {
+      chargeRunning();
+      requeue(true);
+      schedule();
+    }
+  }
+}
+
+/** Lets the first thread that waits for the memory have it. */
+function yieldMemory(): void {
+  const thread = running;
+  chargeRunning();
+  thread.priority = thread.level;
+  handOver(thread.process);
+  thread.state = THREAD_WAITING;
+  thread.process.waiting.append(thread, thread.priority);
+  schedule();
+}
+
+/** The thread that has the memory lets go of it. */
+function handOver(process: Process): void {
+  const top = process.waiting.top;
+  if (top < 0) {
+    process.active = changetype<Thread>(0);
+    return;
+  }
+  const next = changetype<Thread>(process.waiting.first(top));
+  process.waiting.remove(next, top);
+  process.active = next;
+  makeReady(next);
 }
 
 /** Frees the thread that ended before this one came to run. (A new thread's first switch does not pass here: the next one will.) */
@@ -130,34 +328,44 @@ export function exitThread(): void {
 
 /** Takes a thread that is not running out of whatever it waits in, and frees it. */
 export function killThread(thread: Thread): void {
-  thread.remove();
-  thread.waiter.remove();
-  timerStop(thread.timer);
+  unlinkThread(thread);
   thread.state = THREAD_DEAD;
   destroyThread(thread);
 }
+
+/** Out of the run queue, of its process's queue, of what it waits on. */
+function unlinkThread(thread: Thread): void {
+  if (!thread.isEmpty) {
+    if (thread.state == THREAD_WAITING) thread.process.waiting.remove(thread, thread.priority);
+    else readyRemove(thread, thread.priority);
+  }
+  thread.waiter.remove();
+  timerStop(thread.timer);
+}
+
+// ---- Waiting ----
 
 function onWake(waiter: Waiter, events: u32, detail: u32): void {
   const thread = threadOfWaiter(waiter);
   waiter.remove();
   thread.woken |= events;
-  wakeThread(thread);
+  wakeThread(thread, thread.level);
 }
 
 function onTimeout(timer: Timer): void {
-  wakeThread(threadOfTimer(timer));
+  const thread = threadOfTimer(timer);
+  wakeThread(thread, thread.level);
 }
 
 /**
  * Blocks the current thread until `queue` (null: nothing) says one of `events`, or until `deadline` (time of now(); NO_DEADLINE).
  *
- * 0: something was said, look again. -ETIMEDOUT. -EINTR: a signal came. -ERESTART: the process has handlers to run;
+ * 0: something was said, look again. -ETIMEDOUT. -EINTR: a signal came. -ERESTART: the thread has handlers to run;
  * the system call must return this value at once and will be made again after them.
  */
 export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32 {
   const thread = running;
-  const process = thread.process;
-  const refused = whyNotWait(process, deadline);
+  const refused = whyNotWait(thread, deadline);
   if (refused != 0) return refused;
   thread.woken = 0;
   if (queue !== null) {
@@ -168,17 +376,19 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
     timerPrepare(thread.timer, onTimeout.index);
     timerStart(thread.timer, deadline);
   }
+  chargeRunning();
   thread.state = THREAD_BLOCKED;
+  handOver(thread.process);
   schedule();
   if (queue !== null) thread.waiter.remove();
   if (deadline != NO_DEADLINE) timerStop(thread.timer);
   if (thread.woken != 0) return thread.woken & WAKE_GONE ? -EINTR : 0;
-  return whyNotWait(process, deadline);
+  return whyNotWait(thread, deadline);
 }
 
 /** Handlers come last: a process that always has some to run must still hear of a signal and of the end of its wait. (They run before it does.) */
-function whyNotWait(process: Process, deadline: u64): i32 {
-  if (process.takeInterruption()) return -EINTR;
+function whyNotWait(thread: Thread, deadline: u64): i32 {
+  if (thread.takeInterruption()) return -EINTR;
   if (deadline != NO_DEADLINE && deadline <= now()) return -ETIMEDOUT;
-  return process.canDispatch ? -ERESTART : 0;
+  return thread.canDispatch ? -ERESTART : 0;
 }

@@ -6,27 +6,42 @@ import { Timer, TIMER_SIZE } from "../time/wheel";
 import { Pool } from "../memory/pool";
 import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { prepareStack } from "../hal";
+import { PriorityQueue } from "../priority-queue";
 import { Process } from "../process/process";
 import { Waiter } from "./wait";
 
 /** In the run queue, or running. */
 export const THREAD_RUNNABLE: u32 = 1;
-/** Waits for `wake`. */
+/** Waits for `wakeThread`. A new thread does. */
 export const THREAD_BLOCKED: u32 = 2;
 /** Will never run again; its stack is freed by whoever runs next. */
 export const THREAD_DEAD: u32 = 3;
+/** Could run, but another thread has the memory of the process. */
+export const THREAD_WAITING: u32 = 4;
+/** Could run, but its process has used up its share of the processor. */
+export const THREAD_PARKED: u32 = 5;
 
 /** Kernel stack: 2^order frames. */
 const STACK_ORDER: u32 = 2;
 export const KERNEL_STACK_SIZE: usize = FRAME_SIZE << STACK_ORDER;
+/** At its upper end: where FPU and SSE state go when the thread is preempted (fxsave). */
+const FPU_AREA: usize = 512;
 /** At the lowest word of a kernel stack; looked at in each switch, so that an overflow is found and not only felt. */
 export const STACK_CANARY: u64 = 0x6165_6d6f_7353_7441;
 
-/** First: link in the run queue. */
+/** First: link in the run queue, or in the queue of those that wait for the memory of the process. */
 @unmanaged
 export class Thread extends Link {
   state: u32;
   process: Process;
+  /** Activated events whose handlers run on this thread: one of the process's queues; 0: none do. */
+  queue: usize;
+  /** The event whose handler runs on it; 0: none. AEM's. */
+  handling: usize;
+  /** Level of what it does: of its handler, or of the process's main code. */
+  level: u32;
+  /** Level that it is scheduled at: `level`, or that of what waits for it. */
+  priority: u32;
   /** Lowest address of the kernel stack. */
   stack: usize;
   /** Stack pointer while it does not run. */
@@ -56,9 +71,37 @@ export class Thread extends Link {
 
 
   @inline get stackTop(): usize {
-    return this.stack + KERNEL_STACK_SIZE;
+    return this.stack + KERNEL_STACK_SIZE - FPU_AREA;
+  }
+
+
+  @inline get fpuArea(): usize {
+    return this.stack + KERNEL_STACK_SIZE - FPU_AREA;
+  }
+
+  /** Whether a handler can run on it at the end of this system call: some event is pending and none is being handled. */
+  @inline get canDispatch(): bool {
+    return this.queue != 0 && !changetype<PriorityQueue>(this.queue).isEmpty && this.handling == 0;
+  }
+
+  /**
+   * Whether a signal has come that this thread has not heard of yet; says so once. Main code and handlers on the main thread hear of it
+   * separately: a handler's blocking call must not take it from enter_keepalive. Handlers on other threads do not hear of signals.
+   */
+  @inline takeInterruption(): bool {
+    const process = this.process;
+    if (process.interrupted == 0 || changetype<usize>(process.thread) != changetype<usize>(this))
+      return false;
+    const bit = this.handling == 0 ? INTERRUPT_MAIN : INTERRUPT_HANDLER;
+    if (!(process.interrupted & bit)) return false;
+    process.interrupted &= ~bit;
+    return true;
   }
 }
+
+/** Bits of Process.interrupted. */
+export const INTERRUPT_MAIN: u32 = 1;
+export const INTERRUPT_HANDLER: u32 = 2;
 
 
 @inline
@@ -92,6 +135,7 @@ export function createThread(process: Process, entry: usize): Thread | null {
   }
   const thread = changetype<Thread>(address);
   thread.initialize();
+  thread.state = THREAD_BLOCKED;
   thread.process = process;
   thread.stack = stack;
   store<u64>(stack, STACK_CANARY);

@@ -1,6 +1,5 @@
 /** The plain socket calls (net/socket/calls*.ts) over the real UDP and TCP, by loopback; and AEM on real connections. */
 import { EVENT_ACCEPT, EVENT_CLOSE, EVENT_READ, EVENT_SK, EVENT_TIMER } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_sockasync_accept } from "../../aem/sockasync";
 import {
   EAFNOSUPPORT,
@@ -57,7 +56,7 @@ import {
   user,
   zone,
 } from "./driver";
-import { handlerOf, pattern } from "./machine";
+import { nextHandler, handlerOf, pattern } from "./machine";
 
 const AF_INET: u32 = 2;
 const STREAM: u32 = 1;
@@ -382,7 +381,7 @@ function signalComes(): u32 {
 }
 function onTimerWake(): void {
   const process = currentProcess();
-  wakeThread(process.thread);
+  wakeThread(process.thread, 0);
 }
 function peerReads(): u32 {
   steps++;
@@ -482,7 +481,7 @@ describe("calls that block", () => {
 let transitions = "";
 
 function runHandlers(): void {
-  for (let code = <u32>dispatchNext(); code != 0; code = <u32>dispatchNext()) {
+  for (let code = <u32>nextHandler(); code != 0; code = <u32>nextHandler()) {
     if ((code & 0xff) == EVENT_SK) {
       transitions += upcallArgument3.toString(16) + ">" + upcallArgument4.toString(16) + " ";
     } else if ((code & 0xff) == EVENT_ACCEPT) {
@@ -521,7 +520,7 @@ describe("events of real connections", () => {
     let received: u32 = 0;
     let ends = "";
     let order = "";
-    for (let code = <u32>dispatchNext(); code != 0; code = <u32>dispatchNext()) {
+    for (let code = <u32>nextHandler(); code != 0; code = <u32>nextHandler()) {
       const type = code & 0xff;
       if (type == EVENT_READ && upcallArgument4 != 0) {
         expect<i32>(memory.compare(zone(upcallArgument3), data + received, upcallArgument4)).toBe(0, "data");

@@ -10,7 +10,6 @@ import {
   EVTBLINIT,
   STATISTICS_SIZE,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evtimer } from "../../aem/evtimer";
 import { eventPool } from "../../aem/jids";
@@ -28,7 +27,7 @@ import { now } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/wheel";
 import { growMemory } from "../arena";
 import * as fake from "../fake";
-import { FakeSocket, handlerOf, HANDLER_CODE, pattern, setUpMachine } from "./machine";
+import { nextHandler, FakeSocket, handlerOf, HANDLER_CODE, pattern, setUpMachine } from "./machine";
 
 /** 64 KiB that the spec uses as an application's memory. */
 export let user: u32 = 0;
@@ -43,7 +42,7 @@ export function setUp(network: bool = false): void {
 /** After each test: nothing may be left of it. */
 export function expectNothingLeft(): void {
   sys_evctl(0, EVTBLINIT, 0);
-  dispatchNext();
+  nextHandler();
   const process = currentProcess();
   expect<u32>(process.eventCount).toBe(0, "events left");
   expect<u32>(process.keepaliveEvents).toBe(0, "keepalive events left");
@@ -58,11 +57,11 @@ export function expectNothingLeft(): void {
 
 /** The next handler has to be this type's. */
 export function expectHandler(type: u32, what: string): void {
-  expect<u32>(<u32>dispatchNext()).toBe(HANDLER_CODE + type, what);
+  expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + type, what);
 }
 
 export function expectNone(what: string): void {
-  expect<u32>(<u32>dispatchNext()).toBe(0, what);
+  expect<u32>(<u32>nextHandler()).toBe(0, what);
 }
 
 export function readStatistics(jid: i32): void {

@@ -16,7 +16,6 @@ import {
   SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evtimer } from "../../aem/evtimer";
 import { eventPool } from "../../aem/jids";
@@ -43,7 +42,17 @@ import {
   timePasses,
   transition,
 } from "./driver";
-import { fail, finish, handlerOf, newProcess, newStream, open, receive, switchTo } from "./machine";
+import {
+  nextHandler,
+  fail,
+  finish,
+  handlerOf,
+  newProcess,
+  newStream,
+  open,
+  receive,
+  switchTo,
+} from "./machine";
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -300,7 +309,7 @@ describe("evtimer", () => {
       timePasses(3_777_777);
       const time = now() - start;
       const due = time < 5 * MILLISECOND ? 0 : (time - 5 * MILLISECOND) / (10 * MILLISECOND) + 1;
-      while (<u32>dispatchNext() != 0) calls += 1 + upcallArgument2;
+      while (<u32>nextHandler() != 0) calls += 1 + upcallArgument2;
       if (calls > due || due - calls > 1) wrong++;
       if (due - calls == 1 && (time - 5 * MILLISECOND) % (10 * MILLISECOND) > TIMER_TICK) wrong++;
     }
@@ -404,7 +413,7 @@ describe("a socket that goes away", () => {
     let closes = 0;
     let states = 0;
     let kept = 0;
-    while (<u32>dispatchNext() != 0) {
+    while (<u32>nextHandler() != 0) {
       if (<i32>upcallArgument1 == closer) {
         expect<i32>(<i32>upcallArgument3).toBe(-ECONNABORTED);
         closes++;
@@ -430,7 +439,7 @@ describe("a socket that goes away", () => {
     receive(socket, 100);
     expectHandler(EVENT_READ, "called");
     receive(socket, 100);
-    expect<bool>(other.handling != 0).toBe(true);
+    expect<bool>(other.thread.handling != 0).toBe(true);
     switchTo(mine);
     endProcess(other, 0);
     expect<u32>(eventPool().inUse).toBe(0);

@@ -247,7 +247,7 @@ describe("evctl", () => {
     sys_evctl(jid, EVJOBSTOP, 0);
     sys_evctl(jid, EVJOBSTOP, 0);
     expectNone("while stopped");
-    expect<bool>(currentProcess().canDispatch).toBe(false);
+    expect<bool>(currentProcess().thread.canDispatch).toBe(false);
     sys_evctl(jid, EVJOBSTART, 0);
     sys_evctl(jid, EVJOBSTART, 0);
     expectHandler(EVENT_READ, "after the start");

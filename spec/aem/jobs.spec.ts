@@ -14,7 +14,6 @@ import {
   READ_LIMIT,
   SHUTDOWN_DELIVER,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
@@ -35,6 +34,7 @@ import { sys_close } from "../../net/socket/calls";
 import { SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import * as fake from "../fake";
 import {
+  nextHandler,
   establish,
   fail,
   FakeSocket,
@@ -335,11 +335,11 @@ describe("shortage of vmtable memory", () => {
     expect<u64>(statistics.waiting).toBe(1);
     expect<u64>(statistics.errors).toBe(1);
     blocks = freeBlocks(blocks, 1);
-    expect<bool>(currentProcess().canDispatch).toBe(true, "tried again");
+    expect<bool>(currentProcess().thread.canDispatch).toBe(true, "tried again");
     let position: u32 = 0;
     // Whatever size there is a block of, the stream goes on.
     for (let i = 0; i < 2000 && position < 2000; i++) {
-      if (<u32>dispatchNext() == 0) break;
+      if (<u32>nextHandler() == 0) break;
       const length = upcallArgument4;
       expectData(position, length, "a piece");
       position += length;

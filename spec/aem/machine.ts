@@ -2,9 +2,10 @@
  * What the specs of AEM run on: real processes (page tables, vmtable, handles, scheduler) of one small module, and sockets that a spec plays
  * the transport of.
  *
- * A handler's code address is HANDLER_CODE + its type. Nothing is executed there: a spec asks dispatchNext() and looks at the arguments.
+ * A handler's code address is HANDLER_CODE + its type. Nothing is executed there: a spec asks nextHandler() and looks at the arguments.
  */
 import { AEM_STORAGE, initializeAem } from "../../aem/aem";
+import { dispatchNext } from "../../aem/dispatch";
 import { EVENT_TYPES } from "../../aem/abi";
 import { aemProcessExit } from "../../aem/registry";
 import { EAGAIN } from "../../kernel/errno";
@@ -35,8 +36,10 @@ import {
 } from "../../kernel/process/process";
 import { initializeRandom, RANDOM_SIZE, seedRandom } from "../../kernel/random";
 import {
+  currentThread,
   initializeScheduler,
   NO_DEADLINE,
+  SCHEDULER_STORAGE,
   startScheduler,
   waitOn,
   wakeThread,
@@ -90,7 +93,7 @@ export function setUpMachine(network: bool = false): void {
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(1);
   initializeWheel(growMemory(WHEEL_SIZE, 8));
-  initializeScheduler(growMemory(16, 8));
+  initializeScheduler(growMemory(SCHEDULER_STORAGE, 8));
   initializeThreads(pool(), PROCESS_LIMIT);
   initializeProcesses(growMemory(PROCESS_STORAGE, 8), lastExit.index);
   initializeHandles(growMemory(HANDLE_STORAGE, 8));
@@ -130,13 +133,18 @@ export function newProcess(): Process {
 /** Makes `process` current, which must not have activated events. The spec's own memory is its linear memory. */
 export function switchTo(process: Process): void {
   if (changetype<usize>(currentProcess()) != changetype<usize>(process)) {
-    wakeThread(process.thread);
+    wakeThread(process.thread, 0);
     waitOn(null, 0, NO_DEADLINE);
   }
   assert(changetype<usize>(currentProcess()) == changetype<usize>(process), "not switched");
   setUserLimits(VMTABLE_BASE, process.vmtableBytes);
   fake.clearUser();
   fake.mapUser(VMTABLE_BASE, process.vmtable.base, process.vmtable.size);
+}
+
+/** As the glue does it: the handler that the last call gave, if it gave one, has returned. */
+export function nextHandler(): usize {
+  return dispatchNext(currentThread().handling != 0);
 }
 
 /** Index in the function table of the handler of a type of event. */

@@ -2,7 +2,7 @@
  * Random interleavings of everything that can happen to events, against a simple model: nothing is lost, nothing is delivered
  * that was shut down or stopped, order is kept, jids are never confused, and in the end every pool is whole.
  *
- * What happens between one dispatchNext() and the next happens "inside the handler" that the first one called.
+ * What happens between one nextHandler() and the next happens "inside the handler" that the first one called.
  */
 import {
   EVENT_ACCEPT,
@@ -27,7 +27,6 @@ import {
   SHUTDOWN_DROP,
   STATISTICS_SIZE,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
@@ -58,6 +57,7 @@ import {
   wrongBytes,
 } from "./driver";
 import {
+  nextHandler,
   establish,
   fail,
   FakeSocket,
@@ -315,7 +315,7 @@ function forgetEnded(): void {
 
 function dispatch(): bool {
   returned();
-  const code = <u32>dispatchNext();
+  const code = <u32>nextHandler();
   if (code == 0) {
     forgetEnded();
     return false;

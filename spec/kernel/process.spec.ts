@@ -11,7 +11,7 @@ import {
   ESRCH,
   ETIMEDOUT,
 } from "../../kernel/errno";
-import { dispatchPending, kernelStackTop, setDispatchPending } from "../../kernel/glue";
+import { clearExitWork, exitWork, kernelStackTop, WORK_DISPATCH } from "../../kernel/glue";
 import { IMAGE_HANDLER_TYPES, image, IMAGE_PAGE_TABLES, pageTables, tsc } from "../../kernel/hal";
 import { initializeApic, VECTOR_TIMER } from "../../kernel/interrupts/apic";
 import { initializePolls, POLL_STORAGE, registerPoll } from "../../kernel/interrupts/polls";
@@ -67,7 +67,7 @@ import {
   liveProcesses,
   onProcessExit,
   Process,
-  processNotify,
+  notifyThread,
   PROCESS_LIMIT,
   PROCESS_STORAGE,
 } from "../../kernel/process/process";
@@ -76,14 +76,17 @@ import {
   currentThread,
   initializeScheduler,
   NO_DEADLINE,
+  SCHEDULER_STORAGE,
   startScheduler,
   switchCount,
   waitOn,
   wakeThread,
 } from "../../kernel/scheduler/scheduler";
+import { readyRemove } from "../../kernel/scheduler/ready";
 import {
   initializeThreads,
   KERNEL_STACK_SIZE,
+  Thread,
   THREAD_BLOCKED,
   THREAD_RUNNABLE,
 } from "../../kernel/scheduler/thread";
@@ -168,15 +171,16 @@ function onIdle(): u32 {
 
 /** As AEM does it. */
 function activate(process: Process): void {
-  link.remove();
-  process.pending.append(link);
-  processNotify(process);
+  deliver(process);
+  process.pending.append(link, 32);
+  notifyThread(process.thread, 32);
 }
 
 /** As the glue does it. */
 function deliver(process: Process): void {
   link.remove();
-  setDispatchPending(false);
+  process.pending.tidy(32);
+  clearExitWork(WORK_DISPATCH);
 }
 
 function setUp(): void {
@@ -198,7 +202,7 @@ function setUp(): void {
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(1);
   initializeWheel(growMemory(WHEEL_SIZE, 8));
-  initializeScheduler(growMemory(16, 8));
+  initializeScheduler(growMemory(SCHEDULER_STORAGE, 8));
   initializeThreads(pool(), PROCESS_LIMIT);
   initializeProcesses(growMemory(PROCESS_STORAGE, 8), lastExit.index);
   initializeHandles(growMemory(HANDLE_STORAGE, 8));
@@ -231,6 +235,12 @@ function newProcess(): Process {
   return findProcess(pid)!;
 }
 
+/** Its main thread, in no queue, waits. */
+function block(process: Process): void {
+  process.thread.state = THREAD_BLOCKED;
+  process.active = changetype<Thread>(0);
+}
+
 /** Gives the processor to `process` for good: the one that had it waits in the run queue. */
 function switchTo(process: Process): void {
   if (changetype<usize>(currentProcess()) == changetype<usize>(process)) return;
@@ -238,11 +248,14 @@ function switchTo(process: Process): void {
   waitOn(null, 0, NO_DEADLINE);
   assert(changetype<usize>(currentProcess()) == changetype<usize>(process), "somebody else was chosen");
   assert(before.state == THREAD_BLOCKED, "state");
-  wakeThread(before);
+  wakeThread(before, 0);
   setUserLimits(0x1000_0000, 0);
 }
 
 function idle(): void {
+  // A quantum that began while two could run ends now.
+  fake.advance(2 * MILLISECOND);
+  runTimers(now());
   idles = 0;
   step = STEP_NOTHING;
 }
@@ -444,7 +457,7 @@ describe("waitOn", () => {
     assert(currentThread().state == THREAD_RUNNABLE, "state");
     deliver(currentProcess());
     while (sys_sigtake() != 0) {}
-    currentProcess().takeInterruption();
+    currentThread().takeInterruption();
   });
 
   it("is woken by what it listens to", () => {
@@ -489,18 +502,18 @@ describe("waitOn", () => {
   it("lets handlers run: -ERESTART, with the flag for the glue", () => {
     step = STEP_EVENT;
     expect<i32>(waitOn(queue, POLLIN, NO_DEADLINE)).toBe(-ERESTART);
-    expect<u32>(dispatchPending).toBe(1);
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(1);
     expect<i32>(waitOn(queue, POLLIN, NO_DEADLINE)).toBe(-ERESTART, "and never waits while there are some");
     expect<i32>(idles).toBe(1);
   });
 
   it("inside a handler waits on though others are pending", () => {
     const process = currentProcess();
-    process.handling = 1;
+    process.thread.handling = 1;
     activate(process);
-    expect<u32>(dispatchPending).toBe(0);
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(0);
     expect<i32>(waitOn(queue, POLLIN, now() + MILLISECOND)).toBe(-ETIMEDOUT);
-    process.handling = 0;
+    process.thread.handling = 0;
   });
 
   it("tells a process that always has handlers to run of signals and of the end of its wait", () => {
@@ -510,48 +523,49 @@ describe("waitOn", () => {
     expect<i32>(waitOn(queue, POLLIN, 1)).toBe(-EINTR);
     expect<i32>(waitOn(queue, POLLIN, 1)).toBe(-ETIMEDOUT);
     expect<i32>(waitOn(queue, POLLIN, NO_DEADLINE)).toBe(-ERESTART);
-    expect<u32>(dispatchPending).toBe(1, "they run before the call returns");
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(1, "they run before the call returns");
   });
 
   it("switches to who can run, with window, limits, stack and flag of that process", () => {
     const first = currentProcess();
     const second = newProcess();
     const switches = switchCount;
-    second.pending.append(link);
+    second.pending.append(link, 32);
     switchTo(second);
     expect<u64>(switchCount - switches).toBe(1);
     expect<usize>(pageTables()).toBe(second.pageTables);
     expect<usize>(kernelStackTop).toBe(second.thread.stackTop);
-    expect<u32>(dispatchPending).toBe(1, "what was activated while it did not run");
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(1, "what was activated while it did not run");
     setUserLimits(second.memoryBytes, second.vmtableBytes);
     deliver(second);
     switchTo(first);
     expect<usize>(pageTables()).toBe(first.pageTables);
-    expect<u32>(dispatchPending).toBe(0);
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(0);
     endProcess(second, 0);
+    idle();
   });
 });
 
-describe("processNotify", () => {
+describe("notifyThread", () => {
   it("sets the glue's flag for the current process only, and wakes a blocked one", () => {
     const first = currentProcess();
     const second = newProcess();
     switchTo(second);
     // `first` is in the run queue: nothing to do but to note it.
     activate(first);
-    expect<u32>(dispatchPending).toBe(0);
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(0);
     deliver(first);
     activate(second);
-    expect<u32>(dispatchPending).toBe(1);
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(1);
     deliver(second);
     switchTo(first);
     const thread = second.thread;
-    thread.remove();
-    thread.state = THREAD_BLOCKED;
-    second.handling = 8;
+    readyRemove(thread, thread.priority);
+    block(second);
+    second.thread.handling = 8;
     activate(second);
     expect<u32>(thread.state).toBe(THREAD_BLOCKED, "its handler waits for something else");
-    second.handling = 0;
+    second.thread.handling = 0;
     activate(second);
     expect<u32>(thread.state).toBe(THREAD_RUNNABLE);
     deliver(second);
@@ -588,10 +602,10 @@ describe("nanosleep", () => {
     step = STEP_EVENT;
     expect<i32>(sys_nanosleep(10_000_000)).toBe(-ERESTART);
     deliver(process);
-    process.handling = 1;
+    process.thread.handling = 1;
     expect<i32>(sys_nanosleep(4_000_000)).toBe(0, "the handler's");
     expect<u64>(now() - start).toBeLessThan(4_200_000);
-    process.handling = 0;
+    process.thread.handling = 0;
     step = STEP_EVENT;
     expect<i32>(sys_nanosleep(10_000_000)).toBe(-ERESTART, "again");
     deliver(process);
@@ -607,7 +621,7 @@ describe("nanosleep", () => {
     expect<i32>(sys_nanosleep(1_000_000)).toBe(-ERESTART);
     fake.advance(2_000_000);
     expect<i32>(sys_nanosleep(1_000_000)).toBe(0);
-    expect<u32>(dispatchPending).toBe(1);
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(1);
     deliver(currentProcess());
   });
 });
@@ -625,7 +639,7 @@ describe("signals", () => {
     expect<i32>(sys_sigtake()).toBe(SIGUSR2);
     expect<i32>(sys_sigtake()).toBe(SIGTERM);
     expect<i32>(sys_sigtake()).toBe(0);
-    currentProcess().takeInterruption();
+    currentThread().takeInterruption();
   });
 
   it("refuse what there is not", () => {
@@ -654,12 +668,11 @@ describe("signals", () => {
       if (kind != 0) {
         // The victim waits: the spec goes on with its predecessor while that is so.
         switchTo(victim);
-        victim.handling = kind == 3 ? 8 : 0;
-        const thread = victim.thread;
-        thread.state = THREAD_BLOCKED;
+        victim.thread.handling = kind == 3 ? 8 : 0;
         waitAs(victim, kind);
         assert(changetype<usize>(currentProcess()) == changetype<usize>(first), "back");
       }
+      idle();
       exitHookRuns = 0;
       const pid = victim.pid;
       expect<i32>(sys_kill(pid, SIGKILL)).toBe(0);
@@ -705,20 +718,19 @@ function onLastSwitch(save: usize, stackPointer: u64): void {
 /** The current process blocks; the processor goes to the other one. What waitOn does after that has not happened yet for real: it is put back. */
 function waitAs(victim: Process, kind: i32): void {
   const thread = victim.thread;
-  thread.state = THREAD_RUNNABLE;
-  waitOn(kind == 1 ? queue : null, POLLIN, kind == 2 ? now() + MILLISECOND : NO_DEADLINE);
-  thread.state = THREAD_BLOCKED;
+  waitOn(kind == 1 ? queue : null, POLLIN, kind == 2 ? now() + 100 * MILLISECOND : NO_DEADLINE);
+  block(victim);
   if (kind == 1) queue.append(thread.waiter);
-  if (kind == 2) timerStart(thread.timer, now() + MILLISECOND);
+  if (kind == 2) timerStart(thread.timer, now() + 100 * MILLISECOND);
 }
 
 describe("enter_keepalive", () => {
   beforeEach(idle);
 
   it("is refused in a handler", () => {
-    currentProcess().handling = 1;
+    currentProcess().thread.handling = 1;
     expect<i32>(sys_enter_keepalive()).toBe(-EBUSY);
-    currentProcess().handling = 0;
+    currentProcess().thread.handling = 0;
   });
 
   it("ends with a signal, restarts for handlers, and ends with 0 after the last event that keeps it", () => {
@@ -728,9 +740,9 @@ describe("enter_keepalive", () => {
     expect<i32>(sys_sigtake()).toBe(SIGTERM);
     step = STEP_EVENT;
     expect<i32>(sys_enter_keepalive()).toBe(-ERESTART);
-    process.handling = 8;
+    process.thread.handling = 8;
     process.keepaliveEnded = 1;
-    process.handling = 0;
+    process.thread.handling = 0;
     deliver(process);
     expect<i32>(sys_enter_keepalive()).toBe(0);
     expect<u32>(process.keepaliveEnded).toBe(0, "said once");

@@ -1,0 +1,105 @@
+/**
+ * Processor time: whose it was, and when somebody else's turn comes. Time is counted in ticks of the TSC.
+ *
+ * The quantum timer runs only while threads compete or a process has a limited share, so that a machine with one thing to do is
+ * tickless. When it fires, the thread that runs goes behind the others of its level.
+ */
+import { tsc } from "../hal";
+import { setExitWork, WORK_RESCHEDULE } from "../glue";
+import { Process } from "../process/process";
+import { clockFrequency, now } from "../time/clock";
+import { Timer, TIMER_SIZE, timerPending, timerPrepare, timerStart } from "../time/wheel";
+import { reserveCharge, setReserve } from "./ready";
+
+/** Time slice of equal priorities, in ns. */
+export const QUANTUM: u64 = 1_000_000;
+/** Period of a limited share, in ns. */
+export const SHARE_PERIOD: u64 = 100_000_000;
+/** Bytes of storage. */
+export const QUANTUM_STORAGE: usize = TIMER_SIZE;
+
+let timer: Timer = changetype<Timer>(0);
+/** TSC up to which time has been charged. */
+let charged: u64 = 0;
+/** The quantum timer has fired since somebody looked. */
+let expired: bool = false;
+
+/** Once at boot. `storage`: QUANTUM_STORAGE bytes, 8-aligned. */
+export function initializeQuantum(storage: usize): void {
+  timer = changetype<Timer>(storage);
+  timerPrepare(timer, onQuantum.index);
+  expired = false;
+}
+
+/** Once at boot, when the clock's frequency is known. `percent`: 0 .. 50, see ready.ts. */
+export function startReserve(percent: u32): void {
+  setReserve(percent, (clockFrequency() * QUANTUM) / 1_000_000_000);
+}
+
+function onQuantum(fired: Timer): void {
+  expired = true;
+  setExitWork(WORK_RESCHEDULE);
+}
+
+/** Whether a quantum has ended since the last call. */
+@inline
+export function takeExpired(): bool {
+  const was = expired;
+  expired = false;
+  return was;
+}
+
+/** A quantum begins now, unless one is under way already. */
+@inline
+export function startQuantum(): void {
+  if (!timerPending(timer)) timerStart(timer, now() + QUANTUM);
+}
+
+/** Time counts from now on: the processor was idle. */
+@inline
+export function startCharging(): void {
+  charged = tsc();
+}
+
+/** What has passed since the last call was the time of a thread of `process` at `level`. */
+@inline
+export function charge(process: Process, level: u32): void {
+  const time = tsc();
+  const ticks = time - charged;
+  charged = time;
+  process.cpuTicks += ticks;
+  reserveCharge(level, ticks);
+  if (process.share != 0) chargeShare(process, ticks);
+}
+
+// ---- A process's limited share ----
+
+/** At most `percent` (1 .. 99) of each SHARE_PERIOD is the process's; 100: no limit. */
+export function setShare(process: Process, percent: u32): void {
+  process.share = percent >= 100 ? 0 : (((clockFrequency() * SHARE_PERIOD) / 1_000_000_000) * percent) / 100;
+  process.shareUsed = 0;
+  process.shareSpent = 0;
+  timerPrepare(process.shareTimer, onPeriod.index);
+}
+
+/** The period begins with the first time that is used in it. */
+function chargeShare(process: Process, ticks: u64): void {
+  process.shareUsed += ticks;
+  if (!timerPending(process.shareTimer)) timerStart(process.shareTimer, now() + SHARE_PERIOD);
+  if (process.shareUsed >= process.share) process.shareSpent = 1;
+}
+
+/** (process: Process) => void: it may run again. */
+let onRefill: u32 = 0;
+
+export function onShareRefill(index: u32): void {
+  onRefill = index;
+}
+
+function onPeriod(fired: Timer): void {
+  const process = changetype<Process>(changetype<usize>(fired) - offsetof<Process>("shareTimerStorage0"));
+  process.shareUsed = 0;
+  if (process.shareSpent == 0) return;
+  process.shareSpent = 0;
+  call_indirect<void>(onRefill, process);
+}
