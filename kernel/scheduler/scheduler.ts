@@ -177,9 +177,10 @@ function schedule(): void {
   const next = changetype<Thread>(readyFirst(level));
   readyRemove(next, level);
   clearExitWork(WORK_RESCHEDULE);
+  // Ahead of the switch: a new thread does not return here.
+  if (!readyIsEmpty() || next.process.share != 0) startQuantum();
   if (changetype<usize>(next) != changetype<usize>(running)) switchTo(next);
   else noteDispatch();
-  if (!readyIsEmpty() || running.process.share != 0) startQuantum();
 }
 
 /** `more`: the last round of polls left something. The level of a thread that can run. */
