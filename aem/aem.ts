@@ -1,8 +1,10 @@
 /** AEM as the rest of the kernel starts it. */
+import { onChildEnded, onProcessExit, onThreadEnded } from "../kernel/process/end";
 import { Process } from "../kernel/process/process";
-import { onDescriptorFree } from "../net/socket/calls";
+import { onCapsuleIdle } from "../kernel/process/workers";
+import { onDescriptorFree, onSharedClose } from "../net/socket/calls";
 import { STATISTICS_SIZE } from "./abi";
-import { retryStarved } from "./dispatch";
+import { abandonHandler, retryStarved } from "./dispatch";
 import { initializeEvctl } from "./evctl";
 import { initializeEvents, EVENT_STORAGE } from "./jids";
 import { initializeJobs, JOB_STORAGE } from "./job";
@@ -12,13 +14,13 @@ import { defineRead } from "./jobs/read";
 import { defineSk } from "./jobs/sk";
 import { defineSock } from "./jobs/sock";
 import { defineTimer } from "./jobs/timer";
-import { setProcessLimit } from "./registry";
+import { aemProcessExit, setProcessLimit, socketClosed } from "./registry";
 
 /** Bytes that `initializeAem` needs. */
 export const AEM_STORAGE: usize = ((EVENT_STORAGE + 7) & ~7) + ((JOB_STORAGE + 7) & ~7) + STATISTICS_SIZE;
 
 /**
- * Once at boot, after the frames; the caller registers `aemProcessExit` (registry.ts) with onProcessExit. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, up to EVENT_LIMIT;
+ * Once at boot, after the processes. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, up to EVENT_LIMIT;
  * `processLimit`: most events of one process.
  */
 export function initializeAem(storage: usize, limit: u32, processLimit: u32): void {
@@ -33,9 +35,19 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32): vo
   defineSock();
   defineTimer();
   setProcessLimit(processLimit);
-  onDescriptorFree(descriptorFree.index);
+  onDescriptorFree(tryAgain.index);
+  onSharedClose(socketClosed.index);
+  onProcessExit(aemProcessExit.index);
+  onThreadEnded(abandonHandler.index);
+  onChildEnded(tryAgain.index);
+  onCapsuleIdle(capsuleIdle.index);
 }
 
-function descriptorFree(process: Process): void {
+/** A descriptor, or a child's place, is free. */
+function tryAgain(process: Process): void {
   retryStarved(process);
+}
+
+function capsuleIdle(capsule: Process): void {
+  retryStarved(capsule.parent);
 }

@@ -14,38 +14,46 @@ import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
 import { notifyThread, Process } from "../kernel/process/process";
+import { notifyWorker } from "../kernel/process/workers";
 import { currentThread, settle } from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
-  EVENT_HANDLING,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_STARVED,
   EVENT_STOPPED,
   EVF_ONESHOT,
+  EVF_THREAD,
 } from "./abi";
 import { Event, EVENT_DEAD, eventOfActivation } from "./event";
+import { isCloned, isFunction, launch } from "./executors";
 import { DELIVERED, EMPTY } from "./job";
 import { releaseEvent } from "./jids";
 import { unregister } from "./registry";
 
 // ---- The queue of activated events: by priority, first in, first out within one ----
 
-/** The event joins the queue of the thread that runs its handlers, which ranks no lower than the event from now on. */
+/** The event joins the queue of the thread that runs its handlers, or has them run, which ranks no lower than the event from now on. */
 @inline
 function enqueue(event: Event): void {
-  const thread = event.process.thread;
+  const process = event.process;
   const level = <u32>event.priority;
-  changetype<PriorityQueue>(thread.queue).append(event.activation, level);
-  notifyThread(thread, level);
+  if ((<u32>event.flags) & EVF_THREAD) {
+    process.work.append(event.activation, level);
+    notifyWorker(process, level);
+    return;
+  }
+  process.pending.append(event.activation, level);
+  notifyThread(process.thread, level);
 }
 
-/** Takes a pending event out of where it waits: the queue, or the starved ones. */
+/** Takes a pending event out of where it waits: a queue, or the starved ones. */
 export function dequeue(event: Event): void {
   const process = event.process;
   event.activation.remove();
   process.pending.tidy(event.priority);
+  process.work.tidy(event.priority);
   process.starved.tidy(event.priority);
 }
 
@@ -111,56 +119,120 @@ export function again(event: Event): void {
 export function dispatchNext(returned: bool): usize {
   const thread = currentThread();
   const process = thread.process;
-  if (returned) complete(thread, changetype<Event>(thread.handling));
+  if (returned) complete(thread);
   else if (thread.handling != 0) {
     // The end of a call that a handler made: no other handler runs over it.
     settle(thread.level, false);
     return 0;
   }
+  if (thread.assigned != 0) {
+    const event = takeAssigned(thread);
+    if (event !== null) return event.handler;
+  }
   const queue = changetype<PriorityQueue>(thread.queue);
+  const main = changetype<usize>(thread) == changetype<usize>(process.thread);
   while (true) {
     const top = queue.top;
-    const main = top < 0;
-    settle(main ? process.priority : <u32>top, main);
+    if (top < 0 && !main) {
+      clearExitWork(WORK_DISPATCH);
+      return 0;
+    }
+    settle(top < 0 ? process.priority : <u32>top, top < 0);
     if (queue.top != top) continue;
     clearExitWork(WORK_DISPATCH);
-    if (main) return 0;
+    if (top < 0) return 0;
     const event = eventOfActivation(queue.first(top));
     queue.remove(event.activation, top);
-    if (deliver(thread, event)) return event.handler;
+    event.clear(EVENT_PENDING | EVENT_STARVED);
+    if (main && !isFunction(event)) elsewhere(event);
+    else if (settled(event, deliver(thread, event))) return event.handler;
   }
 }
 
-/** Whether the handler has to be called, its arguments set. */
+/** The event's handler does not run on the main thread. */
+function elsewhere(event: Event): void {
+  if (!isCloned(event)) {
+    // It has starved, and goes back to where it came from.
+    event.mark(EVENT_PENDING);
+    enqueue(event);
+  } else if (launch(event) < 0) starve(event.process, event);
+  // Nothing that occurs before the handler has returned may have it called a second time.
+  else if ((<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
+}
+
+/** Has the job fetch what the event carries: DELIVERED, EMPTY, SHORTAGE. */
 @inline
-function deliver(thread: Thread, event: Event): bool {
-  event.clear(EVENT_PENDING | EVENT_STARVED);
+function deliver(thread: Thread, event: Event): i32 {
   const outcome = call_indirect<i32>(event.job.deliver, event);
   if (outcome == DELIVERED) {
     event.handled++;
     handledTotal++;
-    event.mark(EVENT_HANDLING);
+    event.handlers++;
     thread.handling = changetype<usize>(event);
     // What delivery itself has activated waits until the handler has returned.
     clearExitWork(WORK_DISPATCH);
-    return true;
   }
+  return outcome;
+}
+
+/** Whether the handler has to be called; else all has been done. */
+@inline
+function settled(event: Event, outcome: i32): bool {
+  if (outcome == DELIVERED) return true;
   if (outcome != EMPTY) starve(event.process, event);
   else if (event.has(EVENT_DRAINING)) unregister(event);
   return false;
 }
 
+/** In a clone: the event that it was made for, if there is (still) something to be delivered. */
+function takeAssigned(thread: Thread): Event | null {
+  const event = changetype<Event>(thread.assigned);
+  thread.assigned = 0;
+  settle(event.priority, false);
+  // The parent may have ended it, or may have ended itself, meanwhile.
+  const outcome = event.has(EVENT_DEAD) ? EMPTY : deliver(thread, event);
+  event.handlers--;
+  if (outcome == DELIVERED) return event;
+  clearExitWork(WORK_DISPATCH);
+  if (event.has(EVENT_DEAD)) {
+    if (event.handlers == 0) releaseEvent(event);
+    return null;
+  }
+  if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
+  settled(event, outcome);
+  return null;
+}
+
 /** The handler has returned. */
-@inline
-function complete(thread: Thread, event: Event): void {
+function complete(thread: Thread): void {
+  if (thread.block != 0) freeBlock(thread);
+  const event = changetype<Event>(thread.handling);
+  // 0: fork was called in a handler, and this is the child.
+  if (changetype<usize>(event) == 0) return;
   thread.handling = 0;
   // A signal that came while this handler ran is none of the next one's.
   thread.process.interrupted &= ~INTERRUPT_HANDLER;
-  event.clear(EVENT_HANDLING);
-  if (event.block != 0) freeBlock(thread.process, event);
-  if (event.has(EVENT_DEAD)) releaseEvent(event);
-  else if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
+  event.handlers--;
+  if (event.has(EVENT_DEAD)) {
+    if (event.handlers == 0) releaseEvent(event);
+  } else if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
   else if (((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
+}
+
+/** The thread ends, and with it the handler that runs on it, or was to. Its block goes with the memory of the process. */
+export function abandonHandler(thread: Thread): void {
+  thread.block = 0;
+  complete(thread);
+  if (thread.assigned == 0) return;
+  const event = changetype<Event>(thread.assigned);
+  thread.assigned = 0;
+  event.handlers--;
+  if (event.has(EVENT_DEAD)) {
+    if (event.handlers == 0) releaseEvent(event);
+    return;
+  }
+  if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
+  makePending(event);
 }
 
 // ---- Blocks, and shortage of them ----
@@ -171,9 +243,9 @@ function complete(thread: Thread, event: Event): void {
  * have to call `retryStarved` here.)
  */
 @inline
-function freeBlock(process: Process, event: Event): void {
-  vmtableFree(process.vmtable, event.block);
-  event.block = 0;
+function freeBlock(thread: Thread): void {
+  vmtableFree(thread.process.vmtable, thread.block);
+  thread.block = 0;
 }
 
 /** The event waits, its data where they are, until `retryStarved`. */

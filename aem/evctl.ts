@@ -4,6 +4,7 @@ import { readUser, writeUser } from "../kernel/memory/user";
 import { currentProcess } from "../kernel/process/process";
 import {
   EVENT_DRAINING,
+  EVENT_HANDLING,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_REGISTERED,
@@ -97,7 +98,7 @@ function start(event: Event): void {
 
 /** Without the bits that only the kernel knows. */
 function stateOf(event: Event): u32 {
-  return EVENT_REGISTERED | ((<u32>event.state) & 0xff);
+  return EVENT_REGISTERED | ((<u32>event.state) & 0xff) | (event.handlers != 0 ? EVENT_HANDLING : 0);
 }
 
 function writeStatistics(event: Event, user: usize): i32 {

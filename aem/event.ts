@@ -41,8 +41,8 @@ export class Event extends Timer {
   state: u16;
   /** Deliveries put off, and addresses that could not be written. */
   errors: u32;
-  /** Kernel address of the vmtable block that the handler has now; 0: none, or kept by the handler. */
-  block: usize;
+  /** Handlers of it that run now: one at most in its process, more in children. */
+  handlers: u32;
   /** Timer: expirations to be delivered. Sk: states in `data`. Sock: bits that have become set. */
   count: u32;
   /** Timer: period in nanoseconds. Sk: ring of states. Accept: user addresses (low: sockaddr, high: its length). Close: errno. */

@@ -14,7 +14,6 @@ import {
   EVENT_ACCEPT,
   EVENT_CLOSE,
   EVENT_DRAINING,
-  EVENT_HANDLING,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_READ,
@@ -23,7 +22,6 @@ import {
   EVENT_TIMER,
   EVENT_TYPES,
   EVENTS_PER_SOCKET,
-  EVF_EXECUTORS,
   EVF_KEEPALIVE,
   EVF_KNOWN,
   EVF_PRIORITY_MASK,
@@ -33,6 +31,7 @@ import {
 } from "./abi";
 import { dequeue, makePending } from "./dispatch";
 import { Event, EVENT_DEAD, eventOfOwned } from "./event";
+import { prepareExecutor } from "./executors";
 import { allocateEvent, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
@@ -51,6 +50,8 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   const process = currentProcess();
   const refused = checkFlags(flags);
   if (refused != 0) return refused;
+  const unavailable = prepareExecutor(process, flags);
+  if (unavailable != 0) return unavailable;
   const code = resolveHandler(process, handler, type);
   if (code == 0) {
     logBadHandler(process, type, handler);
@@ -99,11 +100,10 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
   return event.jid;
 }
 
-/** 0, or the errno for flags that are unknown or not offered yet. */
+/** 0, or the errno for flags that are unknown. */
 function checkFlags(flags: u32): i32 {
   if (flags & ~EVF_KNOWN) return -EINVAL;
-  if ((flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT > PRIORITY_LEVELS) return -EINVAL;
-  return flags & EVF_EXECUTORS ? -EOPNOTSUPP : 0;
+  return (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT > PRIORITY_LEVELS ? -EINVAL : 0;
 }
 
 /** 0, or the errno why such an event makes no sense on that socket. */
@@ -151,7 +151,7 @@ export function unregister(event: Event): void {
     notifyThread(process.thread, process.priority);
   }
   forgetJid(event);
-  if (state & EVENT_HANDLING) event.mark(EVENT_DEAD);
+  if (event.handlers != 0) event.mark(EVENT_DEAD);
   else releaseEvent(event);
 }
 
@@ -197,6 +197,18 @@ export function sourceGone(event: Event, closed: u32): void {
   drain(event);
 }
 
+/** The process has closed a socket that another process still has open: its own events on it end. */
+export function socketClosed(socket: Socket, process: Process): void {
+  let link = socket.next;
+  while (changetype<usize>(link) != changetype<usize>(socket)) {
+    const waiter = changetype<Waiter>(link);
+    link = link.next;
+    if (!isEvent(waiter)) continue;
+    const event = changetype<Event>(waiter);
+    if (changetype<usize>(event.process) == changetype<usize>(process)) unregister(event);
+  }
+}
+
 /** Ends up to `budget` events of the process; returns how many. Fewer than `budget`: there are none left. */
 export function unregisterSome(process: Process, budget: u32): u32 {
   const events = process.events;
@@ -208,12 +220,12 @@ export function unregisterSome(process: Process, budget: u32): u32 {
   return count;
 }
 
-/** The process has ended: O(number of its events). Its vmtable is destroyed after this. */
-export function aemProcessExit(process: Process): void {
-  const running = process.thread.handling;
-  unregisterSome(process, u32.MAX_VALUE);
-  process.thread.handling = 0;
-  if (running != 0) releaseEvent(changetype<Event>(running));
+/** Events that one step of the end of a process unregisters. */
+const EXIT_BUDGET: u32 = 64;
+
+/** The process has ended: unregisters some of its events. True: there are none left. */
+export function aemProcessExit(process: Process): bool {
+  return unregisterSome(process, EXIT_BUDGET) < EXIT_BUDGET;
 }
 
 // ---- The log line for a handler that does not fit ----

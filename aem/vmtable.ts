@@ -6,22 +6,19 @@
  * multiples of VMTABLE_BLOCK, so both forms can be told apart.
  */
 import { EINVAL } from "../kernel/errno";
-import { VMTABLE_BLOCK, vmtableFree, vmtableFromUser } from "../kernel/memory/vmtable";
+import { VMTABLE_BLOCK, vmtableFree, vmtableHas } from "../kernel/memory/vmtable";
 import { currentProcess, Process } from "../kernel/process/process";
 import { currentThread } from "../kernel/scheduler/scheduler";
 import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
 import { retryStarved } from "./dispatch";
-import { Event } from "./event";
 
 /** 0; -EINVAL: these are not the data of the handler that runs now, or it has kept them already. */
 export function sys_vmtable_keep(data: u32): i32 {
   const process = currentProcess();
   const block = blockOf(process, data);
-  const handling = currentThread().handling;
-  if (block == 0 || handling == 0) return -EINVAL;
-  const event = changetype<Event>(handling);
-  if (event.block != block) return -EINVAL;
-  event.block = 0;
+  const thread = currentThread();
+  if (block == 0 || thread.block != block) return -EINVAL;
+  thread.block = 0;
   return 0;
 }
 
@@ -30,19 +27,16 @@ export function sys_vmtable_free(data: u32): i32 {
   const process = currentProcess();
   const block = blockOf(process, data);
   if (block == 0) return -EINVAL;
-  const handling = currentThread().handling;
-  if (handling != 0) {
-    const event = changetype<Event>(handling);
-    if (event.block == block) event.block = 0;
-  }
+  const thread = currentThread();
+  if (thread.block == block) thread.block = 0;
   vmtableFree(process.vmtable, block);
   retryStarved(process);
   return 0;
 }
 
-/** Kernel address of the block with its data at `data`, which may be any number; 0: there is none. */
+/** User address of the block with its data at `data`, which may be any number; 0: there is none. */
 function blockOf(process: Process, data: usize): usize {
   const inside = data & (VMTABLE_BLOCK - 1);
   if (inside != 0 && inside != SOCKADDR_SIZE) return 0;
-  return vmtableFromUser(process.vmtable, data - inside);
+  return vmtableHas(process.vmtable, data - inside) ? data - inside : 0;
 }

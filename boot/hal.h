@@ -125,7 +125,7 @@ s32 poll_interrupt(void);
 int copy_user(void* destination, const void* source, size_t length);
 void switch_stack(u64* save, u64 stack_pointer);
 /* boot/start.c */
-u64 prepare_stack(u32 stack_top, u32 entry);
+u64 prepare_stack(u32 stack_top, u32 entry, u64 stack);
 u32 image_value(u32 which);
 __attribute__((noreturn)) void machine_exit(u32 status);
 
@@ -176,9 +176,9 @@ static inline void w2c_hal_switchStack(struct w2c_hal* hal, u32 save, u64 stack_
   UNUSED_HAL;
   switch_stack((u64*)(uintptr_t)save, stack_pointer);
 }
-static inline u64 w2c_hal_prepareStack(struct w2c_hal* hal, u32 stack_top, u32 entry) {
+static inline u64 w2c_hal_prepareStack(struct w2c_hal* hal, u32 stack_top, u32 entry, u64 stack) {
   UNUSED_HAL;
-  return prepare_stack(stack_top, entry);
+  return prepare_stack(stack_top, entry, stack);
 }
 static inline void w2c_hal_saveFpu(struct w2c_hal* hal, u32 area) {
   UNUSED_HAL;

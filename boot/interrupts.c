@@ -113,7 +113,8 @@ __attribute__((naked, used)) void interrupt_entry(void) {
 
 /*
  * An exception. In an application (interrupts were on): to the thread's kernel stack, where the kernel ends the process and
- * schedules. In the kernel: a page fault in copy_user continues at its error exit; everything else is reported on the
+ * schedules. In the kernel: a page fault in copy_user goes on when it was a shared page that has been copied now, else continues at its
+ * error exit; everything else is reported on the
  * IST stack (the kernel's own may be what is broken), and that is a panic.
  */
 __attribute__((naked, used)) void exception_entry(void) {
@@ -139,6 +140,13 @@ __attribute__((naked, used)) void exception_entry(void) {
       "jae 3f\n"
       "cmpb $%c[page_fault], " IST_VECTOR "(%%rsp)\n"
       "jne 3f\n"
+      SAVE_REGISTERS
+      "mov $kernel, %%edi\n"
+      "mov %%esp, %%esi\n"
+      "call w2c_kernel_copyFault\n"
+      "test %%eax, %%eax\n"
+      "jnz 1b\n"
+      RESTORE_REGISTERS
       "movq $copy_user_fault, " IST_RIP "(%%rsp)\n"
       "add $16, %%rsp\n"
       "iretq\n"

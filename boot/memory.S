@@ -130,16 +130,23 @@ switch_stack:
   pop %rbx
   ret
 
-/* The first return of a new thread comes here (start.c: prepare_stack), its entry in rbx. */
-  .globl thread_start
+/* The first return of a new thread comes here (start.c: prepare_stack), its entry in rbx and its stack pointer in rbp. */
+  .globl thread_start, thread_return
 thread_start:
-  movabs $STACK_TOP, %rsp
+  mov %rbp, %rsp
   mov %rbx, %rax
   xor %ebx, %ebx
   xor %ebp, %ebp
   sti
   call *%rax
   ud2
+
+/* The first return of a forked child: 0 from the call whose return address is at rbp. */
+thread_return:
+  mov %rbp, %rsp
+  xor %eax, %eax
+  sti
+  ret
 
 /*
  * uint32_t idle(void): interrupts on and halt; the interrupt stub (interrupts.c) sees that the interrupted place is between

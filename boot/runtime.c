@@ -16,6 +16,29 @@ void call_exit(void* unused, uint32_t status) __asm__("aemos_exit_call");
 uint32_t call_memory_grow(void* unused, uint32_t pages) __asm__("aemos_memory_grow");
 uint32_t call_vmtable_end(void* unused) __asm__("aemos_vmtable_end");
 
+SYSCALL(aemos_serve_call, w2c_kernel_serve, 0)
+void call_serve(void* unused) __asm__("aemos_serve_call");
+
+/* The whole of a thread that has nothing but handlers to run: they run at the end of this call (syscall_dispatch), which is then made again. */
+__attribute__((noreturn)) void aemos_serve(void) {
+  for (;;) call_serve(0);
+}
+
+/*
+ * fork: the registers that a callee has to keep go to the application's stack, which the child has a copy of; both come back here, the
+ * child by thread_return.
+ */
+SYSCALL(aemos_fork_call, w2c_kernel_sys_fork, 1)
+__attribute__((naked)) void w2c_aemos_fork(void) {
+  __asm__ volatile(
+      "push %rbx\npush %rbp\npush %r12\npush %r13\npush %r14\npush %r15\n"
+      "sub $8, %rsp\n"
+      "call aemos_fork_call\n"
+      "add $8, %rsp\n"
+      "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\n"
+      "ret\n");
+}
+
 /* ---- Kernel ---- */
 
 w2c_kernel kernel;

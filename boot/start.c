@@ -9,13 +9,14 @@
 #define RESET_COMMAND 0xfe
 
 extern char image_start[], image_end[], read_only_end[], kernel_data_start[], kernel_data_end[], symbol_table[];
-extern char boot_pml4[], thread_start[];
+extern char boot_pml4[], thread_start[], thread_return[];
 extern uint32_t boot_magic, boot_info;
 extern uint64_t boot_tsc;
 extern const uint64_t module_count;
 extern const void* const module_table[];
 extern const unsigned char handler_types[][32];
 void initialize_descriptor_tables(void);
+void aemos_serve(void);
 
 /* kernel/hal.ts: IMAGE_* */
 uint32_t image_value(uint32_t which) {
@@ -34,16 +35,18 @@ uint32_t image_value(uint32_t which) {
     case 11: return (uint32_t)(uintptr_t)kernel_data_end;
     case 12: return (uint32_t)(uintptr_t)handler_types;
     case 13: return (uint32_t)(uintptr_t)boot_pml4;
+    case 15: return (uint32_t)(uintptr_t)aemos_serve;
     default: return 0;
   }
 }
 
-/* The frame that switch_stack pops: r15, r14, r13, r12, rbp, rbx (the entry), return address. */
-uint64_t prepare_stack(uint32_t stack_top, uint32_t entry) {
+/* The frame that switch_stack pops: r15, r14, r13, r12, rbp (the application's stack pointer), rbx (the entry), return address. */
+uint64_t prepare_stack(uint32_t stack_top, uint32_t entry, uint64_t stack) {
   uint64_t* frame = (uint64_t*)(uintptr_t)stack_top - 7;
-  for (int i = 0; i < 5; i++) frame[i] = 0;
+  for (int i = 0; i < 4; i++) frame[i] = 0;
+  frame[4] = stack;
   frame[5] = entry;
-  frame[6] = (uint64_t)thread_start;
+  frame[6] = (uint64_t)(entry ? thread_start : thread_return);
   return (uint64_t)frame;
 }
 

@@ -120,10 +120,15 @@
 @external("hal", "switchStack") export declare function switchStack(save: usize, stackPointer: u64): void;
 /**
  * Writes the first frame of a new thread below `stackTop`; returns its stack pointer. The thread begins in application
- * mode, interrupts on, at the code address `entry`, on the application stack of its window.
+ * mode, interrupts on, at the code address `entry`, on the application's stack pointer `stack`. With `entry` 0 it returns 0 to the return
+ * address that stands at `stack`.
  */
 // @ts-ignore: decorator
-@external("hal", "prepareStack") export declare function prepareStack(stackTop: usize, entry: usize): u64;
+@external("hal", "prepareStack") export declare function prepareStack(
+  stackTop: usize,
+  entry: usize,
+  stack: u64,
+): u64;
 /** Saves (fxsave) and restores the FPU and SSE state; `area`: 512 bytes, 16-aligned. */
 // @ts-ignore: decorator
 @external("hal", "saveFpu") export declare function saveFpu(area: usize): void;
@@ -160,6 +165,9 @@ export const IMAGE_DATA_END: u32 = 11;
 export const IMAGE_HANDLER_TYPES: u32 = 12;
 /** The PML4 that the boot code runs on. */
 export const IMAGE_PAGE_TABLES: u32 = 13;
+
+/** Code address at which a thread begins that has nothing but handlers to run (boot/runtime.c). */
+export const IMAGE_SERVE: u32 = 15;
 
 /** Ends the machine: QEMU's isa-debug-exit with `status`, else a reset; never returns. */
 // @ts-ignore: decorator

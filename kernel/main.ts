@@ -51,14 +51,12 @@ import { initializeVmtables } from "./memory/vmtable";
 import { panic } from "./panic";
 import { initializeProcessCalls } from "./process/calls";
 import { HANDLE_STORAGE, initializeHandles } from "./process/handles";
-import { moduleCount, moduleDescriptor } from "./process/module";
-import {
-  createProcess,
-  initializeProcesses,
-  onProcessExit,
-  PROCESS_LIMIT,
-  PROCESS_STORAGE,
-} from "./process/process";
+import { createProcess } from "./process/create";
+import { END_STORAGE, initializeEnd, reapPoll } from "./process/end";
+import { initializeFamily } from "./process/family";
+import { initializeModules, moduleCount, moduleDescriptor, NAME_LIMIT } from "./process/module";
+import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
+import { WORKERS } from "./process/workers";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
 import {
@@ -69,12 +67,11 @@ import {
   SCHEDULER_STORAGE,
   startScheduler,
 } from "./scheduler/scheduler";
-import { initializeThreads } from "./scheduler/thread";
+import { initializeThreads, THREAD_STORAGE } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
 import { initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
 import { AEM_STORAGE, initializeAem } from "../aem/aem";
 import { dispatchNext } from "../aem/dispatch";
-import { aemProcessExit } from "../aem/registry";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
 import { pciScan } from "../drivers/pci";
 import { initializeSerial, serialPut } from "../drivers/serial";
@@ -98,9 +95,10 @@ export {
   upcallArgument4,
   upcallArgument5,
 } from "./glue";
-export { exception, kernelException } from "./interrupts/exceptions";
+export { copyFault, exception, kernelException } from "./interrupts/exceptions";
 export { vmtableEnd } from "./process/calls";
-export { growMemory as memoryGrow } from "./process/process";
+export { growMemory as memoryGrow } from "./process/create";
+export { serve } from "./process/workers";
 export { kernelTrap, trap } from "./process/trap";
 
 // The system-call table: an application imports each by the name behind `sys_`.
@@ -115,6 +113,7 @@ export {
   sys_nanosleep,
   sys_sigtake,
 } from "./process/calls";
+export { sys_fork, sys_spawn, sys_waitpid } from "./process/family";
 export {
   sys_accept,
   sys_bind,
@@ -279,15 +278,18 @@ function startAem(): void {
   const frames = totalFrameCount();
   // An event is less than 128 bytes: at most half of the memory.
   initializeAem(need(AEM_STORAGE), frames * 16, frames * 16);
-  onProcessExit(aemProcessExit.index);
   initializeSystemInformation(need(SYSTEM_INFORMATION_SIZE));
 }
 
 function initializeProcessesAndThreads(): void {
   initializeScheduler(need(SCHEDULER_STORAGE));
   startReserve(RESERVE_PERCENT);
-  initializeThreads(changetype<Pool>(need(offsetof<Pool>())), PROCESS_LIMIT);
-  initializeProcesses(need(PROCESS_STORAGE), onLastExit.index);
+  initializeThreads(need(THREAD_STORAGE), PROCESS_LIMIT * (1 + WORKERS));
+  initializeProcesses(need(PROCESS_STORAGE));
+  initializeEnd(need(END_STORAGE), onLastExit.index);
+  initializeFamily(need(4));
+  initializeModules(need(NAME_LIMIT));
+  registerPoll(reapPoll.index);
   initializeHandles(need(HANDLE_STORAGE));
   initializeProcessCalls(need(256));
   initializeVmtables(changetype<Pool>(need(offsetof<Pool>())), PROCESS_LIMIT);

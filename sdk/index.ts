@@ -9,5 +9,6 @@ export * from "./deadline";
 export * from "./errno";
 export * from "./log";
 export * from "./pool";
+export * from "./process";
 export * from "./socket";
 export * from "./sysinfo";

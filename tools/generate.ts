@@ -19,7 +19,8 @@ export function typeCode(letters: string): Buffer {
 
 /** One SYSCALL line (boot/syscall.h) for each system call: application's symbol, kernel's symbol, parameters. */
 export function syscallsSource(calls: readonly Declaration[]): string {
-  const lines = calls.map(({ symbol, parameters }) => {
+  // boot/runtime.c has the stub of fork, which keeps more than the others do.
+  const lines = calls.filter(({ symbol }) => symbol !== "w2c_kernel_sys_fork").map(({ symbol, parameters }) => {
     const application = symbol.replace(/^w2c_kernel_sys_/, "w2c_aemos_");
     // The instance is the first parameter of the C function.
     return `SYSCALL(${application}, ${symbol}, ${parameters - 1})\n`;

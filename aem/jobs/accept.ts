@@ -5,6 +5,7 @@
  */
 import { setUpcallArguments } from "../../kernel/glue";
 import { HANDLE_SOCKET, handleAvailable, handleInstall } from "../../kernel/process/handles";
+import { currentProcess } from "../../kernel/process/process";
 import { POLLIN, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { Socket } from "../../net/socket/socket";
 import { packAddress, writeSockaddr } from "../../net/socket/sockaddr";
@@ -20,7 +21,8 @@ export function defineAccept(): void {
 
 function deliver(event: Event): i32 {
   const listener = event.socket;
-  const process = event.process;
+  // In a clone the connection is the clone's.
+  const process = currentProcess();
   if ((pollSocket(listener) & POLLIN) == 0) return EMPTY;
   if (!handleAvailable(process)) return SHORTAGE;
   const connection = call_indirect<usize>(listener.protocol.accept, listener);

@@ -10,10 +10,13 @@
  */
 import { EAGAIN, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
-import { vmtableAllocate, vmtableUserAddress } from "../../kernel/memory/vmtable";
+import { writeUser } from "../../kernel/memory/user";
+import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
+import { currentProcess } from "../../kernel/process/process";
+import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../../net/interface";
-import { putSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
+import { putUserSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ, READ_LIMIT } from "../abi";
 import { again, countActivations } from "../dispatch";
@@ -46,7 +49,7 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   const available = socket.protocol.available;
   if (available != 0) room = max(room, call_indirect<u32>(available, socket));
   if (room > READ_LIMIT) room = READ_LIMIT;
-  const vmtable = event.process.vmtable;
+  const vmtable = currentProcess().vmtable;
   let block = vmtableAllocate(vmtable, room);
   while (block == 0 && room > SMALLEST_BLOCK) {
     room >>= 1;
@@ -56,11 +59,16 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   let filled: u32 = 0;
   do {
     const bytes = min(<u32>peekLength(socket), room - filled);
-    memory.copy(block + filled, source, bytes);
+    // Fails only where a page that a fork has shared cannot be had for this process alone.
+    if (writeUser(block + filled, source, bytes) < 0) break;
     consume(socket, bytes);
     filled += bytes;
     source = peek(socket);
   } while (source != 0 && filled < room);
+  if (filled == 0) {
+    vmtableFree(vmtable, block);
+    return SHORTAGE;
+  }
   networkFlush();
   hand(event, block, block, filled, 0, source != 0 || peekLength(socket) != -EAGAIN);
   return DELIVERED;
@@ -68,27 +76,28 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
 
 function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
   const length = <u32>peekLength(socket);
-  const block = vmtableAllocate(event.process.vmtable, SOCKADDR_SIZE + length);
+  const vmtable = currentProcess().vmtable;
+  const block = vmtableAllocate(vmtable, SOCKADDR_SIZE + length);
   if (block == 0) return SHORTAGE;
   const sender = call_indirect<u64>(socket.protocol.peekSource, socket);
-  putSockaddr(block, sender);
-  memory.copy(block + SOCKADDR_SIZE, source, length);
+  if (putUserSockaddr(block, sender) < 0 || writeUser(block + SOCKADDR_SIZE, source, length) < 0) {
+    vmtableFree(vmtable, block);
+    return SHORTAGE;
+  }
   consume(socket, length);
-  const from = vmtableUserAddress(event.process.vmtable, block);
-  hand(event, block, block + SOCKADDR_SIZE, length, from, peek(socket) != 0 || socket.error != 0);
+  hand(event, block, block + SOCKADDR_SIZE, length, block, peek(socket) != 0 || socket.error != 0);
   return DELIVERED;
 }
 
 /** Sets the arguments. `more`: there are data left, or an end or error behind them, which want their turn. */
 @inline
 function hand(event: Event, block: usize, data: usize, length: u32, from: usize, more: bool): void {
-  event.block = block;
+  currentThread().block = block;
   if (more && !event.has(EVENT_DRAINING)) {
     countActivations(event, 1);
     again(event);
   }
-  const user = vmtableUserAddress(event.process.vmtable, data);
-  setUpcallArguments(<u32>event.jid, <u32>event.fd, <u32>user, length, <u32>from);
+  setUpcallArguments(<u32>event.jid, <u32>event.fd, <u32>data, length, <u32>from);
 }
 
 /** There are no data: the end of a stream, an error, or nothing. */

@@ -3,7 +3,11 @@
  */
 import { faultAddress } from "../hal";
 import { logHex, logStart, logText, logEnd, LOG_ERROR } from "../console";
+import { BREAK_DONE, BREAK_NO_FRAME } from "../memory/copy-on-write";
+import { STACK_TOP, WINDOW_BASE } from "../memory/layout";
 import { panicFrame } from "../panic";
+import { breakProcessCopy } from "../process/fork";
+import { currentProcess } from "../process/process";
 import { endTrappedProcess } from "../process/trap";
 import { InterruptFrame } from "./frame";
 
@@ -55,10 +59,36 @@ export function exceptionName(vector: u32): string {
   }
 }
 
-/** From the stub: an exception in an application; the frame is on its thread's kernel stack. Does not return. */
+/** Error code of a page fault: a write, to a page that is mapped. */
+const FAULT_PROTECTED_WRITE: u64 = 3;
+
+/** Whether a page fault was a write to what a fork has shared, and is mended: BREAK_*, or -1 when it was something else. */
+function mendFault(frame: InterruptFrame, address: u64): i32 {
+  if ((frame.error & FAULT_PROTECTED_WRITE) != FAULT_PROTECTED_WRITE) return -1;
+  if (address < WINDOW_BASE || address >= STACK_TOP) return -1;
+  return breakProcessCopy(currentProcess(), address);
+}
+
+/**
+ * From the stub: an exception in an application; the frame is on its thread's kernel stack. Returns when the application goes on as if
+ * nothing had been.
+ */
 export function exception(frame: InterruptFrame): void {
   const vector = frame.number;
-  endTrappedProcess(exceptionName(vector), vector == VECTOR_PAGE_FAULT ? faultAddress() : 0, vector, frame);
+  if (vector != VECTOR_PAGE_FAULT) {
+    endTrappedProcess(exceptionName(vector), 0, vector, frame);
+    return;
+  }
+  const address = faultAddress();
+  const outcome = mendFault(frame, address);
+  if (outcome == BREAK_DONE) return;
+  const name = outcome == BREAK_NO_FRAME ? "no memory for its own copy of a page" : exceptionName(vector);
+  endTrappedProcess(name, outcome == BREAK_NO_FRAME ? 0 : address, vector, frame);
+}
+
+/** From the stub: a page fault while the kernel copies to or from an application. Whether the copy can go on. */
+export function copyFault(frame: InterruptFrame): bool {
+  return mendFault(frame, faultAddress()) == BREAK_DONE;
 }
 
 /** From the stub: an exception in the kernel, on an IST stack. Returns only for an NMI. */

@@ -91,6 +91,22 @@ export class Buddy {
     }
   }
 
+  /** Makes what is allocated in `other`, which is as large, allocated here, and the rest free. One step a block; for a new one without ranges. */
+  copyFrom(other: Buddy): void {
+    let unit = other.first;
+    const end = unit + other.units;
+    while (unit < end) {
+      const state = other.stateOf(unit);
+      const order = state & ORDER;
+      const kind = state & KIND;
+      if (kind == ALLOCATED) {
+        this.setState(unit, state);
+        this.totalUnits += 1 << order;
+      } else if (kind != 0) this.addRange(unit, unit + (1 << order));
+      unit += kind == 0 ? 1 : 1 << order;
+    }
+  }
+
   /** First unit of a block of 2^order units, or NO_UNIT. */
   @inline allocate(order: u32): u32 {
     if (order >= ORDERS) return NO_UNIT;

@@ -1,6 +1,9 @@
 /**
  * Physical memory in frames of 4 KiB (kernel/memory/buddy.ts on frame numbers).
  *
+ * A frame that several address spaces map copy-on-write has a count of those beyond the first (Linux: page->_refcount); so have page tables
+ * that are shared. A reservation keeps frames back for who has been promised them.
+ *
  * A block of 2^order frames is aligned to its size. Its contents are whatever was in it: who hands frames to an application
  * clears them first. An address is physical, and a kernel pointer at the same time.
  */
@@ -11,10 +14,21 @@ const FRAME_SHIFT: u32 = 12;
 
 let frames: Buddy = changetype<Buddy>(0);
 let errors: u32 = 0;
+/** Of frame 0, if it had one: u16 for each frame, sharers beyond the first. */
+let shares: usize = 0;
+/** Frames that only takeReserved() gives. */
+let reserved: u32 = 0;
 
-/** Bytes of metadata for memory from `start` up to `end`, multiples of FRAME_SIZE: 9 a frame and less than 1 KiB. */
+/** Bytes of metadata for memory from `start` up to `end`, multiples of FRAME_SIZE: 11 a frame and less than 1 KiB. */
 export function frameMetadataSize(start: usize, end: usize): usize {
-  return structSize() + buddyMetadataSize(<u32>((end - start) >>> FRAME_SHIFT));
+  const units = <u32>((end - start) >>> FRAME_SHIFT);
+  return structSize() + buddySize(units) + ((<usize>units) << 1);
+}
+
+// @ts-ignore: decorator
+@inline
+function buddySize(units: u32): usize {
+  return (buddyMetadataSize(units) + 7) & ~7;
 }
 
 /** Once at boot: the frames there may be are in [start, end). `storage`: frameMetadataSize(start, end) bytes, 8-aligned. */
@@ -22,7 +36,12 @@ export function initializeFrames(storage: usize, start: usize, end: usize): void
   frames = changetype<Buddy>(storage);
   errors = 0;
   const first = <u32>(start >>> FRAME_SHIFT);
-  frames.initialize(storage + structSize(), first, <u32>(end >>> FRAME_SHIFT) - first, 0);
+  const units = <u32>(end >>> FRAME_SHIFT) - first;
+  frames.initialize(storage + structSize(), first, units, 0);
+  const counts = storage + structSize() + buddySize(units);
+  memory.fill(counts, 0, (<usize>units) << 1);
+  shares = counts - ((<usize>first) << 1);
+  reserved = 0;
 }
 
 /**
@@ -38,8 +57,9 @@ export function addFrames(start: usize, end: usize): void {
   if (first < last) frames.addRange(first, last);
 }
 
-/** Address of 2^order frames, aligned to their size; 0 when there are none. */
+/** Address of 2^order frames, aligned to their size; 0 when there are none that are not reserved. */
 export function allocateFrames(order: u32): usize {
+  if (frames.freeUnits < reserved + ((<u32>1) << order)) return 0;
   const frame = frames.allocate(order);
   return frame == NO_UNIT ? 0 : (<usize>frame) << FRAME_SHIFT;
 }
@@ -51,6 +71,7 @@ export function freeFrames(address: usize, order: u32): void {
 
 /** Address of `count` > 0 frames that stand together; 0 when there are none. Wastes nothing where `count` is no power of two. */
 export function allocateFrameRun(count: u32): usize {
+  if (frames.freeUnits < reserved + count) return 0;
   const frame = frames.allocateUnits(count);
   return frame == NO_UNIT ? 0 : (<usize>frame) << FRAME_SHIFT;
 }
@@ -61,9 +82,58 @@ export function freeFrameRun(address: usize, count: u32): void {
     errors++;
 }
 
-/** Frames that are free now. */
+// ---- Sharing ----
+
+/** One more address space (or page table) refers to the frame. False: it has as many sharers as can be counted. */
+export function shareFrame(address: usize): bool {
+  const count = shares + ((address >>> FRAME_SHIFT) << 1);
+  const sharers = <u32>load<u16>(count);
+  if (sharers == 0xffff) return false;
+  store<u16>(count, <u16>(sharers + 1));
+  return true;
+}
+
+/** Whether more than one refers to it. */
+@inline
+export function isShared(address: usize): bool {
+  return load<u16>(shares + ((address >>> FRAME_SHIFT) << 1)) != 0;
+}
+
+/** One refers to the frame no more; with the last one it is free. True: it is. */
+export function releaseFrame(address: usize): bool {
+  const count = shares + ((address >>> FRAME_SHIFT) << 1);
+  const sharers = <u32>load<u16>(count);
+  if (sharers == 0) {
+    freeFrames(address, 0);
+    return true;
+  }
+  store<u16>(count, <u16>(sharers - 1));
+  return false;
+}
+
+// ---- Reservations ----
+
+/** Keeps `count` frames back for takeReservedFrame. False: so many are not free. */
+export function reserveFrames(count: u32): bool {
+  if (frames.freeUnits < reserved + count) return false;
+  reserved += count;
+  return true;
+}
+
+/** Gives up `count` of the frames that were reserved. */
+export function unreserveFrames(count: u32): void {
+  reserved -= count;
+}
+
+/** One of the frames reserved, which is reserved no more; 0 should never be. */
+export function takeReservedFrame(): usize {
+  reserved--;
+  return allocateFrames(0);
+}
+
+/** Frames that are free now and not reserved. */
 export function freeFrameCount(): u32 {
-  return frames.freeUnits;
+  return frames.freeUnits - reserved;
 }
 
 /** Frames that addFrames gave. */

@@ -11,7 +11,7 @@
  *              +4 GiB    .. +8 GiB+4K    guard: never mapped
  *              +12 GiB   ..              instance struct of the module
  *              +13 GiB   ..              function table
- *              +14 GiB                   top of the main thread's stack (grows down; unmapped below its end)
+ *              +14 GiB                   top of the main thread's stack (grows down; unmapped below its end); workers' stacks below
  */
 
 /** PML4 slot of the window. */
@@ -20,6 +20,10 @@ export const WINDOW_BASE: u64 = 0x80_0000_0000;
 export const INSTANCE_BASE: u64 = WINDOW_BASE + 0x3_0000_0000;
 export const TABLE_BASE: u64 = WINDOW_BASE + 0x3_4000_0000;
 export const STACK_TOP: u64 = WINDOW_BASE + 0x3_8000_0000;
+/** All of the window that is ever mapped, in GiB. */
+export const WINDOW_GIB: u32 = 14;
+/** The stack of worker k ends at STACK_TOP - k × STACK_DISTANCE. Larger than the largest stack and a guard. */
+export const STACK_DISTANCE: u64 = 0x100_0000;
 
 /** Offset of the vmtable zone in the window; also the cap of memory.grow, in bytes. */
 export const VMTABLE_BASE: usize = 0xf000_0000;

@@ -12,8 +12,9 @@ import {
   IMAGE_DATA_START,
   invalidatePage,
 } from "../hal";
-import { allocateFrames, freeFrames, FRAME_SIZE } from "./frames";
-import { WINDOW_SLOT } from "./layout";
+import { unshareTable } from "./copy-on-write";
+import { allocateFrames, freeFrames, FRAME_SIZE, isShared, releaseFrame } from "./frames";
+import { WINDOW_GIB, WINDOW_SLOT } from "./layout";
 
 export const PAGE_PRESENT: u64 = 1;
 export const PAGE_WRITE: u64 = 2;
@@ -22,8 +23,10 @@ const PAGE_LARGE: u64 = 0x80;
 const PAGE_GLOBAL: u64 = 0x100;
 /** Software: the frame belongs to the address space, and goes with it. */
 const PAGE_OWNED: u64 = 0x200;
+/** Software: write-protected only because it is shared; the first write makes a copy (copy-on-write.ts). */
+export const PAGE_COPY: u64 = 0x400;
 const PAGE_NO_EXECUTE: u64 = 1 << 63;
-const PAGE_ADDRESS: u64 = 0x000f_ffff_ffff_f000;
+export const PAGE_ADDRESS: u64 = 0x000f_ffff_ffff_f000;
 const LARGE_SIZE: usize = 0x200000;
 
 /** Where device registers above 4 GiB are made to appear: the firmware hub's addresses, which nothing here uses. */
@@ -120,14 +123,18 @@ function zeroedFrame(): usize {
   return frame;
 }
 
-/** Address of the last-level entry for the window address `address`; 0 when a table is missing and could not be (or must not be) made. */
+/**
+ * Address of the last-level entry for the window address `address`; 0 when a table is missing and could not be (or must not be) made.
+ * `make`: the entry is to be written, so tables that are shared are copied on the way.
+ */
 function pageEntry(pml4: usize, address: u64, make: bool): usize {
   let table = pml4;
   for (let shift: u64 = 39; shift > 12; shift -= 9) {
     const entry = table + <usize>(((address >> shift) & 511) << 3);
     const value = load<u64>(entry);
     if (value & PAGE_PRESENT) {
-      table = <usize>(value & PAGE_ADDRESS);
+      if (make && (value & PAGE_COPY) != 0 && !unshareTable(entry)) return 0;
+      table = <usize>(load<u64>(entry) & PAGE_ADDRESS);
       continue;
     }
     if (!make) return 0;
@@ -154,18 +161,6 @@ export function mapFresh(pml4: usize, address: u64, frames: u32): bool {
   return true;
 }
 
-/** Maps `frames` frames from `physical` on that stay their owner's (vmtable). */
-export function mapShared(pml4: usize, address: u64, physical: usize, frames: u32): bool {
-  for (let i: u32 = 0; i < frames; i++) {
-    const entry = pageEntry(pml4, address, true);
-    if (entry == 0) return false;
-    store<u64>(entry, physical | PAGE_PRESENT | PAGE_WRITE | PAGE_NO_EXECUTE);
-    address += FRAME_SIZE;
-    physical += FRAME_SIZE;
-  }
-  return true;
-}
-
 /** Gives back the fresh frames from `address` on: after a mapFresh that failed half-way. Not while the range can be in the TLB. */
 export function unmapFresh(pml4: usize, address: u64, frames: u32): void {
   for (let i: u32 = 0; i < frames; i++) {
@@ -177,7 +172,7 @@ export function unmapFresh(pml4: usize, address: u64, frames: u32): void {
 
 function freePage(entry: usize): void {
   const value = load<u64>(entry);
-  if ((value & PAGE_PRESENT) != 0 && (value & PAGE_OWNED) != 0) freeFrames(<usize>(value & PAGE_ADDRESS), 0);
+  if ((value & PAGE_PRESENT) != 0 && (value & PAGE_OWNED) != 0) releaseFrame(<usize>(value & PAGE_ADDRESS));
   store<u64>(entry, 0);
 }
 
@@ -189,25 +184,63 @@ export function translate(pml4: usize, address: u64): usize {
   return value & PAGE_PRESENT ? <usize>(value & PAGE_ADDRESS) + <usize>(address & (FRAME_SIZE - 1)) : 0;
 }
 
-/** Frees the window's frames, its tables and the PML4. It must not be loaded. */
+/** Frees the window's frames, its tables and the PML4, as far as nobody else has them. It must not be loaded. */
 export function destroyAddressSpace(pml4: usize): void {
-  const pointers = load<u64>(pml4 + (WINDOW_SLOT << 3));
-  if (pointers & PAGE_PRESENT) freeTable(<usize>(pointers & PAGE_ADDRESS));
-  freeFrames(pml4, 0);
+  while (!destroySomeOfWindow(pml4)) {}
 }
 
-/** The three levels below a PML4 entry, as loops: the kernel does not recurse. */
-function freeTable(pointers: usize): void {
-  for (let i: usize = 0; i < 512; i++) {
-    const directory = load<u64>(pointers + (i << 3));
-    if (!(directory & PAGE_PRESENT)) continue;
-    for (let j: usize = 0; j < 512; j++) {
-      const table = load<u64>(<usize>(directory & PAGE_ADDRESS) + (j << 3));
-      if (!(table & PAGE_PRESENT)) continue;
-      for (let k: usize = 0; k < 512; k++) freePage(<usize>(table & PAGE_ADDRESS) + (k << 3));
-      freeFrames(<usize>(table & PAGE_ADDRESS), 0);
+/**
+ * The same, but RELEASE_BUDGET pages at most. True: all is gone, the PML4 too. What a table refers to is let go of only with
+ * the table's last user.
+ */
+export function destroySomeOfWindow(pml4: usize): bool {
+  const slot = pml4 + (WINDOW_SLOT << 3);
+  const pointers = <usize>(load<u64>(slot) & PAGE_ADDRESS);
+  if (pointers != 0) {
+    for (let i: usize = 0; i < WINDOW_GIB; i++) {
+      const entry = pointers + (i << 3);
+      const value = load<u64>(entry);
+      if (!(value & PAGE_PRESENT)) continue;
+      if (releaseSomeOfDirectory(<usize>(value & PAGE_ADDRESS))) store<u64>(entry, 0);
+      return false;
     }
-    freeFrames(<usize>(directory & PAGE_ADDRESS), 0);
+    freeFrames(pointers, 0);
   }
-  freeFrames(pointers, 0);
+  freeFrames(pml4, 0);
+  return true;
+}
+
+function releaseSomeOfDirectory(directory: usize): bool {
+  if (isShared(directory)) {
+    releaseFrame(directory);
+    return true;
+  }
+  for (let i: usize = 0; i < 512; i++) {
+    const entry = directory + (i << 3);
+    const value = load<u64>(entry);
+    if (!(value & PAGE_PRESENT)) continue;
+    if (releaseSomeOfTable(<usize>(value & PAGE_ADDRESS))) store<u64>(entry, 0);
+    return false;
+  }
+  freeFrames(directory, 0);
+  return true;
+}
+
+/** Pages that are given back in one step. */
+const RELEASE_BUDGET: u32 = 64;
+
+function releaseSomeOfTable(table: usize): bool {
+  if (isShared(table)) {
+    releaseFrame(table);
+    return true;
+  }
+  let budget = RELEASE_BUDGET;
+  for (let i: usize = 0; i < 512; i++) {
+    const entry = table + (i << 3);
+    if (load<u64>(entry) == 0) continue;
+    if (budget-- == 0) return false;
+    freePage(entry);
+  }
+  freeFrames(table, 0);
+  return true;
 }

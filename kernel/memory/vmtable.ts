@@ -1,18 +1,16 @@
 /**
  * vmtable: the memory in which the kernel hands event data to a process (AEM 2.5, 3.3: memory managed on behalf of processes).
  *
- * A zone of 2^order frames that stand together, mapped eagerly at VMTABLE_BASE in the window of its process, and divided by a
- * buddy allocator into blocks of 64 bytes and up. The kernel writes through the identity map, the application reads and writes in
- * its window, so nothing is copied a second time:
- *
- *     kernel address   base + offset           0 ≤ offset < size
- *     user address     VMTABLE_BASE + offset
+ * A zone of 2^order frames at VMTABLE_BASE in the window of its process, mapped eagerly, and divided by a buddy allocator into blocks
+ * of 64 bytes and up. A block is known by its user address. The kernel writes to it in the window (kernel/memory/user.ts), while
+ * the process's page tables are loaded, as it does to all of an application's memory: so what a fork has shared is copied
+ * when it is written to, whoever writes.
  *
  * All that is known of the blocks is outside of the zone. What an application passes is a number to be checked, by
- * `vmtableFromUser`: only the first byte of a block that is allocated is accepted.
+ * `vmtableHas`: only the first byte of a block that is allocated is accepted.
  */
 import { Buddy, buddyMetadataSize, NO_UNIT } from "./buddy";
-import { allocateFrameRun, allocateFrames, freeFrameRun, freeFrames, FRAME_SIZE } from "./frames";
+import { allocateFrameRun, freeFrameRun, FRAME_SIZE } from "./frames";
 import { VMTABLE_BASE, VMTABLE_LIMIT } from "./layout";
 import { Pool } from "./pool";
 
@@ -25,11 +23,8 @@ const KEEP: u32 = 4;
 
 @unmanaged
 export class Vmtable extends Buddy {
-  /** Kernel address of the zone, and its bytes. */
-  base: usize;
+  /** Bytes of the zone. */
   size: usize;
-  /** The zone is 2^order frames. */
-  order: u32;
   /** Frames of the metadata. */
   private metadata: usize;
   /** Bytes of the blocks in use (each block counts whole), and the most there were. */
@@ -52,41 +47,51 @@ export function initializeVmtables(storage: Pool, limit: u32): void {
 }
 
 /**
- * A zone of 2^order frames, zeroed: a process sees nothing of what was there before. Null when memory is short or the zone
- * would be larger than VMTABLE_LIMIT. Costs about 15 % on top for metadata.
+ * For a zone of 2^order frames, which the caller maps. Null when memory is short or the zone would be larger than VMTABLE_LIMIT. The
+ * metadata take about 15 % of the zone's size.
  */
 export function vmtableCreate(order: u32): Vmtable | null {
+  const v = allocate(order);
+  if (v !== null) v.addRange(0, v.units);
+  return v;
+}
+
+/** For a clone of the zone: with the same blocks allocated. Costs a step for each block, and a memset of the units' states. */
+export function vmtableClone(original: Vmtable): Vmtable | null {
+  const v = allocate(<u32>ctz(original.size / FRAME_SIZE));
+  if (v === null) return null;
+  v.copyFrom(original);
+  v.bytesInUse = original.bytesInUse;
+  v.peak = original.bytesInUse;
+  v.blocks = original.blocks;
+  return v;
+}
+
+function allocate(order: u32): Vmtable | null {
   if (order >= 20 || FRAME_SIZE << order > VMTABLE_LIMIT) return null;
   const address = pool.allocate();
   if (address == 0) return null;
   const size = FRAME_SIZE << order;
   const units = <u32>(size >>> BLOCK_SHIFT);
-  const base = allocateFrames(order);
-  const metadata = base != 0 ? allocateFrameRun(metadataFrames(units)) : 0;
+  const metadata = allocateFrameRun(metadataFrames(units));
   if (metadata == 0) {
-    if (base != 0) freeFrames(base, order);
     pool.release(address);
     return null;
   }
   const v = changetype<Vmtable>(address);
-  v.base = base;
   v.size = size;
-  v.order = order;
   v.metadata = metadata;
   v.initialize(metadata, 0, units, KEEP);
-  v.addRange(0, units);
-  memory.fill(base, 0, size);
   return v;
 }
 
-/** Gives all frames back, whatever is still allocated. The zone must not be mapped any more. */
+/** Gives the metadata back, whatever is still allocated. */
 export function vmtableDestroy(v: Vmtable): void {
   freeFrameRun(v.metadata, metadataFrames(v.units));
-  freeFrames(v.base, v.order);
   pool.release(changetype<usize>(v));
 }
 
-/** Kernel address of a block of at least `bytes` (at least 1), with whatever was in it; 0, counted in `failures`, when there is none. */
+/** User address of a block of at least `bytes` (at least 1), with whatever was in it; 0, counted in `failures`, when there is none. */
 export function vmtableAllocate(v: Vmtable, bytes: usize): usize {
   const order: u32 = bytes > VMTABLE_BLOCK ? 32 - BLOCK_SHIFT - <u32>clz(<u32>bytes - 1) : 0;
   const unit = v.allocate(order);
@@ -97,39 +102,33 @@ export function vmtableAllocate(v: Vmtable, bytes: usize): usize {
   v.blocks++;
   v.bytesInUse += VMTABLE_BLOCK << order;
   if (v.bytesInUse > v.peak) v.peak = v.bytesInUse;
-  return v.base + ((<usize>unit) << BLOCK_SHIFT);
+  return VMTABLE_BASE + ((<usize>unit) << BLOCK_SHIFT);
 }
 
-/** Frees the block that starts at the kernel address. False, counted in `badFrees`, when none does. */
+/** Frees the block that starts at the user address, which may be any number. False, counted in `badFrees`, when none does. */
 export function vmtableFree(v: Vmtable, address: usize): bool {
-  const order = orderAt(v, address - v.base);
+  const order = orderAt(v, address - VMTABLE_BASE);
   if (order < 0) {
     v.badFrees++;
     return false;
   }
-  v.free(<u32>((address - v.base) >>> BLOCK_SHIFT), order);
+  v.free(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT), order);
   v.blocks--;
   v.bytesInUse -= VMTABLE_BLOCK << order;
   return true;
 }
 
-/** Bytes of the block that starts at the kernel address; 0 when none does. */
+/** Bytes of the block that starts at the user address; 0 when none does. */
 export function vmtableBlockSize(v: Vmtable, address: usize): u32 {
-  const order = orderAt(v, address - v.base);
+  const order = orderAt(v, address - VMTABLE_BASE);
   return order < 0 ? 0 : VMTABLE_BLOCK << order;
 }
 
-/** Where the process sees a kernel address of its zone. */
+/** Whether an allocated block starts at the user address, which may be any number. */
 // @ts-ignore: decorator
 @inline
-export function vmtableUserAddress(v: Vmtable, address: usize): usize {
-  return VMTABLE_BASE + (address - v.base);
-}
-
-/** Kernel address of the block that starts at a user address, which may be any number; 0 unless it is allocated. */
-export function vmtableFromUser(v: Vmtable, userAddress: usize): usize {
-  const offset = userAddress - VMTABLE_BASE;
-  return orderAt(v, offset) < 0 ? 0 : v.base + offset;
+export function vmtableHas(v: Vmtable, address: usize): bool {
+  return orderAt(v, address - VMTABLE_BASE) >= 0;
 }
 
 /** Order of the allocated block at an offset that may be anything, or -1. */

@@ -10,7 +10,8 @@ import { fillRandom } from "../random";
 import { currentThread, NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
 import { INTERRUPT_HANDLER, INTERRUPT_MAIN } from "../scheduler/thread";
 import { now } from "../time/clock";
-import { currentProcess, endProcess, findProcess } from "./process";
+import { endProcess } from "./end";
+import { currentProcess, findProcess } from "./process";
 
 export const SIGKILL: i32 = 9;
 export const SIGUSR1: i32 = 10;

@@ -1,10 +1,12 @@
 /**
  * Handles (file descriptors): small numbers of a process for kernel objects. Allocation, look-up and release are O(1).
  *
+ * A fork shares the chunks: one that is written to by either side is copied first, and each object in it then has one more holder.
+ *
  *     directory (one frame) ──► chunk (one frame): 512 × { u32 object, u32 kind }, kind 0 = free: object is then the next free handle + 1
  */
 import { EMFILE, ENOMEM } from "../errno";
-import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
+import { allocateFrames, freeFrames, FRAME_SIZE, isShared, releaseFrame, shareFrame } from "../memory/frames";
 import { Process } from "./process";
 
 export const HANDLE_SOCKET: u32 = 1;
@@ -13,13 +15,20 @@ const CHUNK_ENTRIES: u32 = 512;
 /** Most handles of a process. */
 export const HANDLE_LIMIT: u32 = 262_144;
 
-/** KIND_LIMIT function indices (object: usize) => void: lets go of an object whose process has ended. */
+/** KIND_LIMIT function indices (object: usize) => void: lets go of an object whose process has ended. As many behind them: one more holder. */
 let releases: usize = 0;
+let holds: usize = 0;
 
 /** Once at boot. `storage`: HANDLE_STORAGE bytes. */
-export const HANDLE_STORAGE: usize = (<usize>KIND_LIMIT) << 2;
+export const HANDLE_STORAGE: usize = (<usize>KIND_LIMIT) << 3;
 export function initializeHandles(storage: usize): void {
   releases = storage;
+  holds = storage + ((<usize>KIND_LIMIT) << 2);
+}
+
+/** What is called when an object of `kind` gets one more handle, in another process: a function index (object: usize) => void. */
+export function onHandleHeld(kind: u32, index: u32): void {
+  store<u32>(holds + (kind << 2), index);
 }
 
 /** What is called for each handle of `kind` that a process still had when it ended: a function index (object: usize) => void. */
@@ -43,6 +52,7 @@ export function handleInstall(process: Process, object: usize, kind: u32): i32 {
     if (error < 0) return error;
   }
   const handle = process.handleFree - 1;
+  if (!handleWritable(process, handle)) return -ENOMEM;
   const entry = entryOf(process, handle);
   process.handleFree = load<u32>(entry);
   store<u32>(entry, <u32>object);
@@ -74,7 +84,49 @@ function addChunk(process: Process): i32 {
 /** Whether handleInstall can succeed now: for what must not be taken from its source unless it can be handed over. */
 @inline
 export function handleAvailable(process: Process): bool {
-  return process.handleFree != 0 || addChunk(process) == 0;
+  if (process.handleFree == 0 && addChunk(process) < 0) return false;
+  return handleWritable(process, process.handleFree - 1);
+}
+
+/** Makes the chunk of a handle in the table this process's own. False without a frame. */
+@inline
+export function handleWritable(process: Process, handle: u32): bool {
+  const slot = process.handleDirectory + ((handle / CHUNK_ENTRIES) << 2);
+  return !isShared(<usize>load<u32>(slot)) || copyChunk(slot);
+}
+
+function copyChunk(slot: usize): bool {
+  const chunk = <usize>load<u32>(slot);
+  const own = allocateFrames(0);
+  if (own == 0) return false;
+  memory.copy(own, chunk, FRAME_SIZE);
+  for (let entry = own; entry < own + FRAME_SIZE; entry += 8) {
+    const kind = load<u32>(entry, 4);
+    if (kind == 0) continue;
+    const hold = load<u32>(holds + (kind << 2));
+    if (hold != 0) call_indirect<void>(hold, <usize>load<u32>(entry));
+  }
+  releaseFrame(chunk);
+  store<u32>(slot, <u32>own);
+  return true;
+}
+
+/** Gives `child`, which has none, all handles of `parent`. One step for 512 of them. False without a frame. */
+export function shareHandles(parent: Process, child: Process): bool {
+  if (parent.handleDirectory == 0) return true;
+  const directory = allocateFrames(0);
+  if (directory == 0) return false;
+  child.handleDirectory = directory;
+  for (let first: u32 = 0; first < parent.handleCapacity; first += CHUNK_ENTRIES) {
+    const slot = (first / CHUNK_ENTRIES) << 2;
+    const chunk = load<u32>(parent.handleDirectory + slot);
+    if (!shareFrame(<usize>chunk)) return false;
+    store<u32>(directory + slot, chunk);
+    child.handleCapacity = first + CHUNK_ENTRIES;
+  }
+  child.handleFree = parent.handleFree;
+  child.handleCount = parent.handleCount;
+  return true;
 }
 
 /** The object of `handle` if it is of `kind`; else 0. */
@@ -85,7 +137,7 @@ export function handleObject(process: Process, handle: i32, kind: u32): usize {
   return load<u32>(entry, 4) == kind ? <usize>load<u32>(entry) : 0;
 }
 
-/** Makes `handle` free again; its object, or 0 when it was none. */
+/** Makes `handle` free again; its object, or 0 when it was none. Its chunk has to be writable. */
 export function handleRemove(process: Process, handle: i32): usize {
   if (<u32>handle >= process.handleCapacity) return 0;
   const entry = entryOf(process, <u32>handle);
@@ -98,10 +150,21 @@ export function handleRemove(process: Process, handle: i32): usize {
   return object;
 }
 
-/** At the end of a process: lets go of every object, and frees the table. */
+/** Lets go of every object, and frees the table. */
 export function closeAllHandles(process: Process): void {
-  for (let first: u32 = 0; first < process.handleCapacity; first += CHUNK_ENTRIES) {
+  while (!closeSomeHandles(process)) {}
+}
+
+/** The same for the last 512 of them. True: none are left. */
+export function closeSomeHandles(process: Process): bool {
+  if (process.handleCapacity != 0) {
+    process.handleCapacity -= CHUNK_ENTRIES;
+    const first = process.handleCapacity;
     const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));
+    if (isShared(chunk)) {
+      releaseFrame(chunk);
+      return false;
+    }
     for (let entry = chunk; entry < chunk + FRAME_SIZE; entry += 8) {
       const kind = load<u32>(entry, 4);
       if (kind == 0) continue;
@@ -110,9 +173,10 @@ export function closeAllHandles(process: Process): void {
       if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry));
     }
     freeFrames(chunk, 0);
+    return false;
   }
   if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
   process.handleDirectory = 0;
-  process.handleCapacity = 0;
   process.handleFree = 0;
+  return true;
 }

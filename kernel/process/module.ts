@@ -4,6 +4,7 @@
 import { image, IMAGE_HANDLER_TYPES, IMAGE_MODULE_COUNT, IMAGE_MODULES } from "../hal";
 import { TABLE_BASE } from "../memory/layout";
 import { translate } from "../memory/paging";
+import { readUser } from "../memory/user";
 import { Process } from "./process";
 
 /** wasm_rt_funcref_t: type code pointer, code pointer, tail-call pointer, instance. */
@@ -54,6 +55,25 @@ export function moduleCount(): u32 {
 
 export function moduleDescriptor(index: u32): ModuleDescriptor {
   return changetype<ModuleDescriptor>(<usize>load<u32>(image(IMAGE_MODULES) + (index << 3)));
+}
+
+/** The module whose name stands at a user address, `length` bytes of it; null: there is none. */
+export function findModule(name: usize, length: u32): ModuleDescriptor | null {
+  if (length == 0 || length > NAME_LIMIT || readUser(scratch, name, length) < 0) return null;
+  for (let i: u32 = 0; i < moduleCount(); i++) {
+    const module = moduleDescriptor(i);
+    if (module.nameLength == length && memory.compare(module.name, scratch, length) == 0) return module;
+  }
+  return null;
+}
+
+/** Longest name of a module (tools/image.schema.json). */
+export const NAME_LIMIT: u32 = 32;
+let scratch: usize = 0;
+
+/** Once at boot. `storage`: NAME_LIMIT bytes. */
+export function initializeModules(storage: usize): void {
+  scratch = storage;
 }
 
 /**

@@ -1,42 +1,46 @@
 /**
- * A process: an instance of a module in its own window, its main thread, its handles, its events, its signals.
+ * A process: an instance of a module in its own window, its threads, its handles, its events, its signals. And the table of all of them.
  *
- * The network and AEM hang their parts here as plain links and addresses (the kernel does not know what an event is), and register
- * what has to be done when a process ends.
+ * The network and AEM hang their parts here as plain links and addresses (the kernel does not know what an event is). How a process comes to be and
+ * ends is in create.ts, fork.ts and end.ts.
  */
-import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { EAGAIN, ENOMEM } from "../errno";
+import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { Link } from "../list";
-import { allocateFrames, freeFrameCount, freeFrames, FRAME_SIZE } from "../memory/frames";
-import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
-import { createAddressSpace, destroyAddressSpace, mapFresh, mapShared, unmapFresh } from "../memory/paging";
+import { Vmtable } from "../memory/vmtable";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
-import { setUserLimits } from "../memory/user";
-import { Vmtable, vmtableCreate, vmtableDestroy } from "../memory/vmtable";
-import { setShare } from "../scheduler/quantum";
-import { PRIORITY_DEFAULT } from "../scheduler/ready";
-import {
-  currentThread,
-  exitThread,
-  killThread,
-  noteDispatch,
-  raiseThread,
-  wakeThread,
-} from "../scheduler/scheduler";
-import { createThread, Thread, THREAD_BLOCKED } from "../scheduler/thread";
-import { Timer, timerStop } from "../time/wheel";
-import { closeAllHandles } from "./handles";
-import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
+import { currentThread, noteDispatch, raiseThread, wakeThread } from "../scheduler/scheduler";
+import { Thread, THREAD_BLOCKED } from "../scheduler/thread";
+import { WaitQueue } from "../scheduler/wait";
+import { Timer } from "../time/wheel";
+import { ModuleDescriptor } from "./module";
 
-export const PROCESS_LIMIT: i32 = 64;
-const EXIT_HOOK_LIMIT: u32 = 4;
+export const PROCESS_LIMIT: i32 = 256;
+const MAP_WORDS: u32 = <u32>PROCESS_LIMIT / 64;
+
+/** Is being made, and has never run. */
+export const PROCESS_NEW: u32 = 0;
+export const PROCESS_ALIVE: u32 = 1;
+/** Has ended; what it has goes back bit by bit (end.ts). */
+export const PROCESS_DYING: u32 = 2;
+/** All has gone back but its pid and status, which its parent has not asked for yet. */
+export const PROCESS_ZOMBIE: u32 = 3;
+
+/** Nobody will ask for its status. */
+export const CHILD_NO_WAIT: u32 = 1;
+/** Runs one handler of an event of its parent, and ends. */
+export const CHILD_HANDLER: u32 = 2;
+/** The same, but waits for the next one instead of ending. */
+export const CHILD_CAPSULE: u32 = 4;
 
 
 @unmanaged
 export class Process {
   /** 1 .. PROCESS_LIMIT. */
   pid: i32;
+  /** PROCESS_*. */
+  state: u32;
   module: ModuleDescriptor;
+  /** Its main thread, as long as it is alive. */
   thread: Thread;
   /** PML4. */
   pageTables: usize;
@@ -66,6 +70,36 @@ export class Process {
   shareTimerStorage1: u64;
   shareTimerStorage2: u64;
   shareSpent: u32;
+  /** Status it ended with. */
+  status: i32;
+  /** Who forked or spawned it; 0: nobody that is still there. */
+  parent: Process;
+  /** CHILD_* bits. */
+  childFlags: u32;
+  /** Children that are alive, and ended ones that nobody has waited for. */
+  childCount: u32;
+  private childrenNext: usize;
+  private childrenPrev: usize;
+  private siblingNext: usize;
+  private siblingPrev: usize;
+  private zombiesNext: usize;
+  private zombiesPrev: usize;
+  private childWaitNext: usize;
+  private childWaitPrev: usize;
+  /** Capsules of it that have nothing to do, and how many it has in all; for a capsule: its place in that list. */
+  private capsulesNext: usize;
+  private capsulesPrev: usize;
+  private capsuleNext: usize;
+  private capsulePrev: usize;
+  capsuleCount: u32;
+  /** Frames kept back for its copies of shared pages (kernel/memory/copy-on-write.ts). */
+  promised: u32;
+  /** Threads beside the main one (kernel/process/workers.ts): all of them, and those without a handler. */
+  private workersNext: usize;
+  private workersPrev: usize;
+  private idleWorkersNext: usize;
+  private idleWorkersPrev: usize;
+  workerCount: u32;
   private eventsNext: usize;
   private eventsPrev: usize;
   eventCount: u32;
@@ -97,36 +131,71 @@ export class Process {
   @inline get starved(): PriorityQueue {
     return changetype<PriorityQueue>(changetype<usize>(this) + STARVED_OFFSET);
   }
+
+  /** All children, by `sibling`. */
+  @inline get children(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("childrenNext"));
+  }
+
+  @inline get sibling(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("siblingNext"));
+  }
+
+  /** Children that have ended and were not waited for, the first to end first, by `capsule`. */
+  @inline get zombies(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("zombiesNext"));
+  }
+
+  /** Whoever waits for a child to end. */
+  @inline get childWait(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<Process>("childWaitNext"));
+  }
+
+  /** Idle capsules, by `capsule`. */
+  @inline get capsules(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("capsulesNext"));
+  }
+
+  @inline get capsule(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("capsuleNext"));
+  }
+
+  @inline get workers(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("workersNext"));
+  }
+
+  @inline get idleWorkers(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("idleWorkersNext"));
+  }
+
+  /** Activated events whose handlers run on workers. */
+  @inline get work(): PriorityQueue {
+    return changetype<PriorityQueue>(changetype<usize>(this) + WORK_OFFSET);
+  }
 }
 
 /** A process has a frame of its own; its queues stand behind its fields. */
 const PENDING_OFFSET: usize = 1024;
 const STARVED_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
 const WAITING_OFFSET: usize = STARVED_OFFSET + PRIORITY_QUEUE_SIZE;
+const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
+/** Bytes of a process that are in use. */
+const PROCESS_SIZE: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
 
-/** PROCESS_LIMIT slots: address of the process with pid index + 1, or 0. Behind them the exit hooks. */
+/** PROCESS_LIMIT slots: address of the process with pid index + 1, or 0. Behind them a map of the free ones, bit n of it for pid n + 1. */
 let table: usize = 0;
-let exitHooks: usize = 0;
-let exitHookCount: u32 = 0;
-let processCount: i32 = 0;
-/** First status other than 0 that a process ended with. */
-let firstStatus: i32 = 0;
-/** (status: i32) => void: called when the last process has ended. */
-let lastExit: u32 = 0;
+let freePids: usize = 0;
+let aliveCount: i32 = 0;
 
-/** Bytes that `initializeProcesses` needs, zeroed. */
-export const PROCESS_STORAGE: usize = (<usize>PROCESS_LIMIT + EXIT_HOOK_LIMIT) * 4;
+/** Bytes that `initializeProcesses` needs, 8-aligned. */
+export const PROCESS_STORAGE: usize = <usize>PROCESS_LIMIT * 4 + ((<usize>MAP_WORDS) << 3);
 
-export function initializeProcesses(storage: usize, onLastExit: u32): void {
+export function initializeProcesses(storage: usize): void {
   table = storage;
-  exitHooks = storage + ((<usize>PROCESS_LIMIT) << 2);
-  lastExit = onLastExit;
-}
-
-/** Registers a function index (process: Process) => void, called when a process ends, while it still has its memory. */
-export function onProcessExit(index: u32): void {
-  if (exitHookCount == EXIT_HOOK_LIMIT) unreachable();
-  store<u32>(exitHooks + (exitHookCount++ << 2), index);
+  memory.fill(table, 0, <usize>PROCESS_LIMIT * 4);
+  freePids = storage + <usize>PROCESS_LIMIT * 4;
+  memory.fill(freePids, 0xff, (<usize>MAP_WORDS) << 3);
+  aliveCount = 0;
 }
 
 
@@ -135,98 +204,71 @@ export function currentProcess(): Process {
   return currentThread().process;
 }
 
-export function findProcess(pid: i32): Process | null {
+/** Zeroed, with its queues and lists empty, and the least free pid. Null: no frame or no pid is left. */
+export function allocateProcess(): Process | null {
+  const pid = freePid();
+  if (pid == 0) return null;
+  const address = allocateFrames(0);
+  if (address == 0) return null;
+  memory.fill(address, 0, PENDING_OFFSET);
+  const process = changetype<Process>(address);
+  process.pid = pid;
+  process.pending.initialize();
+  process.starved.initialize();
+  process.waiting.initialize();
+  process.work.initialize();
+  process.events.initialize();
+  process.children.initialize();
+  process.sibling.initialize();
+  process.zombies.initialize();
+  process.childWait.initialize();
+  process.capsules.initialize();
+  process.capsule.initialize();
+  process.workers.initialize();
+  process.idleWorkers.initialize();
+  setSlot(pid, <u32>address);
+  return process;
+}
+
+/** Its pid is free again. */
+export function freeProcess(process: Process): void {
+  setSlot(process.pid, 0);
+  freeFrames(changetype<usize>(process), 0);
+}
+
+function freePid(): i32 {
+  for (let word: u32 = 0; word < MAP_WORDS; word++) {
+    const map = load<u64>(freePids + (word << 3));
+    if (map != 0) return <i32>((word << 6) + <u32>ctz(map) + 1);
+  }
+  return 0;
+}
+
+function setSlot(pid: i32, address: u32): void {
+  const index = <u32>(pid - 1);
+  const word = freePids + ((index >> 6) << 3);
+  store<u64>(word, load<u64>(word) ^ ((<u64>1) << (index & 63)));
+  store<u32>(table + (<usize>index << 2), address);
+}
+
+/** The process with this number, which may be any, whatever its state. */
+export function processOfPid(pid: i32): Process | null {
   if (pid < 1 || pid > PROCESS_LIMIT) return null;
   return changetype<Process | null>(<usize>load<u32>(table + ((<usize>(pid - 1)) << 2)));
 }
 
+/** The one that is alive. */
+export function findProcess(pid: i32): Process | null {
+  const process = processOfPid(pid);
+  return process !== null && process.state == PROCESS_ALIVE ? process : null;
+}
+
 export function liveProcesses(): i32 {
-  return processCount;
+  return aliveCount;
 }
 
-/**
- * Makes a process of `module` and its main thread runnable. Its pid, -EAGAIN when there are PROCESS_LIMIT, -ENOMEM when
- * frames run out: nothing is left behind then.
- */
-export function createProcess(module: ModuleDescriptor): i32 {
-  let pid: i32 = 1;
-  while (pid <= PROCESS_LIMIT && findProcess(pid) !== null) pid++;
-  if (pid > PROCESS_LIMIT) return -EAGAIN;
-  const address = allocateFrames(0);
-  if (address == 0) return -ENOMEM;
-  memory.fill(address, 0, FRAME_SIZE);
-  const process = changetype<Process>(address);
-  process.pid = pid;
-  process.module = module;
-  process.pending.initialize();
-  process.waiting.initialize();
-  process.priority = PRIORITY_DEFAULT;
-  setShare(process, 100);
-  process.events.initialize();
-  process.starved.initialize();
-  if (!createWindow(process)) {
-    destroyWindow(process);
-    return -ENOMEM;
-  }
-  const thread = createThread(process, module.start);
-  if (thread === null) {
-    destroyWindow(process);
-    return -ENOMEM;
-  }
-  process.thread = thread;
-  thread.queue = changetype<usize>(process.pending);
-  thread.level = process.priority;
-  store<u32>(table + ((<usize>(pid - 1)) << 2), <u32>address);
-  processCount++;
-  wakeThread(thread, process.priority);
-  return pid;
-}
-
-function framesFor(bytes: u64): u32 {
-  return <u32>((bytes + FRAME_SIZE - 1) / FRAME_SIZE);
-}
-
-/** Everything is mapped now, nothing on demand: a handler never waits for a page. */
-function createWindow(process: Process): bool {
-  const module = process.module;
-  const pml4 = createAddressSpace();
-  if (pml4 == 0) return false;
-  process.pageTables = pml4;
-  process.memoryBytes = <u64>module.memoryPages * WASM_PAGE;
-  if (!mapFresh(pml4, WINDOW_BASE, framesFor(process.memoryBytes))) return false;
-  if (!mapFresh(pml4, INSTANCE_BASE, framesFor(module.instanceSize))) return false;
-  if (!mapFresh(pml4, TABLE_BASE, framesFor(<u64>module.tableMax * TABLE_ENTRY_SIZE))) return false;
-  if (!mapFresh(pml4, STACK_TOP - module.stackBytes, framesFor(module.stackBytes))) return false;
-  const vmtable = vmtableCreate(module.vmtableOrder);
-  if (vmtable === null) return false;
-  process.vmtable = vmtable;
-  process.vmtableBytes = (<u64>FRAME_SIZE) << module.vmtableOrder;
-  return mapShared(pml4, WINDOW_BASE + VMTABLE_BASE, vmtable.base, framesFor(process.vmtableBytes));
-}
-
-function destroyWindow(process: Process): void {
-  if (process.pageTables != 0) destroyAddressSpace(process.pageTables);
-  if (changetype<usize>(process.vmtable) != 0) vmtableDestroy(process.vmtable);
-  freeFrames(changetype<usize>(process), 0);
-}
-
-/** memory.grow: maps `pages` more wasm pages of the current process. The pages it had before, or -1. */
-export function growMemory(pages: u32): i32 {
-  const process = currentProcess();
-  const old = process.memoryBytes / WASM_PAGE;
-  const limit = <u64>process.module.memoryMaxPages;
-  if (old + pages > limit || (old + pages) * WASM_PAGE > VMTABLE_BASE) return -1;
-  const start = WINDOW_BASE + process.memoryBytes;
-  const frames = framesFor(<u64>pages * WASM_PAGE);
-  // What cannot end well is not begun: interrupts are off.
-  if (frames > freeFrameCount()) return -1;
-  if (!mapFresh(process.pageTables, start, frames)) {
-    unmapFresh(process.pageTables, start, frames);
-    return -1;
-  }
-  process.memoryBytes += <u64>pages * WASM_PAGE;
-  setUserLimits(process.memoryBytes, process.vmtableBytes);
-  return <i32>old;
+export function countAlive(change: i32): void {
+  aliveCount += change;
 }
 
 /** An event of `level` was put into the queue that `thread` serves: lets it be handled as soon as may be. */
@@ -240,20 +282,15 @@ export function notifyThread(thread: Thread, level: u32): void {
   if (changetype<usize>(thread) == changetype<usize>(currentThread())) noteDispatch();
 }
 
-/** Ends a process: all that it has goes back. Returns only when it is not the current one. */
-export function endProcess(process: Process, status: i32): void {
-  for (let i: u32 = 0; i < exitHookCount; i++) call_indirect<void>(load<u32>(exitHooks + (i << 2)), process);
-  closeAllHandles(process);
-  timerStop(process.shareTimer);
-  store<u32>(table + ((<usize>(process.pid - 1)) << 2), 0);
-  processCount--;
-  if (firstStatus == 0) firstStatus = status;
-  const thread = process.thread;
-  const current = changetype<usize>(thread) == changetype<usize>(currentThread());
-  // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
-  if (current) setPageTables(image(IMAGE_PAGE_TABLES));
-  destroyWindow(process);
-  if (processCount == 0) call_indirect<void>(lastExit, firstStatus);
-  if (current) exitThread();
-  else killThread(thread);
+/** Links in lists of processes. */
+@inline
+export function processOfSibling(link: Link): Process {
+  return changetype<Process>(changetype<usize>(link) - offsetof<Process>("siblingNext"));
 }
+
+
+@inline
+export function processOfCapsule(link: Link): Process {
+  return changetype<Process>(changetype<usize>(link) - offsetof<Process>("capsuleNext"));
+}
+

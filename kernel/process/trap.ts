@@ -7,7 +7,8 @@ import { logBytes, logDecimal, logEnd, logHex, logStart, logText, LOG_ERROR } fr
 import { kernelStackTop } from "../glue";
 import { InterruptFrame } from "../interrupts/frame";
 import { backtrace, logRegisters, panic } from "../panic";
-import { currentProcess, endProcess, Process } from "./process";
+import { endProcess } from "./end";
+import { currentProcess, Process } from "./process";
 
 /** A process that traps ends with 64 + the signal a Unix process would get: SIGILL 4, SIGFPE 8, SIGSEGV 11. (QEMU's exit carries seven bits.) */
 const TRAP_STATUS: i32 = 64;

@@ -327,11 +327,27 @@ export function exitThread(): void {
   schedule();
 }
 
-/** Takes a thread that is not running out of whatever it waits in, and frees it. */
+/**
+ * For a call that takes long: between two steps of it, with all in order, interrupts get in and whoever ranks higher gets the processor. The
+ * process may have been ended when it comes back to this thread: then it does not.
+ */
+export function yieldPoint(): void {
+  const vector = poll();
+  if (vector >= 0) handleVector(vector);
+  if (!(exitWork & WORK_RESCHEDULE)) return;
+  chargeRunning();
+  requeue(takeExpired());
+  schedule();
+}
+
+/** Takes a thread that is not running out of whatever it waits in, and frees it; later, when the processor idles on its stack. */
 export function killThread(thread: Thread): void {
   unlinkThread(thread);
   thread.state = THREAD_DEAD;
-  destroyThread(thread);
+  if (changetype<usize>(thread) == changetype<usize>(running)) {
+    reap();
+    dead = thread;
+  } else destroyThread(thread);
 }
 
 /** Out of the run queue, of its process's queue, of what it waits on. */

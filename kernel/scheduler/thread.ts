@@ -34,10 +34,12 @@ export const STACK_CANARY: u64 = 0x6165_6d6f_7353_7441;
 export class Thread extends Link {
   state: u32;
   process: Process;
-  /** Activated events whose handlers run on this thread: one of the process's queues; 0: none do. */
+  /** Activated events whose handlers run on this thread: one of the process's queues. */
   queue: usize;
   /** The event whose handler runs on it; 0: none. AEM's. */
   handling: usize;
+  /** User address of the vmtable block that this handler has; 0: none, or the application has kept it. AEM's. */
+  block: usize;
   /** Level of what it does: of its handler, or of the process's main code. */
   level: u32;
   /** Level that it is scheduled at: `level`, or that of what waits for it. */
@@ -58,10 +60,27 @@ export class Thread extends Link {
   private timerStorage2: u64;
   private timerStorage3: u64;
   private timerStorage4: u64;
+  /** Storage of `member` and `idle`. */
+  private memberNext: usize;
+  private memberPrev: usize;
+  private idleNext: usize;
+  private idlePrev: usize;
+  /** A handler that this thread runs first of all, without its event being in a queue: of a child that was made for it. AEM's. */
+  assigned: usize;
 
   /** Its place in the wait queue it waits on. */
   @inline get waiter(): Waiter {
     return changetype<Waiter>(changetype<usize>(this) + offsetof<Thread>("waiterStorage0"));
+  }
+
+  /** Its place in the list of its process's workers. */
+  @inline get member(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Thread>("memberNext"));
+  }
+
+  /** Its place in the list of those that have nothing to do. */
+  @inline get idle(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Thread>("idleNext"));
   }
 
   /** Ends a wait with a time limit. */
@@ -81,7 +100,7 @@ export class Thread extends Link {
 
   /** Whether a handler can run on it at the end of this system call: some event is pending and none is being handled. */
   @inline get canDispatch(): bool {
-    return this.queue != 0 && !changetype<PriorityQueue>(this.queue).isEmpty && this.handling == 0;
+    return (!changetype<PriorityQueue>(this.queue).isEmpty || this.assigned != 0) && this.handling == 0;
   }
 
   /**
@@ -115,31 +134,62 @@ export function threadOfTimer(timer: Timer): Thread {
   return changetype<Thread>(changetype<usize>(timer) - offsetof<Thread>("timerStorage0"));
 }
 
-let threads: Pool = changetype<Pool>(0);
 
-/** Once at boot. `storage`: room for a Pool. */
-export function initializeThreads(storage: Pool, limit: u32): void {
-  if (TIMER_SIZE > 40) unreachable();
-  threads = storage;
-  threads.initialize(offsetof<Thread>(), limit);
+
+@inline
+export function threadOfMember(link: Link): Thread {
+  return changetype<Thread>(changetype<usize>(link) - offsetof<Thread>("memberNext"));
 }
 
-/** A thread of `process` that begins at code address `entry` on the application stack; null at the limit or without frames. */
-export function createThread(process: Process, entry: usize): Thread | null {
-  const stack = allocateFrames(STACK_ORDER);
-  if (stack == 0) return null;
+
+@inline
+export function threadOfIdle(link: Link): Thread {
+  return changetype<Thread>(changetype<usize>(link) - offsetof<Thread>("idleNext"));
+}
+
+let threads: Pool = changetype<Pool>(0);
+let grave: Thread = changetype<Thread>(0);
+
+/** The main thread of every process that has none any more: nothing wakes it. */
+export function graveThread(): Thread {
+  return grave;
+}
+
+/** Bytes that initializeThreads needs, 8-aligned. */
+export const THREAD_STORAGE: usize = ((offsetof<Pool>() + 7) & ~7) + offsetof<Thread>();
+
+/** Once at boot. */
+export function initializeThreads(storage: usize, limit: u32): void {
+  if (TIMER_SIZE > 40) unreachable();
+  threads = changetype<Pool>(storage);
+  threads.initialize(offsetof<Thread>(), limit);
+  grave = changetype<Thread>(storage + ((offsetof<Pool>() + 7) & ~7));
+  grave.initialize();
+  grave.state = THREAD_DEAD;
+  grave.priority = 63;
+}
+
+/**
+ * A thread of `process`, blocked, that begins at code address `entry` on the application's stack pointer `stack`; `entry` 0: it returns 0 from the
+ * call whose return address is there. Null at the limit or without frames.
+ */
+export function createThread(process: Process, entry: usize, stack: u64): Thread | null {
+  const frames = allocateFrames(STACK_ORDER);
+  if (frames == 0) return null;
   const address = threads.allocate();
   if (address == 0) {
-    freeFrames(stack, STACK_ORDER);
+    freeFrames(frames, STACK_ORDER);
     return null;
   }
   const thread = changetype<Thread>(address);
   thread.initialize();
   thread.state = THREAD_BLOCKED;
   thread.process = process;
-  thread.stack = stack;
-  store<u64>(stack, STACK_CANARY);
-  thread.stackPointer = prepareStack(thread.stackTop, entry);
+  thread.stack = frames;
+  store<u64>(frames, STACK_CANARY);
+  thread.stackPointer = prepareStack(thread.stackTop, entry, stack);
+  thread.member.initialize();
+  thread.idle.initialize();
   thread.waiter.initialize();
   thread.timer.initialize();
   return thread;

@@ -17,6 +17,7 @@ import {
   EINVAL,
   EISCONN,
   EMFILE,
+  ENOMEM,
   ENOBUFS,
   ENOTCONN,
   EOPNOTSUPP,
@@ -29,7 +30,9 @@ import {
   handleInstall,
   handleObject,
   handleRemove,
+  handleWritable,
   onHandleAbandoned,
+  onHandleHeld,
 } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
@@ -70,10 +73,18 @@ export function initializeSocketCalls(storage: usize): void {
   initializeSockaddr(storage);
   initializeOptions(storage + SOCKADDR_SIZE);
   onHandleAbandoned(HANDLE_SOCKET, abandon.index);
+  onHandleHeld(HANDLE_SOCKET, hold.index);
 }
 
 export function onDescriptorFree(index: u32): void {
   descriptorFree = index;
+}
+
+/** (socket: Socket, process: Process) => void: the process has closed a socket that another one still has open; 0: nobody asked. */
+let sharedClose: u32 = 0;
+
+export function onSharedClose(index: u32): void {
+  sharedClose = index;
 }
 
 /** The socket of a descriptor of the current process; null: -EBADF. */
@@ -118,20 +129,36 @@ export function sys_close(fd: i32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
   const process = currentProcess();
+  if (!handleWritable(process, fd)) return -ENOMEM;
   handleRemove(process, fd);
-  socket.wake(WAKE_GONE, 1);
-  call_indirect<void>(socket.protocol.close, socket);
+  if (socket.sharers != 0) {
+    // Another process has it open: only what this one listens to ends.
+    socket.sharers--;
+    if (sharedClose != 0) call_indirect<void>(sharedClose, socket, process);
+  } else {
+    socket.wake(WAKE_GONE, 1);
+    call_indirect<void>(socket.protocol.close, socket);
+  }
   networkFlush();
   if (descriptorFree != 0) call_indirect<void>(descriptorFree, process);
   return 0;
 }
 
-/** The process of an open socket has ended: its peer gets a reset, for nobody will read what it sends. */
+/** The last process that had the socket open has ended: its peer gets a reset, for nobody will read what it sends. */
 function abandon(object: usize): void {
   const socket = changetype<Socket>(object);
+  if (socket.sharers != 0) {
+    socket.sharers--;
+    return;
+  }
   socket.wake(WAKE_GONE, 1);
   call_indirect<void>(socket.protocol.abort, socket);
   networkFlush();
+}
+
+/** One more process has it open. */
+function hold(object: usize): void {
+  changetype<Socket>(object).sharers++;
 }
 
 export function sys_shutdown(fd: i32, how: i32): i32 {

@@ -37,6 +37,12 @@ export function putSockaddr(destination: usize, source: u64): void {
   store<u64>(destination, 0, 8);
 }
 
+/** Writes all 16 bytes to the application. 0 or -EFAULT. */
+export function putUserSockaddr(user: usize, source: u64): i32 {
+  putSockaddr(scratch, source);
+  return writeUser(user, scratch, SOCKADDR_SIZE);
+}
+
 /** The packed address that the application passed; -EINVAL, -EFAULT, -EAFNOSUPPORT. */
 export function readSockaddr(user: usize, length: u32): i64 {
   if (length < SOCKADDR_SIZE || <i32>length < 0) return -EINVAL;

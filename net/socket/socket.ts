@@ -41,6 +41,8 @@ export class Socket extends WaitQueue {
   flags: u32;
   /** Positive errno to be reported once (SO_ERROR), or 0. */
   error: i32;
+  /** Descriptor tables that have it, beyond the first: a fork shares them. */
+  sharers: u32;
   localAddress: u32;
   remoteAddress: u32;
   localPort: u16;

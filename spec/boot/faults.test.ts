@@ -90,7 +90,7 @@ describe("the end of the machine", () => {
         /\brip [0-9a-f]{16}[\s\S]*\brax [0-9a-f]{16}[\s\S]*\br15 [0-9a-f]{16}/,
         `registers\n${text}`,
       );
-      assert.match(text, /0x[0-9a-f]{8} kernel\/main\/\w+\+0x[0-9a-f]+/, `backtrace\n${text}`);
+      assert.match(text, /0x[0-9a-f]{8} (kernel\/main\/\w+|main)\+0x[0-9a-f]+/, `backtrace\n${text}`);
     } finally {
       await machine.stop();
     }

@@ -72,19 +72,31 @@ function onChange(jid: i32, fd: i32, a: i32, b: i32): void {}
 function onExpiry(jid: i32, overrun: i32): void {}
 function onNothing(): void {}
 
+/** 1 for a registration that was accepted, which ends again; else its errno. */
+function taken(jid: i32): i32 {
+  return jid > 0 ? 1 + evctl(jid, EVJOBSHTDN, 0) : jid;
+}
+
 /** sockasync_*: flags, descriptors, handlers. */
 export function registrations(): void {
   const listener = listenTcp(2090);
   const udp = bindUdp(2090);
-  const flags = memory.data<i32>([EVF_FORK, EVF_CAPSULE, EVF_NOCLDWAIT, EVF_THREAD]);
-  for (let i = 0; i < 4; i++) {
+  const flags = memory.data<i32>([
+    EVF_FORK,
+    EVF_CAPSULE,
+    EVF_FORK | EVF_NOCLDWAIT,
+    EVF_NOCLDWAIT,
+    EVF_FORK | EVF_CAPSULE,
+    EVF_THREAD | EVF_FORK,
+  ]);
+  for (let i = 0; i < 6; i++) {
     const flag = load<i32>(flags + ((<usize>i) << 2));
-    row("flag-accept", flag, onAccept(listener, onAccepted, flag));
-    row("flag-read", flag, onRead(udp, onData, flag));
-    row("flag-close", flag, onClose(udp, onClosed, flag));
-    row("flag-sk", flag, onState(listener, onChange, flag));
-    row("flag-sock", flag, onSock(udp, onChange, flag));
-    row("flag-timer", flag, onTimer(FAR, 0, onExpiry, flag));
+    row("flag-accept", flag, taken(onAccept(listener, onAccepted, flag)));
+    row("flag-read", flag, taken(onRead(udp, onData, flag)));
+    row("flag-close", flag, taken(onClose(udp, onClosed, flag)));
+    row("flag-sk", flag, taken(onState(listener, onChange, flag)));
+    row("flag-sock", flag, taken(onSock(udp, onChange, flag)));
+    row("flag-timer", flag, taken(onTimer(FAR, 0, onExpiry, flag)));
   }
   row("unknown-flag", onRead(udp, onData, 0x40000000));
   row("priority-63", onRead(udp, onData, 64 << 8) > 0 ? 1 : 0);

@@ -1,0 +1,89 @@
+/**
+ * Executors (AEM 3.1.6, 3.2.3): who runs a handler.
+ *
+ *     function   the main thread of the process, between its system calls                             (no flag)
+ *     thread     a worker: a stack of its own in the same memory, may block                           EVF_THREAD
+ *     process    a copy-on-write clone of the process, made for this one call of the handler          EVF_FORK
+ *     capsule    a clone that is kept, and serves one activation after the other                      EVF_CAPSULE
+ *
+ * A clone is made by the process's main thread when it dispatches, so never inside a computation. The event's data are fetched by the clone
+ * itself, straight into its own memory (direct data copy, 3.4.2): its job's `deliver` runs there.
+ */
+import { EAGAIN, EINVAL } from "../kernel/errno";
+import { image, IMAGE_SERVE } from "../kernel/hal";
+import { STACK_TOP } from "../kernel/memory/layout";
+import { closeAllHandles, shareHandles } from "../kernel/process/handles";
+import { startChild } from "../kernel/process/family";
+import { forkError, forkProcess } from "../kernel/process/fork";
+import {
+  CHILD_CAPSULE,
+  CHILD_HANDLER,
+  CHILD_NO_WAIT,
+  notifyThread,
+  Process,
+  processOfCapsule,
+} from "../kernel/process/process";
+import { createWorkers } from "../kernel/process/workers";
+import { EVF_CAPSULE, EVF_EXECUTORS, EVF_FORK, EVF_NOCLDWAIT, EVF_THREAD } from "./abi";
+import { Event } from "./event";
+
+/** Children of a process at once, ended ones that were not waited for included; of them capsules. */
+export const CHILD_LIMIT: u32 = 64;
+export const CAPSULE_LIMIT: u32 = 4;
+
+/** 0 when the executor that `flags` ask for is there, or can be had, for the process; else a negative errno. */
+export function prepareExecutor(process: Process, flags: u32): i32 {
+  const executor = flags & (EVF_FORK | EVF_CAPSULE | EVF_THREAD);
+  if (executor & (executor - 1)) return -EINVAL;
+  if (flags & EVF_NOCLDWAIT && executor != EVF_FORK) return -EINVAL;
+  return executor == EVF_THREAD ? createWorkers(process) : 0;
+}
+
+/** Whether the event's handlers run in a clone. */
+@inline
+export function isCloned(event: Event): bool {
+  return ((<u32>event.flags) & (EVF_FORK | EVF_CAPSULE)) != 0;
+}
+
+
+@inline
+export function isFunction(event: Event): bool {
+  return ((<u32>event.flags) & EVF_EXECUTORS) == 0;
+}
+
+/**
+ * Lets a clone of the process, which is the current one, run the event's handler. 0, or why that cannot be now, the event being as before:
+ * -EAGAIN as many children or capsules as there may be are busy, or there are too many processes; -ENOMEM.
+ */
+export function launch(event: Event): i32 {
+  const process = event.process;
+  const capsule = ((<u32>event.flags) & EVF_CAPSULE) != 0;
+  const level = <u32>event.priority;
+  const idle = process.capsules;
+  if (capsule && !idle.isEmpty) {
+    const clone = processOfCapsule(idle.next);
+    // It sees the descriptors that there are now, and its own from last time are closed.
+    closeAllHandles(clone);
+    if (!shareHandles(process, clone)) return -EAGAIN;
+    clone.capsule.remove();
+    assign(clone, event);
+    notifyThread(clone.thread, level);
+    return 0;
+  }
+  if (process.childCount >= CHILD_LIMIT) return -EAGAIN;
+  if (capsule && process.capsuleCount >= CAPSULE_LIMIT) return -EAGAIN;
+  const clone = forkProcess(process, image(IMAGE_SERVE), STACK_TOP);
+  if (clone === null) return forkError;
+  if (capsule) {
+    process.capsuleCount++;
+    clone.childFlags = CHILD_HANDLER | CHILD_CAPSULE | CHILD_NO_WAIT;
+  } else clone.childFlags = (<u32>event.flags) & EVF_NOCLDWAIT ? CHILD_HANDLER | CHILD_NO_WAIT : CHILD_HANDLER;
+  assign(clone, event);
+  startChild(clone, level);
+  return 0;
+}
+
+function assign(clone: Process, event: Event): void {
+  clone.thread.assigned = changetype<usize>(event);
+  event.handlers++;
+}

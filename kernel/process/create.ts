@@ -1,0 +1,97 @@
+/** How a process comes to be from a module of the image; and how its memory grows. */
+import { EAGAIN, ENOMEM } from "../errno";
+import { freeFrameCount, FRAME_SIZE } from "../memory/frames";
+import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
+import { createAddressSpace, destroyAddressSpace, mapFresh, unmapFresh } from "../memory/paging";
+import { setUserLimits } from "../memory/user";
+import { vmtableCreate, vmtableDestroy } from "../memory/vmtable";
+import { setShare } from "../scheduler/quantum";
+import { PRIORITY_DEFAULT } from "../scheduler/ready";
+import { wakeThread } from "../scheduler/scheduler";
+import { createThread } from "../scheduler/thread";
+import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
+import { allocateProcess, countAlive, currentProcess, freeProcess, Process, PROCESS_ALIVE } from "./process";
+
+/**
+ * Makes a process of `module` and its main thread runnable. `parent`: whose child it is; null: nobody's. Its pid, -EAGAIN when there
+ * are PROCESS_LIMIT, -ENOMEM when frames run out: nothing is left behind then.
+ */
+export function createProcess(module: ModuleDescriptor, parent: Process | null = null): i32 {
+  const process = allocateProcess();
+  if (process === null) return freeFrameCount() == 0 ? -ENOMEM : -EAGAIN;
+  process.module = module;
+  process.priority = PRIORITY_DEFAULT;
+  setShare(process, 100);
+  if (!createWindow(process)) {
+    discardProcess(process);
+    return -ENOMEM;
+  }
+  const thread = createThread(process, module.start, STACK_TOP);
+  if (thread === null) {
+    discardProcess(process);
+    return -ENOMEM;
+  }
+  process.thread = thread;
+  thread.queue = changetype<usize>(process.pending);
+  thread.level = process.priority;
+  if (parent !== null) adopt(parent, process);
+  process.state = PROCESS_ALIVE;
+  countAlive(1);
+  wakeThread(thread, process.priority);
+  return process.pid;
+}
+
+/** `child` is `parent`'s from now on. */
+export function adopt(parent: Process, child: Process): void {
+  child.parent = parent;
+  parent.children.append(child.sibling);
+  parent.childCount++;
+}
+
+export function framesFor(bytes: u64): u32 {
+  return <u32>((bytes + FRAME_SIZE - 1) / FRAME_SIZE);
+}
+
+/** Everything is mapped now, nothing on demand: a handler never waits for a page. */
+function createWindow(process: Process): bool {
+  const module = process.module;
+  const pml4 = createAddressSpace();
+  if (pml4 == 0) return false;
+  process.pageTables = pml4;
+  process.memoryBytes = <u64>module.memoryPages * WASM_PAGE;
+  if (!mapFresh(pml4, WINDOW_BASE, framesFor(process.memoryBytes))) return false;
+  if (!mapFresh(pml4, INSTANCE_BASE, framesFor(module.instanceSize))) return false;
+  if (!mapFresh(pml4, TABLE_BASE, framesFor(<u64>module.tableMax * TABLE_ENTRY_SIZE))) return false;
+  if (!mapFresh(pml4, STACK_TOP - module.stackBytes, framesFor(module.stackBytes))) return false;
+  const vmtable = vmtableCreate(module.vmtableOrder);
+  if (vmtable === null) return false;
+  process.vmtable = vmtable;
+  process.vmtableBytes = (<u64>FRAME_SIZE) << module.vmtableOrder;
+  return mapFresh(pml4, WINDOW_BASE + VMTABLE_BASE, framesFor(process.vmtableBytes));
+}
+
+/** Undoes what has been made of a process that never ran. */
+export function discardProcess(process: Process): void {
+  if (process.pageTables != 0) destroyAddressSpace(process.pageTables);
+  if (changetype<usize>(process.vmtable) != 0) vmtableDestroy(process.vmtable);
+  freeProcess(process);
+}
+
+/** memory.grow: maps `pages` more wasm pages of the current process. The pages it had before, or -1. */
+export function growMemory(pages: u32): i32 {
+  const process = currentProcess();
+  const old = process.memoryBytes / WASM_PAGE;
+  const limit = <u64>process.module.memoryMaxPages;
+  if (old + pages > limit || (old + pages) * WASM_PAGE > VMTABLE_BASE) return -1;
+  const start = WINDOW_BASE + process.memoryBytes;
+  const frames = framesFor(<u64>pages * WASM_PAGE);
+  // What cannot end well is not begun: interrupts are off.
+  if (frames > freeFrameCount()) return -1;
+  if (!mapFresh(process.pageTables, start, frames)) {
+    unmapFresh(process.pageTables, start, frames);
+    return -1;
+  }
+  process.memoryBytes += <u64>pages * WASM_PAGE;
+  setUserLimits(process.memoryBytes, process.vmtableBytes);
+  return <i32>old;
+}

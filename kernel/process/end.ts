@@ -1,0 +1,168 @@
+/**
+ * How a process ends. Its threads go at once; what else it has, which may be a million events or a gigabyte of memory, goes back bit by bit
+ * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
+ */
+import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
+import { leavePolls } from "../interrupts/polls";
+import { Link } from "../list";
+import { unreserveFrames } from "../memory/frames";
+import { destroySomeOfWindow } from "../memory/paging";
+import { vmtableDestroy } from "../memory/vmtable";
+import { currentThread, exitThread, killThread } from "../scheduler/scheduler";
+import { graveThread, Thread, threadOfMember, THREAD_RUNNABLE } from "../scheduler/thread";
+import { POLLIN } from "../scheduler/wait";
+import { timerStop } from "../time/wheel";
+import { closeSomeHandles } from "./handles";
+import {
+  CHILD_CAPSULE,
+  CHILD_NO_WAIT,
+  countAlive,
+  freeProcess,
+  liveProcesses,
+  Process,
+  PROCESS_ALIVE,
+  PROCESS_DYING,
+  PROCESS_NEW,
+  processOfCapsule,
+  processOfSibling,
+  PROCESS_ZOMBIE,
+} from "./process";
+
+const HOOK_LIMIT: u32 = 4;
+/** Bytes that `initializeEnd` needs, 8-aligned. */
+export const END_STORAGE: usize = 8 + <usize>HOOK_LIMIT * 4;
+
+/** Processes that are dying, by `capsule`. */
+let dying: Link = changetype<Link>(0);
+let hooks: usize = 0;
+let hookCount: u32 = 0;
+/** (parent: Process, child: Process) => void: the child is a zombie or gone now; 0: nobody asked. */
+let childEnded: u32 = 0;
+/** First status other than 0 that a process without a parent ended with. */
+let firstStatus: i32 = 0;
+/** (status: i32) => void: called when the last process has ended. */
+let lastExit: u32 = 0;
+
+/** Once at boot. `onLastExit`: (status: i32) => void. */
+export function initializeEnd(storage: usize, onLastExit: u32): void {
+  dying = changetype<Link>(storage);
+  dying.initialize();
+  hooks = storage + 8;
+  hookCount = 0;
+  lastExit = onLastExit;
+}
+
+/** Registers a function index (process: Process) => bool: gives back some of what the process has, true when nothing is left. */
+export function onProcessExit(index: u32): void {
+  if (hookCount == HOOK_LIMIT) unreachable();
+  store<u32>(hooks + (hookCount++ << 2), index);
+}
+
+export function onChildEnded(index: u32): void {
+  childEnded = index;
+}
+
+/** Ends a process: it never runs again, and all that it has goes back. Returns only when it is not the current one. */
+export function endProcess(process: Process, status: i32): void {
+  if (process.state >= PROCESS_DYING) return;
+  if (process.state == PROCESS_ALIVE) countAlive(-1);
+  process.state = PROCESS_DYING;
+  process.status = status;
+  timerStop(process.shareTimer);
+  const running = currentThread();
+  const loaded = changetype<usize>(running.process) == changetype<usize>(process);
+  // Not when the processor only idles on its stack.
+  const current = loaded && running.state == THREAD_RUNNABLE;
+  const workers = process.workers;
+  while (!workers.isEmpty) {
+    const worker = threadOfMember(workers.next);
+    worker.member.remove();
+    endThread(worker, current ? running : null);
+  }
+  if (changetype<usize>(process.thread) != 0) endThread(process.thread, current ? running : null);
+  process.thread = graveThread();
+  // A capsule that is idle is in its parent's list.
+  process.capsule.remove();
+  dying.append(process.capsule);
+  leavePolls();
+  // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
+  if (loaded) setPageTables(image(IMAGE_PAGE_TABLES));
+  if (current) exitThread();
+}
+
+/** (thread: Thread) => void: whatever AEM has on a thread that ends; 0: nothing. */
+let threadEnded: u32 = 0;
+
+export function onThreadEnded(index: u32): void {
+  threadEnded = index;
+}
+
+/** `self`: the thread that does this, if it is one of those that end: it goes last. */
+function endThread(thread: Thread, self: Thread | null): void {
+  if (threadEnded != 0) call_indirect<void>(threadEnded, thread);
+  if (self === null || changetype<usize>(thread) != changetype<usize>(self)) killThread(thread);
+}
+
+/** A poll: gives back some of what a dying process has. True when there is more to do. */
+export function reapPoll(): bool {
+  if (dying.isEmpty) return false;
+  const process = processOfCapsule(dying.next);
+  for (let i: u32 = 0; i < hookCount; i++)
+    if (!call_indirect<bool>(load<u32>(hooks + (i << 2)), process)) return true;
+  if (!closeSomeHandles(process)) return true;
+  if (process.pageTables != 0) {
+    if (!destroySomeOfWindow(process.pageTables)) return true;
+    process.pageTables = 0;
+  }
+  process.capsule.remove();
+  bury(process);
+  return !dying.isEmpty;
+}
+
+/** All has gone back. */
+function bury(process: Process): void {
+  if (changetype<usize>(process.vmtable) != 0) vmtableDestroy(process.vmtable);
+  unreserveFrames(process.promised);
+  process.promised = 0;
+  orphan(process.children);
+  const parent = process.parent;
+  if (changetype<usize>(parent) == 0) {
+    if (firstStatus == 0) firstStatus = process.status;
+    freeProcess(process);
+    if (liveProcesses() == 0 && dying.isEmpty) call_indirect<void>(lastExit, firstStatus);
+    return;
+  }
+  if (process.childFlags & CHILD_CAPSULE) parent.capsuleCount--;
+  if (process.childFlags & CHILD_NO_WAIT) {
+    release(process);
+  } else {
+    process.state = PROCESS_ZOMBIE;
+    parent.zombies.append(process.capsule);
+    parent.childWait.wake(POLLIN, process.pid);
+  }
+  if (childEnded != 0) call_indirect<void>(childEnded, parent);
+}
+
+/** Its parent is done with a process that has ended. */
+export function release(process: Process): void {
+  const parent = process.parent;
+  if (changetype<usize>(parent) != 0) parent.childCount--;
+  process.sibling.remove();
+  process.capsule.remove();
+  freeProcess(process);
+}
+
+/** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. */
+function orphan(children: Link): void {
+  while (!children.isEmpty) {
+    const child = processOfSibling(children.next);
+    child.sibling.remove();
+    if (child.state == PROCESS_ZOMBIE) {
+      child.capsule.remove();
+      freeProcess(child);
+      continue;
+    }
+    child.parent = changetype<Process>(0);
+    if (child.state == PROCESS_NEW || (child.childFlags & CHILD_CAPSULE) != 0) endProcess(child, 0);
+  }
+}

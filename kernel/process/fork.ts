@@ -1,0 +1,87 @@
+/**
+ * Fork: a copy of the current process, whose memory, globals, tables and stack are its own from then on (copy-on-write.ts), with the same
+ * handles. It has a main thread and no other one, and no events unless AEM gives it some.
+ */
+import { EAGAIN, ENOMEM } from "../errno";
+import { pageTables, setPageTables } from "../hal";
+import { breakCopy, promised, setPromised, shareWindow } from "../memory/copy-on-write";
+import { freeFrameCount, reserveFrames } from "../memory/frames";
+import { createAddressSpace } from "../memory/paging";
+import { vmtableClone } from "../memory/vmtable";
+import { setShare } from "../scheduler/quantum";
+import { createThread } from "../scheduler/thread";
+import { adopt } from "./create";
+import { endProcess } from "./end";
+import { shareHandles } from "./handles";
+import { allocateProcess, Process } from "./process";
+
+/**
+ * Frames kept back for each side, so that writing to its first so many pages and tables cannot fail for want of memory. Beyond those a process
+ * takes what is free, and ends when nothing is.
+ */
+const PROMISED: u32 = 32;
+/** Errno of the last forkProcess that gave null. */
+export let forkError: i32 = 0;
+
+/**
+ * A child of `parent`, which is the current process and between two instructions of its own. `entry`: code address at which its main thread begins on the
+ * stack pointer `stack`; 0: it returns 0 from the call that `stack` belongs to. It does not run yet: the caller makes it alive. Null, and
+ * forkError says why: -EAGAIN there are PROCESS_LIMIT, -ENOMEM.
+ */
+export function forkProcess(parent: Process, entry: usize, stack: u64): Process | null {
+  forkError = -ENOMEM;
+  const child = allocateProcess();
+  if (child === null) {
+    if (freeFrameCount() != 0) forkError = -EAGAIN;
+    return null;
+  }
+  child.module = parent.module;
+  child.priority = parent.priority;
+  child.memoryBytes = parent.memoryBytes;
+  child.vmtableBytes = parent.vmtableBytes;
+  setShare(child, 100);
+  child.share = parent.share;
+  adopt(parent, child);
+  if (!clone(parent, child, entry, stack)) {
+    // It gives back what it has got so far, as one that ran.
+    endProcess(child, 0);
+    return null;
+  }
+  forkError = 0;
+  return child;
+}
+
+function clone(parent: Process, child: Process, entry: usize, stack: u64): bool {
+  if (parent.promised < PROMISED) {
+    if (!reserveFrames(PROMISED - parent.promised)) return false;
+    parent.promised = PROMISED;
+  }
+  if (!reserveFrames(PROMISED)) return false;
+  child.promised = PROMISED;
+  const pml4 = createAddressSpace();
+  if (pml4 == 0) return false;
+  child.pageTables = pml4;
+  const shared = shareWindow(parent.pageTables, pml4);
+  // What the processor remembers of the parent's pages still allows writing.
+  setPageTables(pageTables());
+  if (!shared) return false;
+  const vmtable = vmtableClone(parent.vmtable);
+  if (vmtable === null) return false;
+  child.vmtable = vmtable;
+  if (!shareHandles(parent, child)) return false;
+  const thread = createThread(child, entry, stack);
+  if (thread === null) return false;
+  child.thread = thread;
+  thread.queue = changetype<usize>(child.pending);
+  thread.level = child.priority;
+  return true;
+}
+
+/** After a write fault of `process`, whose page tables are loaded: BREAK_*. Its promised frames are used first. */
+export function breakProcessCopy(process: Process, address: u64): i32 {
+  setPromised(process.promised);
+  const outcome = breakCopy(process.pageTables, address);
+  process.promised = promised;
+  setPromised(0);
+  return outcome;
+}

@@ -1,0 +1,104 @@
+/**
+ * Workers: the threads of a process beside its main one, for handlers that have a stack of their own and may block (AEM 3.2.3: thread
+ * executors). They share the memory of the process: only one of its threads runs at a time (kernel/scheduler/scheduler.ts).
+ *
+ * All of a process's workers are made with its first registration that asks for them: from then on nothing about them can fail.
+ */
+import { ENOMEM, ERESTART } from "../errno";
+import { image, IMAGE_SERVE } from "../hal";
+import { STACK_DISTANCE, STACK_TOP } from "../memory/layout";
+import { mapFresh, unmapFresh } from "../memory/paging";
+import { currentThread, NO_DEADLINE, killThread, waitOn } from "../scheduler/scheduler";
+import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
+import { framesFor } from "./create";
+import { endProcess } from "./end";
+import { CHILD_CAPSULE, notifyThread, Process } from "./process";
+
+/** Workers of a process, and bytes of the stack of each. */
+export const WORKERS: u32 = 4;
+const WORKER_STACK: u64 = 65536;
+
+/** Makes the process's workers, if it has none yet. 0, -ENOMEM: none are made. */
+export function createWorkers(process: Process): i32 {
+  if (process.workerCount != 0) return 0;
+  for (let k: u32 = 1; k <= WORKERS; k++) {
+    if (createWorker(process, STACK_TOP - <u64>k * STACK_DISTANCE)) continue;
+    const workers = process.workers;
+    while (!workers.isEmpty) {
+      const worker = threadOfMember(workers.next);
+      worker.member.remove();
+      worker.idle.remove();
+      killThread(worker);
+    }
+    process.workerCount = 0;
+    return -ENOMEM;
+  }
+  return 0;
+}
+
+function createWorker(process: Process, stackTop: u64): bool {
+  const start = stackTop - WORKER_STACK;
+  const frames = framesFor(WORKER_STACK);
+  // What is mapped in vain stays for the next try, and goes with the process.
+  if (!mapFresh(process.pageTables, start, frames)) {
+    unmapFresh(process.pageTables, start, frames);
+    return false;
+  }
+  const thread = createThread(process, image(IMAGE_SERVE), stackTop);
+  if (thread === null) {
+    unmapFresh(process.pageTables, start, frames);
+    return false;
+  }
+  thread.queue = changetype<usize>(process.work);
+  process.workers.append(thread.member);
+  process.idleWorkers.append(thread.idle);
+  process.workerCount++;
+  return true;
+}
+
+/** An event of `level` was put into `process.work`. False: every worker has a handler; it waits for the first that is done. */
+export function notifyWorker(process: Process, level: u32): bool {
+  const idle = process.idleWorkers;
+  if (idle.isEmpty) return false;
+  const worker = threadOfIdle(idle.next);
+  worker.idle.remove();
+  notifyThread(worker, level);
+  return true;
+}
+
+/**
+ * From boot/runtime.c: a thread that has nothing but handlers to run. -ERESTART when there are some. A worker waits for events; a child that was made for one handler
+ * ends after it.
+ */
+export function serve(): i32 {
+  const thread = currentThread();
+  const process = thread.process;
+  if (changetype<usize>(thread) == changetype<usize>(process.thread)) {
+    if (thread.canDispatch) return -ERESTART;
+    if (!(process.childFlags & CHILD_CAPSULE)) endProcess(process, 0);
+    return serveCapsule(thread, process);
+  }
+  thread.level = 0;
+  while (!thread.canDispatch) {
+    process.idleWorkers.append(thread.idle);
+    waitOn(null, 0, NO_DEADLINE);
+    thread.idle.remove();
+  }
+  return -ERESTART;
+}
+
+/** (capsule: Process) => void: it has nothing to do any more. */
+let capsuleIdle: u32 = 0;
+
+export function onCapsuleIdle(index: u32): void {
+  capsuleIdle = index;
+}
+
+function serveCapsule(thread: Thread, process: Process): i32 {
+  thread.level = 0;
+  if (changetype<usize>(process.parent) == 0) endProcess(process, 0);
+  process.parent.capsules.append(process.capsule);
+  call_indirect<void>(capsuleIdle, process);
+  while (!thread.canDispatch) waitOn(null, 0, NO_DEADLINE);
+  return -ERESTART;
+}

@@ -1,0 +1,29 @@
+/**
+ * Other processes of one's own: fork, spawn, waitpid, with the meaning that POSIX gives them. A child has memory, globals, table and stack of
+ * its own, copied when they are written to, and the descriptors that its parent had.
+ */
+
+/** fork: the child has copies of the parent's events as well. Without it the child begins with none. */
+export const FORK_EVENTS: i32 = 1;
+/** fork, spawn: the child's status is forgotten when it ends; nobody has to wait for it. */
+export const FORK_NO_WAIT: i32 = 2;
+/** waitpid: returns 0 when no child has ended. */
+export const WNOHANG: i32 = 1;
+
+/**
+ * A copy of this process: the child's pid here, 0 in the child. -EAGAIN: too many processes; -ENOMEM; -EINVAL; -EPERM in a handler that runs on
+ * a thread of its own.
+ */
+// @ts-ignore: decorator
+@external("aemos", "fork") export declare function fork(flags: i32): i32;
+
+/** Starts the application that is linked in under a name, `length` bytes of UTF-8, as a child. Its pid, or -ENOENT, -EAGAIN, -ENOMEM, -EFAULT. */
+// @ts-ignore: decorator
+@external("aemos", "spawn") export declare function spawn(name: usize, length: i32, flags: i32): i32;
+
+/**
+ * Waits until child `pid` (-1: any) has ended, writes its status to `status` (0: nowhere) and forgets it. Its pid; 0 with WNOHANG; -ECHILD,
+ * -EINTR, -EFAULT, -EINVAL.
+ */
+// @ts-ignore: decorator
+@external("aemos", "waitpid") export declare function waitpid(pid: i32, status: usize, flags: i32): i32;
