@@ -44,7 +44,7 @@ const KERNEL_BYTES = 2 << 20;
 const REQUIRED = ["gcc", "ld", "objcopy", "nm"] as const;
 
 /**
- * Builds the image of a manifest (.json), or of one application (folder with aemos.json, .ts, .wasm).
+ * Builds the image of a manifest (.json), or of one application (folder with aemos.json, .ts, .c, .wasm).
  * `output` gets a copy of the image, and `output`.elf one of the ELF64. Rejects with a UserError that names the file at fault.
  */
 export async function buildImage(
