@@ -1,6 +1,6 @@
 /** C applications: what the module has, what an incremental build starts, and what an author's mistakes are answered with. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { buildImage } from "../../tools/build.ts";
@@ -9,7 +9,7 @@ import { type Module, readModule } from "../../tools/wasm.ts";
 import { compileApplication } from "../../tools/application.ts";
 import { Steps } from "../../tools/steps.ts";
 import { findTool } from "../../tools/toolchain.ts";
-import { aemos, sourceFolder, writeFiles } from "./support.ts";
+import { aemos, sourceFolder, temporaryFolder, writeFiles } from "./support.ts";
 
 const folder = sourceFolder("c");
 const HEADER = '#include "aemos.h"\n';
@@ -22,8 +22,7 @@ const started = async (): Promise<string[]> =>
 
 /** A PATH with all that a build starts but one program. */
 async function pathWithout(missing: string): Promise<string> {
-  const path = join(folder, `without-${missing}`);
-  mkdirSync(path, { recursive: true });
+  const path = temporaryFolder();
   for (const name of ["gcc", "ld", "objcopy", "nm", "clang", "wasm-ld"]) {
     const target = await findTool(name);
     if (name !== missing && target !== undefined) symlinkSync(target, join(path, name));
@@ -140,7 +139,7 @@ test("main with arguments, and main without the header", async () => {
 
 test("a function that is declared and nowhere defined: the source and its name", async () => {
   const message = await refusal("undefined", `${HEADER}int gone(void);\nint main(void) { return gone(); }\n`);
-  assert.match(message, /undefined\.c: application undefined: wasm-ld failed[^]*undefined symbol: gone/);
+  assert.match(message, /undefined\.c: application undefined: wasm-ld failed.*undefined symbol: gone/s);
 });
 
 test("an import that is no system call", async () => {
