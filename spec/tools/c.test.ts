@@ -7,6 +7,7 @@ import { buildImage } from "../../tools/build.ts";
 import { loadManifest } from "../../tools/manifest.ts";
 import { type Module, readModule } from "../../tools/wasm.ts";
 import { compileApplication } from "../../tools/application.ts";
+import { ROOT } from "../../tools/paths.ts";
 import { Steps } from "../../tools/steps.ts";
 import { findTool } from "../../tools/toolchain.ts";
 import { aemos, sourceFolder, temporaryFolder, writeFiles } from "./support.ts";
@@ -153,6 +154,16 @@ test("an import that is no system call", async () => {
 test("a frame that the shadow stack cannot hold", async () => {
   const text = "int main(void) { char large[70000]; return getrandom(large, 70000, 0) + large[9]; }\n";
   assert.match(await refusal("frame", HEADER + text), /frame\.c:2:5: error: stack frame size/);
+});
+
+test("docs/c-applications.md: the code compiles, and imports what it says", async () => {
+  const guide = readFileSync(join(ROOT, "docs", "c-applications.md"), "utf8");
+  const [, code = ""] = guide.match(/```c\n(.*?)```/s) ?? [];
+  writeFiles(folder, { "guide.c": code });
+  const { imports } = await compiled(join(folder, "guide.c"));
+  const names = imports.map(({ name }) => name);
+  for (const name of ["send", "close", "sockasync_read", "sockasync_accept", "enter_keepalive"])
+    assert.ok(names.includes(name), name);
 });
 
 test("clang is missing: its name and the package to install", async () => {

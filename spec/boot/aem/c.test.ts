@@ -88,8 +88,8 @@ describe("applications in C", () => {
     await machine.waitForRows("c-ended", 1);
     assert.ok((calls as number) > 0 && (calls as number) <= (expirations as number));
     assert.ok((expirations as number) >= 20, `${expirations} expirations`);
-    // The first call may be late and then the mean is smaller; no expiration is ever early.
-    assert.ok((mean as number) > 0 && Number.isInteger(mean), `mean of ${mean} us`);
+    // No expiration is ever early.
+    assert.ok((mean as number) >= 10_000, `mean of ${mean} us`);
     const [result, size, type, activations, sum, fd] = only("c-statistics");
     assert.deepEqual([result, size, type, fd], [0, 64, EVENT_TIMER, -1]);
     assert.equal(activations, sum, "activations = handled + coalesced + waiting");

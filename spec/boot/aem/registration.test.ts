@@ -5,9 +5,10 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, askUdp } from "../client.ts";
 import { type Machine, boot, specImage } from "../machine.ts";
-import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, ESRCH, ESTABLISHED, POLLIN, POLLRDHUP } from "../numbers.ts";
+import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, ESRCH, ESTABLISHED, POLLRDHUP } from "../numbers.ts";
 
 /** Types of event, and the handler that each expects, as the kernel log has it. */
 const KINDS = [
@@ -46,18 +47,18 @@ describe("registration", () => {
     assert.equal(rows.length, 1, `rows "${name}": ${JSON.stringify(rows)}\n${machine.console()}`);
     return rows[0] as number[];
   };
-  /** Waits for a row of this name with this first value; all of them with it. */
-  const rowsOf = async (name: string, first: number, count = 1): Promise<number[][]> => {
+  const until = async (what: string, ready: () => boolean): Promise<void> => {
     const deadline = Date.now() + 10_000;
-    for (;;) {
-      const found = machine.rows(name).filter(([value]) => value === first);
-      if (found.length >= count) return found;
-      assert.ok(
-        Date.now() < deadline,
-        `${found.length} of ${count} rows "${name} ${first}"\n${machine.console()}`,
-      );
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    while (!ready()) {
+      assert.ok(Date.now() < deadline, `not within 10 s: ${what}\n${machine.console()}`);
+      await sleep(10);
     }
+  };
+  /** Waits for rows of this name with this first value; all that there are then. */
+  const rowsOf = async (name: string, first: number, count = 1): Promise<number[][]> => {
+    const found = (): number[][] => machine.rows(name).filter(([value]) => value === first);
+    await until(`${count} rows "${name} ${first}"`, () => found().length >= count);
+    return found();
   };
   const command = async (letter: string, argument: number): Promise<void> => {
     const message = Buffer.alloc(5);
@@ -146,20 +147,15 @@ describe("registration", () => {
     const pieces = ["a", "bc", "def", "ghij", "klmno"];
     for (const piece of pieces) {
       connection.socket.write(piece);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sleep(50);
     }
     connection.socket.end();
-    const isEnd = ([, , length]: number[]): boolean => length === 0;
-    const rows = async (): Promise<number[][]> => [
-      ...(await rowsOf("received", read)),
-      ...(await rowsOf("received-too", readToo)),
+    const rows = (): number[][] => [
+      ...machine.rows("received").filter(([jid]) => jid === read),
+      ...machine.rows("received-too").filter(([jid]) => jid === readToo),
     ];
-    const deadline = Date.now() + 10_000;
-    while ((await rows()).filter(isEnd).length < 2) {
-      assert.ok(Date.now() < deadline, machine.console());
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    const bytes = (await rows()).reduce((sum, [, , length]) => sum + (length as number), 0);
+    await until("the end of the stream for both", () => rows().filter((row) => row[2] === 0).length === 2);
+    const bytes = rows().reduce((sum, [, , length]) => sum + (length as number), 0);
     assert.equal(bytes, pieces.join("").length);
     await command("x", fd);
     connection.destroy();
@@ -170,29 +166,22 @@ describe("registration", () => {
     const [listener, listening] = await only("listening");
     assert.deepEqual(machine.rows("accepted").at(-1), [listening, listener, fd, ACCEPT]);
     connection.socket.write("Z");
-    const received = async (): Promise<number[]> => {
-      const deadline = Date.now() + 10_000;
-      for (;;) {
-        const all = [...machine.rows("received"), ...machine.rows("received-too")];
-        const found = all.find(([jid]) => jid === jids.read || jid === jids.readToo);
-        if (found) return found;
-        assert.ok(Date.now() < deadline, machine.console());
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-    };
-    // Which of the two has it does not matter here.
-    assert.deepEqual((await received()).slice(1), [fd, 1, "Z".charCodeAt(0), 0, READ]);
+    // Which of the two read events has it does not matter here.
+    const received = (): number[] | undefined =>
+      [...machine.rows("received"), ...machine.rows("received-too")].find(
+        ([jid]) => jid === jids.read || jid === jids.readToo,
+      );
+    await until("a read handler", () => received() !== undefined);
+    assert.deepEqual(received()?.slice(1), [fd, 1, "Z".charCodeAt(0), 0, READ]);
     const states = await rowsOf("changed", sk, 2);
     assert.deepEqual(states[1]?.slice(1), [fd, 3, ESTABLISHED, SK], "SYN_RECV to ESTABLISHED");
     connection.socket.end();
     assert.deepEqual((await rowsOf("closed", jids.close))[0], [jids.close, fd, 0, CLOSE]);
-    const polls = await rowsOf("polled", sock);
-    assert.ok(
-      polls.every((row) => row[1] === fd && row[3] === 0 && row[4] === SOCK),
-      JSON.stringify(polls),
+    const polls = (): number[][] => machine.rows("polled").filter(([jid]) => jid === sock);
+    await until("a sock handler with POLLRDHUP", () =>
+      polls().some((row) => ((row[2] as number) & POLLRDHUP) !== 0),
     );
-    const seen = polls.reduce((bits, row) => bits | (row[2] as number), 0);
-    assert.ok((seen & (POLLIN | POLLRDHUP)) !== 0, `poll bits ${seen}`);
+    for (const row of polls()) assert.deepEqual([row[1], ...row.slice(3)], [fd, 0, SOCK]);
     const [timer] = await only("timer-registered");
     assert.deepEqual((await only("timer-once")).slice(0, 2), [timer, 0]);
     await command("x", fd);
@@ -292,11 +281,7 @@ describe("registration", () => {
     for (let i = 0; i < 3; i++) {
       const { connection, fd } = await accept();
       known++;
-      const deadline = Date.now() + 10_000;
-      while ((last()[1] as number) < known) {
-        assert.ok(Date.now() < deadline, machine.console());
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
+      await until(`${known} activations seen`, () => (last()[1] as number) >= known);
       assert.deepEqual(last().slice(0, 3), [listening, known, known], "activations, and what became of them");
       await command("x", fd);
       connection.destroy();
