@@ -39,3 +39,4 @@ export const ECONNREFUSED: i32 = 111;
 export const EHOSTUNREACH: i32 = 113;
 export const EALREADY: i32 = 114;
 export const EINPROGRESS: i32 = 115;
+export const EDQUOT: i32 = 122;

@@ -4,9 +4,11 @@
  */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { extname, join, relative } from "node:path";
+import { dirname, extname, join, relative } from "node:path";
+import { clangStep, wasmLdStep } from "./clang.ts";
 import { APPLICATION_OPTIONS, ascStep, gccStep, wasm2cStep, wasmOptStep } from "./commands.ts";
 import { UserError, messageOf } from "./errors.ts";
+
 import type { SystemCalls } from "./kernel.ts";
 import type { ApplicationEntry } from "./manifest.ts";
 import { ROOT, shown } from "./paths.ts";
@@ -56,11 +58,28 @@ export async function compileApplication(
 ): Promise<string> {
   if (extname(entry.module) === ".wasm") return entry.module;
   const output = join(folderOf(applications, entry), "compiled.wasm");
+  if (extname(entry.module) === ".c") {
+    await compileC(steps, entry, output);
+    return output;
+  }
   // The compiler names what it compiles by the path below the checkout, so sources elsewhere start with ../
   const entries = [relative(ROOT, entry.module), "sdk/abort.ts"];
   const options = ["--config", "asconfig.json", "--target", "application"];
   await steps.run(await ascStep(unitOf(entry), entries, output, options));
   return output;
+}
+
+/** The two steps of a C application; what the linker says names objects, so the source is put ahead of it. */
+async function compileC(steps: Steps, entry: ApplicationEntry, output: string): Promise<void> {
+  const unit = unitOf(entry);
+  const object = join(dirname(output), "compiled.o");
+  const stackBytes = entry.stackKiB * 1024;
+  await steps.run(await clangStep(unit, entry.module, object, stackBytes));
+  try {
+    await steps.run(await wasmLdStep(unit, object, output, stackBytes));
+  } catch (error) {
+    throw new UserError(`${shown(entry.module)}: ${messageOf(error)}`);
+  }
 }
 
 /** What is wrong with an application's module, one message each; nothing when it can run. */
@@ -113,6 +132,8 @@ export async function translateApplication(
   const bytes = await readFile(wasm);
   const module = readModule(file, bytes);
   const problems = checkApplication(module, calls);
+  if (extname(entry.module) === ".c" && !module.exports.has("main"))
+    problems.push('a C application includes "aemos.h", which exports main, and defines int main(void)');
   const memory = module.memories[0];
   const pages = (entry.memoryMiB * 1024) / PAGE_KIB;
   if (memory !== undefined && memory.minimum > pages) {

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import { type Application, compileApplication, translateApplication } from "./application.ts";
 import { KERNEL_OPTIONS, gccStep } from "./commands.ts";
 import { modulesSource, moduleSource } from "./generate.ts";
@@ -42,9 +42,10 @@ type Built = Pick<BuiltImage, "image" | "elf" | "neededBytes">;
 /** What a kernel that serves nobody uses, beside the image. */
 const KERNEL_BYTES = 2 << 20;
 const REQUIRED = ["gcc", "ld", "objcopy", "nm"] as const;
+const REQUIRED_FOR_C = ["clang", "wasm-ld"] as const;
 
 /**
- * Builds the image of a manifest (.json), or of one application (folder with aemos.json, .ts, .wasm).
+ * Builds the image of a manifest (.json), or of one application (folder with aemos.json, .ts, .c, .wasm).
  * `output` gets a copy of the image, and `output`.elf one of the ELF64. Rejects with a UserError that names the file at fault.
  */
 export async function buildImage(
@@ -53,7 +54,8 @@ export async function buildImage(
   options: BuildOptions = {},
 ): Promise<BuiltImage> {
   const manifest = await loadManifest(manifestOrApp);
-  for (const tool of REQUIRED) await requireTool(tool);
+  const inC = manifest.applications.some(({ module }) => extname(module) === ".c");
+  for (const tool of [...REQUIRED, ...(inC ? REQUIRED_FOR_C : [])]) await requireTool(tool);
   const folder = options.folder ?? BUILD;
   return withLock(folder, async () => {
     const steps = new Steps(options.report);

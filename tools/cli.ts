@@ -8,7 +8,7 @@ import { type RunOptions, checkFits, runImage } from "./run.ts";
 import type { StartedCommand } from "./steps.ts";
 
 const TARGET =
-  "an image manifest (.json), an application's folder, its source (.ts) or a ready module (.wasm)";
+  "an image manifest (.json), an application's folder, its source (.ts, .c) or a ready module (.wasm)";
 
 function reportCommand({ unit, tool, arguments: list }: StartedCommand): void {
   process.stderr.write(`${unit}: ${tool} ${list.join(" ")}\n`);

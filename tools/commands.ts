@@ -152,8 +152,8 @@ export async function gccStep({
   };
 }
 
-/** Prerequisites in a make rule as gcc writes it. */
-function readDependencies(rule: string): Map<string, undefined> {
+/** Prerequisites in a make rule as gcc and clang write it. */
+export function readDependencies(rule: string): Map<string, undefined> {
   const list = rule.replaceAll("\\\n", " ").replace(/^.*?:\s/, "");
   const paths = list.match(/(?:\\.|[^\s\\])+/g) ?? [];
   return new Map(paths.map((path) => [path.replace(/\\(.)/g, "$1").replaceAll("$$", "$"), undefined]));

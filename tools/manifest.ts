@@ -14,7 +14,7 @@ export const MANIFEST_FILE = "aemos.json";
 
 export interface ApplicationEntry {
   name: string;
-  /** Absolute path, .ts or .wasm. */
+  /** Absolute path, .ts, .c or .wasm. */
   module: string;
   memoryMiB: number;
   stackKiB: number;
@@ -58,11 +58,12 @@ export async function loadManifest(path: string): Promise<Manifest> {
     case ".json":
       return readManifest(absolute, path);
     case ".ts":
+    case ".c":
     case ".wasm":
       return implied(absolute);
     default:
       throw new UserError(
-        `${path}: neither a manifest (.json), nor a source (.ts), a module (.wasm) or an application's folder`,
+        `${path}: neither a manifest (.json), nor a source (.ts, .c), a module (.wasm) or an application's folder`,
       );
   }
 }

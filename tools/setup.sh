@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly NODE_MAJOR=20
 
 # Program, and the Debian package that has it.
-required=("gcc gcc" "ld binutils" "objcopy binutils" "nm binutils" "qemu-system-x86_64 qemu-system-x86")
+required=("gcc gcc" "ld binutils" "objcopy binutils" "nm binutils" "clang clang" "wasm-ld lld" "qemu-system-x86_64 qemu-system-x86")
 if [[ "${1-}" == --test ]]; then
   required+=("curl curl" "tshark tshark")
 fi

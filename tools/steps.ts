@@ -15,7 +15,7 @@ import { ROOT } from "./paths.ts";
 
 /** A command that a build started. */
 export interface StartedCommand {
-  /** Name of the program as the pipeline calls it: "asc", "wasm-opt", "wasm2c", "gcc", "ld", "objcopy", "nm". */
+  /** Name of the program as the pipeline calls it: "asc", "clang", "wasm-ld", "wasm-opt", "wasm2c", "gcc", "ld", "objcopy", "nm". */
   tool: string;
   /** What it worked on, as in "kernel" or "application echo". */
   unit: string;

@@ -1,6 +1,7 @@
 /**
  * `npm test`: all stages, each with its time, and a last line `N passed, N failed`. Arguments are filters: a stage runs
- * when its name matches one (then whole), or with those of its test files whose path does.
+ * when its name matches one (then whole), or with those of its test files whose path does. The whole run and `npm test -- aem`
+ * end with the table of AEM's requirements.
  *
  * Two lanes run side by side: what computes, and what starts guests and mostly waits for them.
  */
@@ -12,6 +13,7 @@ import { stripVTControlCharacters } from "node:util";
 import { buildImage } from "./build.ts";
 import { messageOf } from "./errors.ts";
 import { BUILD, DEFAULT_MANIFEST, ROOT, isProgram } from "./paths.ts";
+import { REQUIREMENTS_FILTER, requirementTable } from "./requirements.ts";
 
 interface Counts {
   passed: number;
@@ -20,6 +22,8 @@ interface Counts {
 
 interface Outcome extends Counts {
   output: string;
+  /** TAP report of a stage of node:test. */
+  report?: string;
 }
 
 interface Stage {
@@ -133,8 +137,9 @@ async function runNodeTests(name: string, files: readonly string[], concurrency:
   list.push("--test-reporter=spec", "--test-reporter-destination=stdout");
   list.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...files);
   const { code, output } = await execute(process.execPath, list);
-  const counts = countTap(await readFile(tap, "utf8").catch(() => ""), code);
-  return { ...counts, output: counts.failed > 0 ? output : "" };
+  const report = await readFile(tap, "utf8").catch(() => "");
+  const counts = countTap(report, code);
+  return { ...counts, output: counts.failed > 0 ? output : "", report };
 }
 
 /** Files below spec/ with this ending, relative to the checkout. */
@@ -189,11 +194,13 @@ export function select(all: readonly Stage[], filters: readonly string[]): Stage
   });
 }
 
-async function runLane(lane: readonly Stage[], total: Counts): Promise<void> {
+/** Runs the stages one after another; their counts are added to `total`, their reports to `reports`. */
+async function runLane(lane: readonly Stage[], total: Counts, reports: string[]): Promise<void> {
   for (const { name, files, run } of lane) {
     if (files?.length === 0) continue;
     const start = performance.now();
-    const { passed, failed, output } = await run(files ?? []);
+    const { passed, failed, output, report } = await run(files ?? []);
+    if (report !== undefined) reports.push(report);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     total.passed += passed;
     total.failed += failed;
@@ -208,9 +215,16 @@ async function main(filters: readonly string[]): Promise<void> {
   const { computing, guests } = stages();
   const total = { passed: 0, failed: 0 };
   const start = performance.now();
-  await Promise.all([runLane(select(computing, filters), total), runLane(select(guests, filters), total)]);
+  const reports: string[] = [];
+  const lanes = [computing, guests].map((lane) => runLane(select(lane, filters), total, reports));
+  await Promise.all(lanes);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   if (total.passed + total.failed === 0) process.stdout.write(`nothing matches ${filters.join(" ")}\n`);
+  if (filters.length === 0 || filters.includes(REQUIREMENTS_FILTER)) {
+    const { text, failures } = requirementTable(reports.join("\n"));
+    process.stdout.write(`\n${text}\n`);
+    total.failed += failures;
+  }
   process.stdout.write(`${seconds} s in all\n${total.passed} passed, ${total.failed} failed\n`);
   process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 }

@@ -16,6 +16,8 @@ const PACKAGES: Record<string, string> = {
   ld: "binutils",
   objcopy: "binutils",
   nm: "binutils",
+  clang: "clang",
+  "wasm-ld": "lld",
   "qemu-system-x86_64": "qemu-system-x86",
 };
 

@@ -41,6 +41,7 @@ test("README: the options are those of the command line", async () => {
 for (const [name, text, folder] of [
   ["README.md", readme, "."],
   ["handler-guide.md", guide, "docs"],
+  ["c-applications.md", readFileSync("docs/c-applications.md", "utf8"), "docs"],
 ] as const) {
   test(`${name}: links lead somewhere`, () => {
     const links = [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, link = ""]) => link);
