@@ -12,18 +12,21 @@
  */
 import { Link } from "../kernel/list";
 import { vmtableFree } from "../kernel/memory/vmtable";
+import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { currentProcess, Process, processNotify } from "../kernel/process/process";
 import {
   EVENT_DRAINING,
   EVENT_HANDLING,
+  EVENT_MESSAGE,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_STARVED,
   EVENT_STOPPED,
   EVF_ONESHOT,
+  PRIORITY_URGENT,
 } from "./abi";
 import { Event, EVENT_DEAD, eventOfActivation } from "./event";
-import { DELIVERED, EMPTY } from "./job";
+import { DELIVERED, EMPTY, shortageBytes } from "./job";
 import { releaseEvent } from "./jids";
 import { unregister } from "./registry";
 
@@ -31,7 +34,10 @@ import { unregister } from "./registry";
 
 @inline
 function enqueue(process: Process, event: Event): void {
-  process.pending.append(event.activation);
+  // Who tells of trouble does not wait behind it.
+  if (event.job.priority == PRIORITY_URGENT) process.pending.prepend(event.activation);
+  else process.pending.append(event.activation);
+  countWaiting(process);
 }
 
 
@@ -40,7 +46,28 @@ function dequeue(process: Process): Event | null {
   const link = process.pending.next;
   if (changetype<usize>(link) == changetype<usize>(process.pending)) return null;
   link.remove();
+  countTaken(process);
   return eventOfActivation(link);
+}
+
+/** An activated event waits, and one of those that wait waits no more: the overload events hear of it. */
+@inline
+function countWaiting(process: Process): void {
+  const count = ++process.waitingCount;
+  if (count >= process.overload.rise) process.overload.reached(count);
+}
+
+
+@inline
+function countTaken(process: Process): void {
+  const count = --process.waitingCount;
+  if (count < process.overload.fall) process.overload.sunk(count);
+}
+
+/** Takes an event that is pending or starved out of its queue. The caller sees to its state. */
+export function withdraw(event: Event): void {
+  event.activation.remove();
+  countTaken(event.process);
 }
 
 // ---- Activation ----
@@ -107,7 +134,7 @@ export function dispatchNext(): usize {
       process.handling = changetype<usize>(event);
       return event.handler;
     }
-    if (outcome != EMPTY) starve(process, event);
+    if (outcome != EMPTY) starve(process, event, -outcome, shortageBytes);
     else if (event.has(EVENT_DRAINING)) unregister(event);
     event = dequeue(process);
   }
@@ -129,20 +156,27 @@ function complete(process: Process, event: Event): void {
 
 /**
  * Frees the block of a handler that has returned. Nobody who starves need try again for it: an event is only found to starve after
- * the handler ahead of it has given its block back, so this memory has been tried already. (Executors that run side by side will
- * have to call `retryStarved` here.)
+ * the handler ahead of it has given its block back, so this memory has been tried already. A message's block was taken when it was
+ * posted, so that is another matter. (Executors that run side by side will have to call `retryStarved` here.)
  */
 @inline
 function freeBlock(process: Process, event: Event): void {
   vmtableFree(process.vmtable, event.block);
   event.block = 0;
+  if (event.job.type == EVENT_MESSAGE) retryStarved(process);
 }
 
-/** The event waits, its data where they are, until `retryStarved`. */
-function starve(process: Process, event: Event): void {
+/**
+ * The event waits, its data where they are, until `retryStarved`. What is short (`errno`, `bytes`) is kept in it for the
+ * application's error handler: the list of starved events is the queue of reports, so that no report needs memory.
+ */
+function starve(process: Process, event: Event, errno: i32, bytes: u32): void {
   event.errors++;
   event.mark(EVENT_PENDING | EVENT_STARVED);
-  process.starved.append(event.activation);
+  event.setLack(errno, bytes);
+  process.unreported.append(event.activation);
+  countWaiting(process);
+  process.errorWaiters.wake(WAKE_SYSTEM, 0);
 }
 
 /**
@@ -150,16 +184,21 @@ function starve(process: Process, event: Event): void {
  * what is pending, in order. Each tries once, so nothing spins.
  */
 export function retryStarved(process: Process): void {
-  const starved = process.starved;
-  if (starved.isEmpty) return;
-  const pending = process.pending;
-  const first = starved.next;
-  const last = starved.prev;
-  const before = pending.prev;
+  if (process.starved.isEmpty && process.unreported.isEmpty) return;
+  moveAll(process.starved, process.pending);
+  moveAll(process.unreported, process.pending);
+  processNotify(process);
+}
+
+/** Appends all members of a list to another one. */
+function moveAll(from: Link, to: Link): void {
+  if (from.isEmpty) return;
+  const first = from.next;
+  const last = from.prev;
+  const before = to.prev;
   before.next = first;
   first.prev = before;
-  last.next = pending;
-  pending.prev = last;
-  starved.initialize();
-  processNotify(process);
+  last.next = to;
+  to.prev = last;
+  from.initialize();
 }

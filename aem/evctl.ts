@@ -27,7 +27,7 @@ import {
   SHUTDOWN_DROP,
   STATISTICS_SIZE,
 } from "./abi";
-import { makePending } from "./dispatch";
+import { makePending, withdraw } from "./dispatch";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
 import { drain, unregister, unregisterSome } from "./registry";
@@ -81,7 +81,7 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
 function stop(event: Event): void {
   if (event.has(EVENT_STOPPED | EVENT_DRAINING)) return;
   if (event.has(EVENT_PENDING)) {
-    event.activation.remove();
+    withdraw(event);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     event.mark(EVENT_OCCURRED);
   }

@@ -44,6 +44,7 @@ import { panic } from "./panic";
 import { initializeProcessCalls } from "./process/calls";
 import { HANDLE_STORAGE, initializeHandles } from "./process/handles";
 import { moduleCount, moduleDescriptor } from "./process/module";
+import { initializeNames, NAME_STORAGE } from "./process/names";
 import {
   createProcess,
   initializeProcesses,
@@ -112,7 +113,10 @@ export {
 } from "../net/socket/calls";
 export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
 export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
+export { sys_getpidof } from "./process/names";
 export { sys_evctl } from "../aem/evctl";
+export { sys_evpost } from "../aem/evpost";
+export { sys_evsystem } from "../aem/evsystem";
 export { sys_evtimer } from "../aem/evtimer";
 export {
   sys_sockasync_accept,
@@ -258,7 +262,7 @@ function waitForAddress(): void {
 function startAem(): void {
   const frames = totalFrameCount();
   // An event is less than 128 bytes: at most half of the memory.
-  initializeAem(need(AEM_STORAGE), frames * 16, frames * 16);
+  initializeAem(need(AEM_STORAGE), frames * 16, frames * 16, frames);
   onProcessExit(aemProcessExit.index);
   initializeSystemInformation(need(SYSTEM_INFORMATION_SIZE));
 }
@@ -269,6 +273,7 @@ function initializeProcessesAndThreads(): void {
   initializeProcesses(need(PROCESS_STORAGE), onLastExit.index);
   initializeHandles(need(HANDLE_STORAGE));
   initializeProcessCalls(need(256));
+  initializeNames(need(NAME_STORAGE));
   initializeVmtables(changetype<Pool>(need(offsetof<Pool>())), PROCESS_LIMIT);
 }
 

@@ -11,3 +11,4 @@ export * from "./log";
 export * from "./pool";
 export * from "./socket";
 export * from "./sysinfo";
+export * from "./system";

@@ -10,7 +10,22 @@ const FRAME_KIB = 4;
  * Types of the handlers that a process can register, in the order of the kernel's typeKind (HANDLER_ACCEPT = 0 and so on):
  * parameters, a space, results, each letter a type as wasm2c's codes have them (i: i32, j: i64, f: f32, d: f64).
  */
-export const HANDLER_TYPES = ["iii ", "iiiii ", "iii ", "iiii ", "iiii ", "ii "] as const;
+export const HANDLER_TYPES = [
+  "iii ", // accept
+  "iiiii ", // read
+  "iii ", // close
+  "iiii ", // sk
+  "iiii ", // sock
+  "ii ", // timer
+  "iiii ", // message
+  "iii ", // signal
+  "iii ", // child
+  "iii ", // memory
+  "iii ", // overload
+  "ii ", // link
+  "iii ", // limit
+  "iiii ", // error
+] as const;
 
 /** wasm2c's code of a function type: SHA-256 of its letters. */
 export function typeCode(letters: string): Buffer {

@@ -8,7 +8,7 @@
  * When there is no block, the data stay in the socket (a stream's window closes, datagrams queue up to their limit), and the
  * event is tried again when one is freed. The end of a stream, or the error that ended it, comes once, after all data.
  */
-import { EAGAIN, ENOTCONN } from "../../kernel/errno";
+import { EAGAIN, ENOMEM, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { vmtableAllocate, vmtableUserAddress } from "../../kernel/memory/vmtable";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP } from "../../kernel/scheduler/wait";
@@ -18,7 +18,7 @@ import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ, READ_LIMIT } from "../abi";
 import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
-import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
+import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
 import { readerGone } from "./close";
 import { consume, peek, peekLength, sourceOccurred } from "./source";
 
@@ -46,13 +46,14 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   const available = socket.protocol.available;
   if (available != 0) room = max(room, call_indirect<u32>(available, socket));
   if (room > READ_LIMIT) room = READ_LIMIT;
+  const wanted = room;
   const vmtable = event.process.vmtable;
   let block = vmtableAllocate(vmtable, room);
   while (block == 0 && room > SMALLEST_BLOCK) {
     room >>= 1;
     block = vmtableAllocate(vmtable, room);
   }
-  if (block == 0) return SHORTAGE;
+  if (block == 0) return shortage(ENOMEM, wanted);
   let filled: u32 = 0;
   do {
     const bytes = min(<u32>peekLength(socket), room - filled);
@@ -69,7 +70,7 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
 function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
   const length = <u32>peekLength(socket);
   const block = vmtableAllocate(event.process.vmtable, SOCKADDR_SIZE + length);
-  if (block == 0) return SHORTAGE;
+  if (block == 0) return shortage(ENOMEM, SOCKADDR_SIZE + length);
   const sender = call_indirect<u64>(socket.protocol.peekSource, socket);
   putSockaddr(block, sender);
   memory.copy(block + SOCKADDR_SIZE, source, length);

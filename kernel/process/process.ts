@@ -14,8 +14,11 @@ import { createAddressSpace, destroyAddressSpace, mapFresh, mapShared, unmapFres
 import { setUserLimits } from "../memory/user";
 import { Vmtable, vmtableCreate, vmtableDestroy } from "../memory/vmtable";
 import { currentThread, exitThread, killThread, wakeThread } from "../scheduler/scheduler";
+import { Gauge } from "../scheduler/gauge";
 import { createThread, Thread, THREAD_BLOCKED } from "../scheduler/thread";
+import { WaitQueue } from "../scheduler/wait";
 import { closeAllHandles } from "./handles";
+import { LIMIT_KINDS } from "./limits";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
 
 export const PROCESS_LIMIT: i32 = 64;
@@ -56,6 +59,37 @@ export class Process {
   /** Events registered with EVF_KEEPALIVE; not 0 once the last of them has ended: enter_keepalive returns 0 then. */
   keepaliveEvents: u32;
   keepaliveEnded: u32;
+  /** Starved events that the error handler has not been told of yet; `starved` are the others. */
+  private unreportedNext: usize;
+  private unreportedPrev: usize;
+  /** Activated events that wait: pending and starved. `overload` is its gauge. */
+  waitingCount: u32;
+  private overloadRise: u32;
+  private overloadFall: u32;
+  private overloadLists0: u64;
+  private overloadLists1: u64;
+  /** Who listens to signals (mask: 1 << signal), to limits (1 << LIMIT_*) and to shortages. */
+  private signalNext: usize;
+  private signalPrev: usize;
+  private limitNext: usize;
+  private limitPrev: usize;
+  private errorNext: usize;
+  private errorPrev: usize;
+  /** Value of each limit that was reported: LIMIT_KINDS words. */
+  private limitValues0: u64;
+  private limitValues1: u64;
+  private limitValues2: u64;
+  private limitValues3: u64;
+  private limitValues4: u64;
+  private limitValues5: u64;
+  private limitValues6: u64;
+  private limitValues7: u64;
+  /** A shortage that is no starved event's and has not been told: jid, errno (0: none), bytes. */
+  reportAbout: i32;
+  reportErrno: i32;
+  reportBytes: u32;
+  /** Bytes of the vmtable blocks of messages that wait. */
+  messageBytes: u32;
 
   /** Activated events, in the order in which their handlers are to run. */
   @inline get pending(): Link {
@@ -70,6 +104,47 @@ export class Process {
 
   @inline get starved(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("starvedNext"));
+  }
+
+  /** Starved events that the error handler has still to hear of. */
+  @inline get unreported(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("unreportedNext"));
+  }
+
+
+  @inline get overload(): Gauge {
+    return changetype<Gauge>(changetype<usize>(this) + offsetof<Process>("overloadRise"));
+  }
+
+
+  @inline get signalWaiters(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<Process>("signalNext"));
+  }
+
+
+  @inline get limitWaiters(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<Process>("limitNext"));
+  }
+
+
+  @inline get errorWaiters(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<Process>("errorNext"));
+  }
+
+  /** `what`: LIMIT_*. */
+  limitValue(what: u32): u32 {
+    return load<u32>(
+      changetype<usize>(this) + ((<usize>(what % LIMIT_KINDS)) << 2),
+      offsetof<Process>("limitValues0"),
+    );
+  }
+
+  setLimitValue(what: u32, value: u32): void {
+    store<u32>(
+      changetype<usize>(this) + ((<usize>(what % LIMIT_KINDS)) << 2),
+      value,
+      offsetof<Process>("limitValues0"),
+    );
   }
 
   /** Whether a handler can run at the end of this system call: some event is pending and none is being handled. */
@@ -142,6 +217,11 @@ export function createProcess(module: ModuleDescriptor): i32 {
   process.pending.initialize();
   process.events.initialize();
   process.starved.initialize();
+  process.unreported.initialize();
+  process.overload.initialize();
+  process.signalWaiters.initialize();
+  process.limitWaiters.initialize();
+  process.errorWaiters.initialize();
   if (!createWindow(process)) {
     destroyWindow(process);
     return -ENOMEM;

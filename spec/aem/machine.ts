@@ -62,6 +62,7 @@ const TYPE_CODE: u32 = 32;
 /** More than any spec has. */
 export const EVENTS: u32 = 4096;
 export const EVENTS_OF_PROCESS: u32 = 3000;
+export const MESSAGES: u32 = 500;
 
 let module: ModuleDescriptor = changetype<ModuleDescriptor>(0);
 let typeCodes: u32 = 0;
@@ -98,7 +99,7 @@ export function setUpMachine(network: bool = false): void {
   if (network) assert(initializeNetwork(2000, 256, 64, 500) && initializeTcp(500), "network");
   else initializeInterface(growMemory(offsetof<NetworkInterface>(), 8), 0, 0, 0, 0);
   initializeSocketCalls(growMemory(SOCKET_CALLS_STORAGE, 8));
-  initializeAem(growMemory(AEM_STORAGE, 8), EVENTS, EVENTS_OF_PROCESS);
+  initializeAem(growMemory(AEM_STORAGE, 8), EVENTS, EVENTS_OF_PROCESS, MESSAGES);
   onProcessExit(aemProcessExit.index);
   initializeFakeSockets();
   module = changetype<ModuleDescriptor>(growMemory(offsetof<ModuleDescriptor>(), 8));
