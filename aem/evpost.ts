@@ -9,7 +9,15 @@ import { currentProcess, findProcess, Process } from "../kernel/process/process"
 import { EVENT_DRAINING, EVENT_MESSAGE, MESSAGE_LIMIT } from "./abi";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
-import { freeMessage, listenerOf, Message, newMessage, queueHasRoom, queueMessage } from "./jobs/message";
+import {
+  bucketOf,
+  freeMessage,
+  Message,
+  newMessage,
+  nextListener,
+  queueHasRoom,
+  queueMessage,
+} from "./jobs/message";
 import { copyToProcess } from "./transfer";
 
 /**
@@ -40,11 +48,12 @@ function postToJid(jid: i32, data: usize, length: u32): i32 {
 }
 
 function postToPort(receiver: Process, port: u32, data: usize, length: u32): i32 {
-  let event = listenerOf(receiver, port, null);
+  const head = bucketOf(receiver.pid, port);
+  let event = nextListener(head, head, receiver, port);
   if (event === null) return -ECONNREFUSED;
   // A message for each, before any of them has one.
   let chain: usize = 0;
-  for (; event !== null; event = listenerOf(receiver, port, event)) {
+  while (event !== null) {
     const made = queueHasRoom(event) ? makeMessage(receiver, data, length) : -EAGAIN;
     if (made < 0) {
       freeChain(receiver, chain);
@@ -52,13 +61,14 @@ function postToPort(receiver: Process, port: u32, data: usize, length: u32): i32
     }
     changetype<Message>(<usize>made).next = changetype<Message>(chain);
     chain = <usize>made;
+    event = nextListener(head, event, receiver, port);
   }
-  event = listenerOf(receiver, port, null);
+  event = nextListener(head, head, receiver, port);
   while (event !== null) {
     const message = changetype<Message>(chain);
     chain = changetype<usize>(message.next);
     queueMessage(event, message);
-    event = listenerOf(receiver, port, event);
+    event = nextListener(head, event, receiver, port);
   }
   return 0;
 }

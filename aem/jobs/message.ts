@@ -11,6 +11,7 @@
  */
 import { ENOSPC } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
+import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
 import { vmtableBlockSize, vmtableFree, vmtableUserAddress } from "../../kernel/memory/vmtable";
 import { LIMIT_SYSTEM_EVENTS, reportLimit } from "../../kernel/process/limits";
@@ -73,18 +74,15 @@ export function messagePool(): Pool {
 
 // ---- Ports ----
 
-function bucketOf(pid: i32, port: u32): WaitQueue {
+/** The list in which the events stand that listen on `port` of process `pid`, among others. */
+export function bucketOf(pid: i32, port: u32): WaitQueue {
   const hash = <u32>sipHash(<u64>pid, <u64>port);
   return changetype<WaitQueue>(buckets + <usize>(hash & (BUCKETS - 1)) * BUCKET_SIZE);
 }
 
-/**
- * The first event of `process` that takes messages on `port`, or with `after` the next one behind that event: null when there is no
- * (further) one.
- */
-export function listenerOf(process: Process, port: u32, after: Event | null): Event | null {
-  const head = bucketOf(process.pid, port);
-  let link = after === null ? head.next : after.next;
+/** The next event behind `link` in that list, which is a member or the head, that takes messages on the port; null: there is none. */
+export function nextListener(head: WaitQueue, link: Link, process: Process, port: u32): Event | null {
+  link = link.next;
   while (changetype<usize>(link) != changetype<usize>(head)) {
     const event = changetype<Event>(link);
     // An event that drains takes nothing more: its mask says so.
@@ -100,9 +98,13 @@ export function listenerOf(process: Process, port: u32, after: Event | null): Ev
 }
 
 function check(process: Process, port: u32): i32 {
+  const head = bucketOf(process.pid, port);
   let listeners: u32 = 0;
-  for (let event = listenerOf(process, port, null); event !== null; event = listenerOf(process, port, event))
+  let event = nextListener(head, head, process, port);
+  while (event !== null) {
     listeners++;
+    event = nextListener(head, event, process, port);
+  }
   if (listeners >= EVENTS_PER_PORT) return refuse(process, EVENTS_PER_PORT);
   if (events < MESSAGE_EVENTS) return 0;
   reportLimit(process, LIMIT_SYSTEM_EVENTS, MESSAGE_EVENTS);

@@ -14,6 +14,7 @@ import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evtimer } from "../../aem/evtimer";
 import { eventPool } from "../../aem/jids";
+import { messagePool } from "../../aem/jobs/message";
 import {
   sys_sockasync_close,
   sys_sockasync_read,
@@ -50,10 +51,15 @@ export function expectNothingLeft(): void {
   expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
   expect<u32>(process.vmtable.blocks).toBe(0, "blocks left");
   expect<u32>(process.vmtable.badFrees).toBe(0, "blocks freed that were not there");
-  expect<bool>(process.pending.isEmpty && process.events.isEmpty && process.starved.isEmpty).toBe(
-    true,
-    "lists",
-  );
+  expect<u32>(process.waitingCount).toBe(0, "events that wait");
+  expect<u32>(process.messageBytes).toBe(0, "bytes of messages");
+  expect<u32>(messagePool().inUse).toBe(0, "messages left");
+  expect<bool>(
+    process.pending.isEmpty &&
+      process.events.isEmpty &&
+      process.starved.isEmpty &&
+      process.unreported.isEmpty,
+  ).toBe(true, "lists");
 }
 
 /** The next handler has to be this type's. */
