@@ -30,6 +30,8 @@ export const EVF_KNOWN: u32 = EVF_ONESHOT | EVF_KEEPALIVE | EVF_EXECUTORS | EVF_
 
 export const PRIORITY_LEVELS: u32 = 64;
 export const PRIORITY_DEFAULT: u32 = 32;
+/** Default of the events that tell of trouble (overload, limit, error): they must not wait behind it. */
+export const PRIORITY_URGENT: u32 = 63;
 
 // ---- Operations of evctl ----
 
@@ -90,7 +92,24 @@ export const EVENT_SK: u32 = 3;
 export const EVENT_SOCK: u32 = 4;
 /** (jid, overrun) */
 export const EVENT_TIMER: u32 = 5;
-export const EVENT_TYPES: u32 = 6;
+// Events that are no sockets: registered by evsystem.
+/** (jid, from, data, length) */
+export const EVENT_MESSAGE: u32 = 6;
+/** (jid, signal, from) */
+export const EVENT_SIGNAL: u32 = 7;
+/** (jid, pid, status) */
+export const EVENT_CHILD: u32 = 8;
+/** (jid, freeKiB, totalKiB) */
+export const EVENT_MEMORY: u32 = 9;
+/** (jid, waiting, limit) */
+export const EVENT_OVERLOAD: u32 = 10;
+/** (jid, up) */
+export const EVENT_LINK: u32 = 11;
+/** (jid, what, value) */
+export const EVENT_LIMIT: u32 = 12;
+/** (jid, about, errno, bytes) */
+export const EVENT_ERROR: u32 = 13;
+export const EVENT_TYPES: u32 = 14;
 
 /** Bytes of the statistics that this kernel knows. */
 export const STATISTICS_SIZE: u32 = 64;
@@ -102,7 +121,7 @@ export class EventStatistics {
   size: u32;
   /** EVENT_* bits. */
   state: u32;
-  /** EVENT_ACCEPT .. EVENT_TIMER */
+  /** EVENT_ACCEPT .. EVENT_ERROR */
   type: u32;
   /** As at registration. */
   flags: u32;
@@ -126,3 +145,16 @@ export class EventStatistics {
 export const READ_LIMIT: u32 = 16384;
 /** Most events that one socket may have. */
 export const EVENTS_PER_SOCKET: u32 = 32;
+
+// ---- Limits of evsystem and evpost ----
+
+/** Most events of one process on one source: a signal list, the link, the memory, … */
+export const EVENTS_PER_SOURCE: u32 = 32;
+/** Most events on a source that all processes share: the link, the memory. */
+export const EVENTS_PER_SHARED_SOURCE: u32 = 256;
+/** Most events of a process that listen on the same message port. */
+export const EVENTS_PER_PORT: u32 = 4;
+/** Messages that wait at one event. */
+export const MESSAGE_QUEUE: u32 = 64;
+/** Bytes of a message. */
+export const MESSAGE_LIMIT: u32 = 65536;

@@ -10,30 +10,51 @@ import { initializeEvents, EVENT_STORAGE } from "./jids";
 import { initializeJobs, JOB_STORAGE } from "./job";
 import { defineAccept } from "./jobs/accept";
 import { defineClose } from "./jobs/close";
+import { defineError } from "./jobs/error";
+import { defineLimit } from "./jobs/limit";
+import { defineLink } from "./jobs/link";
+import { defineMemory, MEMORY_STORAGE } from "./jobs/memory";
+import { defineMessage, MESSAGE_STORAGE } from "./jobs/message";
+import { defineOverload } from "./jobs/overload";
 import { defineRead } from "./jobs/read";
+import { defineSignal } from "./jobs/signal";
 import { defineSk } from "./jobs/sk";
 import { defineSock } from "./jobs/sock";
 import { defineTimer } from "./jobs/timer";
 import { aemProcessExit, setProcessLimit, socketClosed } from "./registry";
 
 /** Bytes that `initializeAem` needs. */
-export const AEM_STORAGE: usize = ((EVENT_STORAGE + 7) & ~7) + ((JOB_STORAGE + 7) & ~7) + STATISTICS_SIZE;
+export const AEM_STORAGE: usize =
+  ((EVENT_STORAGE + 7) & ~7) +
+  ((JOB_STORAGE + 7) & ~7) +
+  STATISTICS_SIZE +
+  ((MEMORY_STORAGE + 7) & ~7) +
+  MESSAGE_STORAGE;
 
 /**
  * Once at boot, after the processes. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, up to EVENT_LIMIT;
- * `processLimit`: most events of one process.
+ * `processLimit`: most events of one process; `messages`: most messages that wait in the system.
  */
-export function initializeAem(storage: usize, limit: u32, processLimit: u32): void {
+export function initializeAem(storage: usize, limit: u32, processLimit: u32, messages: u32): void {
   initializeEvents(storage, limit);
   const jobs = storage + ((EVENT_STORAGE + 7) & ~7);
   initializeJobs(jobs);
-  initializeEvctl(jobs + ((JOB_STORAGE + 7) & ~7));
+  const statistics = jobs + ((JOB_STORAGE + 7) & ~7);
+  initializeEvctl(statistics);
   defineAccept();
   defineRead();
   defineClose();
   defineSk();
   defineSock();
   defineTimer();
+  const memoryEvents = statistics + STATISTICS_SIZE;
+  defineMemory(memoryEvents);
+  defineMessage(memoryEvents + ((MEMORY_STORAGE + 7) & ~7), messages);
+  defineSignal();
+  defineOverload();
+  defineLink();
+  defineLimit();
+  defineError();
   setProcessLimit(processLimit);
   onDescriptorFree(tryAgain.index);
   onSharedClose(socketClosed.index);

@@ -16,9 +16,11 @@ import { PriorityQueue } from "../kernel/priority-queue";
 import { notifyThread, Process } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
 import { currentThread, settle } from "../kernel/scheduler/scheduler";
+import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
+  EVENT_MESSAGE,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_STARVED,
@@ -28,7 +30,7 @@ import {
 } from "./abi";
 import { Event, EVENT_DEAD, eventOfActivation } from "./event";
 import { isCloned, isFunction, launch } from "./executors";
-import { DELIVERED, EMPTY } from "./job";
+import { DELIVERED, EMPTY, shortageBytes } from "./job";
 import { releaseEvent } from "./jids";
 import { unregister } from "./registry";
 
@@ -39,6 +41,7 @@ import { unregister } from "./registry";
 function enqueue(event: Event): void {
   const process = event.process;
   const level = <u32>event.priority;
+  countWaiting(process);
   if ((<u32>event.flags) & EVF_THREAD) {
     process.work.append(event.activation, level);
     notifyWorker(process, level);
@@ -48,19 +51,36 @@ function enqueue(event: Event): void {
   notifyThread(process.thread, level);
 }
 
-/** Takes a pending event out of where it waits: a queue, or the starved ones. */
-export function dequeue(event: Event): void {
+/** Takes an event that is pending or starved out of where it waits. The caller sees to its state. */
+export function withdraw(event: Event): void {
   const process = event.process;
+  const level = <u32>event.priority;
   event.activation.remove();
-  process.pending.tidy(event.priority);
-  process.work.tidy(event.priority);
-  process.starved.tidy(event.priority);
+  process.pending.tidy(level);
+  process.work.tidy(level);
+  process.starved.tidy(level);
+  process.unreported.tidy(level);
+  countTaken(process);
+}
+
+/** An activated event waits, and one of those that wait waits no more: the overload events hear of it. */
+@inline
+function countWaiting(process: Process): void {
+  const count = ++process.waitingCount;
+  if (count >= process.overload.rise) process.overload.reached(count);
+}
+
+
+@inline
+function countTaken(process: Process): void {
+  const count = --process.waitingCount;
+  if (count < process.overload.fall) process.overload.sunk(count);
 }
 
 /** A new priority, at once: also of an activation that waits. */
 export function setPriority(event: Event, priority: u32): void {
   const pending = event.has(EVENT_PENDING);
-  if (pending) dequeue(event);
+  if (pending) withdraw(event);
   event.priority = <u8>priority;
   // One that starved tries once more.
   event.clear(EVENT_STARVED);
@@ -143,6 +163,7 @@ export function dispatchNext(returned: bool): usize {
     if (top < 0) return 0;
     const event = eventOfActivation(queue.first(top));
     queue.remove(event.activation, top);
+    countTaken(event.process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     if (main && !isFunction(event)) elsewhere(event);
     else if (settled(event, deliver(thread, event))) return event.handler;
@@ -155,9 +176,12 @@ function elsewhere(event: Event): void {
     // It has starved, and goes back to where it came from.
     event.mark(EVENT_PENDING);
     enqueue(event);
-  } else if (launch(event) < 0) starve(event.process, event);
-  // Nothing that occurs before the handler has returned may have it called a second time.
-  else if ((<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
+  } else {
+    const error = launch(event);
+    if (error < 0) starve(event, -error, 0);
+    // Nothing that occurs before the handler has returned may have it called a second time.
+    else if ((<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
+  }
 }
 
 /** Has the job fetch what the event carries: DELIVERED, EMPTY, SHORTAGE. */
@@ -179,7 +203,7 @@ function deliver(thread: Thread, event: Event): i32 {
 @inline
 function settled(event: Event, outcome: i32): bool {
   if (outcome == DELIVERED) return true;
-  if (outcome != EMPTY) starve(event.process, event);
+  if (outcome != EMPTY) starve(event, -outcome, shortageBytes);
   else if (event.has(EVENT_DRAINING)) unregister(event);
   return false;
 }
@@ -238,31 +262,42 @@ export function abandonHandler(thread: Thread): void {
 // ---- Blocks, and shortage of them ----
 
 /**
- * Frees the block of a handler that has returned. Nobody who starves need try again for it: an event is only found to starve after
- * the handler ahead of it has given its block back, so this memory has been tried already. (Executors that run side by side will
- * have to call `retryStarved` here.)
+ * Frees the block of a handler that has returned. Nobody who starves need try again for it where handlers run one after the other: an
+ * event is only found to starve after the handler ahead of it has given its block back, so this memory has been tried already. Workers' handlers run side by
+ * side; and a message's block was taken when it was posted.
  */
 @inline
 function freeBlock(thread: Thread): void {
-  vmtableFree(thread.process.vmtable, thread.block);
+  const process = thread.process;
+  vmtableFree(process.vmtable, thread.block);
   thread.block = 0;
-}
-
-/** The event waits, its data where they are, until `retryStarved`. */
-function starve(process: Process, event: Event): void {
-  event.errors++;
-  event.mark(EVENT_PENDING | EVENT_STARVED);
-  process.starved.append(event.activation, event.priority);
+  const event = changetype<Event>(thread.handling);
+  const alone = process.workerCount == 0 && changetype<usize>(event) != 0 && event.job.type != EVENT_MESSAGE;
+  if (!alone) retryStarved(process);
 }
 
 /**
- * The application has freed memory of the vmtable, or a descriptor: whoever waits for one queues again, behind
+ * The event waits, its data where they are, until `retryStarved`. What is short (`errno`, `bytes`) is kept in it for the
+ * application's error handler: the queue of starved events is the queue of reports, so that no report needs memory.
+ */
+function starve(event: Event, errno: i32, bytes: u32): void {
+  const process = event.process;
+  event.errors++;
+  event.mark(EVENT_PENDING | EVENT_STARVED);
+  event.setLack(errno, bytes);
+  process.unreported.append(event.activation, event.priority);
+  countWaiting(process);
+  process.errorWaiters.wake(WAKE_SYSTEM, 0);
+}
+
+/**
+ * The application has freed memory of the vmtable, or a descriptor, or a child has ended: whoever waits for one queues again, behind
  * what is pending at its priority, in order. Each tries once, so nothing spins.
  */
 export function retryStarved(process: Process): void {
-  const starved = process.starved;
-  if (starved.isEmpty) return;
-  const level = starved.top;
-  process.pending.appendAll(starved);
+  const level = max(process.starved.top, process.unreported.top);
+  if (level < 0) return;
+  process.pending.appendAll(process.starved);
+  process.pending.appendAll(process.unreported);
   notifyThread(process.thread, level);
 }

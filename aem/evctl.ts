@@ -28,7 +28,7 @@ import {
   SHUTDOWN_DROP,
   STATISTICS_SIZE,
 } from "./abi";
-import { dequeue, makePending, setPriority } from "./dispatch";
+import { makePending, setPriority, withdraw } from "./dispatch";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
 import { drain, unregister, unregisterSome } from "./registry";
@@ -82,7 +82,7 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
 function stop(event: Event): void {
   if (event.has(EVENT_STOPPED | EVENT_DRAINING)) return;
   if (event.has(EVENT_PENDING)) {
-    dequeue(event);
+    withdraw(event);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     event.mark(EVENT_OCCURRED);
   }

@@ -7,10 +7,11 @@
  */
 import { Link } from "../kernel/list";
 import { Process } from "../kernel/process/process";
+import { Threshold } from "../kernel/scheduler/gauge";
 import { Waiter } from "../kernel/scheduler/wait";
 import { Timer } from "../kernel/time/wheel";
 import { Socket } from "../net/socket/socket";
-import { EVENT_OCCURRED, EVENT_PENDING, EVENT_SK, EVENT_STARVED } from "./abi";
+import { EVENT_MESSAGE, EVENT_OCCURRED, EVENT_PENDING, EVENT_SK, EVENT_STARVED } from "./abi";
 import { EventJob } from "./job";
 
 /** Socket events use the first bytes of the Timer as their Waiter: see `waiter`. */
@@ -26,7 +27,7 @@ export class Event extends Timer {
   process: Process;
   /** The operations of its type. */
   job: EventJob;
-  /** Socket that it listens to; 0: none, or gone. */
+  /** Socket that it listens to; 0: none, or gone. Message: the port. */
   object: usize;
   /** Code address of the handler. */
   handler: usize;
@@ -43,17 +44,27 @@ export class Event extends Timer {
   errors: u32;
   /** Handlers of it that run now: one at most in its process, more in children. */
   handlers: u32;
-  /** Timer: expirations to be delivered. Sk: states in `data`. Sock: bits that have become set. */
+  /** Timer: expirations to be delivered. Sk: states in `data`. Sock: bits that have become set. Message: messages that wait. Limit: LIMIT_* bits. */
   count: u32;
-  /** Timer: period in nanoseconds. Sk: ring of states. Accept: user addresses (low: sockaddr, high: its length). Close: errno. */
+  /**
+   * Timer: period in nanoseconds. Sk: ring of states. Accept: user addresses (low: sockaddr, high: its length). Close: errno. Message:
+   * first (low) and last record. Signal: sender (low), number.
+   */
   data: u64;
   /** Occurrences, and calls of the handler; modulo 2^32. */
   activations: u32;
   handled: u32;
+  /** Starved: what is short, an errno in bits 24 .. 31, and how many bytes were wanted (LACK_MOST: that or more). */
+  lack: u32;
 
   /** What a socket links. */
   @inline get waiter(): Waiter {
     return changetype<Waiter>(this);
+  }
+
+  /** What a gauge links. */
+  @inline get threshold(): Threshold {
+    return changetype<Threshold>(this);
   }
 
 
@@ -67,6 +78,21 @@ export class Event extends Timer {
   /** Member of the process's list of events. */
   @inline get owned(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Event>("ownedNext"));
+  }
+
+
+  @inline setLack(errno: i32, bytes: u32): void {
+    this.lack = (errno << 24) | min(bytes, LACK_MOST);
+  }
+
+
+  @inline get lackErrno(): i32 {
+    return <i32>(this.lack >>> 24);
+  }
+
+
+  @inline get lackBytes(): u32 {
+    return this.lack & LACK_MOST;
   }
 
 
@@ -87,6 +113,7 @@ export class Event extends Timer {
   /** Activations that have not reached the handler. */
   get waiting(): u32 {
     if (this.job.type == EVENT_SK) return this.count == 0 ? 0 : this.count - 1;
+    if (this.job.type == EVENT_MESSAGE) return this.count;
     return <u32>this.has(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
   }
 }
@@ -107,6 +134,9 @@ export function eventOfOwned(link: Link): Event {
 export const EVENT_DEAD: u32 = 256;
 /** State, kernel only: a close event that waits until a read event has delivered the end of the stream. */
 export const EVENT_BEHIND: u32 = 512;
+
+/** Most bytes that a report of a shortage says were wanted. */
+export const LACK_MOST: u32 = 0xff_ffff;
 
 /** Bytes of one registration, for limits and statistics. */
 export const EVENT_SIZE: u32 = offsetof<Event>();

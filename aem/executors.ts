@@ -77,7 +77,8 @@ export function launch(event: Event): i32 {
   if (capsule) {
     process.capsuleCount++;
     clone.childFlags = CHILD_HANDLER | CHILD_CAPSULE | CHILD_NO_WAIT;
-  } else clone.childFlags = (<u32>event.flags) & EVF_NOCLDWAIT ? CHILD_HANDLER | CHILD_NO_WAIT : CHILD_HANDLER;
+  } else
+    clone.childFlags = (<u32>event.flags) & EVF_NOCLDWAIT ? CHILD_HANDLER | CHILD_NO_WAIT : CHILD_HANDLER;
   assign(clone, event);
   startChild(clone, level);
   return 0;

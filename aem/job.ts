@@ -4,23 +4,35 @@
  *
  * A struct of function indices, filled in once at boot.
  */
-import { EVENT_TYPES } from "./abi";
+import { EVENT_TYPES, PRIORITY_DEFAULT } from "./abi";
 
 /** `deliver`: the arguments of the handler are set, it has to be called. */
 export const DELIVERED: i32 = 1;
 /** `deliver`: the source has nothing (any more). */
 export const EMPTY: i32 = 0;
-/** `deliver`: there is something, but no memory or descriptor to hand it over in. It stays where it is. */
-export const SHORTAGE: i32 = -1;
+
+/** Bytes that the delivery which returned `shortage` wanted. */
+export let shortageBytes: u32 = 0;
+
+/**
+ * For `return shortage(…)` in `deliver`: there is something, but nothing to hand it over in. It stays where it is. `errno`: what is
+ * short (ENOMEM: memory, EMFILE: descriptors); `bytes`: how much of it was wanted, 0 where it is not memory. Less than 0.
+ */
+// @ts-ignore: decorator
+@inline
+export function shortage(errno: i32, bytes: u32): i32 {
+  shortageBytes = bytes;
+  return -errno;
+}
 
 
 @unmanaged
 export class EventJob {
-  /** EVENT_ACCEPT .. EVENT_TIMER */
+  /** EVENT_ACCEPT .. EVENT_ERROR */
   type: u32;
   /**
    * (event: Event) => i32: just before the handler is called, in the context of its process: fetches what the event carries, and sets
-   * the handler's arguments. One of the values above.
+   * the handler's arguments. DELIVERED, EMPTY or a `shortage`. 0: the kernel has no such job.
    */
   deliver: u32;
   /** Called by the source: a Waiter's (waiter, events, detail) => void, or a Timer's (timer) => void. */
@@ -29,6 +41,15 @@ export class EventJob {
   mask: u32;
   /** POLL* bits that, when they hold at registration, activate the event at once. */
   initial: u32;
+  /** Of an event that is registered without one. */
+  priority: u32;
+  // For evsystem; 0 with the events that have calls of their own.
+  /** (process: Process, argument: u32) => i32: whether such an event may be registered: 0 or a negative errno. Changes nothing. */
+  check: u32;
+  /** (event: Event, argument: u32) => void: links the event to its source. Cannot fail. */
+  attach: u32;
+  /** (event: Event) => void: the event has left its source's list for good; 0: nothing is to be done then. */
+  detach: u32;
 }
 
 /** Bytes that `initializeJobs` needs. */
@@ -38,6 +59,7 @@ let jobs: usize = 0;
 
 /** Once at boot. `storage`: JOB_STORAGE bytes, 4-aligned. */
 export function initializeJobs(storage: usize): void {
+  memory.fill(storage, 0, JOB_STORAGE);
   jobs = storage;
 }
 
@@ -54,4 +76,24 @@ export function defineJob(type: u32, deliver: u32, occurred: u32, mask: u32, ini
   job.occurred = occurred;
   job.mask = mask;
   job.initial = initial;
+  job.priority = PRIORITY_DEFAULT;
+}
+
+/** A job of evsystem: all its events' waiters listen to `mask`. */
+export function defineSystemJob(
+  type: u32,
+  deliver: u32,
+  occurred: u32,
+  mask: u32,
+  check: u32,
+  attach: u32,
+  detach: u32,
+  priority: u32,
+): void {
+  defineJob(type, deliver, occurred, mask, 0);
+  const job = jobOf(type);
+  job.check = check;
+  job.attach = attach;
+  job.detach = detach;
+  job.priority = priority;
 }

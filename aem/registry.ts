@@ -5,6 +5,12 @@
 import { EBADF, EDQUOT, EINVAL, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
 import { logDecimal, logEnd, LOG_WARNING, logStart, logText } from "../kernel/console";
 import { HANDLE_SOCKET, handleObject } from "../kernel/process/handles";
+import {
+  LIMIT_EVENTS,
+  LIMIT_SOURCE_EVENTS,
+  LIMIT_SYSTEM_EVENTS,
+  reportLimit,
+} from "../kernel/process/limits";
 import { resolveHandler } from "../kernel/process/module";
 import { currentProcess, notifyThread, Process } from "../kernel/process/process";
 import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
@@ -14,6 +20,9 @@ import {
   EVENT_ACCEPT,
   EVENT_CLOSE,
   EVENT_DRAINING,
+  EVENT_ERROR,
+  EVENT_LINK,
+  EVENT_MESSAGE,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_READ,
@@ -26,13 +35,12 @@ import {
   EVF_KNOWN,
   EVF_PRIORITY_MASK,
   EVF_PRIORITY_SHIFT,
-  PRIORITY_DEFAULT,
   PRIORITY_LEVELS,
 } from "./abi";
-import { dequeue, makePending } from "./dispatch";
+import { makePending, withdraw } from "./dispatch";
 import { Event, EVENT_DEAD, eventOfOwned } from "./event";
 import { prepareExecutor } from "./executors";
-import { allocateEvent, forgetJid, releaseEvent } from "./jids";
+import { allocateEvent, eventPool, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
 
@@ -57,18 +65,25 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
     logBadHandler(process, type, handler);
     return -EINVAL;
   }
-  if (process.eventCount >= processLimit) return -EDQUOT;
+  if (process.eventCount >= processLimit) {
+    reportLimit(process, LIMIT_EVENTS, processLimit);
+    return -EDQUOT;
+  }
   const event = allocateEvent();
-  if (event === null) return -ENOSPC;
+  if (event === null) {
+    reportLimit(process, LIMIT_SYSTEM_EVENTS, eventPool().limit);
+    return -ENOSPC;
+  }
   event.initialize();
   event.activation.initialize();
   event.process = process;
-  event.job = jobOf(type);
+  const job = jobOf(type);
+  event.job = job;
   event.handler = code;
   event.fd = -1;
   event.flags = <u8>flags;
   const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
-  event.priority = <u8>(priority == 0 ? PRIORITY_DEFAULT : priority - 1);
+  event.priority = <u8>(priority == 0 ? job.priority : priority - 1);
   process.events.append(event.owned);
   process.eventCount++;
   if (flags & EVF_KEEPALIVE) {
@@ -119,7 +134,10 @@ function checkSocket(type: u32, socket: Socket): i32 {
   let count: u32 = 0;
   let link = socket.next;
   while (changetype<usize>(link) != changetype<usize>(socket)) {
-    if (isEvent(changetype<Waiter>(link)) && ++count >= EVENTS_PER_SOCKET) return -EDQUOT;
+    if (isEvent(changetype<Waiter>(link)) && ++count >= EVENTS_PER_SOCKET) {
+      reportLimit(currentProcess(), LIMIT_SOURCE_EVENTS, EVENTS_PER_SOCKET);
+      return -EDQUOT;
+    }
     link = link.next;
   }
   return 0;
@@ -142,7 +160,7 @@ export function unregister(event: Event): void {
   const state = <u32>event.state;
   if (state & EVENT_DEAD) return;
   detach(event);
-  if (state & EVENT_PENDING) dequeue(event);
+  if (state & EVENT_PENDING) withdraw(event);
   const process = event.process;
   event.owned.remove();
   process.eventCount--;
@@ -162,6 +180,7 @@ export function detach(event: Event): void {
     return;
   }
   event.waiter.remove();
+  if (event.job.detach != 0) call_indirect<void>(event.job.detach, event);
   const object = event.object;
   event.object = 0;
   if (object != 0 && event.job.type == EVENT_READ) readerGone(changetype<Socket>(object));
@@ -242,6 +261,10 @@ function logBadHandler(process: Process, type: u32, handler: u32): void {
   else if (type == EVENT_CLOSE) logText("(jid: i32, fd: i32, error: i32) => void");
   else if (type == EVENT_SK) logText("(jid: i32, fd: i32, oldState: i32, newState: i32) => void");
   else if (type == EVENT_TIMER) logText("(jid: i32, overrun: i32) => void");
+  else if (type == EVENT_MESSAGE) logText("(jid: i32, from: i32, data: i32, length: i32) => void");
+  else if (type == EVENT_LINK) logText("(jid: i32, up: i32) => void");
+  else if (type == EVENT_ERROR) logText("(jid: i32, about: i32, errno: i32, bytes: i32) => void");
+  else if (type > EVENT_TIMER) logText("three parameters, all i32, and no result");
   else logText("(jid: i32, fd: i32, events: i32, error: i32) => void");
   logEnd();
 }

@@ -55,6 +55,7 @@ import { createProcess } from "./process/create";
 import { END_STORAGE, initializeEnd, reapPoll } from "./process/end";
 import { initializeFamily } from "./process/family";
 import { initializeModules, moduleCount, moduleDescriptor, NAME_LIMIT } from "./process/module";
+import { initializeNames, NAME_STORAGE } from "./process/names";
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
 import { WORKERS } from "./process/workers";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
@@ -127,7 +128,10 @@ export {
 } from "../net/socket/calls";
 export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
 export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
+export { sys_getpidof } from "./process/names";
 export { sys_evctl } from "../aem/evctl";
+export { sys_evpost } from "../aem/evpost";
+export { sys_evsystem } from "../aem/evsystem";
 export { sys_evtimer } from "../aem/evtimer";
 export {
   sys_sockasync_accept,
@@ -277,7 +281,7 @@ function waitForAddress(): void {
 function startAem(): void {
   const frames = totalFrameCount();
   // An event is less than 128 bytes: at most half of the memory.
-  initializeAem(need(AEM_STORAGE), frames * 16, frames * 16);
+  initializeAem(need(AEM_STORAGE), frames * 16, frames * 16, frames);
   initializeSystemInformation(need(SYSTEM_INFORMATION_SIZE));
 }
 
@@ -292,6 +296,7 @@ function initializeProcessesAndThreads(): void {
   registerPoll(reapPoll.index);
   initializeHandles(need(HANDLE_STORAGE));
   initializeProcessCalls(need(256));
+  initializeNames(need(NAME_STORAGE));
   initializeVmtables(changetype<Pool>(need(offsetof<Pool>())), PROCESS_LIMIT);
 }
 

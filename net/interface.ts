@@ -3,6 +3,7 @@
  *
  * 127.0.0.0/8 and the interface's own address are always local (net/loopback.ts), whether or not a device is there.
  */
+import { WaitQueue } from "../kernel/scheduler/wait";
 import { deviceFlush, NetworkDevice } from "./device";
 
 
@@ -21,6 +22,13 @@ export class NetworkInterface {
   mtu: u32;
   /** 1: something was handed to the device since the last doorbell. */
   dirty: u32;
+  private linkNext: usize;
+  private linkPrev: usize;
+
+  /** Who listens to the link: WAKE_SYSTEM when it has come up (detail 1) or gone down (0). */
+  @inline get linkWaiters(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<NetworkInterface>("linkNext"));
+  }
 }
 
 /** 127.0.0.1, and the mask of its net. */
@@ -54,6 +62,7 @@ export function initializeInterface(
   memory.fill(storage, 0, offsetof<NetworkInterface>());
   networkInterface_ = changetype<NetworkInterface>(storage);
   networkInterface_.mtu = MTU_ETHERNET;
+  networkInterface_.linkWaiters.initialize();
   receiveIndex = receive;
   linkChangedIndex = linkChanged;
   addressChangedIndex = addressChanged;

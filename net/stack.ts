@@ -2,6 +2,7 @@
 import { LOG_INFO, LOG_WARNING, log, logAddress, logEnd, logMac, logStart, logText } from "../kernel/console";
 import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
 import { Pool } from "../kernel/memory/pool";
+import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { ARP_STORAGE, arpAnnounce, initializeArp } from "./arp";
 import { initializeBuffers } from "./buffer";
 import { initializeCounters, NetworkCounters } from "./counters";
@@ -83,6 +84,7 @@ function linkChanged(device: NetworkDevice): void {
     logText(device.linkUp != 0 ? " is up" : " is down");
     logEnd();
   }
+  networkInterface().linkWaiters.wake(WAKE_SYSTEM, device.linkUp);
   if (device.linkUp == 0) return;
   arpAnnounce();
   dhcpLinkUp();

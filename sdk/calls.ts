@@ -15,8 +15,8 @@
 @external("aemos", "getpid") export declare function getpid(): i32;
 
 /**
- * Sends `signal` to process `pid`: SIGTERM, SIGUSR1 and SIGUSR2 make its blocking call return -EINTR, SIGKILL ends it, 0 only
- * asks whether it is there. 0; -ESRCH: no such process; -EINVAL: no such signal.
+ * Sends `signal` to process `pid`: SIGTERM, SIGUSR1 and SIGUSR2 go to its handler (`onSignal`), or make its blocking call return -EINTR;
+ * SIGKILL ends it, 0 only asks whether it is there. 0; -ESRCH: no such process; -EINVAL: no such signal.
  */
 // @ts-ignore: decorator
 @external("aemos", "kill") export declare function kill(pid: i32, signal: i32): i32;

@@ -10,6 +10,7 @@ export const EAGAIN: i32 = 11;
 export const ENOMEM: i32 = 12;
 export const EFAULT: i32 = 14;
 export const EBUSY: i32 = 16;
+export const ENODEV: i32 = 19;
 export const EINVAL: i32 = 22;
 export const ENFILE: i32 = 23;
 export const EMFILE: i32 = 24;

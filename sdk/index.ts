@@ -12,3 +12,4 @@ export * from "./pool";
 export * from "./process";
 export * from "./socket";
 export * from "./sysinfo";
+export * from "./system";

@@ -5,6 +5,7 @@
  * module "fake" for the spec, which steers the machine through spec/fake.ts (documented there).
  */
 const EFAULT = 14;
+const PAGE = 4096;
 const CONSOLE_PORT = 0x3f8;
 const CONSOLE_STATUS = 0x3fd;
 const PCI_ADDRESS = 0xcf8;
@@ -112,9 +113,17 @@ export function createMachine(exports) {
       if (user >= map.user && user + length <= map.user + map.length) return map.address + (user - map.user);
     return user + length <= bytes().length ? user : -1;
   }
-  function copy(destination, source, length) {
-    if (destination < 0 || source < 0) return -EFAULT;
-    bytes().copyWithin(destination, source, source + length);
+  /** Page by page, as they need not stand together. `move(user, linear)` for each piece; -EFAULT before the first that is missing. */
+  function copy(user, length, move) {
+    user >>>= 0;
+    for (let done = 0; done < length || done === 0; ) {
+      const piece = Math.min(length - done, PAGE - ((user + done) % PAGE));
+      const linear = userToLinear(user + done, piece);
+      if (linear < 0) return -EFAULT;
+      move(done, linear, piece);
+      done += piece;
+      if (length === 0) break;
+    }
     return 0;
   }
 
@@ -159,8 +168,13 @@ export function createMachine(exports) {
     invalidatePage: () => void invalidations++,
     faultAddress: () => BigInt(fault),
     copyFromUser: (destination, user, length) =>
-      copy(destination >>> 0, userToLinear(user, length >>> 0), length >>> 0),
-    copyToUser: (user, source, length) => copy(userToLinear(user, length >>> 0), source >>> 0, length >>> 0),
+      copy(user, length >>> 0, (done, linear, piece) =>
+        bytes().copyWithin((destination >>> 0) + done, linear, linear + piece),
+      ),
+    copyToUser: (user, source, length) =>
+      copy(user, length >>> 0, (done, linear, piece) =>
+        bytes().copyWithin(linear, (source >>> 0) + done, (source >>> 0) + done + piece),
+      ),
     switchStack: (save, stack) => {
       switches++;
       if (hooks.switch) return void call(hooks.switch, save, stack);

@@ -10,7 +10,22 @@ const FRAME_KIB = 4;
  * Types of the handlers that a process can register, in the order of the kernel's typeKind (HANDLER_ACCEPT = 0 and so on):
  * parameters, a space, results, each letter a type as wasm2c's codes have them (i: i32, j: i64, f: f32, d: f64).
  */
-export const HANDLER_TYPES = ["iii ", "iiiii ", "iii ", "iiii ", "iiii ", "ii "] as const;
+export const HANDLER_TYPES = [
+  "iii ", // accept
+  "iiiii ", // read
+  "iii ", // close
+  "iiii ", // sk
+  "iiii ", // sock
+  "ii ", // timer
+  "iiii ", // message
+  "iii ", // signal
+  "iii ", // child
+  "iii ", // memory
+  "iii ", // overload
+  "ii ", // link
+  "iii ", // limit
+  "iiii ", // error
+] as const;
 
 /** wasm2c's code of a function type: SHA-256 of its letters. */
 export function typeCode(letters: string): Buffer {
@@ -20,11 +35,13 @@ export function typeCode(letters: string): Buffer {
 /** One SYSCALL line (boot/syscall.h) for each system call: application's symbol, kernel's symbol, parameters. */
 export function syscallsSource(calls: readonly Declaration[]): string {
   // boot/runtime.c has the stub of fork, which keeps more than the others do.
-  const lines = calls.filter(({ symbol }) => symbol !== "w2c_kernel_sys_fork").map(({ symbol, parameters }) => {
-    const application = symbol.replace(/^w2c_kernel_sys_/, "w2c_aemos_");
-    // The instance is the first parameter of the C function.
-    return `SYSCALL(${application}, ${symbol}, ${parameters - 1})\n`;
-  });
+  const lines = calls
+    .filter(({ symbol }) => symbol !== "w2c_kernel_sys_fork")
+    .map(({ symbol, parameters }) => {
+      const application = symbol.replace(/^w2c_kernel_sys_/, "w2c_aemos_");
+      // The instance is the first parameter of the C function.
+      return `SYSCALL(${application}, ${symbol}, ${parameters - 1})\n`;
+    });
   return `${HEAD}#include "syscall.h"\n\n${lines.join("")}`;
 }
 

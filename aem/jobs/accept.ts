@@ -3,8 +3,10 @@
  * the handler, with a descriptor of its own. When the process can have no more descriptors, connections stay in that queue, and
  * the event is tried again when one is closed.
  */
+import { EMFILE, ENOMEM } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
-import { HANDLE_SOCKET, handleAvailable, handleInstall } from "../../kernel/process/handles";
+import { FRAME_SIZE } from "../../kernel/memory/frames";
+import { HANDLE_LIMIT, HANDLE_SOCKET, handleAvailable, handleInstall } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { POLLIN, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { Socket } from "../../net/socket/socket";
@@ -12,7 +14,7 @@ import { packAddress, writeSockaddr } from "../../net/socket/sockaddr";
 import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
 import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
-import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
+import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
 import { pollSocket, sourceOccurred } from "./source";
 
 export function defineAccept(): void {
@@ -24,7 +26,8 @@ function deliver(event: Event): i32 {
   // In a clone the connection is the clone's.
   const process = currentProcess();
   if ((pollSocket(listener) & POLLIN) == 0) return EMPTY;
-  if (!handleAvailable(process)) return SHORTAGE;
+  if (!handleAvailable(process))
+    return process.handleCapacity < HANDLE_LIMIT ? shortage(ENOMEM, <u32>FRAME_SIZE) : shortage(EMFILE, 0);
   const connection = call_indirect<usize>(listener.protocol.accept, listener);
   if (connection == 0) return EMPTY;
   const fd = handleInstall(process, connection, HANDLE_SOCKET);

@@ -8,8 +8,9 @@
  * When there is no block, the data stay in the socket (a stream's window closes, datagrams queue up to their limit), and the
  * event is tried again when one is freed. The end of a stream, or the error that ended it, comes once, after all data.
  */
-import { EAGAIN, ENOTCONN } from "../../kernel/errno";
+import { EAGAIN, ENOMEM, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
+import { FRAME_SIZE } from "../../kernel/memory/frames";
 import { writeUser } from "../../kernel/memory/user";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { currentProcess } from "../../kernel/process/process";
@@ -21,7 +22,7 @@ import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ, READ_LIMIT } from "../abi";
 import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
-import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
+import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
 import { readerGone } from "./close";
 import { consume, peek, peekLength, sourceOccurred } from "./source";
 
@@ -49,13 +50,14 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   const available = socket.protocol.available;
   if (available != 0) room = max(room, call_indirect<u32>(available, socket));
   if (room > READ_LIMIT) room = READ_LIMIT;
+  const wanted = room;
   const vmtable = currentProcess().vmtable;
   let block = vmtableAllocate(vmtable, room);
   while (block == 0 && room > SMALLEST_BLOCK) {
     room >>= 1;
     block = vmtableAllocate(vmtable, room);
   }
-  if (block == 0) return SHORTAGE;
+  if (block == 0) return shortage(ENOMEM, wanted);
   let filled: u32 = 0;
   do {
     const bytes = min(<u32>peekLength(socket), room - filled);
@@ -67,7 +69,7 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   } while (source != 0 && filled < room);
   if (filled == 0) {
     vmtableFree(vmtable, block);
-    return SHORTAGE;
+    return shortage(ENOMEM, <u32>FRAME_SIZE);
   }
   networkFlush();
   hand(event, block, block, filled, 0, source != 0 || peekLength(socket) != -EAGAIN);
@@ -78,11 +80,11 @@ function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
   const length = <u32>peekLength(socket);
   const vmtable = currentProcess().vmtable;
   const block = vmtableAllocate(vmtable, SOCKADDR_SIZE + length);
-  if (block == 0) return SHORTAGE;
+  if (block == 0) return shortage(ENOMEM, SOCKADDR_SIZE + length);
   const sender = call_indirect<u64>(socket.protocol.peekSource, socket);
   if (putUserSockaddr(block, sender) < 0 || writeUser(block + SOCKADDR_SIZE, source, length) < 0) {
     vmtableFree(vmtable, block);
-    return SHORTAGE;
+    return shortage(ENOMEM, <u32>FRAME_SIZE);
   }
   consume(socket, length);
   hand(event, block, block + SOCKADDR_SIZE, length, block, peek(socket) != 0 || socket.error != 0);

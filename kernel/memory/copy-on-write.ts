@@ -90,7 +90,7 @@ export function unshareTable(entry: usize): bool {
     copyCount++;
     releaseFrame(table);
   }
-  store<u64>(entry, <u64>own | (value & ~(PAGE_ADDRESS | PAGE_COPY)) | PAGE_WRITE);
+  store<u64>(entry, (<u64>own) | (value & ~(PAGE_ADDRESS | PAGE_COPY)) | PAGE_WRITE);
   return true;
 }
 
@@ -115,7 +115,7 @@ function unsharePage(entry: usize): bool {
     copyCount++;
     releaseFrame(page);
   }
-  store<u64>(entry, <u64>own | (value & ~(PAGE_ADDRESS | PAGE_COPY)) | PAGE_WRITE);
+  store<u64>(entry, (<u64>own) | (value & ~(PAGE_ADDRESS | PAGE_COPY)) | PAGE_WRITE);
   return true;
 }
 

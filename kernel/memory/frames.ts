@@ -18,6 +18,10 @@ let errors: u32 = 0;
 let shares: usize = 0;
 /** Frames that only takeReserved() gives. */
 let reserved: u32 = 0;
+/** The watermarks, and who hears of them: see `setFrameMarks`. */
+let lowMark: u32 = 0;
+let highMark: u32 = u32.MAX_VALUE;
+let markHook: u32 = 0;
 
 /** Bytes of metadata for memory from `start` up to `end`, multiples of FRAME_SIZE: 11 a frame and less than 1 KiB. */
 export function frameMetadataSize(start: usize, end: usize): usize {
@@ -35,6 +39,7 @@ function buddySize(units: u32): usize {
 export function initializeFrames(storage: usize, start: usize, end: usize): void {
   frames = changetype<Buddy>(storage);
   errors = 0;
+  setFrameMarks(0, u32.MAX_VALUE);
   const first = <u32>(start >>> FRAME_SHIFT);
   const units = <u32>(end >>> FRAME_SHIFT) - first;
   frames.initialize(storage + structSize(), first, units, 0);
@@ -57,22 +62,51 @@ export function addFrames(start: usize, end: usize): void {
   if (first < last) frames.addRange(first, last);
 }
 
+/** Whom to tell when a watermark is passed: () => void. It runs inside of an allocation or a release, so it must do neither. */
+export function onFrameMark(index: u32): void {
+  markHook = index;
+}
+
+/**
+ * The next watermarks: the hook is called after an allocation that leaves fewer than `low` frames free, and after a release that
+ * leaves more than `high`. (0, u32.MAX_VALUE): never.
+ */
+export function setFrameMarks(low: u32, high: u32): void {
+  lowMark = low;
+  highMark = high;
+}
+
+// @ts-ignore: decorator
+@inline
+function checkLow(): void {
+  if (frames.freeUnits < lowMark) call_indirect<void>(markHook);
+}
+
+// @ts-ignore: decorator
+@inline
+function checkHigh(): void {
+  if (frames.freeUnits > highMark) call_indirect<void>(markHook);
+}
+
 /** Address of 2^order frames, aligned to their size; 0 when there are none that are not reserved. */
 export function allocateFrames(order: u32): usize {
   if (frames.freeUnits < reserved + ((<u32>1) << order)) return 0;
   const frame = frames.allocate(order);
+  checkLow();
   return frame == NO_UNIT ? 0 : (<usize>frame) << FRAME_SHIFT;
 }
 
 /** Gives back what allocateFrames(order) gave. A wrong address or order changes nothing and is counted in frameErrorCount. */
 export function freeFrames(address: usize, order: u32): void {
   if ((address & (FRAME_SIZE - 1)) != 0 || !frames.free(<u32>(address >>> FRAME_SHIFT), order)) errors++;
+  checkHigh();
 }
 
 /** Address of `count` > 0 frames that stand together; 0 when there are none. Wastes nothing where `count` is no power of two. */
 export function allocateFrameRun(count: u32): usize {
   if (frames.freeUnits < reserved + count) return 0;
   const frame = frames.allocateUnits(count);
+  checkLow();
   return frame == NO_UNIT ? 0 : (<usize>frame) << FRAME_SHIFT;
 }
 
@@ -80,6 +114,7 @@ export function allocateFrameRun(count: u32): usize {
 export function freeFrameRun(address: usize, count: u32): void {
   if ((address & (FRAME_SIZE - 1)) != 0 || !frames.freeUnitsAt(<u32>(address >>> FRAME_SHIFT), count))
     errors++;
+  checkHigh();
 }
 
 // ---- Sharing ----

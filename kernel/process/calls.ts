@@ -52,8 +52,8 @@ export function sys_getpid(): i32 {
 }
 
 /**
- * Sends a signal: SIGTERM, SIGUSR1 and SIGUSR2 make a blocking call of the process (enter_keepalive above all) return -EINTR; SIGKILL
- * ends it; 0 only asks whether it is there. -ESRCH, -EINVAL.
+ * Sends a signal: SIGTERM, SIGUSR1 and SIGUSR2 make a blocking call of the process (enter_keepalive above all) return -EINTR, unless
+ * an event is registered for that signal: then its handler has it. SIGKILL ends the process; 0 only asks whether it is there. -ESRCH, -EINVAL.
  */
 export function sys_kill(pid: i32, signal: i32): i32 {
   const process = findProcess(pid);
@@ -64,6 +64,10 @@ export function sys_kill(pid: i32, signal: i32): i32 {
     return 0;
   }
   if (signal != SIGTERM && signal != SIGUSR1 && signal != SIGUSR2) return -EINVAL;
+  if (process.signalWaiters.listens(1 << signal)) {
+    process.signalWaiters.wake(1 << signal, currentProcess().pid);
+    return 0;
+  }
   process.signals |= 1 << signal;
   process.interrupted |= process.thread.handling == 0 ? INTERRUPT_MAIN : INTERRUPT_MAIN | INTERRUPT_HANDLER;
   wakeThread(process.thread, process.priority);

@@ -7,6 +7,7 @@
  */
 import { EMFILE, ENOMEM } from "../errno";
 import { allocateFrames, freeFrames, FRAME_SIZE, isShared, releaseFrame, shareFrame } from "../memory/frames";
+import { LIMIT_DESCRIPTORS, reportLimit } from "./limits";
 import { Process } from "./process";
 
 export const HANDLE_SOCKET: u32 = 1;
@@ -49,6 +50,7 @@ function entryOf(process: Process, handle: u32): usize {
 export function handleInstall(process: Process, object: usize, kind: u32): i32 {
   if (process.handleFree == 0) {
     const error = addChunk(process);
+    if (error == -EMFILE) reportLimit(process, LIMIT_DESCRIPTORS, HANDLE_LIMIT);
     if (error < 0) return error;
   }
   const handle = process.handleFree - 1;

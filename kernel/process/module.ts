@@ -19,6 +19,14 @@ export const HANDLER_CLOSE: u32 = 2; // (jid, fd, error)
 export const HANDLER_SK: u32 = 3; // (jid, fd, old state, new state)
 export const HANDLER_SOCK: u32 = 4; // (jid, fd, events, error)
 export const HANDLER_TIMER: u32 = 5; // (jid, overrun)
+export const HANDLER_MESSAGE: u32 = 6; // (jid, from, data, length)
+export const HANDLER_SIGNAL: u32 = 7; // (jid, signal, from)
+export const HANDLER_CHILD: u32 = 8; // (jid, pid, status)
+export const HANDLER_MEMORY: u32 = 9; // (jid, free KiB, total KiB)
+export const HANDLER_OVERLOAD: u32 = 10; // (jid, waiting, limit)
+export const HANDLER_LINK: u32 = 11; // (jid, up)
+export const HANDLER_LIMIT: u32 = 12; // (jid, what, value)
+export const HANDLER_ERROR: u32 = 13; // (jid, about, errno, bytes)
 
 /** struct module_descriptor: ten fields of 8 bytes, of which the low words count. */
 @unmanaged

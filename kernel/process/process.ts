@@ -9,9 +9,11 @@ import { Link } from "../list";
 import { Vmtable } from "../memory/vmtable";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
 import { currentThread, noteDispatch, raiseThread, wakeThread } from "../scheduler/scheduler";
+import { Gauge } from "../scheduler/gauge";
 import { Thread, THREAD_BLOCKED } from "../scheduler/thread";
 import { WaitQueue } from "../scheduler/wait";
 import { Timer } from "../time/wheel";
+import { LIMIT_KINDS } from "./limits";
 import { ModuleDescriptor } from "./module";
 
 export const PROCESS_LIMIT: i32 = 256;
@@ -106,6 +108,34 @@ export class Process {
   /** Events registered with EVF_KEEPALIVE; not 0 once the last of them has ended: enter_keepalive returns 0 then. */
   keepaliveEvents: u32;
   keepaliveEnded: u32;
+  /** Activated events that wait: pending and starved. `overload` is its gauge. */
+  waitingCount: u32;
+  private overloadRise: u32;
+  private overloadFall: u32;
+  private overloadLists0: u64;
+  private overloadLists1: u64;
+  /** Who listens to signals (mask: 1 << signal), to limits (1 << LIMIT_*) and to shortages. */
+  private signalNext: usize;
+  private signalPrev: usize;
+  private limitNext: usize;
+  private limitPrev: usize;
+  private errorNext: usize;
+  private errorPrev: usize;
+  /** Value of each limit that was reported: LIMIT_KINDS words. */
+  private limitValues0: u64;
+  private limitValues1: u64;
+  private limitValues2: u64;
+  private limitValues3: u64;
+  private limitValues4: u64;
+  private limitValues5: u64;
+  private limitValues6: u64;
+  private limitValues7: u64;
+  /** A shortage that is no starved event's and has not been told: jid, errno (0: none), bytes. */
+  reportAbout: i32;
+  reportErrno: i32;
+  reportBytes: u32;
+  /** Bytes of the vmtable blocks of messages that wait. */
+  messageBytes: u32;
 
   /** Activated events whose handlers run on the main thread. */
   @inline get pending(): PriorityQueue {
@@ -127,15 +157,57 @@ export class Process {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("eventsNext"));
   }
 
-  /** Activated events that wait for vmtable memory or a handle. */
+  /** Activated events that wait for vmtable memory or a handle, and of which the error handler has been told. */
   @inline get starved(): PriorityQueue {
     return changetype<PriorityQueue>(changetype<usize>(this) + STARVED_OFFSET);
+  }
+
+  /** Starved events that the error handler has still to hear of. */
+  @inline get unreported(): PriorityQueue {
+    return changetype<PriorityQueue>(changetype<usize>(this) + UNREPORTED_OFFSET);
+  }
+
+
+  @inline get overload(): Gauge {
+    return changetype<Gauge>(changetype<usize>(this) + offsetof<Process>("overloadRise"));
+  }
+
+
+  @inline get signalWaiters(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<Process>("signalNext"));
+  }
+
+
+  @inline get limitWaiters(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<Process>("limitNext"));
+  }
+
+
+  @inline get errorWaiters(): WaitQueue {
+    return changetype<WaitQueue>(changetype<usize>(this) + offsetof<Process>("errorNext"));
+  }
+
+  /** `what`: LIMIT_*. */
+  limitValue(what: u32): u32 {
+    return load<u32>(
+      changetype<usize>(this) + ((<usize>(what % LIMIT_KINDS)) << 2),
+      offsetof<Process>("limitValues0"),
+    );
+  }
+
+  setLimitValue(what: u32, value: u32): void {
+    store<u32>(
+      changetype<usize>(this) + ((<usize>(what % LIMIT_KINDS)) << 2),
+      value,
+      offsetof<Process>("limitValues0"),
+    );
   }
 
   /** All children, by `sibling`. */
   @inline get children(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("childrenNext"));
   }
+
 
   @inline get sibling(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("siblingNext"));
@@ -156,13 +228,16 @@ export class Process {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("capsulesNext"));
   }
 
+
   @inline get capsule(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("capsuleNext"));
   }
 
+
   @inline get workers(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("workersNext"));
   }
+
 
   @inline get idleWorkers(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("idleWorkersNext"));
@@ -179,8 +254,9 @@ const PENDING_OFFSET: usize = 1024;
 const STARVED_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
 const WAITING_OFFSET: usize = STARVED_OFFSET + PRIORITY_QUEUE_SIZE;
 const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
-/** Bytes of a process that are in use. */
-const PROCESS_SIZE: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
+const UNREPORTED_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
+/** Bytes of a process that are in use: less than a frame. */
+export const PROCESS_SIZE: usize = UNREPORTED_OFFSET + PRIORITY_QUEUE_SIZE;
 
 /** PROCESS_LIMIT slots: address of the process with pid index + 1, or 0. Behind them a map of the free ones, bit n of it for pid n + 1. */
 let table: usize = 0;
@@ -217,6 +293,11 @@ export function allocateProcess(): Process | null {
   process.starved.initialize();
   process.waiting.initialize();
   process.work.initialize();
+  process.unreported.initialize();
+  process.overload.initialize();
+  process.signalWaiters.initialize();
+  process.limitWaiters.initialize();
+  process.errorWaiters.initialize();
   process.events.initialize();
   process.children.initialize();
   process.sibling.initialize();
@@ -248,7 +329,7 @@ function setSlot(pid: i32, address: u32): void {
   const index = <u32>(pid - 1);
   const word = freePids + ((index >> 6) << 3);
   store<u64>(word, load<u64>(word) ^ ((<u64>1) << (index & 63)));
-  store<u32>(table + (<usize>index << 2), address);
+  store<u32>(table + ((<usize>index) << 2), address);
 }
 
 /** The process with this number, which may be any, whatever its state. */
@@ -293,4 +374,3 @@ export function processOfSibling(link: Link): Process {
 export function processOfCapsule(link: Link): Process {
   return changetype<Process>(changetype<usize>(link) - offsetof<Process>("capsuleNext"));
 }
-

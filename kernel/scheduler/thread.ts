@@ -135,7 +135,6 @@ export function threadOfTimer(timer: Timer): Thread {
 }
 
 
-
 @inline
 export function threadOfMember(link: Link): Thread {
   return changetype<Thread>(changetype<usize>(link) - offsetof<Thread>("memberNext"));

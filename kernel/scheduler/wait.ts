@@ -19,6 +19,8 @@ export const WAKE_ACCEPT: u32 = 0x10000;
 export const WAKE_STATE: u32 = 0x20000;
 /** The object goes away: whoever waits must let go of it. `detail`: 1 when the application closed it, else 0. */
 export const WAKE_GONE: u32 = 0x40000;
+/** What an object says that has one thing to tell (a message port, the link, …); `detail` is its own. */
+export const WAKE_SYSTEM: u32 = 0x80000;
 
 
 @unmanaged
@@ -51,5 +53,15 @@ export class WaitQueue extends Link {
       const hit = waiter.mask & events;
       if (hit != 0) call_indirect<void>(waiter.callback, waiter, hit, detail);
     }
+  }
+
+  /** Whether any waiter listens to one of `events`. */
+  listens(events: u32): bool {
+    let link = this.next;
+    while (changetype<usize>(link) != changetype<usize>(this)) {
+      if ((changetype<Waiter>(link).mask & events) != 0) return true;
+      link = link.next;
+    }
+    return false;
   }
 }

@@ -13,6 +13,7 @@ import {
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evtimer } from "../../aem/evtimer";
 import { eventPool } from "../../aem/jids";
+import { messagePool } from "../../aem/jobs/message";
 import {
   sys_sockasync_close,
   sys_sockasync_read,
@@ -20,7 +21,8 @@ import {
   sys_sockasync_sock,
 } from "../../aem/sockasync";
 import { upcallArgument3, upcallArgument4 } from "../../kernel/glue";
-import { VMTABLE_BASE } from "../../kernel/memory/layout";
+import { WINDOW_BASE } from "../../kernel/memory/layout";
+import { translate } from "../../kernel/memory/paging";
 import { currentProcess } from "../../kernel/process/process";
 import { WAKE_STATE } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
@@ -49,10 +51,15 @@ export function expectNothingLeft(): void {
   expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
   expect<u32>(process.vmtable.blocks).toBe(0, "blocks left");
   expect<u32>(process.vmtable.badFrees).toBe(0, "blocks freed that were not there");
-  expect<bool>(process.pending.isEmpty && process.events.isEmpty && process.starved.isEmpty).toBe(
-    true,
-    "lists",
-  );
+  expect<u32>(process.waitingCount).toBe(0, "events that wait");
+  expect<u32>(process.messageBytes).toBe(0, "bytes of messages");
+  expect<u32>(messagePool().inUse).toBe(0, "messages left");
+  expect<bool>(
+    process.pending.isEmpty &&
+      process.events.isEmpty &&
+      process.starved.isEmpty &&
+      process.unreported.isEmpty,
+  ).toBe(true, "lists");
 }
 
 /** The next handler has to be this type's. */
@@ -73,9 +80,9 @@ export function readStatistics(jid: i32): void {
   );
 }
 
-/** Kernel address of what stands at an address of the vmtable zone. */
+/** Kernel address of what stands at an address of the vmtable zone; the next page stands elsewhere. */
 export function zone(address: u32): usize {
-  return currentProcess().vmtable.base + (address - VMTABLE_BASE);
+  return translate(currentProcess().pageTables, WINDOW_BASE + <u64>address);
 }
 
 /** The data of the read handler that was called are the stream's from `position` on. */
@@ -85,9 +92,9 @@ export function expectData(position: u32, length: u32, what: string): void {
 }
 
 export function wrongBytes(position: u32, length: u32): i32 {
-  const data = zone(upcallArgument3);
   let wrong = 0;
-  for (let i: u32 = 0; i < length; i++) if (load<u8>(data + i) != pattern(position + i)) wrong++;
+  for (let i: u32 = 0; i < length; i++)
+    if (load<u8>(zone(upcallArgument3 + i)) != pattern(position + i)) wrong++;
   return wrong;
 }
 

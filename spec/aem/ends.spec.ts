@@ -21,7 +21,7 @@ import { sys_evtimer } from "../../aem/evtimer";
 import { eventPool } from "../../aem/jids";
 import { EBADF, ECONNABORTED, ECONNREFUSED, ECONNRESET, EINVAL, ENOTCONN, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
-import { currentProcess, endProcess } from "../../kernel/process/process";
+import { currentProcess } from "../../kernel/process/process";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
 import { TIMER_TICK } from "../../kernel/time/wheel";
@@ -53,6 +53,7 @@ import {
   receive,
   switchTo,
 } from "./machine";
+import { endNow } from "../reap";
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -441,7 +442,7 @@ describe("a socket that goes away", () => {
     receive(socket, 100);
     expect<bool>(other.thread.handling != 0).toBe(true);
     switchTo(mine);
-    endProcess(other, 0);
+    endNow(other, 0);
     expect<u32>(eventPool().inUse).toBe(0);
     expect<u32>(socket.aborted).toBe(1, "its sockets are reset");
     expect<bool>(socket.isEmpty).toBe(true);

@@ -43,8 +43,9 @@ import { setConsoleSink } from "../../kernel/console";
 import { out8 } from "../../kernel/hal";
 import { upcallArgument1 } from "../../kernel/glue";
 import { sys_enter_keepalive } from "../../kernel/process/calls";
-import { currentProcess, endProcess } from "../../kernel/process/process";
+import { currentProcess } from "../../kernel/process/process";
 import * as fake from "../fake";
+import { endNow } from "../reap";
 import {
   handlerOf,
   newDatagram,
@@ -204,7 +205,7 @@ describe("jids", () => {
     expect<i32>(sys_evctl(theirs, EVJOBSTOP, 0)).toBe(-ESRCH);
     expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED);
     // The other one's events go with it, and only those.
-    endProcess(other, 0);
+    endNow(other, 0);
     expect<u32>(eventPool().inUse).toBe(1);
     expect<u32>(mine.eventCount).toBe(1);
   });

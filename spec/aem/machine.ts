@@ -7,12 +7,12 @@
 import { AEM_STORAGE, initializeAem } from "../../aem/aem";
 import { dispatchNext } from "../../aem/dispatch";
 import { EVENT_TYPES } from "../../aem/abi";
-import { aemProcessExit } from "../../aem/registry";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic } from "../../kernel/interrupts/apic";
 import { initializeVectors } from "../../kernel/interrupts/vectors";
-import { TABLE_BASE, VMTABLE_BASE } from "../../kernel/memory/layout";
+import { FRAME_SIZE } from "../../kernel/memory/frames";
+import { TABLE_BASE, VMTABLE_BASE, WINDOW_BASE } from "../../kernel/memory/layout";
 import { translate } from "../../kernel/memory/paging";
 import { Pool } from "../../kernel/memory/pool";
 import { setUserLimits } from "../../kernel/memory/user";
@@ -23,13 +23,13 @@ import {
   HANDLE_STORAGE,
   initializeHandles,
 } from "../../kernel/process/handles";
+import { createProcess } from "../../kernel/process/create";
+import { END_STORAGE, initializeEnd } from "../../kernel/process/end";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "../../kernel/process/module";
 import {
-  createProcess,
   currentProcess,
   findProcess,
   initializeProcesses,
-  onProcessExit,
   Process,
   PROCESS_LIMIT,
   PROCESS_STORAGE,
@@ -44,7 +44,7 @@ import {
   waitOn,
   wakeThread,
 } from "../../kernel/scheduler/scheduler";
-import { initializeThreads } from "../../kernel/scheduler/thread";
+import { initializeThreads, THREAD_STORAGE } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { initializeWheel, WHEEL_SIZE } from "../../kernel/time/wheel";
 import { initializeInterface, NetworkInterface } from "../../net/interface";
@@ -65,6 +65,7 @@ const TYPE_CODE: u32 = 32;
 /** More than any spec has. */
 export const EVENTS: u32 = 4096;
 export const EVENTS_OF_PROCESS: u32 = 3000;
+export const MESSAGES: u32 = 500;
 
 let module: ModuleDescriptor = changetype<ModuleDescriptor>(0);
 let typeCodes: u32 = 0;
@@ -94,15 +95,15 @@ export function setUpMachine(network: bool = false): void {
   seedRandom(1);
   initializeWheel(growMemory(WHEEL_SIZE, 8));
   initializeScheduler(growMemory(SCHEDULER_STORAGE, 8));
-  initializeThreads(pool(), PROCESS_LIMIT);
-  initializeProcesses(growMemory(PROCESS_STORAGE, 8), lastExit.index);
+  initializeThreads(growMemory(THREAD_STORAGE, 8), 5 * PROCESS_LIMIT);
+  initializeProcesses(growMemory(PROCESS_STORAGE, 8));
+  initializeEnd(growMemory(END_STORAGE, 8), lastExit.index);
   initializeHandles(growMemory(HANDLE_STORAGE, 8));
   initializeVmtables(pool(), PROCESS_LIMIT);
   if (network) assert(initializeNetwork(2000, 256, 64, 500) && initializeTcp(500), "network");
   else initializeInterface(growMemory(offsetof<NetworkInterface>(), 8), 0, 0, 0, 0);
   initializeSocketCalls(growMemory(SOCKET_CALLS_STORAGE, 8));
-  initializeAem(growMemory(AEM_STORAGE, 8), EVENTS, EVENTS_OF_PROCESS);
-  onProcessExit(aemProcessExit.index);
+  initializeAem(growMemory(AEM_STORAGE, 8), EVENTS, EVENTS_OF_PROCESS, MESSAGES);
   initializeFakeSockets();
   module = changetype<ModuleDescriptor>(growMemory(offsetof<ModuleDescriptor>(), 8));
   module.memoryPages = 1;
@@ -139,7 +140,10 @@ export function switchTo(process: Process): void {
   assert(changetype<usize>(currentProcess()) == changetype<usize>(process), "not switched");
   setUserLimits(VMTABLE_BASE, process.vmtableBytes);
   fake.clearUser();
-  fake.mapUser(VMTABLE_BASE, process.vmtable.base, process.vmtable.size);
+  for (let offset: usize = 0; offset < process.vmtable.size; offset += FRAME_SIZE) {
+    const page = translate(process.pageTables, WINDOW_BASE + VMTABLE_BASE + offset);
+    fake.mapUser(VMTABLE_BASE + offset, page, FRAME_SIZE);
+  }
 }
 
 /** As the glue does it: the handler that the last call gave, if it gave one, has returned. */

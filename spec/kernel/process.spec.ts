@@ -49,6 +49,8 @@ import {
   initializeHandles,
   onHandleAbandoned,
 } from "../../kernel/process/handles";
+import { createProcess, growMemory as growLinearMemory } from "../../kernel/process/create";
+import { END_STORAGE, initializeEnd, onProcessExit } from "../../kernel/process/end";
 import {
   HANDLER_ACCEPT,
   HANDLER_READ,
@@ -58,14 +60,10 @@ import {
   TABLE_ENTRY_SIZE,
 } from "../../kernel/process/module";
 import {
-  createProcess,
   currentProcess,
-  endProcess,
   findProcess,
-  growMemory as growLinearMemory,
   initializeProcesses,
   liveProcesses,
-  onProcessExit,
   Process,
   notifyThread,
   PROCESS_LIMIT,
@@ -86,6 +84,7 @@ import { readyRemove } from "../../kernel/scheduler/ready";
 import {
   initializeThreads,
   KERNEL_STACK_SIZE,
+  THREAD_STORAGE,
   Thread,
   THREAD_BLOCKED,
   THREAD_RUNNABLE,
@@ -94,6 +93,7 @@ import { POLLIN, POLLOUT, WaitQueue, WAKE_GONE } from "../../kernel/scheduler/wa
 import { now } from "../../kernel/time/clock";
 import { initializeWheel, nextTimer, runTimers, timerStart, WHEEL_SIZE } from "../../kernel/time/wheel";
 import { growMemory, setUpArena } from "../arena";
+import { endNow, reapAll } from "../reap";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 
@@ -121,8 +121,9 @@ function lastExit(status: i32): void {
   lastStatus = status;
   lastExits++;
 }
-function exitHook(process: Process): void {
+function exitHook(process: Process): bool {
   exitHookRuns++;
+  return true;
 }
 function release(object: usize): void {
   abandoned++;
@@ -184,7 +185,7 @@ function deliver(process: Process): void {
 }
 
 function setUp(): void {
-  setUpArena(4096);
+  setUpArena(16384);
   fake.reset();
   fake.setImage(IMAGE_PAGE_TABLES, growMemory(4096, 4096));
   typeCodes = growMemory(TYPE_CODE * 7, 8);
@@ -203,8 +204,9 @@ function setUp(): void {
   seedRandom(1);
   initializeWheel(growMemory(WHEEL_SIZE, 8));
   initializeScheduler(growMemory(SCHEDULER_STORAGE, 8));
-  initializeThreads(pool(), PROCESS_LIMIT);
-  initializeProcesses(growMemory(PROCESS_STORAGE, 8), lastExit.index);
+  initializeThreads(growMemory(THREAD_STORAGE, 8), PROCESS_LIMIT);
+  initializeProcesses(growMemory(PROCESS_STORAGE, 8));
+  initializeEnd(growMemory(END_STORAGE, 8), lastExit.index);
   initializeHandles(growMemory(HANDLE_STORAGE, 8));
   initializeProcessCalls(growMemory(256, 8));
   initializeVmtables(pool(), PROCESS_LIMIT);
@@ -303,7 +305,7 @@ describe("handles", () => {
     expect<i32>(abandoned).toBe(ofKind1, "each object of the kind is let go of once");
     expect<u32>(freeFrameCount()).toBe(before);
     expect<usize>(handleObject(process, 0, 1)).toBe(0);
-    endProcess(process, 0);
+    endNow(process, 0);
   });
 
   it("gives low numbers out first, and ends with -EMFILE", () => {
@@ -318,7 +320,7 @@ describe("handles", () => {
     expect<usize>(handleObject(process, <i32>HANDLE_LIMIT, 2)).toBe(0);
     expect<usize>(handleRemove(process, 77)).toBe(8);
     expect<i32>(handleInstall(process, 8, 2)).toBe(77);
-    endProcess(process, 0);
+    endNow(process, 0);
   });
 
   it("says -ENOMEM without frames, and works again with them", () => {
@@ -331,7 +333,7 @@ describe("handles", () => {
     freeFrames(taken.pop(), 0);
     expect<i32>(handleInstall(process, 8, 1)).toBe(0);
     while (taken.length != 0) freeFrames(taken.pop(), 0);
-    endProcess(process, 0);
+    endNow(process, 0);
   });
 });
 
@@ -342,7 +344,7 @@ describe("a process", () => {
     // First of all: what does it take?
     let process = newProcess();
     const needed = before - freeFrameCount();
-    endProcess(process, 0);
+    endNow(process, 0);
     expect<u32>(freeFrameCount()).toBe(before);
     const taken: usize[] = [];
     for (let frame = allocateFrames(0); frame != 0; frame = allocateFrames(0)) taken.push(frame);
@@ -357,7 +359,7 @@ describe("a process", () => {
       else if (pid < 0) wrong++;
       else {
         if (frames < needed) wrong++;
-        endProcess(findProcess(pid)!, 0);
+        endNow(findProcess(pid)!, 0);
       }
       if (freeFrameCount() != frames) wrong++;
       freeFrames(taken.pop(), 0);
@@ -377,10 +379,10 @@ describe("a process", () => {
     module.vmtableOrder = 0;
     for (let pid = 2; pid <= PROCESS_LIMIT; pid++) assert(createProcess(module) == pid, "pid");
     expect<i32>(createProcess(module)).toBe(-EAGAIN);
-    endProcess(findProcess(17)!, 0);
+    endNow(findProcess(17)!, 0);
     expect<bool>(findProcess(17) === null).toBe(true);
     expect<i32>(createProcess(module)).toBe(17);
-    for (let pid = 2; pid <= PROCESS_LIMIT; pid++) endProcess(findProcess(pid)!, 0);
+    for (let pid = 2; pid <= PROCESS_LIMIT; pid++) endNow(findProcess(pid)!, 0);
     module.vmtableOrder = small;
     expect<i32>(liveProcesses()).toBe(1);
     expect<bool>(findProcess(0) === null).toBe(true);
@@ -541,7 +543,7 @@ describe("waitOn", () => {
     switchTo(first);
     expect<usize>(pageTables()).toBe(first.pageTables);
     expect<u32>(exitWork & WORK_DISPATCH).toBe(0);
-    endProcess(second, 0);
+    endNow(second, 0);
     idle();
   });
 });
@@ -569,7 +571,7 @@ describe("notifyThread", () => {
     activate(second);
     expect<u32>(thread.state).toBe(THREAD_RUNNABLE);
     deliver(second);
-    endProcess(second, 0);
+    endNow(second, 0);
   });
 });
 
@@ -783,12 +785,12 @@ describe("the other calls of a process", () => {
 describe("the last process", () => {
   it("ends the machine with the first status that was not 0", () => {
     lastExits = 0;
-    endProcess(newProcess(), 0);
+    endNow(newProcess(), 0);
     expect<i32>(lastExits).toBe(0);
     idle();
     // The spec's machine goes on, and finds nobody to run.
     expect(() => {
-      endProcess(currentProcess(), 5);
+      endNow(currentProcess(), 5);
     }).toThrow("it does not return");
     expect<i32>(lastExits).toBe(1);
     expect<i32>(lastStatus).toBe(64 + SIGKILL, "of the first that was killed above");

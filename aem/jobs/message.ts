@@ -1,0 +1,213 @@
+/**
+ * The job of message events. Source: a message port of the process, which other processes post to (aem/evpost.ts). Each event that listens
+ * on the port has a queue of its own, first in, first out, and gets every message, in a vmtable block of its own (AEM 3.6.5).
+ *
+ *     sender's memory ── one copy ──► vmtable block of the receiver        aem/transfer.ts
+ *                                        ▲
+ *     event ──► record ──► record ──► …  (block, length, sender)           at most MESSAGE_QUEUE, from a kernel pool
+ *
+ * The ports of all processes are in one table with a keyed hash (sipHash: a process cannot aim at a bucket). A bucket is a list of the
+ * events' waiters, so a port needs no memory and cannot fail to come to be. Its number is in `event.object`.
+ */
+import { ENOMEM, ENOSPC } from "../../kernel/errno";
+import { setUpcallArguments } from "../../kernel/glue";
+import { Link } from "../../kernel/list";
+import { Pool } from "../../kernel/memory/pool";
+import { vmtableAllocate, vmtableBlockSize, vmtableFree } from "../../kernel/memory/vmtable";
+import { LIMIT_SYSTEM_EVENTS, reportLimit } from "../../kernel/process/limits";
+import { currentProcess, Process } from "../../kernel/process/process";
+import { sipHash } from "../../kernel/random";
+import { currentThread } from "../../kernel/scheduler/scheduler";
+import { Waiter, WaitQueue, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
+import { EVENT_MESSAGE, EVENTS_PER_PORT, MESSAGE_QUEUE, PRIORITY_DEFAULT } from "../abi";
+import { again, countActivations, makePending, retryStarved } from "../dispatch";
+import { Event } from "../event";
+import { refuse } from "../evsystem";
+import { defineSystemJob, DELIVERED, EMPTY, shortage } from "../job";
+import { copyFromProcess } from "../transfer";
+
+/** Buckets, a power of two, and most message events in the system: a chain is short whatever is registered. */
+const BUCKETS: u32 = 2048;
+export const MESSAGE_EVENTS: u32 = 8192;
+const BUCKET_SIZE: usize = offsetof<WaitQueue>();
+
+/** A message that waits. */
+@unmanaged
+export class Message {
+  /** The next one of its queue. */
+  next: Message;
+  /** User address of its block in the receiver's vmtable; 0: no bytes. */
+  block: usize;
+  length: u32;
+  /** The sender's pid. */
+  from: i32;
+}
+
+/** Bytes that `defineMessage` needs. */
+export const MESSAGE_STORAGE: usize = ((offsetof<Pool>() + 7) & ~7) + <usize>BUCKETS * BUCKET_SIZE;
+
+let pool: Pool = changetype<Pool>(0);
+let buckets: usize = 0;
+let events: u32 = 0;
+
+/** `storage`: MESSAGE_STORAGE bytes, 8-aligned; `messages`: most that may wait in the whole system. */
+export function defineMessage(storage: usize, messages: u32): void {
+  pool = changetype<Pool>(storage);
+  pool.initialize(offsetof<Message>(), messages);
+  buckets = storage + ((offsetof<Pool>() + 7) & ~7);
+  for (let i: u32 = 0; i < BUCKETS; i++) changetype<WaitQueue>(buckets + <usize>i * BUCKET_SIZE).initialize();
+  events = 0;
+  defineSystemJob(
+    EVENT_MESSAGE,
+    deliver.index,
+    occurred.index,
+    WAKE_SYSTEM,
+    check.index,
+    attach.index,
+    detach.index,
+    PRIORITY_DEFAULT,
+  );
+}
+
+/** The pool of messages that wait: limit, in use, peak, failures. */
+export function messagePool(): Pool {
+  return pool;
+}
+
+// ---- Ports ----
+
+/** The list in which the events stand that listen on `port` of process `pid`, among others. */
+export function bucketOf(pid: i32, port: u32): WaitQueue {
+  const hash = <u32>sipHash(<u64>pid, <u64>port);
+  return changetype<WaitQueue>(buckets + <usize>(hash & (BUCKETS - 1)) * BUCKET_SIZE);
+}
+
+/** The next event behind `link` in that list, which is a member or the head, that takes messages on the port; null: there is none. */
+export function nextListener(head: WaitQueue, link: Link, process: Process, port: u32): Event | null {
+  link = link.next;
+  while (changetype<usize>(link) != changetype<usize>(head)) {
+    const event = changetype<Event>(link);
+    // An event that drains takes nothing more: its mask says so.
+    if (
+      event.object == port &&
+      changetype<usize>(event.process) == changetype<usize>(process) &&
+      (event.waiter.mask & WAKE_SYSTEM) != 0
+    )
+      return event;
+    link = link.next;
+  }
+  return null;
+}
+
+function check(process: Process, port: u32): i32 {
+  const head = bucketOf(process.pid, port);
+  let listeners: u32 = 0;
+  let event = nextListener(head, head, process, port);
+  while (event !== null) {
+    listeners++;
+    event = nextListener(head, event, process, port);
+  }
+  if (listeners >= EVENTS_PER_PORT) return refuse(process, EVENTS_PER_PORT);
+  if (events < MESSAGE_EVENTS) return 0;
+  reportLimit(process, LIMIT_SYSTEM_EVENTS, MESSAGE_EVENTS);
+  return -ENOSPC;
+}
+
+function attach(event: Event, port: u32): void {
+  event.object = port;
+  bucketOf(event.process.pid, port).append(event.waiter);
+  events++;
+}
+
+/** What waits is dropped. */
+function detach(event: Event): void {
+  events--;
+  const process = event.process;
+  const some = event.count != 0;
+  while (event.count != 0) {
+    const message = takeFirst(event);
+    freeMessage(process, message);
+  }
+  // That was memory which others may wait for.
+  if (some) retryStarved(process);
+}
+
+// ---- Queues ----
+
+/** A record; null at the limit of the system, or without frames. */
+export function newMessage(): Message | null {
+  return changetype<Message | null>(pool.allocate());
+}
+
+/** Gives a message of `process` back that has not been queued, or is to be dropped. */
+export function freeMessage(process: Process, message: Message): void {
+  if (message.block != 0) {
+    process.messageBytes -= vmtableBlockSize(process.vmtable, message.block);
+    vmtableFree(process.vmtable, message.block);
+  }
+  pool.release(changetype<usize>(message));
+}
+
+
+@inline
+export function queueHasRoom(event: Event): bool {
+  return event.count < MESSAGE_QUEUE;
+}
+
+/** Puts a message behind those that wait at the event, which has room, and activates it. */
+export function queueMessage(event: Event, message: Message): void {
+  const address = <u64>changetype<usize>(message);
+  if (event.count == 0) event.data = address | (address << 32);
+  else {
+    changetype<Message>(<usize>(event.data >> 32)).next = message;
+    event.data = (event.data & 0xffff_ffff) | (address << 32);
+  }
+  event.count++;
+  countActivations(event, 1);
+  makePending(event);
+}
+
+/** Of an event that has messages. */
+function takeFirst(event: Event): Message {
+  const message = changetype<Message>(<usize>(<u32>event.data));
+  event.data = (event.data & 0xffff_ffff_0000_0000) | (<u64>changetype<usize>(message.next));
+  event.count--;
+  return message;
+}
+
+/** Ports wake nobody: who posts looks for the listeners and hands each its message (evpost.ts). */
+function occurred(waiter: Waiter, events: u32, detail: u32): void {}
+
+function deliver(event: Event): i32 {
+  if (event.count == 0) return EMPTY;
+  const receiver = event.process;
+  const process = currentProcess();
+  const length = firstMessage(event).length;
+  let data = firstMessage(event).block;
+  if (data != 0 && changetype<usize>(process) != changetype<usize>(receiver)) {
+    // A clone: the bytes are in the memory of the process that it is a clone of.
+    const own = vmtableAllocate(process.vmtable, length);
+    if (own == 0) return shortage(ENOMEM, length);
+    if (copyFromProcess(receiver, data, own, length) < 0) {
+      vmtableFree(process.vmtable, own);
+      return shortage(ENOMEM, length);
+    }
+    data = own;
+  }
+  const message = takeFirst(event);
+  const from = message.from;
+  if (data == message.block) {
+    if (data != 0) receiver.messageBytes -= vmtableBlockSize(receiver.vmtable, data);
+    pool.release(changetype<usize>(message));
+  } else freeMessage(receiver, message);
+  currentThread().block = data;
+  setUpcallArguments(<u32>event.jid, <u32>from, <u32>data, length, 0);
+  if (event.count != 0) again(event);
+  return DELIVERED;
+}
+
+
+@inline
+function firstMessage(event: Event): Message {
+  return changetype<Message>(<usize>(<u32>event.data));
+}

@@ -1,0 +1,47 @@
+/**
+ * Direct data copy (AEM 3.4.2): the kernel sees all frames, so it moves bytes between the memory of the current process and that of
+ * another one, which need not be running, without a buffer and without switching to it. Page by page: what stands together in a window does not in
+ * memory, and a page that a fork has shared is copied before it is written to.
+ */
+import { copyFromUser, copyToUser } from "../kernel/hal";
+import { EFAULT, ENOMEM } from "../kernel/errno";
+import { FRAME_SIZE } from "../kernel/memory/frames";
+import { WINDOW_BASE } from "../kernel/memory/layout";
+import { translate } from "../kernel/memory/paging";
+import { userRange } from "../kernel/memory/user";
+import { BREAK_DONE } from "../kernel/memory/copy-on-write";
+import { breakProcessCopy } from "../kernel/process/fork";
+import { Process } from "../kernel/process/process";
+
+/**
+ * Copies `length` bytes at `source` in the memory of the current process to `destination` in that of `receiver`, a vmtable block.
+ * 0; -EFAULT; -ENOMEM: a shared page could not be copied. Then what is in the block is not defined.
+ */
+export function copyToProcess(receiver: Process, destination: usize, source: usize, length: usize): i32 {
+  if (!userRange(source, length)) return -EFAULT;
+  while (length != 0) {
+    const bytes = min(length, FRAME_SIZE - (destination & (FRAME_SIZE - 1)));
+    const address = WINDOW_BASE + <u64>destination;
+    if (breakProcessCopy(receiver, address) != BREAK_DONE) return -ENOMEM;
+    const error = copyFromUser(translate(receiver.pageTables, address), source, bytes);
+    if (error < 0) return error;
+    destination += bytes;
+    source += bytes;
+    length -= bytes;
+  }
+  return 0;
+}
+
+/** The other way: from `source` in the memory of `sender`, a vmtable block, to the vmtable block `destination` of the current process. 0 or -EFAULT. */
+export function copyFromProcess(sender: Process, source: usize, destination: usize, length: usize): i32 {
+  while (length != 0) {
+    const bytes = min(length, FRAME_SIZE - (source & (FRAME_SIZE - 1)));
+    const from = translate(sender.pageTables, WINDOW_BASE + <u64>source);
+    const error = from == 0 ? -EFAULT : copyToUser(destination, from, bytes);
+    if (error < 0) return error;
+    destination += bytes;
+    source += bytes;
+    length -= bytes;
+  }
+  return 0;
+}
