@@ -70,6 +70,7 @@ fi
 # npm writes node_modules/.package-lock.json last.
 if [[ ! -e node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
   echo "aemos: npm ci" >&2
-  npm ci --no-audit --no-fund >&2
+  # Not the npm that some package has brought: under `npm test`, node_modules/.bin comes first.
+  PATH=$(tr : '\n' <<<"$PATH" | grep -v '/node_modules/\.bin$' | paste -sd:) npm ci --no-audit --no-fund >&2
   [[ ! -d node_modules ]] || touch node_modules/.package-lock.json
 fi

@@ -39,6 +39,8 @@ describe("calls", () => {
   before(async () => {
     calls = await CallsMachine.start();
     ({ machine } = calls);
+    // The last of what it does before it waits for commands.
+    await machine.waitForRows("timer-hold", 1, 10_000);
   });
   after(() => machine?.stop());
 
