@@ -1,9 +1,9 @@
 /** AEM as the rest of the kernel starts it. */
 import { Process } from "../kernel/process/process";
 import { onDescriptorFree } from "../net/socket/calls";
-import { STATISTICS_SIZE } from "./abi";
 import { retryStarved } from "./dispatch";
-import { initializeEvctl } from "./evctl";
+import { CONTROL_STORAGE, initializeControl } from "./control";
+import { EXTRA_STORAGE, initializeExtras } from "./extra";
 import { initializeEvents, EVENT_STORAGE } from "./jids";
 import { initializeJobs, JOB_STORAGE } from "./job";
 import { defineAccept } from "./jobs/accept";
@@ -15,7 +15,8 @@ import { defineTimer } from "./jobs/timer";
 import { setProcessLimit } from "./registry";
 
 /** Bytes that `initializeAem` needs. */
-export const AEM_STORAGE: usize = ((EVENT_STORAGE + 7) & ~7) + ((JOB_STORAGE + 7) & ~7) + STATISTICS_SIZE;
+export const AEM_STORAGE: usize =
+  ((EVENT_STORAGE + 7) & ~7) + ((JOB_STORAGE + 7) & ~7) + ((EXTRA_STORAGE + 7) & ~7) + CONTROL_STORAGE;
 
 /**
  * Once at boot, after the frames; the caller registers `aemProcessExit` (registry.ts) with onProcessExit. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, up to EVENT_LIMIT;
@@ -25,7 +26,9 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32): vo
   initializeEvents(storage, limit);
   const jobs = storage + ((EVENT_STORAGE + 7) & ~7);
   initializeJobs(jobs);
-  initializeEvctl(jobs + ((JOB_STORAGE + 7) & ~7));
+  const extras = jobs + ((JOB_STORAGE + 7) & ~7);
+  initializeExtras(extras, limit);
+  initializeControl(extras + ((EXTRA_STORAGE + 7) & ~7));
   defineAccept();
   defineRead();
   defineClose();

@@ -22,8 +22,9 @@ import {
   EVENT_STOPPED,
   EVF_ONESHOT,
 } from "./abi";
-import { Event, EVENT_DEAD, eventOfActivation } from "./event";
-import { DELIVERED, EMPTY } from "./job";
+import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
+import { deliverExtra, extraOf, markActivation } from "./extra";
+import { ALLOCATE, DELIVERED, EMPTY } from "./job";
 import { releaseEvent } from "./jids";
 import { unregister } from "./registry";
 
@@ -41,6 +42,12 @@ function dequeue(process: Process): Event | null {
   if (changetype<usize>(link) == changetype<usize>(process.pending)) return null;
   link.remove();
   return eventOfActivation(link);
+}
+
+/** Out of that queue, or of the list of those that starve. */
+@inline
+export function unqueue(event: Event): void {
+  event.activation.remove();
 }
 
 // ---- Activation ----
@@ -71,6 +78,7 @@ export function makePending(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
+  if (state & EVENT_MEASURED) markActivation(event);
   const process = event.process;
   enqueue(process, event);
   processNotify(process);
@@ -84,6 +92,7 @@ export function again(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
+  if (event.has(EVENT_MEASURED)) markActivation(event);
   enqueue(event.process, event);
 }
 
@@ -92,26 +101,67 @@ export function again(event: Event): void {
 /**
  * Code address of the next handler of the current process, its arguments set; 0 when there is nothing left to deliver. Ends the
  * delivery whose handler has returned. Called by the system-call glue with interrupts off, on the kernel stack.
+ * `result`: what the function returned that was called last. Handlers return nothing; an allocator does.
  */
-export function dispatchNext(): usize {
+export function dispatchNext(result: u32 = 0): usize {
   const process = currentProcess();
-  if (process.handling != 0) complete(process, changetype<Event>(process.handling));
+  if (process.handling != 0) {
+    const running = changetype<Event>(process.handling);
+    if (running.has(EVENT_ALLOCATING)) {
+      const code = allocated(process, running, result);
+      if (code != 0) return code;
+    } else complete(process, running);
+  }
   let event = dequeue(process);
   while (event !== null) {
     event.clear(EVENT_PENDING | EVENT_STARVED);
-    const outcome = call_indirect<i32>(event.job.deliver, event);
-    if (outcome == DELIVERED) {
-      event.handled++;
-      handledTotal++;
-      event.mark(EVENT_HANDLING);
-      process.handling = changetype<usize>(event);
-      return event.handler;
-    }
-    if (outcome != EMPTY) starve(process, event);
-    else if (event.has(EVENT_DRAINING)) unregister(event);
+    const code = deliver(process, event);
+    if (code != 0) return code;
     event = dequeue(process);
   }
   process.handling = 0;
+  return 0;
+}
+
+/** Code address of what has to be called now for the event: its handler, or the application's allocator; 0: nothing. */
+@inline
+function deliver(process: Process, event: Event): usize {
+  const outcome = event.extra == 0 ? call_indirect<i32>(event.job.deliver, event) : deliverExtra(event);
+  if (outcome == DELIVERED) {
+    event.handled++;
+    handledTotal++;
+    event.mark(EVENT_HANDLING);
+    process.handling = changetype<usize>(event);
+    return event.handler;
+  }
+  if (outcome == ALLOCATE) {
+    event.mark(EVENT_HANDLING | EVENT_ALLOCATING);
+    process.handling = changetype<usize>(event);
+    return extraOf(event).allocator;
+  }
+  if (outcome != EMPTY) starve(process, event);
+  else if (((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
+  return 0;
+}
+
+/**
+ * The allocator has returned `address` (0: it has no memory). Code address of the handler; 0: it is not called now. What the allocator
+ * did meanwhile counts: the event may have been stopped or ended, and its data read.
+ */
+function allocated(process: Process, event: Event, address: u32): usize {
+  event.clear(EVENT_HANDLING | EVENT_ALLOCATING);
+  process.handling = 0;
+  if (event.has(EVENT_DEAD)) {
+    releaseEvent(event);
+    return 0;
+  }
+  const found = extraOf(event).answer(address);
+  if (event.has(EVENT_STOPPED)) {
+    event.mark(EVENT_OCCURRED);
+    return 0;
+  }
+  if (found) return deliver(process, event);
+  starve(process, event);
   return 0;
 }
 
@@ -138,11 +188,23 @@ function freeBlock(process: Process, event: Event): void {
   event.block = 0;
 }
 
-/** The event waits, its data where they are, until `retryStarved`. */
+/** The event waits, its data where they are, until `retry` or `retryStarved`. */
 function starve(process: Process, event: Event): void {
   event.errors++;
+  // Activated again while its allocator ran.
+  if (event.has(EVENT_PENDING)) unqueue(event);
   event.mark(EVENT_PENDING | EVENT_STARVED);
   process.starved.append(event.activation);
+}
+
+/** If the event starves, it queues again. */
+export function retry(event: Event): void {
+  if (!event.has(EVENT_STARVED)) return;
+  const process = event.process;
+  unqueue(event);
+  event.clear(EVENT_STARVED);
+  enqueue(process, event);
+  processNotify(process);
 }
 
 /**

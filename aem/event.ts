@@ -11,9 +11,13 @@ import { Waiter } from "../kernel/scheduler/wait";
 import { Timer } from "../kernel/time/wheel";
 import { Socket } from "../net/socket/socket";
 import { EVENT_OCCURRED, EVENT_PENDING, EVENT_SK, EVENT_STARVED } from "./abi";
+import { waitingExtra } from "./extra";
 import { EventJob } from "./job";
 
-/** Socket events use the first bytes of the Timer as their Waiter: see `waiter`. */
+/**
+ * Socket events use the first bytes of the Timer as their Waiter: see `waiter`. What only few events need is elsewhere (extra.ts); the
+ * Timer's argument, which no event uses otherwise, leads there.
+ */
 @unmanaged
 export class Event extends Timer {
   /** Storage of `activation`. */
@@ -60,6 +64,10 @@ export class Event extends Timer {
   @inline get socket(): Socket {
     return changetype<Socket>(this.object);
   }
+  /** 0: none. */
+  @inline get extra(): usize {
+    return this.argument;
+  }
   /** Member of the process's queue of activated events, or of its list of starved ones. */
   @inline get activation(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Event>("activationNext"));
@@ -86,8 +94,9 @@ export class Event extends Timer {
 
   /** Activations that have not reached the handler. */
   get waiting(): u32 {
-    if (this.job.type == EVENT_SK) return this.count == 0 ? 0 : this.count - 1;
-    return <u32>this.has(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
+    const more = this.extra == 0 ? 0 : waitingExtra(this);
+    if (this.job.type == EVENT_SK) return more + (this.count == 0 ? 0 : this.count - 1);
+    return more + <u32>this.has(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
   }
 }
 
@@ -107,6 +116,10 @@ export function eventOfOwned(link: Link): Event {
 export const EVENT_DEAD: u32 = 256;
 /** State, kernel only: a close event that waits until a read event has delivered the end of the stream. */
 export const EVENT_BEHIND: u32 = 512;
+/** State, kernel only: its latencies are measured. */
+export const EVENT_MEASURED: u32 = 1024;
+/** State, kernel only: the application's allocator looks for memory for it; its handler is called next. */
+export const EVENT_ALLOCATING: u32 = 2048;
 
 /** Bytes of one registration, for limits and statistics. */
 export const EVENT_SIZE: u32 = offsetof<Event>();

@@ -28,11 +28,13 @@ import {
   EVF_KNOWN,
   EVF_PRIORITY_MASK,
   EVF_PRIORITY_SHIFT,
+  HANDLER_ALLOCATOR,
   PRIORITY_DEFAULT,
   PRIORITY_LEVELS,
 } from "./abi";
 import { makePending } from "./dispatch";
-import { Event, EVENT_DEAD, eventOfOwned } from "./event";
+import { Event, EVENT_ALLOCATING, EVENT_DEAD, eventOfOwned } from "./event";
+import { dropExtra } from "./extra";
 import { allocateEvent, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
@@ -70,10 +72,7 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   event.priority = <u8>(priority == 0 ? PRIORITY_DEFAULT : priority - 1);
   process.events.append(event.owned);
   process.eventCount++;
-  if (flags & EVF_KEEPALIVE) {
-    process.keepaliveEvents++;
-    process.keepaliveEnded = 0;
-  }
+  if (flags & EVF_KEEPALIVE) keepaliveGained(process);
   return <i64>changetype<usize>(event);
 }
 
@@ -100,7 +99,7 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
 }
 
 /** 0, or the errno for flags that are unknown or not offered yet. */
-function checkFlags(flags: u32): i32 {
+export function checkFlags(flags: u32): i32 {
   if (flags & ~EVF_KNOWN) return -EINVAL;
   if ((flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT > PRIORITY_LEVELS) return -EINVAL;
   return flags & EVF_EXECUTORS ? -EOPNOTSUPP : 0;
@@ -142,17 +141,27 @@ export function unregister(event: Event): void {
   const state = <u32>event.state;
   if (state & EVENT_DEAD) return;
   detach(event);
+  if (event.extra != 0) dropExtra(event);
   if (state & EVENT_PENDING) event.activation.remove();
   const process = event.process;
   event.owned.remove();
   process.eventCount--;
-  if ((<u32>event.flags) & EVF_KEEPALIVE && --process.keepaliveEvents == 0) {
-    process.keepaliveEnded = 1;
-    processNotify(process);
-  }
+  if ((<u32>event.flags) & EVF_KEEPALIVE) keepaliveLost(process);
   forgetJid(event);
   if (state & EVENT_HANDLING) event.mark(EVENT_DEAD);
   else releaseEvent(event);
+}
+
+/** An event with EVF_KEEPALIVE comes, or goes. */
+export function keepaliveGained(process: Process): void {
+  process.keepaliveEvents++;
+  process.keepaliveEnded = 0;
+}
+
+export function keepaliveLost(process: Process): void {
+  if (--process.keepaliveEvents != 0) return;
+  process.keepaliveEnded = 1;
+  processNotify(process);
 }
 
 /** The event hears nothing of its source any more. */
@@ -169,7 +178,7 @@ export function detach(event: Event): void {
 
 /** The activation that the event has is still delivered, and then it ends: at once when it has none. */
 export function drain(event: Event): void {
-  if (!event.has(EVENT_PENDING | EVENT_OCCURRED)) {
+  if (!event.has(EVENT_PENDING | EVENT_OCCURRED | EVENT_ALLOCATING)) {
     unregister(event);
     return;
   }
@@ -218,7 +227,7 @@ export function aemProcessExit(process: Process): void {
 
 // ---- The log line for a handler that does not fit ----
 
-function logBadHandler(process: Process, type: u32, handler: u32): void {
+export function logBadHandler(process: Process, type: u32, handler: u32): void {
   if (!logStart(LOG_WARNING, "aem")) return;
   logText("process ");
   logDecimal(process.pid);
@@ -229,6 +238,7 @@ function logBadHandler(process: Process, type: u32, handler: u32): void {
   else if (type == EVENT_READ) logText("(jid: i32, fd: i32, data: i32, length: i32, from: i32) => void");
   else if (type == EVENT_CLOSE) logText("(jid: i32, fd: i32, error: i32) => void");
   else if (type == EVENT_SK) logText("(jid: i32, fd: i32, oldState: i32, newState: i32) => void");
+  else if (type == HANDLER_ALLOCATOR) logText("(bytes: i32) => i32");
   else if (type == EVENT_TIMER) logText("(jid: i32, overrun: i32) => void");
   else logText("(jid: i32, fd: i32, events: i32, error: i32) => void");
   logEnd();

@@ -180,7 +180,8 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "sub $8, %%rsp\n" /* aligned to 16 for the calls of handlers */
       "mov %%rsp, %%rbx\n"
       "cli\n"
-      "1: mov %c[stack], %%esp\n"
+      "1: mov %%eax, %%esi\n" /* what a handler that is an allocator has returned */
+      "mov %c[stack], %%esp\n"
       "mov $kernel, %%edi\n"
       "call w2c_kernel_dispatch\n"
       "mov %%rbx, %%rsp\n"

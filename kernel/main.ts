@@ -319,10 +319,11 @@ export function interrupt(vector: u32): void {
 
 /**
  * From the glue, at the end of a system call with events pending: the next handler's code address, or 0. Either way nothing is left to
- * be looked at, whatever delivery itself has activated: until the handler returns, or because the queue is empty.
+ * be looked at, whatever delivery itself has activated: until the handler returns, or because the queue is empty. `result`: what the
+ * function returned that was called last, if it is one that returns something.
  */
-export function dispatch(): usize {
-  const handler = dispatchNext();
+export function dispatch(result: u32): usize {
+  const handler = dispatchNext(result);
   setDispatchPending(false);
   return handler;
 }

@@ -12,6 +12,7 @@ import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
 import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY, SHORTAGE } from "../job";
+import { acceptFiltered } from "./filter";
 import { pollSocket, sourceOccurred } from "./source";
 
 export function defineAccept(): void {
@@ -23,7 +24,10 @@ function deliver(event: Event): i32 {
   const process = event.process;
   if ((pollSocket(listener) & POLLIN) == 0) return EMPTY;
   if (!handleAvailable(process)) return SHORTAGE;
-  const connection = call_indirect<usize>(listener.protocol.accept, listener);
+  const connection =
+    event.extra == 0
+      ? call_indirect<usize>(listener.protocol.accept, listener)
+      : acceptFiltered(event, listener);
   if (connection == 0) return EMPTY;
   const fd = handleInstall(process, connection, HANDLE_SOCKET);
   if (event.data != 0) writePeer(event, changetype<Socket>(connection));

@@ -18,6 +18,7 @@ export const HANDLER_CLOSE: u32 = 2; // (jid, fd, error)
 export const HANDLER_SK: u32 = 3; // (jid, fd, old state, new state)
 export const HANDLER_SOCK: u32 = 4; // (jid, fd, events, error)
 export const HANDLER_TIMER: u32 = 5; // (jid, overrun)
+export const HANDLER_ALLOCATOR: u32 = 14; // (bytes), and the one that has a result: an address
 
 /** struct module_descriptor: ten fields of 8 bytes, of which the low words count. */
 @unmanaged

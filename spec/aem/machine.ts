@@ -5,7 +5,7 @@
  * A handler's code address is HANDLER_CODE + its type. Nothing is executed there: a spec asks dispatchNext() and looks at the arguments.
  */
 import { AEM_STORAGE, initializeAem } from "../../aem/aem";
-import { EVENT_TYPES } from "../../aem/abi";
+import { HANDLER_ALLOCATOR } from "../../aem/abi";
 import { aemProcessExit } from "../../aem/registry";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
@@ -55,10 +55,12 @@ import * as fake from "../fake";
 /** Code address of the handler of event type t is this + t; its index in the function table is t + 1. Index 0 is null. */
 export const HANDLER_CODE: u32 = 0x0010_0000;
 /** Index of a function with a type that no handler has. */
-export const WRONG_HANDLER: u32 = EVENT_TYPES + 1;
+export const WRONG_HANDLER: u32 = HANDLER_ALLOCATOR + 2;
 /** The zone of each process: 2^VMTABLE_ORDER frames. */
 export const VMTABLE_ORDER: u32 = 5;
 const TYPE_CODE: u32 = 32;
+/** All kinds of functions that can be registered, and one more. */
+const KINDS: u32 = HANDLER_ALLOCATOR + 2;
 /** More than any spec has. */
 export const EVENTS: u32 = 4096;
 export const EVENTS_OF_PROCESS: u32 = 3000;
@@ -78,8 +80,8 @@ export function setUpMachine(network: bool = false): void {
   setUpArena(16384);
   fake.reset();
   fake.setImage(IMAGE_PAGE_TABLES, growMemory(4096, 4096));
-  typeCodes = <u32>growMemory(TYPE_CODE * (EVENT_TYPES + 1), 8);
-  for (let type: u32 = 0; type <= EVENT_TYPES; type++)
+  typeCodes = <u32>growMemory(TYPE_CODE * KINDS, 8);
+  for (let type: u32 = 0; type < KINDS; type++)
     memory.fill(typeCodes + type * TYPE_CODE, <u8>(0x40 + type), TYPE_CODE);
   fake.setImage(IMAGE_HANDLER_TYPES, typeCodes);
   fake.onSwitch(noSwitch.index);
@@ -119,7 +121,7 @@ export function newProcess(): Process {
   const pid = createProcess(module);
   assert(pid > 0, "createProcess");
   const process = findProcess(pid)!;
-  for (let type: u32 = 0; type <= EVENT_TYPES; type++) {
+  for (let type: u32 = 0; type < KINDS; type++) {
     const entry = translate(process.pageTables, TABLE_BASE + <u64>(type + 1) * TABLE_ENTRY_SIZE);
     store<u32>(entry, typeCodes + type * TYPE_CODE);
     store<u32>(entry, HANDLER_CODE + type, 8);
@@ -171,6 +173,8 @@ export class FakeSocket extends Socket {
   serial: u32;
   closed: u32;
   aborted: u32;
+  /** Receive buffer: bytes for which there is room. */
+  buffer: u32;
 }
 
 let streamProtocol: SocketProtocol = changetype<SocketProtocol>(0);
@@ -191,6 +195,7 @@ function initializeFakeSockets(): void {
   p.close = fakeClose.index;
   p.abort = fakeAbort.index;
   p.available = fakeAvailable.index;
+  p.room = fakeRoom.index;
   ring = growMemory(RING + PACKET, 8);
   for (let i: u32 = 0; i < RING + PACKET; i++) store<u8>(ring + i, pattern(i % RING));
 }
@@ -218,6 +223,7 @@ function fakeSocket(type: u32): FakeSocket {
   socket.protocol = streamProtocol;
   socket.type = type;
   socket.end = NO_END;
+  socket.buffer = RING;
   return socket;
 }
 
@@ -327,6 +333,11 @@ function fakePeekSource(socket: FakeSocket): u64 {
 
 function fakeAvailable(socket: FakeSocket): u32 {
   return socket.received - socket.taken;
+}
+
+function fakeRoom(socket: FakeSocket): u32 {
+  const there = socket.received - socket.taken;
+  return there >= socket.buffer ? 0 : socket.buffer - there;
 }
 
 function fakeClose(socket: FakeSocket): void {
