@@ -23,7 +23,7 @@ import {
   EVF_ONESHOT,
 } from "./abi";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
-import { deliverExtra, extraOf, markActivation } from "./extra";
+import { deliverExtra, EXTRA_ANSWERED, extraOf, markActivation } from "./extra";
 import { ALLOCATE, DELIVERED, EMPTY } from "./job";
 import { releaseEvent } from "./jids";
 import { unregister } from "./registry";
@@ -155,12 +155,16 @@ function allocated(process: Process, event: Event, address: u32): usize {
     releaseEvent(event);
     return 0;
   }
-  const found = extraOf(event).answer(address);
+  const extra = extraOf(event);
+  const found = extra.answer(address);
   if (event.has(EVENT_STOPPED)) {
     event.mark(EVENT_OCCURRED);
     return 0;
   }
-  if (found) return deliver(process, event);
+  if (found) {
+    extra.mark(EXTRA_ANSWERED);
+    return deliver(process, event);
+  }
   starve(process, event);
   return 0;
 }

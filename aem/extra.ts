@@ -115,7 +115,6 @@ export class EventExtra extends Timer {
 
   /** What the allocator has returned is a buffer like others. False: it is 0, or no memory of the application's. */
   answer(address: u32): bool {
-    this.mark(EXTRA_ANSWERED);
     if (address == 0 || !isOwnMemory(address, this.asked)) return false;
     return this.addBuffer(address, this.asked);
   }

@@ -54,6 +54,7 @@ import * as fake from "../fake";
 
 /** Code address of the handler of event type t is this + t; its index in the function table is t + 1. Index 0 is null. */
 export const HANDLER_CODE: u32 = 0x0010_0000;
+export const OTHER_CODE: u32 = 0x0020_0000;
 /** Index of a function with a type that no handler has. */
 export const WRONG_HANDLER: u32 = HANDLER_ALLOCATOR + 2;
 /** The zone of each process: 2^VMTABLE_ORDER frames. */
@@ -125,6 +126,9 @@ export function newProcess(): Process {
     const entry = translate(process.pageTables, TABLE_BASE + <u64>(type + 1) * TABLE_ENTRY_SIZE);
     store<u32>(entry, typeCodes + type * TYPE_CODE);
     store<u32>(entry, HANDLER_CODE + type, 8);
+    const other = translate(process.pageTables, TABLE_BASE + <u64>otherHandlerOf(type) * TABLE_ENTRY_SIZE);
+    store<u32>(other, typeCodes + type * TYPE_CODE);
+    store<u32>(other, OTHER_CODE + type, 8);
   }
   return process;
 }
@@ -145,6 +149,15 @@ export function switchTo(process: Process): void {
 export function handlerOf(type: u32): u32 {
   return type + 1;
 }
+
+/** Of another function of the same type; its code address is OTHER_CODE + type. */
+export function otherHandlerOf(type: u32): u32 {
+  return KINDS + 1 + type;
+}
+
+/** Of the application's allocators. */
+export const ALLOCATOR: u32 = HANDLER_ALLOCATOR + 1;
+export const ALLOCATOR_CODE: u32 = HANDLER_CODE + HANDLER_ALLOCATOR;
 
 // ---- Sockets ----
 
@@ -175,11 +188,15 @@ export class FakeSocket extends Socket {
   aborted: u32;
   /** Receive buffer: bytes for which there is room. */
   buffer: u32;
+  /** By how much the addresses of two peers in succession differ. */
+  spread: u32;
 }
 
 let streamProtocol: SocketProtocol = changetype<SocketProtocol>(0);
 /** Sockets of the fake transport that exist now. */
 export let socketCount: i32 = 0;
+/** Sockets that were reset. */
+export let aborts: i32 = 0;
 let freeSockets: FakeSocket[] = [];
 let ring: usize = 0;
 
@@ -290,7 +307,7 @@ function fakeAccept(socket: FakeSocket): FakeSocket | null {
   if (socket.waiting == 0) return null;
   socket.waiting--;
   const connection = newStream();
-  connection.remoteAddress = 0x0a00_0002;
+  connection.remoteAddress = 0x0a00_0002 + socket.spread * socket.serial;
   connection.remotePort = <u16>(1000 + socket.serial++);
   return connection;
 }
@@ -328,7 +345,9 @@ function fakeConsume(socket: FakeSocket, bytes: u32): void {
 }
 
 function fakePeekSource(socket: FakeSocket): u64 {
-  return ((<u64>0x0a000003) << 16) | (<u64>(2000 + socket.serial));
+  return (
+    ((<u64>(0x0a000003 + socket.spread * socket.serial)) << 16) | (<u64>(2000 + (socket.serial & 0x3fff)))
+  );
 }
 
 function fakeAvailable(socket: FakeSocket): u32 {
@@ -346,4 +365,5 @@ function fakeClose(socket: FakeSocket): void {
 
 function fakeAbort(socket: FakeSocket): void {
   socket.aborted++;
+  aborts++;
 }
