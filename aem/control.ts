@@ -33,6 +33,7 @@ import { Event, EVENT_MEASURED } from "./event";
 import {
   EventExtra,
   EXTRA_BUFFERS_ONLY,
+  EXTRA_TIMED_OUT,
   extraOf,
   isOwnMemory,
   needExtra,
@@ -93,6 +94,8 @@ export function controlTimeout(event: Event, user: usize): i32 {
   const extra = needExtra(event);
   if (extra === null) return -ENOSPC;
   extra.timeout = nanoseconds;
+  // One that has run out and was not told is forgotten.
+  extra.clear(EXTRA_TIMED_OUT);
   timerStop(extra);
   startTimeout(extra);
   return 0;
