@@ -30,7 +30,7 @@ import { unregister } from "./registry";
 
 /** How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. O(what waits). */
 export function clean(event: Event): i32 {
-  const type = event.job.type;
+  const type = event.type;
   if (type == EVENT_CLOSE) return 0;
   const extra = needExtra(event);
   if (extra === null) return -ENOSPC;

@@ -86,7 +86,7 @@ export function controlFilter(event: Event, user: usize): i32 {
 
 /** EVJOBTIMEOUT */
 export function controlTimeout(event: Event, user: usize): i32 {
-  if (!hasTimeout(event.job.type)) return -EINVAL;
+  if (!hasTimeout(event.type)) return -EINVAL;
   if (readUser(scratch, user, 8) < 0) return -EFAULT;
   const nanoseconds = load<u64>(scratch);
   if (<i64>nanoseconds < 0) return -EINVAL;
@@ -103,7 +103,7 @@ export function controlTimeout(event: Event, user: usize): i32 {
 
 /** EVJOBHANDLER: from the next call on. */
 export function controlHandler(event: Event, index: u32): i32 {
-  const type = event.job.type;
+  const type = event.type;
   const code = resolveHandler(event.process, index, type);
   if (code == 0) {
     logBadHandler(event.process, type, index);
@@ -120,7 +120,7 @@ export function controlFlags(event: Event, flags: u32): i32 {
   const refused = checkFlags(flags & ~EVF_EXECUTORS);
   if (refused < 0) return refused;
   if (!same) return -EOPNOTSUPP;
-  if (event.job.type == EVENT_TIMER && event.data == 0) flags |= EVF_ONESHOT;
+  if (event.type == EVENT_TIMER && event.data == 0) flags |= EVF_ONESHOT;
   event.flags = <u8>flags;
   if (flags & ~old & EVF_KEEPALIVE) keepaliveGained(event.process);
   else if (old & ~flags & EVF_KEEPALIVE) keepaliveLost(event.process);
@@ -149,7 +149,7 @@ export function controlHistogram(event: Event, begin: u32): i32 {
 
 /** EVJOBBUFFER. -EDQUOT: BUFFERS_PER_EVENT wait already. */
 export function controlBuffer(event: Event, user: usize): i32 {
-  if (event.job.type != EVENT_READ) return -EINVAL;
+  if (event.type != EVENT_READ) return -EINVAL;
   const result = readStruct(user, BUFFER_STRUCT_SIZE);
   if (result < 0) return result;
   const buffer = changetype<EventBuffer>(scratch);
@@ -170,7 +170,7 @@ export function controlBuffer(event: Event, user: usize): i32 {
 
 /** EVJOBALLOCATOR. `index` 0: none. */
 export function controlAllocator(event: Event, index: u32): i32 {
-  if (event.job.type != EVENT_READ) return -EINVAL;
+  if (event.type != EVENT_READ) return -EINVAL;
   let code: usize = 0;
   if (index != 0) {
     code = resolveHandler(event.process, index, HANDLER_ALLOCATOR);
@@ -195,7 +195,7 @@ export function controlStatistics(event: Event, user: usize, state: u32): i32 {
   memory.fill(scratch, 0, STATISTICS_SIZE);
   s.size = size;
   s.state = state;
-  s.type = event.job.type;
+  s.type = event.type;
   s.flags = (<u32>event.flags) | ((<u32>event.priority + 1) << EVF_PRIORITY_SHIFT);
   s.priority = event.priority;
   s.fd = event.fd;

@@ -177,7 +177,7 @@ export function isOwnMemory(address: usize, length: usize): bool {
 
 /** What such an event has to wait for beside what all have. */
 export function waitingExtra(event: Event): u32 {
-  const timedOut = event.job.type == EVENT_SK && extraOf(event).has(EXTRA_TIMED_OUT);
+  const timedOut = event.type == EVENT_SK && extraOf(event).has(EXTRA_TIMED_OUT);
   return <u32>timedOut + <u32>event.has(EVENT_ALLOCATING);
 }
 

@@ -64,7 +64,7 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   event.initialize();
   event.activation.initialize();
   event.process = process;
-  event.job = jobOf(type);
+  event.type = <u8>type;
   event.handler = code;
   event.fd = -1;
   event.flags = <u8>flags;

@@ -13,7 +13,7 @@ export function hasTimeout(type: u32): bool {
 }
 
 export function setTimeoutArguments(event: Event): void {
-  const type = event.job.type;
+  const type = event.type;
   const jid = <u32>event.jid;
   const fd = <u32>event.fd;
   const error: u32 = -ETIMEDOUT;
