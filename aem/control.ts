@@ -37,11 +37,11 @@ import {
   extraOf,
   isOwnMemory,
   needExtra,
-  startMeasuring,
   startTimeout,
 } from "./extra";
 import { checkFilter, setFilter } from "./jobs/filter";
 import { hasTimeout } from "./jobs/timeout";
+import { startMeasuring } from "./latency";
 import { checkFlags, keepaliveGained, keepaliveLost, logBadHandler } from "./registry";
 
 /** Bytes that `initializeControl` needs. */

@@ -23,9 +23,10 @@ import {
   EVF_ONESHOT,
 } from "./abi";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
-import { deliverExtra, EXTRA_ANSWERED, extraOf, markActivation } from "./extra";
+import { deliverExtra, EXTRA_ANSWERED, extraOf } from "./extra";
 import { ALLOCATE, DELIVERED, EMPTY } from "./job";
 import { releaseEvent } from "./jids";
+import { markActivation } from "./latency";
 import { unregister } from "./registry";
 
 // ---- The queue of activated events: first in, first out. Stage 2 has 64 priorities behind these two functions ----

@@ -21,12 +21,12 @@ import {
   EVENT_STARVED,
   EVENT_STOPPED,
   LATENCY_BUCKETS,
-  LATENCY_SHIFT,
 } from "./abi";
 import { activate, retry } from "./dispatch";
 import { Event, EVENT_ALLOCATING, EVENT_MEASURED } from "./event";
-import { ALLOCATE, DELIVERED, EMPTY } from "./job";
+import { DELIVERED, EMPTY } from "./job";
 import { setTimeoutArguments } from "./jobs/timeout";
+import { recordLatency } from "./latency";
 
 /** Bits of `status`. The time-out has run out, and is told unless something else comes first. */
 export const EXTRA_TIMED_OUT: u32 = 1;
@@ -232,33 +232,4 @@ function expired(timer: Timer): void {
   }
   extra.mark(EXTRA_TIMED_OUT);
   activate(event);
-}
-
-// ---- Latencies ----
-
-/** The event has become pending. */
-export function markActivation(event: Event): void {
-  extraOf(event).activatedAt = now();
-}
-
-/** From now on, from nothing. */
-export function startMeasuring(event: Event, extra: EventExtra): void {
-  memory.fill(extra.buckets, 0, LATENCY_BUCKETS << 2);
-  extra.latencyMin = 0;
-  extra.latencyMax = 0;
-  extra.latencySum = 0;
-  extra.activatedAt = now();
-  event.mark(EVENT_MEASURED);
-}
-
-function recordLatency(extra: EventExtra): void {
-  const latency = now() - extra.servedSince;
-  const exponent: u32 = 63 - <u32>clz<u64>(latency | 1);
-  const bucket = exponent <= LATENCY_SHIFT ? 0 : min(exponent - LATENCY_SHIFT, LATENCY_BUCKETS - 1);
-  const word = extra.buckets + (bucket << 2);
-  store<u32>(word, load<u32>(word) + 1);
-  // A latency of 0 only occurs where the clock stands still.
-  if (extra.latencyMin == 0 || latency < extra.latencyMin) extra.latencyMin = latency;
-  if (latency > extra.latencyMax) extra.latencyMax = latency;
-  extra.latencySum += latency;
 }

@@ -38,6 +38,7 @@ import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } fr
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { wakeThread } from "../../kernel/scheduler/scheduler";
+import { allocateBuffer, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkFlush } from "../../net/interface";
 import {
   sys_accept,
@@ -54,6 +55,8 @@ import { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../../net/socket/c
 import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
 import { putSockaddr, packAddress } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "../../net/socket/socket";
+import { TcpConnection } from "../../net/socket/tcp/connection";
+import { appendReceived } from "../../net/socket/tcp/reassembly";
 import * as fake from "../fake";
 import {
   expectHandler,
@@ -387,6 +390,30 @@ describe("connections", () => {
     expect<i32>(wrong).toBe(0);
     // What is left at the end of the stream, and the end itself.
     expect<i32>(small).toBeLessThanOrEqual(3);
+    closePair();
+  });
+
+  it("a read event that asks for many bytes gets fewer while packet memory is short", () => {
+    connectPair();
+    const jid = onRead(server);
+    const filter = changetype<EventFilter>(<usize>value);
+    memory.fill(value, 0, FILTER_SIZE);
+    filter.size = FILTER_SIZE;
+    filter.least = READ_LIMIT;
+    expect<i32>(sys_evctl(jid, EVJOBFILTER, value)).toBe(0);
+    fill(3000);
+    expect<i32>(sys_send(client, data, 3000, 0)).toBe(3000);
+    passMilliseconds(300);
+    expectNone("held back");
+    // Somebody else has nearly all buffers, and this connection's next segment finds none.
+    const taken: PacketBuffer[] = [];
+    for (let buffer = allocateBuffer(0); buffer !== null; buffer = allocateBuffer(0)) taken.push(buffer);
+    const connection = changetype<TcpConnection>(handleObject(currentProcess(), server, HANDLE_SOCKET));
+    expect<bool>(appendReceived(connection, taken[0], taken[0].data, 1500)).toBe(false, "refused");
+    expectHandler(EVENT_READ, "more cannot come");
+    expect<u32>(upcallArgument4).toBe(3000);
+    for (let i = 0; i < taken.length; i++) releaseBuffer(taken[i]);
+    expectNone("returns");
     closePair();
   });
 
