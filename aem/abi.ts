@@ -49,7 +49,7 @@ export const EVJOBSTAT: u32 = 6;
 export const EVJOBLOOKUP: u32 = 7;
 /** argument: address of an EventFilter; 0: no filter any more. */
 export const EVJOBFILTER: u32 = 8;
-/** argument: address of a u64: nanoseconds without a call after which the handler is called all the same; 0: never. */
+/** argument: address of a u64: nanoseconds without a call after which the handler is called all the same; 0 there, or address 0: never. */
 export const EVJOBTIMEOUT: u32 = 9;
 /** argument: index of the new handler, of the same type. */
 export const EVJOBHANDLER: u32 = 10;

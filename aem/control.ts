@@ -84,11 +84,11 @@ export function controlFilter(event: Event, user: usize): i32 {
   return 0;
 }
 
-/** EVJOBTIMEOUT */
+/** EVJOBTIMEOUT. `user` 0: none. */
 export function controlTimeout(event: Event, user: usize): i32 {
   if (!hasTimeout(event.type)) return -EINVAL;
-  if (readUser(scratch, user, 8) < 0) return -EFAULT;
-  const nanoseconds = load<u64>(scratch);
+  if (user != 0 && readUser(scratch, user, 8) < 0) return -EFAULT;
+  const nanoseconds = user == 0 ? 0 : load<u64>(scratch);
   if (<i64>nanoseconds < 0) return -EINVAL;
   if (nanoseconds == 0 && event.extra == 0) return 0;
   const extra = needExtra(event);

@@ -337,6 +337,11 @@ describe("EVJOBTIMEOUT", () => {
     expect<i32>(setTimeout(jid, 0)).toBe(0);
     timePasses(100 * MILLISECOND);
     expectNone("off");
+    setTimeout(jid, MILLISECOND);
+    timePasses(2 * MILLISECOND);
+    expect<i32>(sys_evctl(jid, EVJOBTIMEOUT, 0)).toBe(0);
+    expectNone("it had run out, and is forgotten");
+    expectCounts(jid, 6, 1, 0, 0);
   });
 
   it("a real activation goes first", () => {
@@ -671,6 +676,7 @@ describe("EVJOBRETRY, and the limit of extras", () => {
       jid = onTimer(1000 * MILLISECOND, 0);
     }
     expect<u32>(made).toBe(extraPool().limit);
+    expect<u32>(extraPool().objectSize).toBe(344, "as docs/aem-calls.md says");
     expect<i32>(sys_evctl(jid, EVJOBHISTOGRAM, 1)).toBe(-ENOSPC);
     expect<i32>(sys_evctl(jid, EVJOBCLEAN, 0)).toBe(-ENOSPC);
     const reader = onRead(open(newStream()));
