@@ -49,11 +49,24 @@ export const EVJOBSTOP: u32 = 5;
 export const EVJOBSTAT: u32 = 6;
 /** Returns the state, EVENT_* bits. */
 export const EVJOBLOOKUP: u32 = 7;
-/** Stage 2: -EOPNOTSUPP until then. */
+/** argument: address of an EventFilter; 0: no filter any more. */
 export const EVJOBFILTER: u32 = 8;
+/** argument: address of a u64: nanoseconds without a call after which the handler is called all the same; 0 there, or address 0: never. */
 export const EVJOBTIMEOUT: u32 = 9;
+/** argument: index of the new handler, of the same type. */
 export const EVJOBHANDLER: u32 = 10;
+/** argument: flags as at registration, with the present executor. */
 export const EVJOBFLAGS: u32 = 11;
+/** Drops what waits for the event. Returns how many occurrences that were. */
+export const EVJOBCLEAN: u32 = 12;
+/** argument: 1: measures latencies from now on; 0: no more. */
+export const EVJOBHISTOGRAM: u32 = 13;
+/** argument: address of an EventBuffer: where the next data of a read event go. */
+export const EVJOBBUFFER: u32 = 14;
+/** argument: index of a function (bytes: i32) => i32 that finds memory for the data of a read event; 0: none. */
+export const EVJOBALLOCATOR: u32 = 15;
+/** An event that waits for memory or a descriptor tries again. */
+export const EVJOBRETRY: u32 = 16;
 
 /** What EVJOBSHTDN does with an activation that waits: forget it, or deliver it first. */
 export const SHUTDOWN_DROP: u32 = 0;
@@ -111,10 +124,19 @@ export const EVENT_LIMIT: u32 = 12;
 export const EVENT_ERROR: u32 = 13;
 export const EVENT_TYPES: u32 = 14;
 
-/** Bytes of the statistics that this kernel knows. */
-export const STATISTICS_SIZE: u32 = 64;
+/** (bytes) => address: no event, but its type is checked like a handler's (EVJOBALLOCATOR). */
+export const HANDLER_ALLOCATOR: u32 = 14;
 
-/** What EVJOBSTAT writes. At any moment: activations = handled + coalesced + waiting. Counters are modulo 2^32. */
+/** Bytes of the statistics that this kernel knows. */
+export const STATISTICS_SIZE: u32 = 200;
+/** Bucket i counts latencies from 2^(8 + i) ns to less than twice that; the first also all below, the last all above. */
+export const LATENCY_BUCKETS: u32 = 24;
+export const LATENCY_SHIFT: u32 = 8;
+
+/**
+ * What EVJOBSTAT writes, and behind it LATENCY_BUCKETS words. At any moment: activations = handled + coalesced + filtered + cleaned
+ * + waiting. Counters are modulo 2^32.
+ */
 @unmanaged
 export class EventStatistics {
   /** In: bytes there are room for; out: bytes written. */
@@ -139,7 +161,50 @@ export class EventStatistics {
   coalesced: u64;
   /** Deliveries put off for want of memory or a descriptor, and addresses that could not be written. */
   errors: u64;
+  /** Occurrences that the filter kept from the handler. */
+  filtered: u64;
+  /** Occurrences that EVJOBCLEAN dropped. */
+  cleaned: u64;
+  /** Nanoseconds from activations to the calls of the handler: least, most, and of all together. 0: none measured. */
+  latencyMin: u64;
+  latencyMax: u64;
+  latencySum: u64;
 }
+
+/** What EVJOBFILTER reads. A field that says nothing about the type of the event must be 0; 0 lets everything through. */
+@unmanaged
+export class EventFilter {
+  /** Bytes that are there, from 4 to FILTER_SIZE; the rest counts as 0. */
+  size: u32;
+  /** Sk: bit n for transitions into state n. Sock: POLL* bits. */
+  mask: u32;
+  /** Accept, read of datagrams: peers whose address agrees with this one (host order) in the first `prefix` bits. */
+  address: u32;
+  /** 0..32; 0: all peers. */
+  prefix: u32;
+  /** Read of a stream: bytes that have to be there; more than READ_LIMIT counts as READ_LIMIT. */
+  least: u32;
+}
+
+export const FILTER_SIZE: u32 = offsetof<EventFilter>();
+
+/** What EVJOBBUFFER reads. */
+@unmanaged
+export class EventBuffer {
+  /** Bytes that are there: 12 or BUFFER_STRUCT_SIZE; the rest counts as 0. */
+  size: u32;
+  /** In the linear memory. 0 with `length` 0: no buffer, only the flags change. */
+  address: u32;
+  length: u32;
+  /** BUFFER_WAIT or 0: holds until the next EVJOBBUFFER. */
+  flags: u32;
+}
+
+export const BUFFER_STRUCT_SIZE: u32 = offsetof<EventBuffer>();
+/** With no buffer left the event waits for a further one, and does not fall back on the vmtable. */
+export const BUFFER_WAIT: u32 = 1;
+/** Most buffers that wait for one event's data. */
+export const BUFFERS_PER_EVENT: u32 = 16;
 
 /** Bytes of a read event's data for one call of the handler, from a stream. */
 export const READ_LIMIT: u32 = 16384;

@@ -3,9 +3,10 @@ import { onChildEnded, onProcessExit, onThreadEnded } from "../kernel/process/en
 import { Process } from "../kernel/process/process";
 import { onCapsuleIdle } from "../kernel/process/workers";
 import { onDescriptorFree, onSharedClose } from "../net/socket/calls";
-import { STATISTICS_SIZE } from "./abi";
-import { abandonHandler, retryStarved } from "./dispatch";
-import { initializeEvctl } from "./evctl";
+import { abandonHandler } from "./dispatch";
+import { retryStarved } from "./queue";
+import { CONTROL_STORAGE, initializeControl } from "./control";
+import { EXTRA_STORAGE, initializeExtras } from "./extra";
 import { initializeEvents, EVENT_STORAGE } from "./jids";
 import { initializeJobs, JOB_STORAGE } from "./job";
 import { defineAccept } from "./jobs/accept";
@@ -27,7 +28,8 @@ import { aemProcessExit, setProcessLimit, socketClosed } from "./registry";
 export const AEM_STORAGE: usize =
   ((EVENT_STORAGE + 7) & ~7) +
   ((JOB_STORAGE + 7) & ~7) +
-  STATISTICS_SIZE +
+  ((EXTRA_STORAGE + 7) & ~7) +
+  ((CONTROL_STORAGE + 7) & ~7) +
   ((MEMORY_STORAGE + 7) & ~7) +
   MESSAGE_STORAGE;
 
@@ -39,15 +41,17 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32, mes
   initializeEvents(storage, limit);
   const jobs = storage + ((EVENT_STORAGE + 7) & ~7);
   initializeJobs(jobs);
-  const statistics = jobs + ((JOB_STORAGE + 7) & ~7);
-  initializeEvctl(statistics);
+  const extras = jobs + ((JOB_STORAGE + 7) & ~7);
+  initializeExtras(extras, limit);
+  const control = extras + ((EXTRA_STORAGE + 7) & ~7);
+  initializeControl(control);
   defineAccept();
   defineRead();
   defineClose();
   defineSk();
   defineSock();
   defineTimer();
-  const memoryEvents = statistics + STATISTICS_SIZE;
+  const memoryEvents = control + ((CONTROL_STORAGE + 7) & ~7);
   defineMemory(memoryEvents);
   defineMessage(memoryEvents + ((MEMORY_STORAGE + 7) & ~7), messages);
   defineSignal();

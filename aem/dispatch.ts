@@ -10,13 +10,11 @@
  * All of it is O(1), but for two lists that are as long as what has really been activated: events whose data something else
  * took are passed over one by one, and events that wait for memory are tried again when some is freed.
  */
+import { ENOMEM } from "../kernel/errno";
 import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
-import { notifyThread, Process } from "../kernel/process/process";
-import { notifyWorker } from "../kernel/process/workers";
 import { currentThread, settle } from "../kernel/scheduler/scheduler";
-import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
@@ -26,66 +24,15 @@ import {
   EVENT_STARVED,
   EVENT_STOPPED,
   EVF_ONESHOT,
-  EVF_THREAD,
 } from "./abi";
-import { Event, EVENT_DEAD, eventOfActivation } from "./event";
+import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
 import { isCloned, isFunction, launch } from "./executors";
-import { DELIVERED, EMPTY, shortageBytes } from "./job";
+import { deliverExtra, EXTRA_ANSWERED, extraOf } from "./extra";
+import { ALLOCATE, DELIVERED, EMPTY, shortageBytes } from "./job";
 import { releaseEvent } from "./jids";
+import { markActivation } from "./latency";
+import { countTaken, enqueue, retryStarved, starve } from "./queue";
 import { unregister } from "./registry";
-
-// ---- The queue of activated events: by priority, first in, first out within one ----
-
-/** The event joins the queue of the thread that runs its handlers, or has them run, which ranks no lower than the event from now on. */
-@inline
-function enqueue(event: Event): void {
-  const process = event.process;
-  const level = <u32>event.priority;
-  countWaiting(process);
-  if ((<u32>event.flags) & EVF_THREAD) {
-    process.work.append(event.activation, level);
-    notifyWorker(process, level);
-    return;
-  }
-  process.pending.append(event.activation, level);
-  notifyThread(process.thread, level);
-}
-
-/** Takes an event that is pending or starved out of where it waits. The caller sees to its state. */
-export function withdraw(event: Event): void {
-  const process = event.process;
-  const level = <u32>event.priority;
-  event.activation.remove();
-  process.pending.tidy(level);
-  process.work.tidy(level);
-  process.starved.tidy(level);
-  process.unreported.tidy(level);
-  countTaken(process);
-}
-
-/** An activated event waits, and one of those that wait waits no more: the overload events hear of it. */
-@inline
-function countWaiting(process: Process): void {
-  const count = ++process.waitingCount;
-  if (count >= process.overload.rise) process.overload.reached(count);
-}
-
-
-@inline
-function countTaken(process: Process): void {
-  const count = --process.waitingCount;
-  if (count < process.overload.fall) process.overload.sunk(count);
-}
-
-/** A new priority, at once: also of an activation that waits. */
-export function setPriority(event: Event, priority: u32): void {
-  const pending = event.has(EVENT_PENDING);
-  if (pending) withdraw(event);
-  event.priority = <u8>priority;
-  // One that starved tries once more.
-  event.clear(EVENT_STARVED);
-  if (pending) enqueue(event);
-}
 
 // ---- Activation ----
 
@@ -115,6 +62,7 @@ export function makePending(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
+  if (state & EVENT_MEASURED) markActivation(event);
   enqueue(event);
 }
 
@@ -126,6 +74,7 @@ export function again(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
+  if (event.has(EVENT_MEASURED)) markActivation(event);
   enqueue(event);
 }
 
@@ -136,11 +85,13 @@ export function again(event: Event): void {
  * handler that this gave has returned, and its delivery ends. Other threads run meanwhile if they rank higher. Called by the
  * system-call glue with interrupts off, on the kernel stack.
  */
-export function dispatchNext(returned: bool): usize {
+export function dispatchNext(returned: bool, result: u32): usize {
   const thread = currentThread();
   const process = thread.process;
-  if (returned) complete(thread);
-  else if (thread.handling != 0) {
+  if (returned) {
+    const code = finish(thread, result);
+    if (code != 0) return code;
+  } else if (thread.handling != 0) {
     // The end of a call that a handler made: no other handler runs over it.
     settle(thread.level, false);
     return 0;
@@ -166,7 +117,10 @@ export function dispatchNext(returned: bool): usize {
     countTaken(event.process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     if (main && !isFunction(event)) elsewhere(event);
-    else if (settled(event, deliver(thread, event))) return event.handler;
+    else {
+      const code = codeFor(event, deliver(thread, event));
+      if (code != 0) return code;
+    }
   }
 }
 
@@ -184,13 +138,15 @@ function elsewhere(event: Event): void {
   }
 }
 
-/** Has the job fetch what the event carries: DELIVERED, EMPTY, SHORTAGE. */
+/** Has the job fetch what the event carries: DELIVERED, ALLOCATE, EMPTY or a shortage. With the first two something is called for it. */
 @inline
 function deliver(thread: Thread, event: Event): i32 {
-  const outcome = call_indirect<i32>(event.job.deliver, event);
-  if (outcome == DELIVERED) {
-    event.handled++;
-    handledTotal++;
+  const outcome = event.extra == 0 ? call_indirect<i32>(event.job.deliver, event) : deliverExtra(event);
+  if (outcome > EMPTY) {
+    if (outcome == DELIVERED) {
+      event.handled++;
+      handledTotal++;
+    } else event.mark(EVENT_ALLOCATING);
     event.handlers++;
     thread.handling = changetype<usize>(event);
     // What delivery itself has activated waits until the handler has returned.
@@ -199,13 +155,14 @@ function deliver(thread: Thread, event: Event): i32 {
   return outcome;
 }
 
-/** Whether the handler has to be called; else all has been done. */
+/** Code address of what has to be called now for the event: its handler, or the application's allocator; 0: nothing, and all has been done. */
 @inline
-function settled(event: Event, outcome: i32): bool {
-  if (outcome == DELIVERED) return true;
+function codeFor(event: Event, outcome: i32): usize {
+  if (outcome == DELIVERED) return event.handler;
+  if (outcome == ALLOCATE) return extraOf(event).allocator;
   if (outcome != EMPTY) starve(event, -outcome, shortageBytes);
-  else if (event.has(EVENT_DRAINING)) unregister(event);
-  return false;
+  else if (((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
+  return 0;
 }
 
 /** In a clone: the event that it was made for, if there is (still) something to be delivered. */
@@ -223,8 +180,42 @@ function takeAssigned(thread: Thread): Event | null {
     return null;
   }
   if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
-  settled(event, outcome);
+  codeFor(event, outcome);
   return null;
+}
+
+/** What was called last has returned. Code address of what has to be called next for the same event; 0: nothing. */
+function finish(thread: Thread, result: u32): usize {
+  const event = changetype<Event>(thread.handling);
+  if (changetype<usize>(event) != 0 && event.has(EVENT_ALLOCATING)) return allocated(thread, event, result);
+  complete(thread);
+  return 0;
+}
+
+/**
+ * The allocator has returned `address` (0: it has no memory). Code address of the handler; 0: it is not called now. What the allocator
+ * did meanwhile counts: the event may have been stopped or ended, and its data read.
+ */
+function allocated(thread: Thread, event: Event, address: u32): usize {
+  event.clear(EVENT_ALLOCATING);
+  event.handlers--;
+  thread.handling = 0;
+  if (event.has(EVENT_DEAD)) {
+    releaseEvent(event);
+    return 0;
+  }
+  const extra = extraOf(event);
+  const found = extra.answer(address);
+  if (event.has(EVENT_STOPPED)) {
+    event.mark(EVENT_OCCURRED);
+    return 0;
+  }
+  if (found) {
+    extra.mark(EXTRA_ANSWERED);
+    return codeFor(event, deliver(thread, event));
+  }
+  starve(event, ENOMEM, extra.asked);
+  return 0;
 }
 
 /** The handler has returned. */
@@ -259,8 +250,6 @@ export function abandonHandler(thread: Thread): void {
   makePending(event);
 }
 
-// ---- Blocks, and shortage of them ----
-
 /**
  * Frees the block of a handler that has returned. Nobody who starves need try again for it where handlers run one after the other: an
  * event is only found to starve after the handler ahead of it has given its block back, so this memory has been tried already. Workers' handlers run side by
@@ -274,30 +263,4 @@ function freeBlock(thread: Thread): void {
   const event = changetype<Event>(thread.handling);
   const alone = process.workerCount == 0 && changetype<usize>(event) != 0 && event.job.type != EVENT_MESSAGE;
   if (!alone) retryStarved(process);
-}
-
-/**
- * The event waits, its data where they are, until `retryStarved`. What is short (`errno`, `bytes`) is kept in it for the
- * application's error handler: the queue of starved events is the queue of reports, so that no report needs memory.
- */
-function starve(event: Event, errno: i32, bytes: u32): void {
-  const process = event.process;
-  event.errors++;
-  event.mark(EVENT_PENDING | EVENT_STARVED);
-  event.setLack(errno, bytes);
-  process.unreported.append(event.activation, event.priority);
-  countWaiting(process);
-  process.errorWaiters.wake(WAKE_SYSTEM, 0);
-}
-
-/**
- * The application has freed memory of the vmtable, or a descriptor, or a child has ended: whoever waits for one queues again, behind
- * what is pending at its priority, in order. Each tries once, so nothing spins.
- */
-export function retryStarved(process: Process): void {
-  const level = max(process.starved.top, process.unreported.top);
-  if (level < 0) return;
-  process.pending.appendAll(process.starved);
-  process.pending.appendAll(process.unreported);
-  notifyThread(process.thread, level);
 }

@@ -1,6 +1,5 @@
 /** The call evctl (AEM 4.1): control of one event, or of all events of the process. Operations and errors: docs/aem-calls.md. */
-import { EFAULT, EINVAL, EOPNOTSUPP, ESRCH } from "../kernel/errno";
-import { readUser, writeUser } from "../kernel/memory/user";
+import { EINVAL, ESRCH } from "../kernel/errno";
 import { currentProcess } from "../kernel/process/process";
 import {
   EVENT_DRAINING,
@@ -10,42 +9,48 @@ import {
   EVENT_REGISTERED,
   EVENT_STARVED,
   EVENT_STOPPED,
+  EVJOBALLOCATOR,
+  EVJOBBUFFER,
+  EVJOBCLEAN,
   EVJOBFILTER,
   EVJOBFLAGS,
   EVJOBHANDLER,
+  EVJOBHISTOGRAM,
   EVJOBLOOKUP,
   EVJOBPRIO,
+  EVJOBRETRY,
   EVJOBSHTDN,
   EVJOBSTART,
   EVJOBSTAT,
   EVJOBSTOP,
   EVJOBTIMEOUT,
-  EventStatistics,
-  EVF_PRIORITY_SHIFT,
   EVTBLINIT,
   PRIORITY_LEVELS,
   SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
-  STATISTICS_SIZE,
 } from "./abi";
-import { makePending, setPriority, withdraw } from "./dispatch";
+import { clean } from "./clean";
+import {
+  controlAllocator,
+  controlBuffer,
+  controlFilter,
+  controlFlags,
+  controlHandler,
+  controlHistogram,
+  controlStatistics,
+  controlTimeout,
+} from "./control";
+import { makePending } from "./dispatch";
+import { retry, setPriority, withdraw } from "./queue";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
 import { drain, unregister, unregisterSome } from "./registry";
 
-/** Where statistics are composed: static data are read-only. */
-let scratch: EventStatistics = changetype<EventStatistics>(0);
-
-/** Once at boot. `storage`: STATISTICS_SIZE bytes, 8-aligned. */
-export function initializeEvctl(storage: usize): void {
-  scratch = changetype<EventStatistics>(storage);
-}
-
-/** 0 or a positive value; -ESRCH: the process has no such event; -EINVAL: no such operation or argument; -EOPNOTSUPP; -EFAULT. */
+/** 0 or a positive value; -ESRCH: the process has no such event; -EINVAL: no such operation or argument; others of the operation. */
 export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
   const process = currentProcess();
   if (operation == EVTBLINIT) return <i32>unregisterSome(process, u32.MAX_VALUE);
-  if (operation == 0 || operation > EVJOBFLAGS) return -EINVAL;
+  if (operation == 0 || operation > EVJOBRETRY) return -EINVAL;
   const event = eventOfJid(process, jid);
   if (event === null) return -ESRCH;
   switch (operation) {
@@ -65,14 +70,28 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
       stop(event);
       return 0;
     case EVJOBSTAT:
-      return writeStatistics(event, argument);
+      return controlStatistics(event, argument, stateOf(event));
     case EVJOBLOOKUP:
       return <i32>stateOf(event);
     case EVJOBFILTER:
+      return controlFilter(event, argument);
     case EVJOBTIMEOUT:
+      return controlTimeout(event, argument);
     case EVJOBHANDLER:
+      return controlHandler(event, argument);
     case EVJOBFLAGS:
-      return -EOPNOTSUPP;
+      return controlFlags(event, argument);
+    case EVJOBCLEAN:
+      return clean(event);
+    case EVJOBHISTOGRAM:
+      return controlHistogram(event, argument);
+    case EVJOBBUFFER:
+      return controlBuffer(event, argument);
+    case EVJOBALLOCATOR:
+      return controlAllocator(event, argument);
+    case EVJOBRETRY:
+      retry(event);
+      return 0;
     default:
       return -EINVAL;
   }
@@ -99,24 +118,4 @@ function start(event: Event): void {
 /** Without the bits that only the kernel knows. */
 function stateOf(event: Event): u32 {
   return EVENT_REGISTERED | ((<u32>event.state) & 0xff) | (event.handlers != 0 ? EVENT_HANDLING : 0);
-}
-
-function writeStatistics(event: Event, user: usize): i32 {
-  const s = scratch;
-  if (readUser(changetype<usize>(s), user, 4) < 0) return -EFAULT;
-  const size = min(s.size, STATISTICS_SIZE);
-  if (size < 4) return -EINVAL;
-  s.size = size;
-  s.state = stateOf(event);
-  s.type = event.job.type;
-  s.flags = (<u32>event.flags) | ((<u32>event.priority + 1) << EVF_PRIORITY_SHIFT);
-  s.priority = event.priority;
-  s.fd = event.fd;
-  s.waiting = event.waiting;
-  s.reserved = 0;
-  s.activations = event.activations;
-  s.handled = event.handled;
-  s.coalesced = event.activations - event.handled - event.waiting;
-  s.errors = event.errors;
-  return writeUser(user, changetype<usize>(s), size);
 }

@@ -4,17 +4,23 @@
  * An event begins with what its source links: a socket's `Waiter` or the wheel's `Timer` (both begin with a `Link`), so that
  * the source's callback gets the event itself. Its place in the queue of activated events stands inside it as well:
  * reserved by registration, so that no activation can fail for want of memory (3.5.1 of the requirements).
+ *
+ * With its word in the jid table an event takes less than 100 bytes: process and operations are found by number.
  */
 import { Link } from "../kernel/list";
-import { Process } from "../kernel/process/process";
 import { Threshold } from "../kernel/scheduler/gauge";
+import { processOfPid, Process } from "../kernel/process/process";
 import { Waiter } from "../kernel/scheduler/wait";
 import { Timer } from "../kernel/time/wheel";
 import { Socket } from "../net/socket/socket";
 import { EVENT_MESSAGE, EVENT_OCCURRED, EVENT_PENDING, EVENT_SK, EVENT_STARVED } from "./abi";
-import { EventJob } from "./job";
+import { waitingExtra } from "./extra";
+import { EventJob, jobOf } from "./job";
 
-/** Socket events use the first bytes of the Timer as their Waiter: see `waiter`. */
+/**
+ * Socket events use the first bytes of the Timer as their Waiter: see `waiter`. What only few events need is elsewhere (extra.ts); the
+ * Timer's argument, which no event uses otherwise, leads there.
+ */
 @unmanaged
 export class Event extends Timer {
   /** Storage of `activation`. */
@@ -23,10 +29,6 @@ export class Event extends Timer {
   /** Storage of `owned`. */
   private ownedNext: usize;
   private ownedPrev: usize;
-  /** Whose event it is. */
-  process: Process;
-  /** The operations of its type. */
-  job: EventJob;
   /** Socket that it listens to; 0: none, or gone. Message: the port. */
   object: usize;
   /** Code address of the handler. */
@@ -40,10 +42,17 @@ export class Event extends Timer {
   priority: u8;
   /** EVENT_* bits but EVENT_REGISTERED. */
   state: u16;
-  /** Deliveries put off, and addresses that could not be written. */
-  errors: u32;
-  /** Handlers of it that run now: one at most in its process, more in children. */
-  handlers: u32;
+  /** EVENT_ACCEPT .. EVENT_ERROR */
+  type: u8;
+  /** Of the process whose event it is: it is there as long as the event. */
+  private pid: u8;
+  /** Deliveries put off, and addresses that could not be written; modulo 2^16. */
+  errors: u16;
+  /** Handlers of it that run now: one at most in its process, more on workers and in clones. */
+  handlers: u8;
+  /** Starved: what is short, an errno, and how much was wanted, in pieces of LACK_UNIT bytes. */
+  private lackError: u8;
+  private lackUnits: u16;
   /** Timer: expirations to be delivered. Sk: states in `data`. Sock: bits that have become set. Message: messages that wait. Limit: LIMIT_* bits. */
   count: u32;
   /**
@@ -54,8 +63,20 @@ export class Event extends Timer {
   /** Occurrences, and calls of the handler; modulo 2^32. */
   activations: u32;
   handled: u32;
-  /** Starved: what is short, an errno in bits 24 .. 31, and how many bytes were wanted (LACK_MOST: that or more). */
-  lack: u32;
+
+  /** Whose event it is. */
+  @inline get process(): Process {
+    return changetype<Process>(processOfPid(this.pid));
+  }
+
+
+  @inline set process(process: Process) {
+    this.pid = <u8>process.pid;
+  }
+  /** The operations of its type. */
+  @inline get job(): EventJob {
+    return jobOf(this.type);
+  }
 
   /** What a socket links. */
   @inline get waiter(): Waiter {
@@ -71,6 +92,10 @@ export class Event extends Timer {
   @inline get socket(): Socket {
     return changetype<Socket>(this.object);
   }
+  /** 0: none. */
+  @inline get extra(): usize {
+    return this.argument;
+  }
   /** Member of the process's queue of activated events, or of its list of starved ones. */
   @inline get activation(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Event>("activationNext"));
@@ -82,17 +107,18 @@ export class Event extends Timer {
 
 
   @inline setLack(errno: i32, bytes: u32): void {
-    this.lack = (errno << 24) | min(bytes, LACK_MOST);
+    this.lackError = <u8>errno;
+    this.lackUnits = <u16>min((bytes + LACK_UNIT - 1) / LACK_UNIT, 0xffff);
   }
 
 
   @inline get lackErrno(): i32 {
-    return <i32>(this.lack >>> 24);
+    return this.lackError;
   }
 
 
   @inline get lackBytes(): u32 {
-    return this.lack & LACK_MOST;
+    return <u32>this.lackUnits * LACK_UNIT;
   }
 
 
@@ -112,9 +138,10 @@ export class Event extends Timer {
 
   /** Activations that have not reached the handler. */
   get waiting(): u32 {
-    if (this.job.type == EVENT_SK) return this.count == 0 ? 0 : this.count - 1;
-    if (this.job.type == EVENT_MESSAGE) return this.count;
-    return <u32>this.has(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
+    const more = this.extra == 0 ? 0 : waitingExtra(this);
+    if (this.type == EVENT_SK) return more + (this.count == 0 ? 0 : this.count - 1);
+    if (this.type == EVENT_MESSAGE) return this.count;
+    return more + <u32>this.has(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
   }
 }
 
@@ -134,9 +161,13 @@ export function eventOfOwned(link: Link): Event {
 export const EVENT_DEAD: u32 = 256;
 /** State, kernel only: a close event that waits until a read event has delivered the end of the stream. */
 export const EVENT_BEHIND: u32 = 512;
+/** State, kernel only: its latencies are measured. */
+export const EVENT_MEASURED: u32 = 1024;
+/** State, kernel only: the application's allocator looks for memory for it; its handler is called next. */
+export const EVENT_ALLOCATING: u32 = 2048;
 
-/** Most bytes that a report of a shortage says were wanted. */
-export const LACK_MOST: u32 = 0xff_ffff;
+/** What a report of a shortage says is a multiple of this: of a vmtable block. At most 4 MiB. */
+export const LACK_UNIT: u32 = 64;
 
 /** Bytes of one registration, for limits and statistics. */
 export const EVENT_SIZE: u32 = offsetof<Event>();

@@ -8,6 +8,8 @@ import { EVENT_TYPES, PRIORITY_DEFAULT } from "./abi";
 
 /** `deliver`: the arguments of the handler are set, it has to be called. */
 export const DELIVERED: i32 = 1;
+/** `deliver`: the application's allocator has to be called first, its argument is set. Then `deliver` is called again. */
+export const ALLOCATE: i32 = 2;
 /** `deliver`: the source has nothing (any more). */
 export const EMPTY: i32 = 0;
 

@@ -35,11 +35,14 @@ import {
   EVF_KNOWN,
   EVF_PRIORITY_MASK,
   EVF_PRIORITY_SHIFT,
+  HANDLER_ALLOCATOR,
   PRIORITY_LEVELS,
 } from "./abi";
-import { makePending, withdraw } from "./dispatch";
-import { Event, EVENT_DEAD, eventOfOwned } from "./event";
+import { makePending } from "./dispatch";
+import { withdraw } from "./queue";
+import { Event, EVENT_ALLOCATING, EVENT_DEAD, eventOfOwned } from "./event";
 import { prepareExecutor } from "./executors";
+import { dropExtra } from "./extra";
 import { allocateEvent, eventPool, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
@@ -78,7 +81,7 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   event.activation.initialize();
   event.process = process;
   const job = jobOf(type);
-  event.job = job;
+  event.type = <u8>type;
   event.handler = code;
   event.fd = -1;
   event.flags = <u8>flags;
@@ -86,10 +89,7 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   event.priority = <u8>(priority == 0 ? job.priority : priority - 1);
   process.events.append(event.owned);
   process.eventCount++;
-  if (flags & EVF_KEEPALIVE) {
-    process.keepaliveEvents++;
-    process.keepaliveEnded = 0;
-  }
+  if (flags & EVF_KEEPALIVE) keepaliveGained(process);
   return <i64>changetype<usize>(event);
 }
 
@@ -116,7 +116,7 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
 }
 
 /** 0, or the errno for flags that are unknown. */
-function checkFlags(flags: u32): i32 {
+export function checkFlags(flags: u32): i32 {
   if (flags & ~EVF_KNOWN) return -EINVAL;
   return (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT > PRIORITY_LEVELS ? -EINVAL : 0;
 }
@@ -160,17 +160,27 @@ export function unregister(event: Event): void {
   const state = <u32>event.state;
   if (state & EVENT_DEAD) return;
   detach(event);
+  if (event.extra != 0) dropExtra(event);
   if (state & EVENT_PENDING) withdraw(event);
   const process = event.process;
   event.owned.remove();
   process.eventCount--;
-  if ((<u32>event.flags) & EVF_KEEPALIVE && --process.keepaliveEvents == 0) {
-    process.keepaliveEnded = 1;
-    notifyThread(process.thread, process.priority);
-  }
+  if ((<u32>event.flags) & EVF_KEEPALIVE) keepaliveLost(process);
   forgetJid(event);
   if (event.handlers != 0) event.mark(EVENT_DEAD);
   else releaseEvent(event);
+}
+
+/** An event with EVF_KEEPALIVE comes, or goes. */
+export function keepaliveGained(process: Process): void {
+  process.keepaliveEvents++;
+  process.keepaliveEnded = 0;
+}
+
+export function keepaliveLost(process: Process): void {
+  if (--process.keepaliveEvents != 0) return;
+  process.keepaliveEnded = 1;
+  notifyThread(process.thread, process.priority);
 }
 
 /** The event hears nothing of its source any more. */
@@ -188,7 +198,7 @@ export function detach(event: Event): void {
 
 /** The activation that the event has is still delivered, and then it ends: at once when it has none. */
 export function drain(event: Event): void {
-  if (!event.has(EVENT_PENDING | EVENT_OCCURRED)) {
+  if (!event.has(EVENT_PENDING | EVENT_OCCURRED | EVENT_ALLOCATING)) {
     unregister(event);
     return;
   }
@@ -249,7 +259,7 @@ export function aemProcessExit(process: Process): bool {
 
 // ---- The log line for a handler that does not fit ----
 
-function logBadHandler(process: Process, type: u32, handler: u32): void {
+export function logBadHandler(process: Process, type: u32, handler: u32): void {
   if (!logStart(LOG_WARNING, "aem")) return;
   logText("process ");
   logDecimal(process.pid);
@@ -260,6 +270,7 @@ function logBadHandler(process: Process, type: u32, handler: u32): void {
   else if (type == EVENT_READ) logText("(jid: i32, fd: i32, data: i32, length: i32, from: i32) => void");
   else if (type == EVENT_CLOSE) logText("(jid: i32, fd: i32, error: i32) => void");
   else if (type == EVENT_SK) logText("(jid: i32, fd: i32, oldState: i32, newState: i32) => void");
+  else if (type == HANDLER_ALLOCATOR) logText("(bytes: i32) => i32");
   else if (type == EVENT_TIMER) logText("(jid: i32, overrun: i32) => void");
   else if (type == EVENT_MESSAGE) logText("(jid: i32, from: i32, data: i32, length: i32) => void");
   else if (type == EVENT_LINK) logText("(jid: i32, up: i32) => void");

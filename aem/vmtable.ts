@@ -10,7 +10,7 @@ import { VMTABLE_BLOCK, vmtableFree, vmtableHas } from "../kernel/memory/vmtable
 import { currentProcess, Process } from "../kernel/process/process";
 import { currentThread } from "../kernel/scheduler/scheduler";
 import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
-import { retryStarved } from "./dispatch";
+import { retryStarved } from "./queue";
 
 /** 0; -EINVAL: these are not the data of the handler that runs now, or it has kept them already. */
 export function sys_vmtable_keep(data: u32): i32 {

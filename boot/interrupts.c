@@ -204,6 +204,7 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "sti\n"
       "call *%%rax\n"
       "cli\n"
+      "mov %%eax, %%edx\n" /* what an allocator has returned */
       "mov $1, %%esi\n"
       "jmp 1b\n"
       "2: sti\n"

@@ -280,7 +280,7 @@ function waitForAddress(): void {
 
 function startAem(): void {
   const frames = totalFrameCount();
-  // An event is less than 128 bytes: at most half of the memory.
+  // With its jid an event is less than 100 bytes, and one in eight may have 344 more: at most 54 % of the memory.
   initializeAem(need(AEM_STORAGE), frames * 16, frames * 16, frames);
   initializeSystemInformation(need(SYSTEM_INFORMATION_SIZE));
 }
@@ -349,7 +349,10 @@ export function interrupt(vector: u32): void {
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 
-/** From the glue, with exitWork at the end of a system call: the next handler's code address, or 0. */
-export function dispatch(returned: u32): usize {
-  return dispatchNext(returned != 0);
+/**
+ * From the glue, with exitWork at the end of a system call: the next handler's code address, or 0. `returned`: what this gave before has
+ * returned, and `result` with it if it is a function that returns something.
+ */
+export function dispatch(returned: u32, result: u32): usize {
+  return dispatchNext(returned != 0, result);
 }

@@ -11,7 +11,8 @@
 export type AcceptHandler = (jid: i32, fd: i32, newfd: i32) => void;
 /**
  * `length` bytes at `data`, in a vmtable block that is the handler's until it returns (or `vmtable_keep`). `length` 0: end
- * of the stream (UDP: an empty datagram); negative: the errno that ended it. `from`: a sockaddr_in for UDP, 0 for TCP.
+ * of the stream (UDP: an empty datagram); negative: the errno that ended it, or -ETIMEDOUT: a time-out of `setTimeout`, and
+ * nothing has ended. `from`: a sockaddr_in for UDP, 0 for TCP.
  */
 export type ReadHandler = (jid: i32, fd: i32, data: usize, length: i32, from: usize) => void;
 /**
@@ -50,10 +51,11 @@ export const EVJOBSHTDN: i32 = 3;
 export const EVJOBSTART: i32 = 4;
 /** Holds the event: what happens stays at its source (unread data in the socket) or is counted. */
 export const EVJOBSTOP: i32 = 5;
-/** Writes counters of the event; argument: address of a struct as in aem/abi.ts, its size in its first word. */
+/** Writes counters of the event; argument: address of an EventStatistics, its size in its first word. */
 export const EVJOBSTAT: i32 = 6;
-/** Returns the state of the event: EVENT_* bits of aem/abi.ts. */
+/** Returns the state of the event: EVENT_* bits. */
 export const EVJOBLOOKUP: i32 = 7;
+// The rest of them, and functions in their place whose parameters the compiler checks: sdk/control.ts.
 
 /** Most bytes of a stream that one call of a read handler gets. */
 export const READ_LIMIT: i32 = 16384;

@@ -5,6 +5,7 @@
 import "./abort";
 export * from "./aem";
 export * from "./calls";
+export * from "./control";
 export * from "./deadline";
 export * from "./errno";
 export * from "./log";

@@ -15,6 +15,7 @@ import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
 import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
+import { acceptFiltered } from "./filter";
 import { pollSocket, sourceOccurred } from "./source";
 
 export function defineAccept(): void {
@@ -28,7 +29,10 @@ function deliver(event: Event): i32 {
   if ((pollSocket(listener) & POLLIN) == 0) return EMPTY;
   if (!handleAvailable(process))
     return process.handleCapacity < HANDLE_LIMIT ? shortage(ENOMEM, <u32>FRAME_SIZE) : shortage(EMFILE, 0);
-  const connection = call_indirect<usize>(listener.protocol.accept, listener);
+  const connection =
+    event.extra == 0
+      ? call_indirect<usize>(listener.protocol.accept, listener)
+      : acceptFiltered(event, listener);
   if (connection == 0) return EMPTY;
   const fd = handleInstall(process, connection, HANDLE_SOCKET);
   if (event.data != 0) writePeer(event, changetype<Socket>(connection));

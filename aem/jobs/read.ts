@@ -15,28 +15,46 @@ import { writeUser } from "../../kernel/memory/user";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/scheduler";
-import { POLLERR, POLLHUP, POLLIN, POLLRDHUP } from "../../kernel/scheduler/wait";
+import { POLLERR, POLLHUP, POLLIN, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../../net/interface";
 import { putUserSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ, READ_LIMIT } from "../abi";
-import { again, countActivations } from "../dispatch";
+import { activate, again, countActivations } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
+import { sourceGone } from "../registry";
 import { readerGone } from "./close";
-import { consume, peek, peekLength, sourceOccurred } from "./source";
+import { dropDatagrams, tooLittle } from "./filter";
+import { deliverToOwn, USE_VMTABLE } from "./own";
+import { consume, peek, peekLength } from "./source";
 
 /** A stream's data are taken in smaller pieces rather than not at all. */
 const SMALLEST_BLOCK: u32 = 64;
 
 export function defineRead(): void {
   const mask = POLLIN | POLLERR | POLLHUP | POLLRDHUP;
-  defineJob(EVENT_READ, deliver.index, sourceOccurred.index, mask, mask);
+  defineJob(EVENT_READ, deliver.index, occurred.index, mask, mask);
+}
+
+function occurred(waiter: Waiter, events: u32, detail: u32): void {
+  const event = changetype<Event>(waiter);
+  if (events & WAKE_GONE) sourceGone(event, detail);
+  else if (event.extra != 0 && event.socket.type == SOCK_STREAM && tooLittle(event, event.socket)) {
+    // Delivered together with what is to come.
+    countActivations(event, 1);
+  } else activate(event);
 }
 
 function deliver(event: Event): i32 {
   if (event.has(EVENT_ENDED)) return EMPTY;
   const socket = event.socket;
+  if (event.extra != 0) {
+    const stream = socket.type == SOCK_STREAM;
+    if (stream ? tooLittle(event, socket) : !dropDatagrams(event, socket)) return EMPTY;
+    const outcome = peek(socket) == 0 ? USE_VMTABLE : deliverToOwn(event, socket);
+    if (outcome != USE_VMTABLE) return outcome;
+  }
   const source = peek(socket);
   if (source == 0) return deliverEnd(event, socket);
   return socket.type == SOCK_STREAM
@@ -95,11 +113,15 @@ function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
 @inline
 function hand(event: Event, block: usize, data: usize, length: u32, from: usize, more: bool): void {
   currentThread().block = block;
-  if (more && !event.has(EVENT_DRAINING)) {
-    countActivations(event, 1);
-    again(event);
-  }
+  wantMore(event, more);
   setUpcallArguments(<u32>event.jid, <u32>event.fd, <u32>data, length, <u32>from);
+}
+
+/** If there is more, the event gets another turn for it; one that drains does not. */
+export function wantMore(event: Event, more: bool): void {
+  if (!more || event.has(EVENT_DRAINING)) return;
+  countActivations(event, 1);
+  again(event);
 }
 
 /** There are no data: the end of a stream, an error, or nothing. */

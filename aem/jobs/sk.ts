@@ -16,6 +16,7 @@ import { Waiter, WAKE_GONE, WAKE_STATE } from "../../kernel/scheduler/wait";
 import { EVENT_SK } from "../abi";
 import { again, countActivations, makePending } from "../dispatch";
 import { Event } from "../event";
+import { extraOf } from "../extra";
 import { defineJob, DELIVERED, EMPTY } from "../job";
 import { sourceGone } from "../registry";
 
@@ -36,6 +37,11 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {
   const state = (<u64>detail) & 15;
   const count = event.count;
   if (count == 0) {
+    if (event.extra != 0 && isMasked(event, <u32>state)) {
+      countActivations(event, 1);
+      extraOf(event).filtered++;
+      return;
+    }
     event.data = old | (state << STATE_BITS);
     event.count = 2;
   } else if (count < PLACES) {
@@ -64,7 +70,23 @@ export function replayTransitions(event: Event, history: u32): void {
   makePending(event);
 }
 
+/** Whether the filter wants no transition into the state. */
+function isMasked(event: Event, state: u32): bool {
+  const mask = extraOf(event).mask;
+  return mask != 0 && ((mask >> state) & 1) == 0;
+}
+
+/** Takes transitions that the filter does not want from the front. They stand there because others were ahead of them. */
+function skipMasked(event: Event): void {
+  while (event.count >= 2 && isMasked(event, ((<u32>event.data) >> 4) & 15)) {
+    event.data >>= STATE_BITS;
+    event.count = event.count == 2 ? 0 : event.count - 1;
+    extraOf(event).filtered++;
+  }
+}
+
 function deliver(event: Event): i32 {
+  if (event.extra != 0) skipMasked(event);
   const count = event.count;
   if (count < 2) return EMPTY;
   const old = (<u32>event.data) & 15;

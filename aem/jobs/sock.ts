@@ -6,8 +6,9 @@
 import { setUpcallArguments } from "../../kernel/glue";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { EVENT_SOCK } from "../abi";
-import { activate } from "../dispatch";
+import { activate, countActivations } from "../dispatch";
 import { Event } from "../event";
+import { extraOf } from "../extra";
 import { defineJob, DELIVERED, EMPTY } from "../job";
 import { sourceGone } from "../registry";
 import { pollSocket } from "./source";
@@ -24,16 +25,36 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {
     sourceGone(event, detail);
     return;
   }
+  if (event.extra != 0 && isMasked(event, events)) {
+    countActivations(event, 1);
+    extraOf(event).filtered++;
+    return;
+  }
   event.count |= events;
   activate(event);
 }
 
+/** Whether the filter wants none of these bits. */
+function isMasked(event: Event, bits: u32): bool {
+  const mask = extraOf(event).mask;
+  return mask != 0 && (mask & bits) == 0;
+}
+
 function deliver(event: Event): i32 {
   const socket = event.socket;
-  const bits = pollSocket(socket) & BITS;
+  let bits = pollSocket(socket) & BITS;
   const reported = event.count & bits;
   event.count = 0;
   if (reported == 0) return EMPTY;
+  if (event.extra != 0) {
+    if (isMasked(event, reported)) {
+      // The filter is younger than what has occurred.
+      extraOf(event).filtered++;
+      return EMPTY;
+    }
+    const mask = extraOf(event).mask;
+    if (mask != 0) bits &= mask;
+  }
   setUpcallArguments(<u32>event.jid, <u32>event.fd, bits, <u32>-socket.error, 0);
   return DELIVERED;
 }

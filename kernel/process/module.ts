@@ -27,6 +27,7 @@ export const HANDLER_OVERLOAD: u32 = 10; // (jid, waiting, limit)
 export const HANDLER_LINK: u32 = 11; // (jid, up)
 export const HANDLER_LIMIT: u32 = 12; // (jid, what, value)
 export const HANDLER_ERROR: u32 = 13; // (jid, about, errno, bytes)
+export const HANDLER_ALLOCATOR: u32 = 14; // (bytes), and the one that has a result: an address
 
 /** struct module_descriptor: ten fields of 8 bytes, of which the low words count. */
 @unmanaged

@@ -97,4 +97,8 @@ export class SocketProtocol {
    * had for all of them. Streams only; 0 in this field: not offered.
    */
   available: u32;
+  /**
+   * (socket) => u32: bytes that the peer can still bring in before more is consumed. Streams only; 0 in this field: not offered.
+   */
+  room: u32;
 }

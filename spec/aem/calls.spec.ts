@@ -26,6 +26,7 @@ import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } fr
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { wakeThread } from "../../kernel/scheduler/scheduler";
+import { allocateBuffer, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkFlush } from "../../net/interface";
 import {
   sys_accept,
@@ -42,6 +43,8 @@ import { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../../net/socket/c
 import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
 import { putSockaddr, packAddress } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "../../net/socket/socket";
+import { TcpConnection } from "../../net/socket/tcp/connection";
+import { appendReceived } from "../../net/socket/tcp/reassembly";
 import * as fake from "../fake";
 import {
   expectHandler,
@@ -339,6 +342,94 @@ describe("connections", () => {
     expect<i32>(wrong).toBe(0);
     expect<i32>(refused).toBeGreaterThan(0, "full at times");
     closePair();
+  });
+
+  it("a read event that asks for many bytes at once gets all of them, whatever the window", () => {
+    connectPair();
+    const jid = onRead(server);
+    const filter = changetype<EventFilter>(<usize>value);
+    memory.fill(value, 0, FILTER_SIZE);
+    filter.size = FILTER_SIZE;
+    filter.least = READ_LIMIT;
+    expect<i32>(sys_evctl(jid, EVJOBFILTER, value)).toBe(0);
+    let sent: u32 = 0;
+    let received: u32 = 0;
+    let wrong = 0;
+    let small = 0;
+    for (let turn = 0; turn < 20000 && received < 1_000_000; turn++) {
+      while (sent < 1_000_000) {
+        for (let i: u32 = 0; i < 3000; i++) store<u8>(data + i, pattern(sent + i));
+        const bytes = sys_send(client, data, min(3000, 1_000_000 - sent), 0);
+        if (bytes < 0) break;
+        sent += bytes;
+      }
+      if (sent == 1_000_000) sys_shutdown(client, 1);
+      settle();
+      while (<u32>dispatchNext() != 0) {
+        const length = upcallArgument4;
+        if (length < READ_LIMIT) small++;
+        for (let i: u32 = 0; i < length; i++)
+          if (load<u8>(zone(upcallArgument3) + i) != pattern(received + i)) wrong++;
+        received += length;
+      }
+      passMilliseconds(1);
+    }
+    expect<u32>(received).toBe(1_000_000);
+    expect<i32>(wrong).toBe(0);
+    // What is left at the end of the stream, and the end itself.
+    expect<i32>(small).toBeLessThanOrEqual(3);
+    closePair();
+  });
+
+  it("a read event that asks for many bytes gets fewer while packet memory is short", () => {
+    connectPair();
+    const jid = onRead(server);
+    const filter = changetype<EventFilter>(<usize>value);
+    memory.fill(value, 0, FILTER_SIZE);
+    filter.size = FILTER_SIZE;
+    filter.least = READ_LIMIT;
+    expect<i32>(sys_evctl(jid, EVJOBFILTER, value)).toBe(0);
+    fill(3000);
+    expect<i32>(sys_send(client, data, 3000, 0)).toBe(3000);
+    passMilliseconds(300);
+    expectNone("held back");
+    // Somebody else has nearly all buffers, and this connection's next segment finds none.
+    const taken: PacketBuffer[] = [];
+    for (let buffer = allocateBuffer(0); buffer !== null; buffer = allocateBuffer(0)) taken.push(buffer);
+    const connection = changetype<TcpConnection>(handleObject(currentProcess(), server, HANDLE_SOCKET));
+    expect<bool>(appendReceived(connection, taken[0], taken[0].data, 1500)).toBe(false, "refused");
+    expectHandler(EVENT_READ, "more cannot come");
+    expect<u32>(upcallArgument4).toBe(3000);
+    for (let i = 0; i < taken.length; i++) releaseBuffer(taken[i]);
+    expectNone("returns");
+    closePair();
+  });
+
+  it("resets connections that the filter of an accept event does not let through", () => {
+    const listening = listener(NONBLOCK);
+    const jid = sys_sockasync_accept(listening, 0, 0, 0, handlerOf(EVENT_ACCEPT));
+    const filter = changetype<EventFilter>(<usize>value);
+    memory.fill(value, 0, FILTER_SIZE);
+    filter.size = FILTER_SIZE;
+    filter.address = 0x0a000000;
+    filter.prefix = 8;
+    expect<i32>(sys_evctl(jid, EVJOBFILTER, value)).toBe(0);
+    client = sys_socket(AF_INET, STREAM | NONBLOCK, 0);
+    sys_connect(client, address(LOOPBACK, port), 16);
+    settle();
+    expectNone("filtered");
+    settle();
+    expect<i32>(sys_recv(client, data, 10, 0)).toBe(-ECONNRESET);
+    expect<i32>(sys_evctl(jid, EVJOBFILTER, 0)).toBe(0);
+    sys_close(client);
+    client = sys_socket(AF_INET, STREAM | NONBLOCK, 0);
+    sys_connect(client, address(LOOPBACK, port), 16);
+    settle();
+    expectHandler(EVENT_ACCEPT, "not filtered");
+    sys_close(<i32>upcallArgument3);
+    sys_close(client);
+    sys_close(listening);
+    settle();
   });
 
   it("a fault in the application's memory loses nothing", () => {

@@ -12,6 +12,7 @@ import {
 } from "../../aem/abi";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evtimer } from "../../aem/evtimer";
+import { extraPool } from "../../aem/extra";
 import { eventPool } from "../../aem/jids";
 import { messagePool } from "../../aem/jobs/message";
 import {
@@ -49,6 +50,7 @@ export function expectNothingLeft(): void {
   expect<u32>(process.eventCount).toBe(0, "events left");
   expect<u32>(process.keepaliveEvents).toBe(0, "keepalive events left");
   expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
+  expect<u32>(extraPool().inUse).toBe(0, "extras in the pool");
   expect<u32>(process.vmtable.blocks).toBe(0, "blocks left");
   expect<u32>(process.vmtable.badFrees).toBe(0, "blocks freed that were not there");
   expect<u32>(process.waitingCount).toBe(0, "events that wait");
@@ -75,7 +77,7 @@ export function readStatistics(jid: i32): void {
   statistics.size = STATISTICS_SIZE;
   expect<i32>(sys_evctl(jid, EVJOBSTAT, <u32>changetype<usize>(statistics))).toBe(0, "EVJOBSTAT");
   expect<u64>(statistics.activations).toBe(
-    statistics.handled + statistics.coalesced + statistics.waiting,
+    statistics.handled + statistics.coalesced + statistics.filtered + statistics.cleaned + statistics.waiting,
     "the sum",
   );
 }

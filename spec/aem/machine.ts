@@ -57,11 +57,14 @@ import * as fake from "../fake";
 
 /** Code address of the handler of event type t is this + t; its index in the function table is t + 1. Index 0 is null. */
 export const HANDLER_CODE: u32 = 0x0010_0000;
+export const OTHER_CODE: u32 = 0x0020_0000;
 /** Index of a function with a type that no handler has. */
-export const WRONG_HANDLER: u32 = EVENT_TYPES + 1;
+export const WRONG_HANDLER: u32 = HANDLER_ALLOCATOR + 2;
 /** The zone of each process: 2^VMTABLE_ORDER frames. */
 export const VMTABLE_ORDER: u32 = 5;
 const TYPE_CODE: u32 = 32;
+/** All kinds of functions that can be registered, and one more. */
+const KINDS: u32 = HANDLER_ALLOCATOR + 2;
 /** More than any spec has. */
 export const EVENTS: u32 = 4096;
 export const EVENTS_OF_PROCESS: u32 = 3000;
@@ -82,8 +85,8 @@ export function setUpMachine(network: bool = false): void {
   setUpArena(16384);
   fake.reset();
   fake.setImage(IMAGE_PAGE_TABLES, growMemory(4096, 4096));
-  typeCodes = <u32>growMemory(TYPE_CODE * (EVENT_TYPES + 1), 8);
-  for (let type: u32 = 0; type <= EVENT_TYPES; type++)
+  typeCodes = <u32>growMemory(TYPE_CODE * KINDS, 8);
+  for (let type: u32 = 0; type < KINDS; type++)
     memory.fill(typeCodes + type * TYPE_CODE, <u8>(0x40 + type), TYPE_CODE);
   fake.setImage(IMAGE_HANDLER_TYPES, typeCodes);
   fake.onSwitch(noSwitch.index);
@@ -123,10 +126,13 @@ export function newProcess(): Process {
   const pid = createProcess(module);
   assert(pid > 0, "createProcess");
   const process = findProcess(pid)!;
-  for (let type: u32 = 0; type <= EVENT_TYPES; type++) {
+  for (let type: u32 = 0; type < KINDS; type++) {
     const entry = translate(process.pageTables, TABLE_BASE + <u64>(type + 1) * TABLE_ENTRY_SIZE);
     store<u32>(entry, typeCodes + type * TYPE_CODE);
     store<u32>(entry, HANDLER_CODE + type, 8);
+    const other = translate(process.pageTables, TABLE_BASE + <u64>otherHandlerOf(type) * TABLE_ENTRY_SIZE);
+    store<u32>(other, typeCodes + type * TYPE_CODE);
+    store<u32>(other, OTHER_CODE + type, 8);
   }
   return process;
 }
@@ -156,6 +162,15 @@ export function handlerOf(type: u32): u32 {
   return type + 1;
 }
 
+/** Of another function of the same type; its code address is OTHER_CODE + type. */
+export function otherHandlerOf(type: u32): u32 {
+  return KINDS + 1 + type;
+}
+
+/** Of the application's allocators. */
+export const ALLOCATOR: u32 = HANDLER_ALLOCATOR + 1;
+export const ALLOCATOR_CODE: u32 = HANDLER_CODE + HANDLER_ALLOCATOR;
+
 // ---- Sockets ----
 
 const RING: u32 = 65536;
@@ -183,11 +198,17 @@ export class FakeSocket extends Socket {
   serial: u32;
   closed: u32;
   aborted: u32;
+  /** Receive buffer: bytes for which there is room. */
+  buffer: u32;
+  /** By how much the addresses of two peers in succession differ. */
+  spread: u32;
 }
 
 let streamProtocol: SocketProtocol = changetype<SocketProtocol>(0);
 /** Sockets of the fake transport that exist now. */
 export let socketCount: i32 = 0;
+/** Sockets that were reset. */
+export let aborts: i32 = 0;
 let freeSockets: FakeSocket[] = [];
 let ring: usize = 0;
 
@@ -203,6 +224,7 @@ function initializeFakeSockets(): void {
   p.close = fakeClose.index;
   p.abort = fakeAbort.index;
   p.available = fakeAvailable.index;
+  p.room = fakeRoom.index;
   ring = growMemory(RING + PACKET, 8);
   for (let i: u32 = 0; i < RING + PACKET; i++) store<u8>(ring + i, pattern(i % RING));
 }
@@ -230,6 +252,7 @@ function fakeSocket(type: u32): FakeSocket {
   socket.protocol = streamProtocol;
   socket.type = type;
   socket.end = NO_END;
+  socket.buffer = RING;
   return socket;
 }
 
@@ -296,7 +319,7 @@ function fakeAccept(socket: FakeSocket): FakeSocket | null {
   if (socket.waiting == 0) return null;
   socket.waiting--;
   const connection = newStream();
-  connection.remoteAddress = 0x0a00_0002;
+  connection.remoteAddress = 0x0a00_0002 + socket.spread * socket.serial;
   connection.remotePort = <u16>(1000 + socket.serial++);
   return connection;
 }
@@ -334,11 +357,18 @@ function fakeConsume(socket: FakeSocket, bytes: u32): void {
 }
 
 function fakePeekSource(socket: FakeSocket): u64 {
-  return ((<u64>0x0a000003) << 16) | (<u64>(2000 + socket.serial));
+  return (
+    ((<u64>(0x0a000003 + socket.spread * socket.serial)) << 16) | (<u64>(2000 + (socket.serial & 0x3fff)))
+  );
 }
 
 function fakeAvailable(socket: FakeSocket): u32 {
   return socket.received - socket.taken;
+}
+
+function fakeRoom(socket: FakeSocket): u32 {
+  const there = socket.received - socket.taken;
+  return there >= socket.buffer ? 0 : socket.buffer - there;
 }
 
 function fakeClose(socket: FakeSocket): void {
@@ -347,4 +377,5 @@ function fakeClose(socket: FakeSocket): void {
 
 function fakeAbort(socket: FakeSocket): void {
   socket.aborted++;
+  aborts++;
 }

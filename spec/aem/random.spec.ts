@@ -251,7 +251,8 @@ function control(): void {
       statistics.size = STATISTICS_SIZE;
       assert(sys_evctl(jid, EVJOBSTAT, <u32>changetype<usize>(statistics)) == 0, "stat");
       assert(
-        statistics.activations == statistics.handled + statistics.coalesced + statistics.waiting,
+        statistics.activations == statistics.handled + statistics.coalesced + statistics.waiting &&
+          statistics.filtered + statistics.cleaned == 0,
         "the sum",
       );
       assert(statistics.coalesced < 0x80000000 && statistics.type == event.type, "statistics");

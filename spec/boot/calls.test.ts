@@ -117,7 +117,7 @@ describe("calls", () => {
       ["evctl-lookup-stopped", 9],
       ["evctl-start", 0],
       ["evctl-lookup-started", 1],
-      ["evctl-later", EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP, EOPNOTSUPP],
+      ["evctl-of-a-timer", 0, EINVAL, EINVAL, 0],
       ["evctl-unknown-operation", EINVAL, EINVAL],
       ["evctl-shutdown-argument", EINVAL],
       ["evctl-shutdown", 0],

@@ -17,15 +17,17 @@ let header = "";
 before(() => {
   // One function of each handler type, so that wasm2c writes their codes.
   const functions = HANDLER_TYPES.map((letters, i) => {
-    const [parameters = ""] = letters.split(" ");
-    return `(func $handler${i} (param ${[...parameters].map((letter) => LETTERS[letter]).join(" ")}))`;
+    const [parameters = "", results = ""] = letters.split(" ");
+    const names = (types: string): string => [...types].map((letter) => LETTERS[letter]).join(" ");
+    const result = results === "" ? "" : `(result ${names(results)})`;
+    return `(func $handler${i} (param ${names(parameters)}) ${result} ${result === "" ? "" : "unreachable"})`;
   });
   const wasm = join(folder, "module.wasm");
   assemble(
     wasm,
     `(module
        (import "aemos" "sockasync_read" (func (param i32 i32 i32) (result i32)))
-       (memory (export "memory") 1) (table 8 funcref)
+       (memory (export "memory") 1) (table ${HANDLER_TYPES.length} funcref)
        ${functions.join("\n")}
        (elem (i32.const 0) ${HANDLER_TYPES.map((_, i) => `$handler${i}`).join(" ")})
        (func (export "main") (result i32) i32.const 0))`,

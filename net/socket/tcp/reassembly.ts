@@ -4,7 +4,9 @@
  *
  * Small segments are copied behind the ones before, so that memory stays in proportion to the bytes held.
  */
+import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
+import { SOCKET_ORPHAN } from "../socket";
 import { FIN_WAITING, TcpConnection } from "./connection";
 import { COPY_LIMIT, REASSEMBLY_LIMIT } from "./parameters";
 import { Segment } from "./segment";
@@ -24,6 +26,8 @@ export function appendReceived(c: TcpConnection, buffer: PacketBuffer, address: 
   } else {
     if (c.received.count >= receiveBufferLimit(c) || buffersScarce(16)) {
       statistics.memoryDrops++;
+      // Who waits for more than is there waits in vain.
+      if ((c.flags & SOCKET_ORPHAN) == 0 && c.receivedBytes != 0) c.wake(POLLIN, 0);
       return false;
     }
     buffer.data = address;

@@ -31,6 +31,7 @@ import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
 import { commit, consume, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
 import { initializeTimeWait, timeWaitExpired } from "./timewait";
 import { ackExpired, lifeExpired, retransmitExpired } from "./timers";
+import { usableWindow } from "./window";
 
 export { TcpConnection } from "./connection";
 export { TcpStatistics } from "./statistics";
@@ -124,6 +125,7 @@ function fillOperations(): void {
   operations.close = closeOperation.index;
   operations.abort = abortOperation.index;
   operations.available = availableOperation.index;
+  operations.room = roomOperation.index;
 }
 
 /** The operations of a TCP socket. */
@@ -214,4 +216,8 @@ function abortOperation(socket: Socket): void {
 
 function availableOperation(socket: Socket): u32 {
   return connectionOf(socket).receivedBytes;
+}
+
+function roomOperation(socket: Socket): u32 {
+  return usableWindow(connectionOf(socket));
 }

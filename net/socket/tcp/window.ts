@@ -56,3 +56,10 @@ export function windowUpdateDue(c: TcpConnection): bool {
   if (!from(edge, c.receiveEdge + step(c))) return false;
   return edge - c.RCV_NXT >= c.receiveWindow * 2;
 }
+
+/** Bytes that can still come without the application reading: the window that is, or will be, offered; 0 while there is no room. */
+export function usableWindow(c: TcpConnection): u32 {
+  const edge = possibleEdge(c);
+  if (edge == c.RCV_NXT) return 0;
+  return (from(edge, c.receiveEdge + step(c)) ? edge : c.receiveEdge) - c.RCV_NXT;
+}

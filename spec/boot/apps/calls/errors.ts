@@ -146,8 +146,8 @@ export function control(): void {
   row("evctl-lookup-stopped", evctl(jid, EVJOBLOOKUP, 0));
   row("evctl-start", evctl(jid, EVJOBSTART, 0));
   row("evctl-lookup-started", evctl(jid, EVJOBLOOKUP, 0));
-  // Filter, time-out, handler and flags are not there yet.
-  row("evctl-later", evctl(jid, 8, 0), evctl(jid, 9, 0), evctl(jid, 10, 0), evctl(jid, 11, 0));
+  // No filter, no time-out (a timer has none), no handler, and the flags as they are.
+  row("evctl-of-a-timer", evctl(jid, 8, 0), evctl(jid, 9, 0), evctl(jid, 10, 0), evctl(jid, 11, 0));
   row("evctl-unknown-operation", evctl(jid, 99, 0), evctl(jid, 0, 0));
   row("evctl-shutdown-argument", evctl(jid, EVJOBSHTDN, 7));
   row("evctl-shutdown", evctl(jid, EVJOBSHTDN, 0));

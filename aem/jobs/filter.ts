@@ -1,0 +1,103 @@
+/**
+ * Filters (EVJOBFILTER): what of an event's source its handler is not called for. What is filtered is counted; each of it is one activation
+ * of its own, like each that is delivered.
+ *
+ * A connection from a peer that is not wanted is reset, and not left in the listener's queue: it was established before anybody could
+ * look at it, there is one queue, and what nobody takes would stay in front of those that are wanted. A reset and not
+ * an orderly end, for that would tell the peer that it was served.
+ */
+import { EINVAL } from "../../kernel/errno";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
+import { networkFlush } from "../../net/interface";
+import { SOCK_STREAM, Socket } from "../../net/socket/socket";
+import { EVENT_ACCEPT, EVENT_READ, EVENT_SK, EVENT_SOCK, EventFilter, READ_LIMIT } from "../abi";
+import { activate, again, countActivations } from "../dispatch";
+import { Event } from "../event";
+import { EventExtra, extraOf } from "../extra";
+import { consume, peek, peekLength, pollSocket } from "./source";
+
+/** States 1 (ESTABLISHED) .. 11 (CLOSING). */
+const STATES: u32 = 0xffe;
+const POLL_BITS: u32 = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
+const ENDS: u32 = POLLERR | POLLHUP | POLLRDHUP;
+/** Connections or datagrams that one turn of an event drops at most: others want theirs. */
+const DROPS: u32 = 32;
+
+/** 0; -EINVAL: a condition that says nothing about events of this type, or out of range. */
+export function checkFilter(event: Event, filter: EventFilter): i32 {
+  const type = event.type;
+  const stream = event.object != 0 && event.socket.type == SOCK_STREAM;
+  if (filter.prefix > 32 || (filter.prefix == 0 && filter.address != 0)) return -EINVAL;
+  if (filter.prefix != 0 && type != EVENT_ACCEPT && (type != EVENT_READ || stream)) return -EINVAL;
+  if (filter.least != 0 && (type != EVENT_READ || !stream)) return -EINVAL;
+  const known = type == EVENT_SK ? STATES : type == EVENT_SOCK ? POLL_BITS : 0;
+  return filter.mask & ~known ? -EINVAL : 0;
+}
+
+/** Puts a filter that was checked in the place of the one before. */
+export function setFilter(event: Event, extra: EventExtra, filter: EventFilter): void {
+  const heldBack = extra.least != 0;
+  extra.mask = filter.mask;
+  extra.networkMask = filter.prefix == 0 ? 0 : u32.MAX_VALUE << (32 - filter.prefix);
+  extra.network = filter.address & extra.networkMask;
+  extra.least = min(filter.least, READ_LIMIT);
+  // There may be enough now.
+  if (heldBack && event.object != 0 && (pollSocket(event.socket) & POLLIN) != 0) activate(event);
+}
+
+/** Whether a peer with this address passes. */
+@inline
+function passes(extra: EventExtra, address: u32): bool {
+  return (address & extra.networkMask) == extra.network;
+}
+
+// ---- Peers ----
+
+/** As the listener's `accept`: the next connection that passes; 0: none, or none yet. */
+export function acceptFiltered(event: Event, listener: Socket): usize {
+  const extra = extraOf(event);
+  for (let dropped: u32 = 0; dropped < DROPS; dropped++) {
+    const connection = call_indirect<usize>(listener.protocol.accept, listener);
+    if (connection == 0) return 0;
+    const socket = changetype<Socket>(connection);
+    if (passes(extra, socket.remoteAddress)) return connection;
+    call_indirect<void>(socket.protocol.abort, socket);
+    networkFlush();
+    extra.filtered++;
+    if ((pollSocket(listener) & POLLIN) == 0) return 0;
+    // The one behind it is an activation more.
+    countActivations(event, 1);
+  }
+  again(event);
+  return 0;
+}
+
+/** Drops datagrams of others from the head of the queue. False: there is nothing to be delivered now. */
+export function dropDatagrams(event: Event, socket: Socket): bool {
+  const extra = extraOf(event);
+  for (let dropped: u32 = 0; dropped < DROPS; dropped++) {
+    if (peek(socket) == 0) return true;
+    if (passes(extra, <u32>(call_indirect<u64>(socket.protocol.peekSource, socket) >> 16))) return true;
+    consume(socket, <u32>peekLength(socket));
+    extra.filtered++;
+    if ((pollSocket(socket) & (POLLIN | ENDS)) == 0 && socket.error == 0) return false;
+    countActivations(event, 1);
+  }
+  again(event);
+  return false;
+}
+
+// ---- Bytes ----
+
+/**
+ * Whether a stream has fewer bytes than its filter asks for, and more may come: the stream goes on, and its window has room for what is
+ * missing. Without that, a window that is smaller than the filter would stop both sides for ever.
+ */
+export function tooLittle(event: Event, socket: Socket): bool {
+  const least = extraOf(event).least;
+  if (least == 0 || pollSocket(socket) & ENDS) return false;
+  const protocol = socket.protocol;
+  if (protocol.available == 0 || protocol.room == 0) return false;
+  const available = call_indirect<u32>(protocol.available, socket);
+  return available < least && least - available <= call_indirect<u32>(protocol.room, socket);
+}
