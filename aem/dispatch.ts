@@ -25,13 +25,14 @@ import {
 import { Event, EVENT_DEAD, eventOfActivation } from "./event";
 import { DELIVERED, EMPTY } from "./job";
 import { releaseEvent } from "./jids";
+import { enterQueue, leaveQueue } from "./limits";
 import { unregister } from "./registry";
 
 // ---- The queue of activated events: first in, first out. Stage 2 has 64 priorities behind these two functions ----
 
 @inline
-function enqueue(process: Process, event: Event): void {
-  process.pending.append(event.activation);
+export function enqueue(process: Process, event: Event): void {
+  if (enterQueue(process, event)) process.pending.append(event.activation);
 }
 
 
@@ -40,6 +41,7 @@ function dequeue(process: Process): Event | null {
   const link = process.pending.next;
   if (changetype<usize>(link) == changetype<usize>(process.pending)) return null;
   link.remove();
+  leaveQueue(process);
   return eventOfActivation(link);
 }
 
@@ -152,14 +154,11 @@ function starve(process: Process, event: Event): void {
 export function retryStarved(process: Process): void {
   const starved = process.starved;
   if (starved.isEmpty) return;
-  const pending = process.pending;
-  const first = starved.next;
-  const last = starved.prev;
-  const before = pending.prev;
-  before.next = first;
-  first.prev = before;
-  last.next = pending;
-  pending.prev = last;
-  starved.initialize();
+  while (!starved.isEmpty) {
+    const event = eventOfActivation(starved.next);
+    event.activation.remove();
+    event.clear(EVENT_STARVED);
+    enqueue(process, event);
+  }
   processNotify(process);
 }

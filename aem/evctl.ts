@@ -7,7 +7,6 @@ import {
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_REGISTERED,
-  EVENT_STARVED,
   EVENT_STOPPED,
   EVJOBFILTER,
   EVJOBFLAGS,
@@ -28,8 +27,9 @@ import {
   STATISTICS_SIZE,
 } from "./abi";
 import { makePending } from "./dispatch";
-import { Event } from "./event";
+import { Event, EVENT_HELD } from "./event";
 import { eventOfJid } from "./jids";
+import { heldPriorityChanged, withdraw } from "./limits";
 import { drain, unregister, unregisterSome } from "./registry";
 
 /** Where statistics are composed: static data are read-only. */
@@ -51,6 +51,7 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
     case EVJOBPRIO:
       if (argument >= PRIORITY_LEVELS) return -EINVAL;
       event.priority = <u8>argument;
+      if (event.has(EVENT_HELD)) heldPriorityChanged(event);
       return 0;
     case EVJOBSHTDN:
       if (argument > SHUTDOWN_DELIVER) return -EINVAL;
@@ -81,8 +82,7 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
 function stop(event: Event): void {
   if (event.has(EVENT_STOPPED | EVENT_DRAINING)) return;
   if (event.has(EVENT_PENDING)) {
-    event.activation.remove();
-    event.clear(EVENT_PENDING | EVENT_STARVED);
+    withdraw(event);
     event.mark(EVENT_OCCURRED);
   }
   event.mark(EVENT_STOPPED);

@@ -107,6 +107,8 @@ export function eventOfOwned(link: Link): Event {
 export const EVENT_DEAD: u32 = 256;
 /** State, kernel only: a close event that waits until a read event has delivered the end of the stream. */
 export const EVENT_BEHIND: u32 = 512;
+/** State, kernel only: pending, but outside of the queue until the process has fewer activated events (limits.ts). */
+export const EVENT_HELD: u32 = 1024;
 
 /** Bytes of one registration, for limits and statistics. */
 export const EVENT_SIZE: u32 = offsetof<Event>();

@@ -7,6 +7,7 @@ import { logDecimal, logEnd, LOG_WARNING, logStart, logText } from "../kernel/co
 import { HANDLE_SOCKET, handleObject } from "../kernel/process/handles";
 import { resolveHandler } from "../kernel/process/module";
 import { currentProcess, Process, processNotify } from "../kernel/process/process";
+import { usageOf } from "../kernel/process/usage";
 import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
 import { timerPrepare, timerStop } from "../kernel/time/wheel";
 import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
@@ -36,6 +37,7 @@ import { Event, EVENT_DEAD, eventOfOwned } from "./event";
 import { allocateEvent, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
+import { checkEventLimits, checkPolicy, withdraw } from "./limits";
 
 /** Most events of one process. */
 let processLimit: u32 = 0;
@@ -49,6 +51,8 @@ export function setProcessLimit(events: u32): void {
 /** An event of the current process that listens to nothing yet: > 0 its address, else a negative errno. */
 export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   const process = currentProcess();
+  const forbidden = checkPolicy(process, type, flags);
+  if (forbidden != 0) return forbidden;
   const refused = checkFlags(flags);
   if (refused != 0) return refused;
   const code = resolveHandler(process, handler, type);
@@ -57,6 +61,8 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
     return -EINVAL;
   }
   if (process.eventCount >= processLimit) return -EDQUOT;
+  const exceeded = checkEventLimits(process, type);
+  if (exceeded != 0) return exceeded;
   const event = allocateEvent();
   if (event === null) return -ENOSPC;
   event.initialize();
@@ -70,6 +76,7 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   event.priority = <u8>(priority == 0 ? PRIORITY_DEFAULT : priority - 1);
   process.events.append(event.owned);
   process.eventCount++;
+  usageOf(process).addEventOfType(type, 1);
   if (flags & EVF_KEEPALIVE) {
     process.keepaliveEvents++;
     process.keepaliveEnded = 0;
@@ -142,10 +149,11 @@ export function unregister(event: Event): void {
   const state = <u32>event.state;
   if (state & EVENT_DEAD) return;
   detach(event);
-  if (state & EVENT_PENDING) event.activation.remove();
+  if (state & EVENT_PENDING) withdraw(event);
   const process = event.process;
   event.owned.remove();
   process.eventCount--;
+  usageOf(process).addEventOfType(event.job.type, -1);
   if ((<u32>event.flags) & EVF_KEEPALIVE && --process.keepaliveEvents == 0) {
     process.keepaliveEnded = 1;
     processNotify(process);

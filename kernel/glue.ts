@@ -9,6 +9,12 @@ export let kernelStackTop: usize = 0;
 /** Not 0 when the current process has activated events and no handler of it is running: the glue then runs them. */
 export let dispatchPending: u32 = 0;
 
+/**
+ * Not 0 during a system call after which the policy of its process lets no handler run: one that blocks is not to be made again for
+ * handlers either. It belongs to the thread that runs.
+ */
+export let quietCall: u32 = 0;
+
 /** The handler's arguments after the jid's place in `handler(a1, …, a5)`; read right after `dispatch` returned its address. */
 export let upcallArgument1: u32 = 0;
 export let upcallArgument2: u32 = 0;
@@ -26,6 +32,12 @@ export function setKernelStackTop(address: usize): void {
 @inline
 export function setDispatchPending(pending: bool): void {
   dispatchPending = <u32>pending;
+}
+
+
+@inline
+export function setQuietCall(quiet: u32): void {
+  quietCall = quiet;
 }
 
 

@@ -160,6 +160,8 @@ export const IMAGE_DATA_END: u32 = 11;
 export const IMAGE_HANDLER_TYPES: u32 = 12;
 /** The PML4 that the boot code runs on. */
 export const IMAGE_PAGE_TABLES: u32 = 13;
+/** What the manifest says of the whole image (boot/module.h, struct image_parameters). */
+export const IMAGE_PARAMETERS: u32 = 14;
 
 /** Ends the machine: QEMU's isa-debug-exit with `status`, else a reset; never returns. */
 // @ts-ignore: decorator

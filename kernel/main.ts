@@ -44,6 +44,7 @@ import { panic } from "./panic";
 import { initializeProcessCalls } from "./process/calls";
 import { HANDLE_STORAGE, initializeHandles } from "./process/handles";
 import { moduleCount, moduleDescriptor } from "./process/module";
+import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./process/processinfo";
 import {
   createProcess,
   initializeProcesses,
@@ -76,6 +77,7 @@ import { initializeTcp } from "../net/socket/tcp/tcp";
 export {
   dispatchPending,
   kernelStackTop,
+  quietCall,
   upcallArgument1,
   upcallArgument2,
   upcallArgument3,
@@ -86,6 +88,7 @@ export { exception, kernelException } from "./interrupts/exceptions";
 export { vmtableEnd } from "./process/calls";
 export { growMemory as memoryGrow } from "./process/process";
 export { kernelTrap, trap } from "./process/trap";
+export { refused } from "./process/usage";
 
 // The system-call table: an application imports each by the name behind `sys_`.
 export {
@@ -99,6 +102,7 @@ export {
   sys_nanosleep,
   sys_sigtake,
 } from "./process/calls";
+export { sys_processinfo } from "./process/processinfo";
 export {
   sys_accept,
   sys_bind,
@@ -269,6 +273,7 @@ function initializeProcessesAndThreads(): void {
   initializeProcesses(need(PROCESS_STORAGE), onLastExit.index);
   initializeHandles(need(HANDLE_STORAGE));
   initializeProcessCalls(need(256));
+  initializeProcessInformation(need(PROCESS_INFORMATION_SIZE));
   initializeVmtables(changetype<Pool>(need(offsetof<Pool>())), PROCESS_LIMIT);
 }
 

@@ -6,6 +6,7 @@
 import { EMFILE, ENOMEM } from "../errno";
 import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { Process } from "./process";
+import { usageOf } from "./usage";
 
 export const HANDLE_SOCKET: u32 = 1;
 const KIND_LIMIT: u32 = 4;
@@ -36,8 +37,18 @@ function entryOf(process: Process, handle: u32): usize {
   );
 }
 
+/** Whether the process has as many handles as its manifest allows. */
+@inline
+function atLimit(process: Process): bool {
+  const limit = process.module.descriptorLimit;
+  if (limit == 0 || process.handleCount < limit) return false;
+  usageOf(process).limitRefusals++;
+  return true;
+}
+
 /** A handle for `object`, -EMFILE at the limit, -ENOMEM without frames. */
 export function handleInstall(process: Process, object: usize, kind: u32): i32 {
+  if (atLimit(process)) return -EMFILE;
   if (process.handleFree == 0) {
     const error = addChunk(process);
     if (error < 0) return error;
@@ -74,7 +85,7 @@ function addChunk(process: Process): i32 {
 /** Whether handleInstall can succeed now: for what must not be taken from its source unless it can be handed over. */
 @inline
 export function handleAvailable(process: Process): bool {
-  return process.handleFree != 0 || addChunk(process) == 0;
+  return !atLimit(process) && (process.handleFree != 0 || addChunk(process) == 0);
 }
 
 /** The object of `handle` if it is of `kind`; else 0. */

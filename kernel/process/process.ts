@@ -17,6 +17,7 @@ import { currentThread, exitThread, killThread, wakeThread } from "../scheduler/
 import { createThread, Thread, THREAD_BLOCKED } from "../scheduler/thread";
 import { closeAllHandles } from "./handles";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
+import { initializeUsage } from "./usage";
 
 export const PROCESS_LIMIT: i32 = 64;
 const EXIT_HOOK_LIMIT: u32 = 4;
@@ -142,6 +143,7 @@ export function createProcess(module: ModuleDescriptor): i32 {
   process.pending.initialize();
   process.events.initialize();
   process.starved.initialize();
+  initializeUsage(process);
   if (!createWindow(process)) {
     destroyWindow(process);
     return -ENOMEM;
@@ -210,7 +212,8 @@ export function processNotify(process: Process): void {
   if (process.handling != 0) return;
   const thread = process.thread;
   if (changetype<usize>(thread) == changetype<usize>(currentThread())) setDispatchPending(true);
-  if (thread.state == THREAD_BLOCKED) wakeThread(thread);
+  // In a quiet call it has no use for handlers: the next other call runs them.
+  if (thread.state == THREAD_BLOCKED && thread.quiet == 0) wakeThread(thread);
 }
 
 /** Ends a process: all that it has goes back. Returns only when it is not the current one. */

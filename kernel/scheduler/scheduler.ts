@@ -10,7 +10,7 @@
 import { idle, poll, setPageTables, switchStack } from "../hal";
 import { EINTR, ERESTART, ETIMEDOUT } from "../errno";
 import { Link } from "../list";
-import { setDispatchPending, setKernelStackTop } from "../glue";
+import { quietCall, setDispatchPending, setKernelStackTop, setQuietCall } from "../glue";
 import { pollsLeft, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
@@ -101,6 +101,7 @@ function switchTo(next: Thread): void {
   running = next;
   enterProcess(next.process);
   setKernelStackTop(next.stackTop);
+  setQuietCall(next.quiet);
   switchStack(save, next.stackPointer);
   reap();
 }
@@ -152,7 +153,7 @@ function onTimeout(timer: Timer): void {
  * Blocks the current thread until `queue` (null: nothing) says one of `events`, or until `deadline` (time of now(); NO_DEADLINE).
  *
  * 0: something was said, look again. -ETIMEDOUT. -EINTR: a signal came. -ERESTART: the process has handlers to run;
- * the system call must return this value at once and will be made again after them.
+ * the system call must return this value at once and will be made again after them (never in a quiet call).
  */
 export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32 {
   const thread = running;
@@ -169,7 +170,9 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
     timerStart(thread.timer, deadline);
   }
   thread.state = THREAD_BLOCKED;
+  thread.quiet = quietCall;
   schedule();
+  thread.quiet = 0;
   if (queue !== null) thread.waiter.remove();
   if (deadline != NO_DEADLINE) timerStop(thread.timer);
   if (thread.woken != 0) return thread.woken & WAKE_GONE ? -EINTR : 0;
@@ -180,5 +183,5 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
 function whyNotWait(process: Process, deadline: u64): i32 {
   if (process.takeInterruption()) return -EINTR;
   if (deadline != NO_DEADLINE && deadline <= now()) return -ETIMEDOUT;
-  return process.canDispatch ? -ERESTART : 0;
+  return process.canDispatch && quietCall == 0 ? -ERESTART : 0;
 }

@@ -35,7 +35,8 @@ export class Thread extends Link {
   deadline: u64;
   /** What woke it from a wait on a queue. */
   woken: u32;
-  private reserved: u32;
+  /** Not 0 while it is blocked in a quiet system call: `quietCall` of kernel/glue.ts, which is this thread's when it runs. */
+  quiet: u32;
   private waiterStorage0: u64;
   private waiterStorage1: u64;
   private timerStorage0: u64;
