@@ -115,6 +115,7 @@ export {
   sys_socket,
 } from "../net/socket/calls";
 export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
+export { sys_poll } from "../net/socket/calls-poll";
 export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
 export { sys_evctl } from "../aem/evctl";
 export { sys_evtimer } from "../aem/evtimer";

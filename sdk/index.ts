@@ -8,6 +8,8 @@ export * from "./calls";
 export * from "./deadline";
 export * from "./errno";
 export * from "./log";
+export * from "./poll";
 export * from "./pool";
+export * from "./processinfo";
 export * from "./socket";
 export * from "./sysinfo";
