@@ -81,7 +81,7 @@ export class ModuleDescriptor {
   refusedExecutors: u32;
   private refusedExecutorsHigh: u32;
   /** Most registered events of each type: MODULE_EVENT_TYPES of them. */
-  private typeLimits: u64;
+  typeLimits: u64;
   private typeLimits1: u64;
   private typeLimits2: u64;
   private typeLimits3: u64;
