@@ -39,15 +39,40 @@ export const FD_SET_BYTES: i32 = 128;
 export function FD_ZERO(set: usize): void {
   memory.fill(set, 0, FD_SET_BYTES);
 }
+/** Address of the octet with the descriptor's bit, and the bit in it; a set holds descriptors below FD_SETSIZE. */
+// @ts-ignore: decorator
+@inline
+function octet(fd: i32, set: usize): usize {
+  return set + ((<u32>fd) >> 3);
+}
+// @ts-ignore: decorator
+@inline
+function bit(fd: i32): u32 {
+  return (<u32>1) << ((<u32>fd) & 7);
+}
+// @ts-ignore: decorator
+@inline
+function fits(fd: i32): bool {
+  return <u32>fd < <u32>FD_SETSIZE;
+}
+
 /** Puts a descriptor in; one that a set cannot hold is not put in. */
 export function FD_SET(fd: i32, set: usize): void {
-  if (<u32>fd < <u32>FD_SETSIZE) store<u8>(set + (fd >> 3), load<u8>(set + (fd >> 3)) | <u8>(1 << (fd & 7)));
+  if (fits(fd)) store<u8>(octet(fd, set), load<u8>(octet(fd, set)) | bit(fd));
 }
+/** Takes a descriptor out. */
 export function FD_CLR(fd: i32, set: usize): void {
-  if (<u32>fd < <u32>FD_SETSIZE) store<u8>(set + (fd >> 3), load<u8>(set + (fd >> 3)) & ~(<u8>(1 << (fd & 7))));
+  if (fits(fd)) store<u8>(octet(fd, set), load<u8>(octet(fd, set)) & ~bit(fd));
 }
+/** Whether a descriptor is in; not in 0, which stands for no set. */
 export function FD_ISSET(fd: i32, set: usize): bool {
-  return <u32>fd < <u32>FD_SETSIZE && set != 0 && (load<u8>(set + (fd >> 3)) & (1 << (fd & 7))) != 0;
+  return set != 0 && fits(fd) && (load<u8>(octet(fd, set)) & bit(fd)) != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function entryAt(list: usize, index: i32): pollfd {
+  return changetype<pollfd>(list + <usize>index * offsetof<pollfd>());
 }
 
 /**
@@ -62,10 +87,9 @@ export function select(limit: i32, readSet: usize, writeSet: usize, errorSet: us
   if (list == 0) return -ENOMEM;
   let count = 0;
   for (let fd = 0; fd < limit; fd++) {
-    const events =
-      (FD_ISSET(fd, readSet) ? POLLIN | POLLRDHUP : 0) | (FD_ISSET(fd, writeSet) ? POLLOUT : 0);
+    const events = (FD_ISSET(fd, readSet) ? POLLIN | POLLRDHUP : 0) | (FD_ISSET(fd, writeSet) ? POLLOUT : 0);
     if (events == 0 && !FD_ISSET(fd, errorSet)) continue;
-    const entry = changetype<pollfd>(list + (<usize>(count++)) * offsetof<pollfd>());
+    const entry = entryAt(list, count++);
     entry.fd = fd;
     entry.events = <u16>events;
     entry.revents = 0;
@@ -78,11 +102,11 @@ export function select(limit: i32, readSet: usize, writeSet: usize, errorSet: us
 
 function takeSets(list: usize, count: i32, readSet: usize, writeSet: usize, errorSet: usize): i32 {
   for (let index = 0; index < count; index++) {
-    if (changetype<pollfd>(list + <usize>index * offsetof<pollfd>()).revents & POLLNVAL) return -EBADF;
+    if (entryAt(list, index).revents & POLLNVAL) return -EBADF;
   }
   let ready = 0;
   for (let index = 0; index < count; index++) {
-    const entry = changetype<pollfd>(list + <usize>index * offsetof<pollfd>());
+    const entry = entryAt(list, index);
     const found = <i32>entry.revents;
     ready += keep(entry.fd, readSet, (found & (POLLIN | POLLRDHUP | POLLHUP | POLLERR)) != 0);
     ready += keep(entry.fd, writeSet, (found & (POLLOUT | POLLERR)) != 0);

@@ -62,9 +62,7 @@ describe("policy and limits", () => {
     assert.deepEqual(one("guarded-descriptor-again"), [1]);
   });
   test("3.5.4 activations: further ones are held back, none is lost", () => {
-    const [pending = 0, held = 0] = one("held-busy");
-    assert.equal(pending, 2);
-    assert.equal(held, 18);
+    assert.deepEqual(one("held-busy"), [2, 18, 21]);
     const [result, handled, most, left, heldLeft, heldTotal = 0] = one("held-done");
     assert.deepEqual([result, handled, most, left, heldLeft], [0, 20, 2, 0, 0]);
     assert.ok(heldTotal >= 18);
