@@ -10,6 +10,8 @@ import { aemos, assemble, sourceFolder, writeFiles } from "./support.ts";
 const folder = sourceFolder("build");
 const manifest = join(folder, "image.json");
 const source = (status: number): string => `export function main(): i32 {\n  return ${status};\n}\n`;
+const calling =
+  '@external("aemos", "getpid") declare function getpid(): i32;\nexport function main(): i32 {\n  return getpid();\n}\n';
 const applications = [
   { name: "one", module: "one.ts" },
   { name: "two", module: "two/main.ts" },
@@ -62,6 +64,42 @@ test("a limit in the manifest changes the application's descriptor only", async 
   writeManifest({ applications: [applications[0], { ...applications[1], stackKiB: 128 }] });
   const started = shown((await build()).started).filter((line) => !line.startsWith("image:"));
   assert.deepEqual(started, ["application two: gcc"]);
+});
+
+test("another policy binds calls anew and compiles the descriptor, nothing else", async () => {
+  const policy = { denyCalls: ["getpid"] };
+  writeManifest({ applications: [{ ...applications[0], policy }, applications[1]] });
+  await build();
+  const other = { handlersAfter: ["enter_keepalive"] };
+  writeManifest({ applications: [{ ...applications[0], policy: other }, applications[1]] });
+  const started = shown((await build()).started).filter((line) => !line.startsWith("image:"));
+  assert.deepEqual(started, []);
+  writeFiles(folder, { "one.ts": calling });
+  writeManifest({ applications: [{ ...applications[0], policy }, applications[1]] });
+  await build();
+  assert.deepEqual(shown((await build()).started), []);
+  writeManifest({ applications: [{ ...applications[0], policy: other }, applications[1]] });
+  const rebound = shown((await build()).started).filter((line) => !line.startsWith("image:"));
+  assert.deepEqual(rebound, ["application one: objcopy"]);
+  // The names of events and executors are bits of the descriptor.
+  writeManifest({ applications: [{ ...applications[0], policy: { events: ["read"] } }, applications[1]] });
+  const bits = shown((await build()).started).filter((line) => !line.startsWith("image:"));
+  assert.deepEqual(bits, ["application one: gcc"]);
+});
+
+test("a policy that names a call that there is not: file, key and the calls that there are", async () => {
+  for (const key of ["calls", "denyCalls", "handlersAfter"]) {
+    const policy = { [key]: ["enter_keepalive", "getpidd"] };
+    writeManifest({ applications: [applications[0], { ...applications[1], policy }] });
+    await assert.rejects(build(), {
+      name: "UserError",
+      message: new RegExp(
+        `image\\.json: applications\\[1\\]\\.policy\\.${key}\\[1\\]: there is no system call "getpidd" \\(known: accept, .*getpid, `,
+      ),
+    });
+  }
+  writeManifest();
+  await build();
 });
 
 test("an intermediate file that is gone is made again", async () => {
