@@ -1,4 +1,5 @@
 /** AEM as the rest of the kernel starts it. */
+import { onHandleLimit } from "../kernel/process/handles";
 import { Process } from "../kernel/process/process";
 import { onDescriptorFree } from "../net/socket/calls";
 import { STATISTICS_SIZE } from "./abi";
@@ -12,6 +13,7 @@ import { defineRead } from "./jobs/read";
 import { defineSk } from "./jobs/sk";
 import { defineSock } from "./jobs/sock";
 import { defineTimer } from "./jobs/timer";
+import { descriptorLimitMet } from "./limits";
 import { setProcessLimit } from "./registry";
 
 /** Bytes that `initializeAem` needs. */
@@ -34,6 +36,7 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32): vo
   defineTimer();
   setProcessLimit(processLimit);
   onDescriptorFree(descriptorFree.index);
+  onHandleLimit(descriptorLimitMet.index);
 }
 
 function descriptorFree(process: Process): void {

@@ -21,16 +21,22 @@ import { Event, EVENT_HELD, eventOfActivation } from "./event";
 
 // ---- Which limit, for whoever is told ----
 
-/** Registered events; registered events of one type; activated events. */
+/** Registered events; registered events of one type; activated events; descriptors. */
 export const LIMIT_EVENTS: u32 = 1;
 export const LIMIT_EVENTS_OF_TYPE: u32 = 2;
 export const LIMIT_ACTIVATIONS: u32 = 3;
+export const LIMIT_DESCRIPTORS: u32 = 4;
 
 /**
  * A limit of the manifest has been met: `what` of the above, `value` the limit. The one place from which the process is told (limit
  * events). Called with its state consistent, at registration or at an activation; must not block, and may activate events.
  */
 function limitMet(process: Process, what: u32, value: u32): void {}
+
+/** For kernel/process/handles.ts. */
+export function descriptorLimitMet(process: Process, limit: u32): void {
+  limitMet(process, LIMIT_DESCRIPTORS, limit);
+}
 
 // ---- Registration ----
 
@@ -53,7 +59,8 @@ function executorsOf(flags: u32): u32 {
 /** Whether the policy allows an event of `type` with the executor that `flags` name: 0, or -EPERM, which is counted. */
 export function checkPolicy(process: Process, type: u32, flags: u32): i32 {
   const module = process.module;
-  if (((module.refusedTypes >>> type) & 1) == 0 && (module.refusedExecutors & executorsOf(flags)) == 0) return 0;
+  if (((module.refusedTypes >>> type) & 1) == 0 && (module.refusedExecutors & executorsOf(flags)) == 0)
+    return 0;
   usageOf(process).refusedEvents++;
   return -EPERM;
 }

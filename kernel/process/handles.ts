@@ -37,12 +37,20 @@ function entryOf(process: Process, handle: u32): usize {
   );
 }
 
-/** Whether the process has as many handles as its manifest allows. */
+/** (process: Process, limit: u32) => void: a process wanted a handle more than its manifest allows; 0: nobody asked. */
+let limitHook: u32 = 0;
+
+export function onHandleLimit(index: u32): void {
+  limitHook = index;
+}
+
+/** Whether the process has as many handles as its manifest allows: counted, and told. */
 @inline
 function atLimit(process: Process): bool {
   const limit = process.module.descriptorLimit;
   if (limit == 0 || process.handleCount < limit) return false;
   usageOf(process).limitRefusals++;
+  if (limitHook != 0) call_indirect<void>(limitHook, process, limit);
   return true;
 }
 

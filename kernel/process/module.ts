@@ -96,8 +96,12 @@ export class ModuleDescriptor {
   private typeLimits12: u64;
   private typeLimits13: u64;
 
+
   @inline typeLimit(type: u32): u32 {
-    return load<u32>(changetype<usize>(this) + (<usize>type << 3), offsetof<ModuleDescriptor>("typeLimits"));
+    return load<u32>(
+      changetype<usize>(this) + ((<usize>type) << 3),
+      offsetof<ModuleDescriptor>("typeLimits"),
+    );
   }
 }
 

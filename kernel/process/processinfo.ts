@@ -104,5 +104,6 @@ function compose(i: ProcessInformation, process: Process): void {
   memory.fill(name, 0, NAME_SIZE);
   memory.copy(name, module.name, bytes);
   const types = changetype<usize>(i) + offsetof<ProcessInformation>("types0");
-  for (let type: u32 = 0; type < MODULE_EVENT_TYPES; type++) store<u32>(types + (type << 2), usage.eventsOfType(type));
+  for (let type: u32 = 0; type < MODULE_EVENT_TYPES; type++)
+    store<u32>(types + (type << 2), usage.eventsOfType(type));
 }
