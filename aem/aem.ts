@@ -1,15 +1,19 @@
 /** AEM as the rest of the kernel starts it. */
 import { onChildEnded, onProcessExit, onThreadEnded } from "../kernel/process/end";
+import { onHandleLimit } from "../kernel/process/handles";
 import { Process } from "../kernel/process/process";
+import { onInheritEvents } from "../kernel/process/family";
 import { onCapsuleIdle } from "../kernel/process/workers";
 import { onDescriptorFree, onSharedClose } from "../net/socket/calls";
 import { abandonHandler } from "./dispatch";
 import { retryStarved } from "./queue";
 import { CONTROL_STORAGE, initializeControl } from "./control";
 import { EXTRA_STORAGE, initializeExtras } from "./extra";
+import { inheritEvents } from "./inherit";
 import { initializeEvents, EVENT_STORAGE } from "./jids";
 import { initializeJobs, JOB_STORAGE } from "./job";
 import { defineAccept } from "./jobs/accept";
+import { defineChild } from "./jobs/child";
 import { defineClose } from "./jobs/close";
 import { defineError } from "./jobs/error";
 import { defineLimit } from "./jobs/limit";
@@ -23,6 +27,7 @@ import { defineSk } from "./jobs/sk";
 import { defineSock } from "./jobs/sock";
 import { defineTimer } from "./jobs/timer";
 import { aemProcessExit, setProcessLimit, socketClosed } from "./registry";
+import { descriptorLimitMet } from "./limits";
 
 /** Bytes that `initializeAem` needs. */
 export const AEM_STORAGE: usize =
@@ -55,6 +60,7 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32, mes
   defineMemory(memoryEvents);
   defineMessage(memoryEvents + ((MEMORY_STORAGE + 7) & ~7), messages);
   defineSignal();
+  defineChild();
   defineOverload();
   defineLink();
   defineLimit();
@@ -66,6 +72,8 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32, mes
   onThreadEnded(abandonHandler.index);
   onChildEnded(tryAgain.index);
   onCapsuleIdle(capsuleIdle.index);
+  onInheritEvents(inheritEvents.index);
+  onHandleLimit(descriptorLimitMet.index);
 }
 
 /** A descriptor, or a child's place, is free. */

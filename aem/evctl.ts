@@ -1,6 +1,7 @@
 /** The call evctl (AEM 4.1): control of one event, or of all events of the process. Operations and errors: docs/aem-calls.md. */
 import { EINVAL, ESRCH } from "../kernel/errno";
-import { currentProcess } from "../kernel/process/process";
+import { currentProcess, Process } from "../kernel/process/process";
+import { yieldPoint } from "../kernel/scheduler/scheduler";
 import {
   EVENT_DRAINING,
   EVENT_HANDLING,
@@ -49,7 +50,7 @@ import { drain, unregister, unregisterSome } from "./registry";
 /** 0 or a positive value; -ESRCH: the process has no such event; -EINVAL: no such operation or argument; others of the operation. */
 export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
   const process = currentProcess();
-  if (operation == EVTBLINIT) return <i32>unregisterSome(process, u32.MAX_VALUE);
+  if (operation == EVTBLINIT) return unregisterAll(process);
   if (operation == 0 || operation > EVJOBRETRY) return -EINVAL;
   const event = eventOfJid(process, jid);
   if (event === null) return -ESRCH;
@@ -95,6 +96,19 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
     default:
       return -EINVAL;
   }
+}
+
+/** Events that are ended between two moments at which interrupts and other threads have their turn. */
+const END_BUDGET: u32 = 64;
+
+/** How many there were. */
+function unregisterAll(process: Process): i32 {
+  let ended: u32 = 0;
+  while (!process.events.isEmpty) {
+    ended += unregisterSome(process, END_BUDGET);
+    if (!process.events.isEmpty) yieldPoint();
+  }
+  return <i32>ended;
 }
 
 /** No handler is called until `start`. What occurs, or waits already, is one activation then; a draining event ignores it. */

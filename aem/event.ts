@@ -29,7 +29,7 @@ export class Event extends Timer {
   /** Storage of `owned`. */
   private ownedNext: usize;
   private ownedPrev: usize;
-  /** Socket that it listens to; 0: none, or gone. Message: the port. */
+  /** Socket that it listens to; 0: none, or gone. Of evsystem: its argument, as long as it listens. */
   object: usize;
   /** Code address of the handler. */
   handler: usize;
@@ -165,6 +165,9 @@ export const EVENT_BEHIND: u32 = 512;
 export const EVENT_MEASURED: u32 = 1024;
 /** State, kernel only: the application's allocator looks for memory for it; its handler is called next. */
 export const EVENT_ALLOCATING: u32 = 2048;
+
+/** State, kernel only: pending, but outside of the queue until the process has fewer activated events (limits.ts). */
+export const EVENT_HELD: u32 = 4096;
 
 /** What a report of a shortage says is a multiple of this: of a vmtable block. At most 4 MiB. */
 export const LACK_UNIT: u32 = 64;

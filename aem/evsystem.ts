@@ -24,6 +24,7 @@ export function sys_evsystem(kind: u32, argument: u32, flags: u32, handler: u32)
   const created = createEvent(kind, flags, handler);
   if (created < 0) return <i32>created;
   const event = changetype<Event>(<usize>created);
+  event.object = argument;
   event.waiter.prepare(job.occurred, job.mask);
   call_indirect<void>(job.attach, event, argument);
   return event.jid;

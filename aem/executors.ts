@@ -27,10 +27,6 @@ import { createWorkers } from "../kernel/process/workers";
 import { EVF_CAPSULE, EVF_EXECUTORS, EVF_FORK, EVF_NOCLDWAIT, EVF_THREAD } from "./abi";
 import { Event } from "./event";
 
-/** Children of a process at once, ended ones that were not waited for included; of them capsules. */
-export const CHILD_LIMIT: u32 = 64;
-export const CAPSULE_LIMIT: u32 = 4;
-
 /** 0 when the executor that `flags` ask for is there, or can be had, for the process; else a negative errno. */
 export function prepareExecutor(process: Process, flags: u32): i32 {
   const executor = flags & (EVF_FORK | EVF_CAPSULE | EVF_THREAD);
@@ -70,8 +66,9 @@ export function launch(event: Event): i32 {
     notifyThread(clone.thread, level);
     return 0;
   }
-  if (process.childCount >= CHILD_LIMIT) return -EAGAIN;
-  if (capsule && process.capsuleCount >= CAPSULE_LIMIT) return -EAGAIN;
+  const module = process.module;
+  if (process.childCount >= module.children) return -EAGAIN;
+  if (capsule && process.capsuleCount >= module.capsules) return -EAGAIN;
   const clone = forkProcess(process, image(IMAGE_SERVE), STACK_TOP);
   if (clone === null) return forkError;
   if (capsule) {

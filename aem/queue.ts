@@ -6,18 +6,28 @@
  *
  * An event's place is inside of it, so none of this can fail; all of it is O(1). `process.waitingCount` counts those that wait anywhere.
  */
+import { wantPollLevel } from "../kernel/interrupts/polls";
 import { notifyThread, Process } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
-import { EVENT_PENDING, EVENT_STARVED, EVF_THREAD } from "./abi";
-import { Event } from "./event";
+import { EVENT_PENDING, EVENT_SOCK, EVENT_STARVED, EVF_THREAD } from "./abi";
+import { Event, EVENT_HELD } from "./event";
+import { admit, hasToWait, hold } from "./limits";
 
 /** The event joins the queue of the thread that runs its handlers, or has them run, which ranks no lower than the event from now on. */
 @inline
 export function enqueue(event: Event): void {
   const process = event.process;
-  const level = <u32>event.priority;
   countWaiting(process);
+  if (hasToWait(process)) hold(event);
+  else push(event);
+}
+
+/** The same for an event that is counted already, and whose turn has come. */
+@inline
+export function push(event: Event): void {
+  const process = event.process;
+  const level = <u32>event.priority;
   if ((<u32>event.flags) & EVF_THREAD) {
     process.work.append(event.activation, level);
     notifyWorker(process, level);
@@ -39,9 +49,10 @@ function countWaiting(process: Process): void {
 export function countTaken(process: Process): void {
   const count = --process.waitingCount;
   if (count < process.overload.fall) process.overload.sunk(count);
+  if (process.heldCount != 0) admit(process);
 }
 
-/** Takes an event that is pending or starved out of where it waits. The caller sees to its state. */
+/** Takes an event that is pending, starved or held out of where it waits. The caller sees to the rest of its state. */
 export function withdraw(event: Event): void {
   const process = event.process;
   const level = <u32>event.priority;
@@ -50,6 +61,11 @@ export function withdraw(event: Event): void {
   process.work.tidy(level);
   process.starved.tidy(level);
   process.unreported.tidy(level);
+  if (event.has(EVENT_HELD)) {
+    event.clear(EVENT_HELD);
+    process.held.tidy(level);
+    process.heldCount--;
+  }
   countTaken(process);
 }
 
@@ -57,6 +73,10 @@ export function withdraw(event: Event): void {
 export function setPriority(event: Event, priority: u32): void {
   const pending = event.has(EVENT_PENDING);
   if (pending) withdraw(event);
+  if (<u32>event.type <= EVENT_SOCK) {
+    wantPollLevel(event.priority, -1);
+    wantPollLevel(priority, 1);
+  }
   event.priority = <u8>priority;
   // One that starved tries once more.
   event.clear(EVENT_STARVED);

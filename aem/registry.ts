@@ -4,6 +4,7 @@
  */
 import { EBADF, EDQUOT, EINVAL, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
 import { logDecimal, logEnd, LOG_WARNING, logStart, logText } from "../kernel/console";
+import { wantPollLevel } from "../kernel/interrupts/polls";
 import { HANDLE_SOCKET, handleObject } from "../kernel/process/handles";
 import {
   LIMIT_EVENTS,
@@ -13,6 +14,8 @@ import {
 } from "../kernel/process/limits";
 import { resolveHandler } from "../kernel/process/module";
 import { currentProcess, notifyThread, Process } from "../kernel/process/process";
+import { createWorkers } from "../kernel/process/workers";
+import { usageOf } from "../kernel/process/usage";
 import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
 import { timerPrepare, timerStop } from "../kernel/time/wheel";
 import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
@@ -27,6 +30,7 @@ import {
   EVENT_PENDING,
   EVENT_READ,
   EVENT_SK,
+  EVENT_SOCK,
   EVENT_STOPPED,
   EVENT_TIMER,
   EVENT_TYPES,
@@ -35,6 +39,7 @@ import {
   EVF_KNOWN,
   EVF_PRIORITY_MASK,
   EVF_PRIORITY_SHIFT,
+  EVF_THREAD,
   HANDLER_ALLOCATOR,
   PRIORITY_LEVELS,
 } from "./abi";
@@ -46,6 +51,7 @@ import { dropExtra } from "./extra";
 import { allocateEvent, eventPool, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
+import { checkEventLimits, checkPolicy } from "./limits";
 
 /** Most events of one process. */
 let processLimit: u32 = 0;
@@ -59,6 +65,8 @@ export function setProcessLimit(events: u32): void {
 /** An event of the current process that listens to nothing yet: > 0 its address, else a negative errno. */
 export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   const process = currentProcess();
+  const forbidden = checkPolicy(process, type, flags);
+  if (forbidden != 0) return forbidden;
   const refused = checkFlags(flags);
   if (refused != 0) return refused;
   const unavailable = prepareExecutor(process, flags);
@@ -72,6 +80,26 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
     reportLimit(process, LIMIT_EVENTS, processLimit);
     return -EDQUOT;
   }
+  const exceeded = checkEventLimits(process, type);
+  if (exceeded != 0) return exceeded;
+  const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
+  return makeEvent(process, type, flags, priority == 0 ? jobOf(type).priority : priority - 1, code);
+}
+
+/** A copy of an event for another process, on the same descriptor, that listens to nothing yet: > 0 its address, else a negative errno. */
+export function copyEvent(original: Event, process: Process): i64 {
+  const type = <u32>original.type;
+  const flags = <u32>original.flags;
+  if (flags & EVF_THREAD) {
+    const unavailable = createWorkers(process);
+    if (unavailable != 0) return unavailable;
+  }
+  const created = makeEvent(process, type, flags, original.priority, original.handler);
+  if (created > 0) changetype<Event>(<usize>created).fd = original.fd;
+  return created;
+}
+
+function makeEvent(process: Process, type: u32, flags: u32, priority: u32, code: usize): i64 {
   const event = allocateEvent();
   if (event === null) {
     reportLimit(process, LIMIT_SYSTEM_EVENTS, eventPool().limit);
@@ -80,15 +108,15 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
   event.initialize();
   event.activation.initialize();
   event.process = process;
-  const job = jobOf(type);
   event.type = <u8>type;
   event.handler = code;
   event.fd = -1;
   event.flags = <u8>flags;
-  const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
-  event.priority = <u8>(priority == 0 ? job.priority : priority - 1);
+  event.priority = <u8>priority;
   process.events.append(event.owned);
   process.eventCount++;
+  usageOf(process).addEventOfType(type, 1);
+  if (type <= EVENT_SOCK) wantPollLevel(priority, 1);
   if (flags & EVF_KEEPALIVE) keepaliveGained(process);
   return <i64>changetype<usize>(event);
 }
@@ -165,6 +193,8 @@ export function unregister(event: Event): void {
   const process = event.process;
   event.owned.remove();
   process.eventCount--;
+  usageOf(process).addEventOfType(event.type, -1);
+  if (<u32>event.type <= EVENT_SOCK) wantPollLevel(event.priority, -1);
   if ((<u32>event.flags) & EVF_KEEPALIVE) keepaliveLost(process);
   forgetJid(event);
   if (event.handlers != 0) event.mark(EVENT_DEAD);

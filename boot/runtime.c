@@ -28,16 +28,20 @@ __attribute__((noreturn)) void aemos_serve(void) {
  * fork: the registers that a callee has to keep go to the application's stack, which the child has a copy of; both come back here, the
  * child by thread_return.
  */
+#define FORK(application_symbol, call)                                                                \
+  __attribute__((naked)) void application_symbol(void) {                                              \
+    __asm__ volatile(                                                                                 \
+        "push %rbx\npush %rbp\npush %r12\npush %r13\npush %r14\npush %r15\n"                          \
+        "sub $8, %rsp\n"                                                                              \
+        "call " #call "\n"                                                                            \
+        "add $8, %rsp\n"                                                                              \
+        "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\n"                                \
+        "ret\n");                                                                                     \
+  }
 SYSCALL(aemos_fork_call, w2c_kernel_sys_fork, 1)
-__attribute__((naked)) void w2c_aemos_fork(void) {
-  __asm__ volatile(
-      "push %rbx\npush %rbp\npush %r12\npush %r13\npush %r14\npush %r15\n"
-      "sub $8, %rsp\n"
-      "call aemos_fork_call\n"
-      "add $8, %rsp\n"
-      "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\n"
-      "ret\n");
-}
+FORK(w2c_aemos_fork, aemos_fork_call)
+QUIET_SYSCALL(aemos_quiet_fork_call, w2c_kernel_sys_fork, 1)
+FORK(quiet_aemos_fork, aemos_quiet_fork_call)
 
 /* ---- Kernel ---- */
 

@@ -15,6 +15,7 @@ extern uint64_t boot_tsc;
 extern const uint64_t module_count;
 extern const void* const module_table[];
 extern const unsigned char handler_types[][32];
+extern const uint64_t image_parameters[];
 void initialize_descriptor_tables(void);
 void aemos_serve(void);
 
@@ -35,6 +36,7 @@ uint32_t image_value(uint32_t which) {
     case 11: return (uint32_t)(uintptr_t)kernel_data_end;
     case 12: return (uint32_t)(uintptr_t)handler_types;
     case 13: return (uint32_t)(uintptr_t)boot_pml4;
+    case 14: return (uint32_t)(uintptr_t)image_parameters;
     case 15: return (uint32_t)(uintptr_t)aemos_serve;
     default: return 0;
   }

@@ -11,6 +11,9 @@
  * SYSCALL(symbol that the application calls, symbol of the kernel's export, parameters)
  *   Parameters arrive as the System V ABI has them: rdi is the import's instance (unused), then rsi, rdx, rcx, r8, r9, and the sixth
  *   on the stack. Their copies on the kernel stack are what a restart reloads.
+ * QUIET_SYSCALL(the same three): the same call for an application whose policy lets no handler run after it. `quietCall` tells a call that
+ *   blocks; it is the thread's (kernel/scheduler/scheduler.ts saves and restores it).
+ * REFUSED_CALL(symbol that the application calls, number, name): the same for one whose policy refuses the call. No handler runs.
  * QUIET_CALL(the same two): up to five parameters, and no handler runs at its end. For what the runtime calls in the middle of
  *   something: memory.grow, for one, inside an allocator.
  */
@@ -63,6 +66,42 @@ extern w2c_kernel kernel;
         "jmp syscall_dispatch\n"                                                                      \
         :                                                                                             \
         : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(exitWork))); \
+  }
+
+#define QUIET_SYSCALL(application_symbol, kernel_symbol, parameters)                                  \
+  __attribute__((naked)) void application_symbol(void) {                                              \
+    __asm__ volatile(                                                                                 \
+        ENTER_KERNEL                                                                                  \
+        ".if " #parameters " > 5\n"                                                                   \
+        "sub $8, %%rsp\n"                                                                             \
+        "push 8(%%rax)\n"                                                                             \
+        ".endif\n"                                                                                    \
+        "movl $1, %c[quiet]\n"                                                                        \
+        "mov $kernel, %%edi\n"                                                                        \
+        "call " #kernel_symbol "\n"                                                                   \
+        "movl $0, %c[quiet]\n"                                                                        \
+        ".if " #parameters " > 5\n"                                                                   \
+        "add $16, %%rsp\n"                                                                            \
+        ".endif\n"                                                                                    \
+        LEAVE_KERNEL                                                                                  \
+        :                                                                                             \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [quiet] "i"(KERNEL_GLOBAL(quietCall)));         \
+  }
+
+#define REFUSED_CALL(application_symbol, number, name)                                                \
+  static const char application_symbol##_name[] = name;                                               \
+  __attribute__((naked)) void application_symbol(void) {                                              \
+    __asm__ volatile(                                                                                 \
+        ENTER_KERNEL                                                                                  \
+        "mov $" #number ", %%esi\n"                                                                   \
+        "mov %[text], %%edx\n"                                                                        \
+        "mov %[length], %%ecx\n"                                                                      \
+        "mov $kernel, %%edi\n"                                                                        \
+        "call w2c_kernel_refused\n"                                                                   \
+        LEAVE_KERNEL                                                                                  \
+        :                                                                                             \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [text] "i"(application_symbol##_name),          \
+          [length] "i"(sizeof name - 1));                                                             \
   }
 
 #define QUIET_CALL(application_symbol, kernel_symbol)                                                 \

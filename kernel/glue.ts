@@ -13,6 +13,12 @@ export const WORK_DISPATCH: u32 = 1;
 /** Another thread may have to run now: it ranks higher, or this one's quantum is over. */
 export const WORK_RESCHEDULE: u32 = 2;
 
+/**
+ * Not 0 during a system call after which the policy of its process lets no handler run: one that blocks is not to be made again for
+ * handlers either. It belongs to the thread that runs.
+ */
+export let quietCall: u32 = 0;
+
 /** The handler's arguments after the jid's place in `handler(a1, …, a5)`; read right after `dispatch` returned its address. */
 export let upcallArgument1: u32 = 0;
 export let upcallArgument2: u32 = 0;
@@ -36,6 +42,12 @@ export function setExitWork(bits: u32): void {
 @inline
 export function clearExitWork(bits: u32): void {
   exitWork &= ~bits;
+}
+
+
+@inline
+export function setQuietCall(quiet: u32): void {
+  quietCall = quiet;
 }
 
 

@@ -165,6 +165,8 @@ export const IMAGE_DATA_END: u32 = 11;
 export const IMAGE_HANDLER_TYPES: u32 = 12;
 /** The PML4 that the boot code runs on. */
 export const IMAGE_PAGE_TABLES: u32 = 13;
+/** What the manifest says of the whole image (boot/module.h, struct image_parameters). */
+export const IMAGE_PARAMETERS: u32 = 14;
 
 /** Code address at which a thread begins that has nothing but handlers to run (boot/runtime.c). */
 export const IMAGE_SERVE: u32 = 15;

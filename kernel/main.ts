@@ -54,10 +54,16 @@ import { HANDLE_STORAGE, initializeHandles } from "./process/handles";
 import { createProcess } from "./process/create";
 import { END_STORAGE, initializeEnd, reapPoll } from "./process/end";
 import { initializeFamily } from "./process/family";
-import { initializeModules, moduleCount, moduleDescriptor, NAME_LIMIT } from "./process/module";
+import {
+  initializeModules,
+  moduleCount,
+  moduleDescriptor,
+  NAME_LIMIT,
+  reservePercent,
+} from "./process/module";
 import { initializeNames, NAME_STORAGE } from "./process/names";
+import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./process/processinfo";
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
-import { WORKERS } from "./process/workers";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
 import {
@@ -90,6 +96,7 @@ import { initializeTcp } from "../net/socket/tcp/tcp";
 export {
   exitWork,
   kernelStackTop,
+  quietCall,
   upcallArgument1,
   upcallArgument2,
   upcallArgument3,
@@ -101,6 +108,7 @@ export { vmtableEnd } from "./process/calls";
 export { growMemory as memoryGrow } from "./process/create";
 export { serve } from "./process/workers";
 export { kernelTrap, trap } from "./process/trap";
+export { refused } from "./process/usage";
 
 // The system-call table: an application imports each by the name behind `sys_`.
 export {
@@ -115,6 +123,7 @@ export {
   sys_sigtake,
 } from "./process/calls";
 export { sys_fork, sys_spawn, sys_waitpid } from "./process/family";
+export { sys_processinfo } from "./process/processinfo";
 export {
   sys_accept,
   sys_bind,
@@ -127,6 +136,7 @@ export {
   sys_socket,
 } from "../net/socket/calls";
 export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
+export { sys_poll } from "../net/socket/calls-poll";
 export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
 export { sys_getpidof } from "./process/names";
 export { sys_evctl } from "../aem/evctl";
@@ -150,8 +160,8 @@ const ENTROPY_BYTES: u32 = 64;
 /** Packets that are on their way from this machine to itself. */
 const LOOPBACK_QUEUE: u32 = 1024;
 const UDP_SOCKETS: u32 = 4096;
-/** Share of the default level and those below, in percent, under load of the higher ones. */
-const RESERVE_PERCENT: u32 = 5;
+/** Threads of all processes. */
+const THREAD_LIMIT: u32 = 4096;
 /** How long an application runs before work that interrupts left over is taken up again, in ns. */
 const POLL_DELAY: u64 = 100_000;
 /** How long the start of the applications waits for DHCP. */
@@ -287,8 +297,8 @@ function startAem(): void {
 
 function initializeProcessesAndThreads(): void {
   initializeScheduler(need(SCHEDULER_STORAGE));
-  startReserve(RESERVE_PERCENT);
-  initializeThreads(need(THREAD_STORAGE), PROCESS_LIMIT * (1 + WORKERS));
+  startReserve(reservePercent());
+  initializeThreads(need(THREAD_STORAGE), THREAD_LIMIT);
   initializeProcesses(need(PROCESS_STORAGE));
   initializeEnd(need(END_STORAGE), onLastExit.index);
   initializeFamily(need(4));
@@ -297,6 +307,7 @@ function initializeProcessesAndThreads(): void {
   initializeHandles(need(HANDLE_STORAGE));
   initializeProcessCalls(need(256));
   initializeNames(need(NAME_STORAGE));
+  initializeProcessInformation(need(PROCESS_INFORMATION_SIZE));
   initializeVmtables(changetype<Pool>(need(offsetof<Pool>())), PROCESS_LIMIT);
 }
 
@@ -304,6 +315,7 @@ function initializeProcessesAndThreads(): void {
 function startModules(): void {
   for (let i: u32 = 0; i < moduleCount(); i++) {
     const module = moduleDescriptor(i);
+    if (module.onDemand != 0) continue;
     const pid = createProcess(module);
     if (logStart(pid < 0 ? LOG_ERROR : LOG_INFO, "process")) {
       logBytes(module.name, module.nameLength);

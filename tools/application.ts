@@ -6,12 +6,13 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, join, relative } from "node:path";
 import { clangStep, wasmLdStep } from "./clang.ts";
-import { APPLICATION_OPTIONS, ascStep, gccStep, wasm2cStep, wasmOptStep } from "./commands.ts";
+import { APPLICATION_OPTIONS, ascStep, binutil, gccStep, wasm2cStep, wasmOptStep } from "./commands.ts";
 import { UserError, messageOf } from "./errors.ts";
 
 import type { SystemCalls } from "./kernel.ts";
 import type { ApplicationEntry } from "./manifest.ts";
 import { ROOT, shown } from "./paths.ts";
+import { boundElsewhere } from "./policy.ts";
 import type { Steps } from "./steps.ts";
 import { type Declaration, declarations, translate } from "./translate.ts";
 import { type Limits, type Module, readModule, sameType, showType } from "./wasm.ts";
@@ -25,6 +26,8 @@ const TABLE_LIMIT = 65536;
 export interface Application {
   entry: ApplicationEntry;
   object: string;
+  /** Symbols of the system calls that it imports. */
+  imports: readonly string[];
   /** Folder of its header, and the header's name. */
   folder: string;
   header: string;
@@ -194,12 +197,34 @@ function tableSize(
   return { tableEntries: table.minimum, tableMaximum: grows ? most : table.minimum };
 }
 
-type Symbols = Pick<Application, "instanceType" | "instantiate" | "hasImports" | "main" | "symbolPrefix">;
+/**
+ * The object that is linked: the application's own, or, where its policy restricts calls that it makes, a copy in `folder` whose
+ * imports are bound to other stubs. So another policy compiles nothing anew.
+ */
+export async function bindCalls(
+  steps: Steps,
+  folder: string,
+  { entry, object, imports }: Application,
+): Promise<string> {
+  const renamed = boundElsewhere(entry.policy, imports);
+  if (renamed.length === 0) return object;
+  const output = join(folder, `application_${entry.name}.o`);
+  const list = renamed.flatMap(([from, to]) => ["--redefine-sym", `${from}=${to}`]);
+  const command = await binutil("objcopy", [...list, object, output]);
+  await steps.run({ unit: unitOf(entry), command, inputs: [object], outputs: [output] });
+  return output;
+}
+
+type Symbols = Pick<
+  Application,
+  "instanceType" | "instantiate" | "hasImports" | "imports" | "main" | "symbolPrefix"
+>;
 
 /** The C names in the header that wasm2c wrote. */
 function symbolsOf(header: string): Symbols {
   const prototype = header.match(/^void (wasm2c_\w+_instantiate)\((\w+)\*(, struct \w+\*)?\);$/m);
-  const main = declarations(header).exports.find(({ name }: Declaration) => name === "main");
+  const declared = declarations(header);
+  const main = declared.exports.find(({ name }: Declaration) => name === "main");
   if (prototype === null || main === undefined)
     throw new Error("wasm2c's header has no instantiate or no main");
   const [, instantiate = "", instanceType = "", imports] = prototype;
@@ -207,6 +232,7 @@ function symbolsOf(header: string): Symbols {
     instantiate,
     instanceType,
     hasImports: imports !== undefined,
+    imports: declared.imports.map(({ symbol }) => symbol),
     main: main.symbol,
     symbolPrefix: `${instanceType}_`,
   };

@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { type Application, compileApplication, translateApplication } from "./application.ts";
+import { type Application, bindCalls, compileApplication, translateApplication } from "./application.ts";
 import { KERNEL_OPTIONS, gccStep } from "./commands.ts";
 import { modulesSource, moduleSource } from "./generate.ts";
 import { WASM_PAGE, compileKernel, translateKernel } from "./kernel.ts";
@@ -15,6 +15,7 @@ import { link } from "./link.ts";
 import { withLock } from "./lock.ts";
 import { type Manifest, loadManifest } from "./manifest.ts";
 import { BUILD } from "./paths.ts";
+import { checkCallNames } from "./policy.ts";
 import { type StartedCommand, Steps } from "./steps.ts";
 import { requireTool } from "./toolchain.ts";
 
@@ -74,22 +75,25 @@ async function buildSteps(steps: Steps, manifest: Manifest, source: string, fold
   const applicationsFolder = join(folder, "applications");
   const kernelModule = compileKernel(steps, kernelFolder);
   const kernel = kernelModule.then((module) => translateKernel(steps, kernelFolder, module));
-  const applications = manifest.applications.map(async (entry) => {
+  const applications = manifest.applications.map(async (entry, index) => {
     const wasm = await compileApplication(steps, applicationsFolder, entry);
-    return translateApplication(steps, applicationsFolder, entry, wasm, (await kernelModule).calls);
+    const { calls } = await kernelModule;
+    checkCallNames(`${manifest.file}: applications[${index}]`, entry.policy, calls.keys());
+    return translateApplication(steps, applicationsFolder, entry, wasm, calls);
   });
   const { objects } = await allOrFirstError([kernel, ...applications]).then(() => kernel);
   const modules = await Promise.all(applications);
 
   const digest = createHash("sha256").update(source).digest("hex").slice(0, 8);
   const imageFolder = join(folder, "images", `${manifest.name}-${digest}`);
-  const glue = await compileGlue(steps, imageFolder, modules);
+  const glue = await compileGlue(steps, imageFolder, modules, manifest.reservePercent);
   const prefixes = new Map([
     ...modules.map((module) => [module.symbolPrefix, `${module.entry.name}:`] as const),
     ["w2c_kernel_", ""] as const,
   ]);
   const { dataEnd } = await kernelModule;
-  const all = [...objects, ...modules.map((module) => module.object), ...glue];
+  const bound = await Promise.all(modules.map((module) => bindCalls(steps, imageFolder, module)));
+  const all = [...objects, ...bound, ...glue];
   const linked = await link(steps, { folder: imageFolder, objects: all, prefixes, kernelDataEnd: dataEnd });
   const { size } = await stat(linked.image);
   return {
@@ -109,9 +113,15 @@ async function allOrFirstError(work: readonly Promise<unknown>[]): Promise<void>
 }
 
 /** The descriptors of the applications and their list: what depends on the manifest. */
-async function compileGlue(steps: Steps, folder: string, modules: readonly Application[]): Promise<string[]> {
+async function compileGlue(
+  steps: Steps,
+  folder: string,
+  modules: readonly Application[],
+  reservePercent: number,
+): Promise<string[]> {
   const list = join(folder, "modules.c");
-  await steps.generate(list, modulesSource(modules.map((module) => module.entry.name)));
+  const names = modules.map((module) => module.entry.name);
+  await steps.generate(list, modulesSource(names, reservePercent));
   const units = [{ unit: "image", source: list, folders: [] as string[] }];
   for (const module of modules) {
     const source = join(folder, `module_${module.entry.name}.c`);

@@ -8,6 +8,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
 import { UserError, messageOf } from "./errors.ts";
 import { ROOT, shown } from "./paths.ts";
+import { type LimitsEntry, type PolicyEntry, policyComplaint } from "./policy.ts";
 
 /** File that makes a folder an application's. */
 export const MANIFEST_FILE = "aemos.json";
@@ -19,6 +20,20 @@ export interface ApplicationEntry {
   memoryMiB: number;
   stackKiB: number;
   vmtableKiB: number;
+  /** Of the main code: 0 .. 63. */
+  priority: number;
+  /** Most of the processor in each period: 1 .. 100. */
+  cpuPercent: number;
+  /** Worker threads for EVF_THREAD, and the native stack of each. */
+  threads: number;
+  threadStackKiB: number;
+  /** Most forked children at once, and most of them that are kept. */
+  children: number;
+  capsules: number;
+  /** Whether it is started at boot. */
+  start: boolean;
+  limits: LimitsEntry;
+  policy: PolicyEntry;
 }
 
 export interface ForwardEntry {
@@ -35,6 +50,8 @@ export interface Manifest {
   applications: ApplicationEntry[];
   memoryMiB: number;
   append: string;
+  /** Share of the default priority and below under load of the higher ones. */
+  reservePercent: number;
   forward: ForwardEntry[];
 }
 
@@ -108,7 +125,9 @@ async function check(file: string, value: unknown, folder: string): Promise<Mani
     module: resolve(folder, entry.module),
   }));
   const names = new Set<string>();
-  for (const { name, module } of applications) {
+  for (const [index, { name, module, policy }] of applications.entries()) {
+    const refused = policyComplaint(policy);
+    if (refused !== undefined) throw new UserError(`${file}: applications[${index}].policy${refused}`);
     if (names.has(name)) throw new UserError(`${file}: two applications are named "${name}"`);
     names.add(name);
     const found = await stat(module).catch(() => undefined);
@@ -122,8 +141,9 @@ async function check(file: string, value: unknown, folder: string): Promise<Mani
     if (ports.has(port)) throw new UserError(`${file}: port ${port} of the host is forwarded twice`);
     ports.add(port);
   }
-  const { name, memoryMiB, append } = value;
-  return { file, name, description: value.description ?? "", applications, memoryMiB, append, forward };
+  const { name, memoryMiB, append, reservePercent } = value;
+  const description = value.description ?? "";
+  return { file, name, description, applications, memoryMiB, append, reservePercent, forward };
 }
 
 /** One of ajv's errors in our words: where, and what is wrong. */

@@ -9,7 +9,7 @@ const DESCRIPTOR_LIMIT: u32 = CONNECTION_LIMIT + 16;
 /** Responses that wait to be sent and are not static. One more closes its connection. */
 const RESPONSE_LIMIT: u32 = 256;
 /** Bytes of a response that is not static: header section and content. */
-export const RESPONSE_ROOM: usize = 2048;
+export const RESPONSE_ROOM: usize = 4096;
 /** Blocks of input that may be kept while responses wait, as the zone counts them; a quarter of aemos.json's zone is left. */
 const KEPT_LIMIT: u32 = 3 << 19;
 

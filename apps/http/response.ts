@@ -25,8 +25,9 @@ const pages = memory.data(12);
 const pageLengths = memory.data(12);
 const pageHeads = memory.data(12);
 /** Text of the response under way, and the JSON that goes into it. */
-const scratch = memory.data(2048, 16);
-const content = memory.data(1536, 16);
+const scratch = memory.data(4096, 16);
+const content = memory.data(3840, 16);
+const CONTENT_ROOM: usize = 3840;
 
 /** Makes the pages; once. */
 export function initializeResponses(): void {
@@ -62,7 +63,7 @@ export function makePage(way: u32): void {
 
 export function makeStatistics(way: u32): void {
   beginText(content);
-  putStatistics();
+  putStatistics(content + CONTENT_ROOM);
   const length = endText() - content;
   beginText(scratch);
   putHead("200 OK", "application/json", length, way);

@@ -1,6 +1,7 @@
 /** GET /stats: what this server and the kernel have counted, as JSON. */
 import { SYSTEM_INFORMATION_SIZE, SystemInformation, sysinfo } from "../../sdk";
 import { openConnections } from "./connection";
+import { putProcesses } from "./processes";
 import { put, putNumber } from "./text";
 
 const system = changetype<SystemInformation>(heap.alloc(offsetof<SystemInformation>()));
@@ -31,8 +32,8 @@ function member(name: string, value: u64): void {
   putNumber(value);
 }
 
-/** Writes the JSON text: at most 1200 octets. */
-export function putStatistics(): void {
+/** Writes the JSON text: at most 1200 octets, and as many processes as there is room for before `end`. */
+export function putStatistics(end: usize): void {
   memory.fill(changetype<usize>(system), 0, offsetof<SystemInformation>());
   sysinfo(changetype<usize>(system), SYSTEM_INFORMATION_SIZE);
   const milliseconds = system.uptime / 1_000_000;
@@ -62,7 +63,9 @@ export function putStatistics(): void {
   member(',"tcpConnections":', system.tcpConnections);
   member(',"tcpAccepted":', system.tcpAccepted);
   member(',"tcpRetransmitted":', system.tcpRetransmitted);
-  put("}}\n");
+  put("},");
+  putProcesses(end, <u32>system.processes);
+  put("}\n");
 }
 
 function putVersion(): void {

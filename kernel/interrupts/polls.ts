@@ -3,6 +3,8 @@
  * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do.
  */
 const LIMIT: u32 = 8;
+/** Level of the work when nobody wants it higher: the default one. */
+const POLL_LEVEL_LEAST: u32 = 32;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
 const ROUNDS: u32 = 4;
 
@@ -10,12 +12,22 @@ const ROUNDS: u32 = 4;
  * Level of this work: of the highest that any of it can be for. A thread that runs at a higher level is not kept from it; one of the
  * same level shares the processor with it.
  */
-export let pollLevel: u32 = 32;
+export let pollLevel: u32 = POLL_LEVEL_LEAST;
 /** An application runs at a higher level: an interrupt's own handler leaves its work to the polls, too. */
 export let pollsDeferred: bool = false;
 
-export function setPollLevel(level: u32): void {
-  pollLevel = level;
+/** 64 counts: how many want it to be done at each level. And bit l: somebody wants level l. */
+let wanted: usize = 0;
+let wantedLevels: u64 = 0;
+
+/** One more (`change` 1) or one less (-1) of those for whom this work is done is of `level`: processes, and events of sockets. */
+export function wantPollLevel(level: u32, change: i32): void {
+  const word = wanted + (level << 2);
+  const count = load<u32>(word) + change;
+  store<u32>(word, count);
+  const bit = (<u64>1) << level;
+  wantedLevels = count == 0 ? wantedLevels & ~bit : wantedLevels | bit;
+  pollLevel = max(POLL_LEVEL_LEAST, 63 - <u32>clz(wantedLevels | 1));
 }
 
 export function deferPolls(defer: bool): void {
@@ -31,9 +43,13 @@ let table: usize = 0;
 let count: u32 = 0;
 
 /** Once at boot. `storage`: POLL_STORAGE bytes. */
-export const POLL_STORAGE: u32 = LIMIT * 4;
+export const POLL_STORAGE: u32 = (LIMIT + 64) * 4;
 export function initializePolls(storage: usize): void {
   table = storage;
+  wanted = storage + LIMIT * 4;
+  memory.fill(wanted, 0, 256);
+  wantedLevels = 0;
+  pollLevel = POLL_LEVEL_LEAST;
 }
 
 /** Registers a function index () => bool. Calls are made in the order of registration. */

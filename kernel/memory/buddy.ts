@@ -8,9 +8,11 @@
  *
  * A unit's state is 0 unless a block starts there; only the links of blocks that are free or kept have a meaning.
  *
- * Cost: at most one step per order. A buddy that may keep blocks (`keep`) does not merge what is freed at once: the next
- * allocation of that order finds it again in a few instructions, with its cache lines warm. Kept blocks are merged when an
- * allocation finds nothing else, so that they never make one fail.
+ * Cost: at most one step (a split or a merge of two blocks) per order. A buddy that may keep blocks (`keep`) does not merge what is
+ * freed at once: the next allocation of that order finds it again in a few instructions, with its cache lines warm. Kept blocks are
+ * merged when an allocation finds nothing else, so that they never make one fail. Such an allocation merges up to KEPT_ORDERS × keep
+ * blocks, each with one step per order at most: MERGE_STEPS × keep together. It then finds only merged blocks until as many have been freed
+ * again, so that the mean stays below two steps per order.
  */
 import { Link } from "../list";
 
@@ -28,6 +30,13 @@ const KIND: u32 = 0x60;
 const ORDER: u32 = 0x1f;
 /** Orders of which blocks are kept. */
 const KEPT_ORDERS: u32 = 12;
+
+/** Most steps of one `allocate` or `free`: of a buddy that keeps nothing; and what a block kept of each order adds for one `allocate`. */
+export const OPERATION_STEPS: u32 = ORDERS;
+export const MERGE_STEPS: u32 = KEPT_ORDERS * ORDERS;
+
+/** Splits and merges since boot, of all buddies: what they have cost beyond a constant for each operation. */
+export let buddySteps: u64 = 0;
 
 /** Bytes of storage for so many units. */
 export function buddyMetadataSize(units: u32): usize {
@@ -170,7 +179,7 @@ export class Buddy {
     return true;
   }
 
-  /** Merges all kept blocks: at most KEPT_ORDERS × keep of them. */
+  /** Merges all kept blocks: at most KEPT_ORDERS × keep of them, in MERGE_STEPS × keep steps. */
   mergeKept(): void {
     while (this.keptOrders != 0) {
       const order: u32 = ctz(this.keptOrders);
@@ -197,6 +206,7 @@ export class Buddy {
     this.takeFree(unit, split);
     while (split > order) {
       split--;
+      buddySteps++;
       this.putFree(unit + (1 << split), split);
     }
     this.setState(unit, ALLOCATED | order);
@@ -228,6 +238,7 @@ export class Buddy {
       this.setState(buddy, 0);
       unit &= buddy;
       order++;
+      buddySteps++;
     }
     this.putFree(unit, order);
   }

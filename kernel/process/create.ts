@@ -1,13 +1,13 @@
 /** How a process comes to be from a module of the image; and how its memory grows. */
 import { EAGAIN, ENOMEM } from "../errno";
+import { wantPollLevel } from "../interrupts/polls";
 import { freeFrameCount, FRAME_SIZE } from "../memory/frames";
 import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
 import { createAddressSpace, destroyAddressSpace, mapFresh, unmapFresh } from "../memory/paging";
 import { setUserLimits } from "../memory/user";
 import { vmtableCreate, vmtableDestroy } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
-import { PRIORITY_DEFAULT } from "../scheduler/ready";
-import { wakeThread } from "../scheduler/scheduler";
+import { wakeThread, yieldPoint } from "../scheduler/scheduler";
 import { createThread } from "../scheduler/thread";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
 import { allocateProcess, countAlive, currentProcess, freeProcess, Process, PROCESS_ALIVE } from "./process";
@@ -19,9 +19,11 @@ import { allocateProcess, countAlive, currentProcess, freeProcess, Process, PROC
 export function createProcess(module: ModuleDescriptor, parent: Process | null = null): i32 {
   const process = allocateProcess();
   if (process === null) return freeFrameCount() == 0 ? -ENOMEM : -EAGAIN;
+  // First of all: if the parent ends meanwhile, the child that was not finished goes with it.
+  if (parent !== null) adopt(parent, process);
   process.module = module;
-  process.priority = PRIORITY_DEFAULT;
-  setShare(process, 100);
+  process.priority = module.priority;
+  setShare(process, module.cpuPercent);
   if (!createWindow(process)) {
     discardProcess(process);
     return -ENOMEM;
@@ -34,9 +36,9 @@ export function createProcess(module: ModuleDescriptor, parent: Process | null =
   process.thread = thread;
   thread.queue = changetype<usize>(process.pending);
   thread.level = process.priority;
-  if (parent !== null) adopt(parent, process);
   process.state = PROCESS_ALIVE;
   countAlive(1);
+  wantPollLevel(process.priority, 1);
   wakeThread(thread, process.priority);
   return process.pid;
 }
@@ -59,7 +61,7 @@ function createWindow(process: Process): bool {
   if (pml4 == 0) return false;
   process.pageTables = pml4;
   process.memoryBytes = <u64>module.memoryPages * WASM_PAGE;
-  if (!mapFresh(pml4, WINDOW_BASE, framesFor(process.memoryBytes))) return false;
+  if (!mapInSteps(pml4, WINDOW_BASE, framesFor(process.memoryBytes))) return false;
   if (!mapFresh(pml4, INSTANCE_BASE, framesFor(module.instanceSize))) return false;
   if (!mapFresh(pml4, TABLE_BASE, framesFor(<u64>module.tableMax * TABLE_ENTRY_SIZE))) return false;
   if (!mapFresh(pml4, STACK_TOP - module.stackBytes, framesFor(module.stackBytes))) return false;
@@ -67,11 +69,30 @@ function createWindow(process: Process): bool {
   if (vmtable === null) return false;
   process.vmtable = vmtable;
   process.vmtableBytes = (<u64>FRAME_SIZE) << module.vmtableOrder;
-  return mapFresh(pml4, WINDOW_BASE + VMTABLE_BASE, framesFor(process.vmtableBytes));
+  return mapInSteps(pml4, WINDOW_BASE + VMTABLE_BASE, framesFor(process.vmtableBytes));
+}
+
+/** Frames that are cleared and mapped between two moments at which interrupts and other threads have their turn. */
+const MAP_BUDGET: u32 = 16;
+
+/** As mapFresh, for ranges that may be large. */
+function mapInSteps(pml4: usize, address: u64, frames: u32): bool {
+  while (frames > MAP_BUDGET) {
+    if (!mapFresh(pml4, address, MAP_BUDGET)) return false;
+    address += <u64>MAP_BUDGET * FRAME_SIZE;
+    frames -= MAP_BUDGET;
+    yieldPoint();
+  }
+  return mapFresh(pml4, address, frames);
 }
 
 /** Undoes what has been made of a process that never ran. */
 export function discardProcess(process: Process): void {
+  const parent = process.parent;
+  if (changetype<usize>(parent) != 0) {
+    process.sibling.remove();
+    parent.childCount--;
+  }
   if (process.pageTables != 0) destroyAddressSpace(process.pageTables);
   if (changetype<usize>(process.vmtable) != 0) vmtableDestroy(process.vmtable);
   freeProcess(process);
@@ -85,9 +106,9 @@ export function growMemory(pages: u32): i32 {
   if (old + pages > limit || (old + pages) * WASM_PAGE > VMTABLE_BASE) return -1;
   const start = WINDOW_BASE + process.memoryBytes;
   const frames = framesFor(<u64>pages * WASM_PAGE);
-  // What cannot end well is not begun: interrupts are off.
+  // What cannot end well is not begun.
   if (frames > freeFrameCount()) return -1;
-  if (!mapFresh(process.pageTables, start, frames)) {
+  if (!mapInSteps(process.pageTables, start, frames)) {
     unmapFresh(process.pageTables, start, frames);
     return -1;
   }

@@ -3,7 +3,7 @@
  * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
  */
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { leavePolls } from "../interrupts/polls";
+import { leavePolls, wantPollLevel } from "../interrupts/polls";
 import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
@@ -65,10 +65,14 @@ export function onChildEnded(index: u32): void {
 /** Ends a process: it never runs again, and all that it has goes back. Returns only when it is not the current one. */
 export function endProcess(process: Process, status: i32): void {
   if (process.state >= PROCESS_DYING) return;
-  if (process.state == PROCESS_ALIVE) countAlive(-1);
+  if (process.state == PROCESS_ALIVE) {
+    countAlive(-1);
+    wantPollLevel(process.priority, -1);
+  }
   process.state = PROCESS_DYING;
   process.status = status;
   timerStop(process.shareTimer);
+  process.inheritance.remove();
   const running = currentThread();
   const loaded = changetype<usize>(running.process) == changetype<usize>(process);
   // Not when the processor only idles on its stack.

@@ -1,6 +1,7 @@
 /** Calls about other processes of one's own: fork, spawn, waitpid. Names and numbers as in POSIX and Linux. */
-import { ECHILD, EFAULT, EINVAL, ENOENT, EPERM } from "../errno";
+import { EAGAIN, ECHILD, EFAULT, EINVAL, ENOENT, EPERM } from "../errno";
 import { kernelStackTop } from "../glue";
+import { wantPollLevel } from "../interrupts/polls";
 import { userRange, writeUser } from "../memory/user";
 import { NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
 import { POLLIN } from "../scheduler/wait";
@@ -41,7 +42,9 @@ export function onInheritEvents(index: u32): void {
 /** Starts a child that runs. */
 export function startChild(child: Process, level: u32): void {
   child.state = PROCESS_ALIVE;
+  child.thread.quiet = 0;
   countAlive(1);
+  wantPollLevel(child.priority, 1);
   wakeThread(child.thread, level);
 }
 
@@ -53,6 +56,7 @@ export function sys_fork(flags: u32): i32 {
   if (flags & ~(FORK_EVENTS | FORK_NO_WAIT)) return -EINVAL;
   const parent = currentProcess();
   if (kernelStackTop != parent.thread.stackTop) return -EPERM;
+  if (parent.childCount >= parent.module.children) return -EAGAIN;
   // What SYSCALL pushed first: the application's stack pointer, with the return address of this call.
   const child = forkProcess(parent, 0, load<u64>(kernelStackTop - 8));
   if (child === null) return forkError;
@@ -77,6 +81,7 @@ export function sys_spawn(name: usize, length: u32, flags: u32): i32 {
   const module = findModule(name, length);
   if (module === null) return -ENOENT;
   const parent = currentProcess();
+  if (parent.childCount >= parent.module.children) return -EAGAIN;
   const pid = createProcess(module, parent);
   if (pid > 0 && flags & FORK_NO_WAIT) processOfPid(pid)!.childFlags = CHILD_NO_WAIT;
   return pid;

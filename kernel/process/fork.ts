@@ -74,6 +74,8 @@ function clone(parent: Process, child: Process, entry: usize, stack: u64): bool 
   child.thread = thread;
   thread.queue = changetype<usize>(child.pending);
   thread.level = child.priority;
+  // Until it is started, events do not wake it.
+  thread.quiet = 1;
   return true;
 }
 

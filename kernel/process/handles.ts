@@ -9,6 +9,7 @@ import { EMFILE, ENOMEM } from "../errno";
 import { allocateFrames, freeFrames, FRAME_SIZE, isShared, releaseFrame, shareFrame } from "../memory/frames";
 import { LIMIT_DESCRIPTORS, reportLimit } from "./limits";
 import { Process } from "./process";
+import { usageOf } from "./usage";
 
 export const HANDLE_SOCKET: u32 = 1;
 const KIND_LIMIT: u32 = 4;
@@ -46,8 +47,26 @@ function entryOf(process: Process, handle: u32): usize {
   );
 }
 
+/** (process: Process, limit: u32) => void: a process wanted a handle more than its manifest allows; 0: nobody asked. */
+let limitHook: u32 = 0;
+
+export function onHandleLimit(index: u32): void {
+  limitHook = index;
+}
+
+/** Whether the process has as many handles as its manifest allows: counted, and told. */
+@inline
+function atLimit(process: Process): bool {
+  const limit = process.module.descriptorLimit;
+  if (limit == 0 || process.handleCount < limit) return false;
+  usageOf(process).limitRefusals++;
+  if (limitHook != 0) call_indirect<void>(limitHook, process, limit);
+  return true;
+}
+
 /** A handle for `object`, -EMFILE at the limit, -ENOMEM without frames. */
 export function handleInstall(process: Process, object: usize, kind: u32): i32 {
+  if (atLimit(process)) return -EMFILE;
   if (process.handleFree == 0) {
     const error = addChunk(process);
     if (error == -EMFILE) reportLimit(process, LIMIT_DESCRIPTORS, HANDLE_LIMIT);
@@ -86,6 +105,7 @@ function addChunk(process: Process): i32 {
 /** Whether handleInstall can succeed now: for what must not be taken from its source unless it can be handed over. */
 @inline
 export function handleAvailable(process: Process): bool {
+  if (atLimit(process)) return false;
   if (process.handleFree == 0 && addChunk(process) < 0) return false;
   return handleWritable(process, process.handleFree - 1);
 }

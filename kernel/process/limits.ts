@@ -12,6 +12,10 @@ export const LIMIT_SYSTEM_EVENTS: u32 = 2;
 export const LIMIT_SOURCE_EVENTS: u32 = 3;
 /** Descriptors of the process (-EMFILE). */
 export const LIMIT_DESCRIPTORS: u32 = 4;
+/** Events of one type of the process (-EDQUOT). */
+export const LIMIT_EVENTS_OF_TYPE: u32 = 5;
+/** Activated events of the process that wait: nothing is refused, further ones are held back. */
+export const LIMIT_ACTIVATIONS: u32 = 6;
 /** Numbers are below this: each is a bit of a wake. */
 export const LIMIT_KINDS: u32 = 16;
 

@@ -1,7 +1,7 @@
 /**
  * Modules linked into the image: what the build says of each (boot/module.h), and how a handler is found in one.
  */
-import { image, IMAGE_HANDLER_TYPES, IMAGE_MODULE_COUNT, IMAGE_MODULES } from "../hal";
+import { image, IMAGE_HANDLER_TYPES, IMAGE_MODULE_COUNT, IMAGE_MODULES, IMAGE_PARAMETERS } from "../hal";
 import { TABLE_BASE } from "../memory/layout";
 import { translate } from "../memory/paging";
 import { readUser } from "../memory/user";
@@ -29,7 +29,10 @@ export const HANDLER_LIMIT: u32 = 12; // (jid, what, value)
 export const HANDLER_ERROR: u32 = 13; // (jid, about, errno, bytes)
 export const HANDLER_ALLOCATOR: u32 = 14; // (bytes), and the one that has a result: an address
 
-/** struct module_descriptor: ten fields of 8 bytes, of which the low words count. */
+/** Types of event for which the descriptor has a limit and a bit of `refusedTypes`. */
+export const MODULE_EVENT_TYPES: u32 = 14;
+
+/** struct module_descriptor: fields of 8 bytes, of which the low words count. A limit of 0 is none but the kernel's own. */
 @unmanaged
 export class ModuleDescriptor {
   /** Bytes of the name, and how many. */
@@ -56,6 +59,65 @@ export class ModuleDescriptor {
   private vmtableOrderHigh: u32;
   stackBytes: u32;
   private stackBytesHigh: u32;
+  /** Of the main code: 0 .. 63. */
+  priority: u32;
+  private priorityHigh: u32;
+  /** Most of the processor in each period: 1 .. 100. */
+  cpuPercent: u32;
+  private cpuPercentHigh: u32;
+  /** Worker threads for EVF_THREAD, and the native stack of each. */
+  threads: u32;
+  private threadsHigh: u32;
+  threadStackBytes: u32;
+  private threadStackBytesHigh: u32;
+  /** Most forked children at once, and most of them that are kept for EVF_CAPSULE. */
+  children: u32;
+  private childrenHigh: u32;
+  capsules: u32;
+  private capsulesHigh: u32;
+  /** 0: started at boot; 1: only when a call asks for it. */
+  onDemand: u32;
+  private onDemandHigh: u32;
+  /** Most registered events, activated events in the queue, and handles. */
+  eventLimit: u32;
+  private eventLimitHigh: u32;
+  activationLimit: u32;
+  private activationLimitHigh: u32;
+  descriptorLimit: u32;
+  private descriptorLimitHigh: u32;
+  /** Bit n: events of type n, and executor n (aem/limits.ts), are refused. */
+  refusedTypes: u32;
+  private refusedTypesHigh: u32;
+  refusedExecutors: u32;
+  private refusedExecutorsHigh: u32;
+  /** Most registered events of each type: MODULE_EVENT_TYPES of them. */
+  typeLimits: u64;
+  private typeLimits1: u64;
+  private typeLimits2: u64;
+  private typeLimits3: u64;
+  private typeLimits4: u64;
+  private typeLimits5: u64;
+  private typeLimits6: u64;
+  private typeLimits7: u64;
+  private typeLimits8: u64;
+  private typeLimits9: u64;
+  private typeLimits10: u64;
+  private typeLimits11: u64;
+  private typeLimits12: u64;
+  private typeLimits13: u64;
+
+
+  @inline typeLimit(type: u32): u32 {
+    return load<u32>(
+      changetype<usize>(this) + ((<usize>type) << 3),
+      offsetof<ModuleDescriptor>("typeLimits"),
+    );
+  }
+}
+
+/** Share of the processor, in percent, of the default priority level and below under load of higher ones. */
+export function reservePercent(): u32 {
+  return load<u32>(image(IMAGE_PARAMETERS));
 }
 
 export function moduleCount(): u32 {

@@ -16,8 +16,8 @@ import { Timer } from "../time/wheel";
 import { LIMIT_KINDS } from "./limits";
 import { ModuleDescriptor } from "./module";
 
-export const PROCESS_LIMIT: i32 = 256;
-const MAP_WORDS: u32 = <u32>PROCESS_LIMIT / 64;
+export const PROCESS_LIMIT: i32 = 255;
+const MAP_WORDS: u32 = (<u32>PROCESS_LIMIT + 63) / 64;
 
 /** Is being made, and has never run. */
 export const PROCESS_NEW: u32 = 0;
@@ -104,12 +104,15 @@ export class Process {
   workerCount: u32;
   private eventsNext: usize;
   private eventsPrev: usize;
+  private inheritanceNext: usize;
+  private inheritancePrev: usize;
   eventCount: u32;
   /** Events registered with EVF_KEEPALIVE; not 0 once the last of them has ended: enter_keepalive returns 0 then. */
   keepaliveEvents: u32;
   keepaliveEnded: u32;
-  /** Activated events that wait: pending and starved. `overload` is its gauge. */
+  /** Activated events that wait: pending, starved and held; `overload` is its gauge. And of those the ones that are held. */
   waitingCount: u32;
+  heldCount: u32;
   private overloadRise: u32;
   private overloadFall: u32;
   private overloadLists0: u64;
@@ -152,6 +155,11 @@ export class Process {
     return changetype<Timer>(changetype<usize>(this) + offsetof<Process>("shareTimerStorage0"));
   }
 
+  /** How far a fork has come in copying them: a member of `events` meanwhile, and else of no list. */
+  @inline get inheritance(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<Process>("inheritanceNext"));
+  }
+
   /** All registered events. */
   @inline get events(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("eventsNext"));
@@ -165,6 +173,11 @@ export class Process {
   /** Starved events that the error handler has still to hear of. */
   @inline get unreported(): PriorityQueue {
     return changetype<PriorityQueue>(changetype<usize>(this) + UNREPORTED_OFFSET);
+  }
+
+  /** Activated events for which the queue has no room (aem/limits.ts). */
+  @inline get held(): PriorityQueue {
+    return changetype<PriorityQueue>(changetype<usize>(this) + HELD_OFFSET);
   }
 
 
@@ -249,28 +262,37 @@ export class Process {
   }
 }
 
-/** A process has a frame of its own; its queues stand behind its fields. */
-const PENDING_OFFSET: usize = 1024;
+/**
+ * A process has a frame of its own; its queues stand behind its fields:
+ *
+ *     frame   ├ Process ┼ pending ┼ starved ┼ waiting ┼ work ┼ unreported ┼ held ┼ ProcessUsage ┤
+ */
+const PENDING_OFFSET: usize = 720;
 const STARVED_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
 const WAITING_OFFSET: usize = STARVED_OFFSET + PRIORITY_QUEUE_SIZE;
 const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
 const UNREPORTED_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
-/** Bytes of a process that are in use: less than a frame. */
-export const PROCESS_SIZE: usize = UNREPORTED_OFFSET + PRIORITY_QUEUE_SIZE;
+const HELD_OFFSET: usize = UNREPORTED_OFFSET + PRIORITY_QUEUE_SIZE;
+/** Behind the queues: usage.ts. */
+export const USAGE_OFFSET: usize = HELD_OFFSET + PRIORITY_QUEUE_SIZE;
 
 /** PROCESS_LIMIT slots: address of the process with pid index + 1, or 0. Behind them a map of the free ones, bit n of it for pid n + 1. */
 let table: usize = 0;
 let freePids: usize = 0;
 let aliveCount: i32 = 0;
 
+const TABLE_SIZE: usize = (<usize>PROCESS_LIMIT * 4 + 7) & ~7;
 /** Bytes that `initializeProcesses` needs, 8-aligned. */
-export const PROCESS_STORAGE: usize = <usize>PROCESS_LIMIT * 4 + ((<usize>MAP_WORDS) << 3);
+export const PROCESS_STORAGE: usize = TABLE_SIZE + ((<usize>MAP_WORDS) << 3);
 
 export function initializeProcesses(storage: usize): void {
   table = storage;
-  memory.fill(table, 0, <usize>PROCESS_LIMIT * 4);
-  freePids = storage + <usize>PROCESS_LIMIT * 4;
+  memory.fill(table, 0, TABLE_SIZE);
+  freePids = storage + TABLE_SIZE;
+  if (offsetof<Process>() > PENDING_OFFSET) unreachable();
   memory.fill(freePids, 0xff, (<usize>MAP_WORDS) << 3);
+  // The last word's bits beyond the limit are none.
+  store<u64>(freePids + ((MAP_WORDS - 1) << 3), u64.MAX_VALUE >>> (<u64>MAP_WORDS * 64 - PROCESS_LIMIT));
   aliveCount = 0;
 }
 
@@ -287,6 +309,7 @@ export function allocateProcess(): Process | null {
   const address = allocateFrames(0);
   if (address == 0) return null;
   memory.fill(address, 0, PENDING_OFFSET);
+  memory.fill(address + USAGE_OFFSET, 0, FRAME_SIZE - USAGE_OFFSET);
   const process = changetype<Process>(address);
   process.pid = pid;
   process.pending.initialize();
@@ -294,11 +317,13 @@ export function allocateProcess(): Process | null {
   process.waiting.initialize();
   process.work.initialize();
   process.unreported.initialize();
+  process.held.initialize();
   process.overload.initialize();
   process.signalWaiters.initialize();
   process.limitWaiters.initialize();
   process.errorWaiters.initialize();
   process.events.initialize();
+  process.inheritance.initialize();
   process.children.initialize();
   process.sibling.initialize();
   process.zombies.initialize();
@@ -356,7 +381,8 @@ export function countAlive(change: i32): void {
 export function notifyThread(thread: Thread, level: u32): void {
   if (thread.state == THREAD_BLOCKED) {
     // Blocked inside a handler it waits for something else: no handler runs over another.
-    if (thread.handling == 0) wakeThread(thread, level);
+    // In a quiet call it has no use for handlers: the next other call runs them.
+    if (thread.handling == 0 && thread.quiet == 0) wakeThread(thread, level);
     return;
   }
   raiseThread(thread, level);

@@ -4,24 +4,22 @@
  *
  * All of a process's workers are made with its first registration that asks for them: from then on nothing about them can fail.
  */
-import { ENOMEM, ERESTART } from "../errno";
+import { ENOMEM, EOPNOTSUPP, ERESTART } from "../errno";
 import { image, IMAGE_SERVE } from "../hal";
 import { STACK_DISTANCE, STACK_TOP } from "../memory/layout";
-import { mapFresh, unmapFresh } from "../memory/paging";
+import { mapFresh, translate, unmapFresh } from "../memory/paging";
 import { currentThread, NO_DEADLINE, killThread, waitOn } from "../scheduler/scheduler";
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
 import { framesFor } from "./create";
 import { endProcess } from "./end";
 import { CHILD_CAPSULE, notifyThread, Process } from "./process";
 
-/** Workers of a process, and bytes of the stack of each. */
-export const WORKERS: u32 = 4;
-const WORKER_STACK: u64 = 65536;
-
-/** Makes the process's workers, if it has none yet. 0, -ENOMEM: none are made. */
+/** Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none. */
 export function createWorkers(process: Process): i32 {
   if (process.workerCount != 0) return 0;
-  for (let k: u32 = 1; k <= WORKERS; k++) {
+  const workers = process.module.threads;
+  if (workers == 0) return -EOPNOTSUPP;
+  for (let k: u32 = 1; k <= workers; k++) {
     if (createWorker(process, STACK_TOP - <u64>k * STACK_DISTANCE)) continue;
     const workers = process.workers;
     while (!workers.isEmpty) {
@@ -37,16 +35,18 @@ export function createWorkers(process: Process): i32 {
 }
 
 function createWorker(process: Process, stackTop: u64): bool {
-  const start = stackTop - WORKER_STACK;
-  const frames = framesFor(WORKER_STACK);
-  // What is mapped in vain stays for the next try, and goes with the process.
-  if (!mapFresh(process.pageTables, start, frames)) {
+  const bytes = <u64>process.module.threadStackBytes;
+  const start = stackTop - bytes;
+  const frames = framesFor(bytes);
+  // A fork has given its child those of the parent's workers.
+  const there = translate(process.pageTables, start) != 0;
+  if (!there && !mapFresh(process.pageTables, start, frames)) {
     unmapFresh(process.pageTables, start, frames);
     return false;
   }
   const thread = createThread(process, image(IMAGE_SERVE), stackTop);
   if (thread === null) {
-    unmapFresh(process.pageTables, start, frames);
+    if (!there) unmapFresh(process.pageTables, start, frames);
     return false;
   }
   thread.queue = changetype<usize>(process.work);

@@ -74,9 +74,10 @@ export function charge(process: Process, level: u32): void {
 
 // ---- A process's limited share ----
 
-/** At most `percent` (1 .. 99) of each SHARE_PERIOD is the process's; 100: no limit. */
+/** At most `percent` (1 .. 99) of each SHARE_PERIOD is the process's; 0 and 100: no limit. */
 export function setShare(process: Process, percent: u32): void {
-  process.share = percent >= 100 ? 0 : (((clockFrequency() * SHARE_PERIOD) / 1_000_000_000) * percent) / 100;
+  process.share =
+    percent - 1 >= 99 ? 0 : (((clockFrequency() * SHARE_PERIOD) / 1_000_000_000) * percent) / 100;
   process.shareUsed = 0;
   process.shareSpent = 0;
   timerPrepare(process.shareTimer, onPeriod.index);

@@ -13,8 +13,10 @@ import { EINTR, ERESTART, ETIMEDOUT } from "../errno";
 import {
   clearExitWork,
   exitWork,
+  quietCall,
   setExitWork,
   setKernelStackTop,
+  setQuietCall,
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
@@ -207,11 +209,13 @@ function switchTo(next: Thread): void {
   if (changetype<usize>(previous) != 0) {
     if (load<u64>(previous.stack) != STACK_CANARY) panic("kernel stack overflow");
     save = changetype<usize>(previous) + offsetof<Thread>("stackPointer");
+    previous.quiet = quietCall;
   }
   switchCount++;
   running = next;
   enterProcess(next.process);
   setKernelStackTop(next.stackTop);
+  setQuietCall(next.quiet);
   noteDispatch();
   switchStack(save, next.stackPointer);
   reap();
@@ -332,6 +336,8 @@ export function exitThread(): void {
  * process may have been ended when it comes back to this thread: then it does not.
  */
 export function yieldPoint(): void {
+  // At boot nobody runs yet.
+  if (changetype<usize>(running) == 0) return;
   const vector = poll();
   if (vector >= 0) handleVector(vector);
   if (!(exitWork & WORK_RESCHEDULE)) return;
@@ -378,7 +384,7 @@ function onTimeout(timer: Timer): void {
  * Blocks the current thread until `queue` (null: nothing) says one of `events`, or until `deadline` (time of now(); NO_DEADLINE).
  *
  * 0: something was said, look again. -ETIMEDOUT. -EINTR: a signal came. -ERESTART: the thread has handlers to run;
- * the system call must return this value at once and will be made again after them.
+ * the system call must return this value at once and will be made again after them (never in a quiet call).
  */
 export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32 {
   const thread = running;
@@ -396,7 +402,9 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   chargeRunning();
   thread.state = THREAD_BLOCKED;
   handOver(thread.process);
+  thread.quiet = quietCall;
   schedule();
+  thread.quiet = 0;
   if (queue !== null) thread.waiter.remove();
   if (deadline != NO_DEADLINE) timerStop(thread.timer);
   if (thread.woken != 0) return thread.woken & WAKE_GONE ? -EINTR : 0;
@@ -407,5 +415,5 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
 function whyNotWait(thread: Thread, deadline: u64): i32 {
   if (thread.takeInterruption()) return -EINTR;
   if (deadline != NO_DEADLINE && deadline <= now()) return -ETIMEDOUT;
-  return thread.canDispatch ? -ERESTART : 0;
+  return thread.canDispatch && quietCall == 0 ? -ERESTART : 0;
 }

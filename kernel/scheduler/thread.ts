@@ -9,6 +9,7 @@ import { prepareStack } from "../hal";
 import { PriorityQueue } from "../priority-queue";
 import { Process } from "../process/process";
 import { Waiter } from "./wait";
+import { releaseWaitSet } from "./waitset";
 
 /** In the run queue, or running. */
 export const THREAD_RUNNABLE: u32 = 1;
@@ -52,6 +53,10 @@ export class Thread extends Link {
   deadline: u64;
   /** What woke it from a wait on a queue. */
   woken: u32;
+  /** Not 0 while it is blocked in a quiet system call: `quietCall` of kernel/glue.ts, which is this thread's when it runs. */
+  quiet: u32;
+  /** kernel/scheduler/waitset.ts; 0: it waits on one queue at most. */
+  waitSet: usize;
   private reserved: u32;
   private waiterStorage0: u64;
   private waiterStorage1: u64;
@@ -196,6 +201,7 @@ export function createThread(process: Process, entry: usize, stack: u64): Thread
 
 /** Frees the thread and its kernel stack, which must not be the one in use. */
 export function destroyThread(thread: Thread): void {
+  releaseWaitSet(thread);
   freeFrames(thread.stack, STACK_ORDER);
   threads.release(changetype<usize>(thread));
 }

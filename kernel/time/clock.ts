@@ -83,6 +83,15 @@ export function timeAt(ticks: u64): u64 {
   );
 }
 
+/** How long so many ticks of the counter take, in nanoseconds. */
+export function nanosecondsOf(ticks: u64): u64 {
+  return (
+    ticks * nanosecondsWhole +
+    (ticks >> 32) * nanosecondsFraction +
+    (((ticks & LOW) * nanosecondsFraction) >> 32)
+  );
+}
+
 /**
  * The counter at which the clock will have reached `time` (ns since boot), for a TSC deadline: never earlier, and later by no more than
  * two ticks and 0.25 ppb of the span. Now, when that is past; u64.MAX_VALUE when it is more than nine years away.

@@ -39,6 +39,7 @@ import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, WAKE_ACCEPT, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../interface";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
+import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
 import { initializeSockaddr, packAddress, readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "./sockaddr";
 import {
   AF_INET,
@@ -63,7 +64,7 @@ const SOCK_CLOEXEC: u32 = 0x80000;
 const BACKLOG_LIMIT: i32 = 4096;
 
 /** Bytes that `initializeSocketCalls` needs. */
-export const SOCKET_CALLS_STORAGE: usize = <usize>SOCKADDR_SIZE + OPTIONS_STORAGE;
+export const SOCKET_CALLS_STORAGE: usize = <usize>SOCKADDR_SIZE + POLL_CALL_STORAGE + OPTIONS_STORAGE;
 
 /** (process: Process) => void: a descriptor of the process has become free; 0: nobody asked. */
 let descriptorFree: u32 = 0;
@@ -71,7 +72,8 @@ let descriptorFree: u32 = 0;
 /** Once at boot. `storage`: SOCKET_CALLS_STORAGE bytes, 8-aligned. */
 export function initializeSocketCalls(storage: usize): void {
   initializeSockaddr(storage);
-  initializeOptions(storage + SOCKADDR_SIZE);
+  initializePollCall(storage + SOCKADDR_SIZE);
+  initializeOptions(storage + SOCKADDR_SIZE + POLL_CALL_STORAGE);
   onHandleAbandoned(HANDLE_SOCKET, abandon.index);
   onHandleHeld(HANDLE_SOCKET, hold.index);
 }

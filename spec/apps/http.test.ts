@@ -121,6 +121,13 @@ test("http: /stats is JSON that counts", () => {
     assert.equal(value["uptimeSeconds"], 12);
     assert.equal(value["requests"], 2);
     assert.deepEqual(value["connections"], { open: 2, total: 2, refused: 0 });
+    const [process, ...more] = value["processes"] as Record<string, unknown>[];
+    assert.deepEqual(
+      [process?.["pid"], process?.["name"], process?.["state"], process?.["events"]],
+      [3, "other", "blocked", 7],
+    );
+    assert.deepEqual(more, []);
+    assert.equal(value["processesOmitted"], 1);
     other.end();
     assert.equal(JSON.parse(one(client.send(get("/stats"))).content).connections.open, 1);
   });

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 
 const EAGAIN = -11;
+const ESRCH = -3;
 const ENOENT_EVENT = -3;
 const EBADF = -9;
 const EINVAL = -22;
@@ -391,7 +392,17 @@ export class Kernel {
         const memory = Buffer.from(this.memory.buffer);
         memory.writeBigUInt64LE(1n << 16n, at);
         memory.writeBigUInt64LE(this.time, at + 8);
-        return Math.min(length, 16);
+        memory.writeBigUInt64LE(2n, at + 16);
+        return Math.min(length, 24);
+      },
+      processinfo: (pid: number, at: number, length: number): number => {
+        if (pid !== 3) return ESRCH;
+        const memory = Buffer.from(this.memory.buffer);
+        memory.writeInt32LE(pid, at);
+        memory.writeUInt32LE(3, at + 8);
+        memory.writeBigUInt64LE(7n, at + 40);
+        memory.write("other", at + 128, "latin1");
+        return length;
       },
       enter_keepalive: (): number => {
         this.dispatch();

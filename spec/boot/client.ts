@@ -187,6 +187,16 @@ export interface Stats {
   uptimeSeconds: number;
   connections: { open: number; total: number };
   kernel: Record<string, number>;
+  processes: {
+    pid: number;
+    name: string;
+    state: string;
+    events: number;
+    descriptors: number;
+    memory: number;
+    vmtable: { used: number; peak: number; size: number; failures: number };
+  }[];
+  processesOmitted: number;
 }
 
 /** /stats, parsed. */

@@ -68,6 +68,23 @@ describe("http", () => {
     connection.destroy();
   });
 
+  test("/stats lists the processes with what they use", async () => {
+    const { processes, processesOmitted } = await stats(port);
+    assert.equal(processesOmitted, 0);
+    assert.deepEqual(
+      processes.map(({ pid, name, state }) => [pid, name, state]),
+      [
+        [1, "http", "running"],
+        [2, "echo", "blocked"],
+      ],
+    );
+    for (const { events, memory, vmtable, descriptors } of processes) {
+      assert.ok(events > 0 && descriptors > 0);
+      assert.ok(memory > 0 && memory <= 8 << 20);
+      assert.ok(vmtable.size >= 2 << 20 && vmtable.used <= vmtable.peak && vmtable.peak <= vmtable.size);
+    }
+  });
+
   test("/stats is JSON whose counters grow", async () => {
     const first = await stats(port);
     await request(port, get("/"));

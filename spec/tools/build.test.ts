@@ -10,6 +10,8 @@ import { aemos, assemble, sourceFolder, writeFiles } from "./support.ts";
 const folder = sourceFolder("build");
 const manifest = join(folder, "image.json");
 const source = (status: number): string => `export function main(): i32 {\n  return ${status};\n}\n`;
+const calling =
+  '@external("aemos", "getpid") declare function getpid(): i32;\nexport function main(): i32 {\n  return getpid();\n}\n';
 const applications = [
   { name: "one", module: "one.ts" },
   { name: "two", module: "two/main.ts" },
@@ -62,6 +64,40 @@ test("a limit in the manifest changes the application's descriptor only", async 
   writeManifest({ applications: [applications[0], { ...applications[1], stackKiB: 128 }] });
   const started = shown((await build()).started).filter((line) => !line.startsWith("image:"));
   assert.deepEqual(started, ["application two: gcc"]);
+});
+
+test("another policy binds calls anew or compiles the descriptor, and nothing else", async () => {
+  const withPolicy = async (policy: object): Promise<string[]> => {
+    writeManifest({ applications: [{ ...applications[0], policy }, applications[1]] });
+    return shown((await build()).started).filter((line) => !line.startsWith("image:"));
+  };
+  writeFiles(folder, { "one.ts": calling });
+  await withPolicy({});
+  assert.deepEqual(await withPolicy({ denyCalls: ["sendto"] }), [], "it does not call that");
+  assert.deepEqual(await withPolicy({ denyCalls: ["getpid"] }), ["application one: objcopy"]);
+  assert.deepEqual(await withPolicy({ denyCalls: ["getpid"] }), []);
+  assert.deepEqual(await withPolicy({ handlersAfter: ["enter_keepalive"] }), ["application one: objcopy"]);
+  assert.deepEqual(await withPolicy({}), [], "its own object again");
+  assert.deepEqual(
+    await withPolicy({ events: ["read"] }),
+    ["application one: gcc"],
+    "bits of the descriptor",
+  );
+});
+
+test("a policy that names a call that there is not: file, key and the calls that there are", async () => {
+  for (const key of ["calls", "denyCalls", "handlersAfter"]) {
+    const policy = { [key]: ["enter_keepalive", "getpidd"] };
+    writeManifest({ applications: [applications[0], { ...applications[1], policy }] });
+    await assert.rejects(build(), {
+      name: "UserError",
+      message: new RegExp(
+        `image\\.json: applications\\[1\\]\\.policy\\.${key}\\[1\\]: there is no system call "getpidd" \\(known: accept, .*getpid, `,
+      ),
+    });
+  }
+  writeManifest();
+  await build();
 });
 
 test("an intermediate file that is gone is made again", async () => {

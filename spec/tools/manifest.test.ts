@@ -24,9 +24,25 @@ test("defaults are filled in", async () => {
   const manifest = await loadManifest(write({ name: "image", applications: [one] }));
   assert.equal(manifest.memoryMiB, 128);
   assert.equal(manifest.append, "");
+  assert.equal(manifest.reservePercent, 5);
   assert.deepEqual(manifest.forward, []);
   assert.deepEqual(manifest.applications, [
-    { name: "one", module: join(folder, "one.ts"), memoryMiB: 16, stackKiB: 64, vmtableKiB: 1024 },
+    {
+      name: "one",
+      module: join(folder, "one.ts"),
+      memoryMiB: 16,
+      stackKiB: 64,
+      vmtableKiB: 1024,
+      priority: 32,
+      cpuPercent: 100,
+      threads: 4,
+      threadStackKiB: 64,
+      children: 16,
+      capsules: 4,
+      start: true,
+      limits: {},
+      policy: {},
+    },
   ]);
 });
 
@@ -59,6 +75,17 @@ test("the default image has the web server and echo", async () => {
   assert.deepEqual(names.sort(), ["echo", "http"]);
 });
 
+const limited = (limits: object): object => ({ name: "i", applications: [{ ...one, limits }] });
+const allowed = (policy: object): object => ({ name: "i", applications: [{ ...one, policy }] });
+
+test("enter_keepalive need not be in handlersAfter where it is refused", async () => {
+  for (const policy of [
+    { handlersAfter: ["nanosleep"], denyCalls: ["enter_keepalive"] },
+    { handlersAfter: [], calls: ["log"] },
+  ])
+    assert.deepEqual((await loadManifest(write(allowed(policy)))).applications[0]?.policy, policy);
+});
+
 const mistakes: [string, unknown, RegExp][] = [
   ["not JSON", "{", /image\.json: not JSON/],
   [
@@ -69,7 +96,7 @@ const mistakes: [string, unknown, RegExp][] = [
   [
     "a key of an application that does not exist",
     { name: "i", applications: [{ ...one, stack: 3 }] },
-    /image\.json: applications\[0\]: there is no key "stack" \(known: name, module, memoryMiB, stackKiB, vmtableKiB\)/,
+    /image\.json: applications\[0\]: there is no key "stack" \(known: name, module, memoryMiB, stackKiB, vmtableKiB, priority, .*policy\)/,
   ],
   ["a missing key", { name: "i" }, /image\.json: the key "applications" is missing/],
   [
@@ -93,6 +120,58 @@ const mistakes: [string, unknown, RegExp][] = [
     "a module that is not there",
     { name: "i", applications: [{ name: "x", module: "none.ts" }] },
     /application "x": there is no module .*none\.ts/,
+  ],
+  [
+    "a priority that there is not",
+    { name: "i", applications: [{ ...one, priority: 64 }] },
+    /applications\[0\]\.priority: 64 must be <= 63/,
+  ],
+  [
+    "no share at all",
+    { name: "i", applications: [{ ...one, cpuPercent: 0 }] },
+    /applications\[0\]\.cpuPercent: 0 must be >= 1/,
+  ],
+  [
+    "too large a reserve",
+    { name: "i", applications: [one], reservePercent: 51 },
+    /reservePercent: 51 must be <= 50/,
+  ],
+  ["a limit of nothing", limited({ events: 0 }), /applications\[0\]\.limits\.events: 0 must be >= 1/],
+  [
+    "a limit that there is not",
+    limited({ sockets: 3 }),
+    /\.limits: there is no key "sockets" \(known: events, activations, /,
+  ],
+  [
+    "a limit of an unknown type",
+    limited({ eventsOfType: { tick: 3 } }),
+    /\.eventsOfType: there is no key "tick" \(known: accept, /,
+  ],
+  [
+    "an unknown type of event",
+    allowed({ events: ["timer", "tick"] }),
+    /applications\[0\]\.policy\.events\[1\]: "tick" is none of accept, read, /,
+  ],
+  [
+    "an unknown executor",
+    allowed({ executors: ["process"] }),
+    /\.policy\.executors\[0\]: "process" is none of function, thread, fork, capsule/,
+  ],
+  ["a call twice", allowed({ calls: ["log", "log"] }), /\.policy\.calls: .*must NOT have duplicate items/],
+  [
+    "what is no name of a call",
+    allowed({ denyCalls: ["sys_Log"] }),
+    /\.policy\.denyCalls\[0\]: "sys_Log" must match pattern/,
+  ],
+  [
+    "both lists of calls",
+    allowed({ calls: ["log"], denyCalls: ["kill"] }),
+    /image\.json: applications\[0\]\.policy: "calls" says what is allowed and "denyCalls" what is not/,
+  ],
+  [
+    "an enter_keepalive that would never run a handler",
+    allowed({ handlersAfter: ["nanosleep"] }),
+    /image\.json: applications\[0\]\.policy\.handlersAfter: enter_keepalive is missing/,
   ],
   [
     "a host port twice",

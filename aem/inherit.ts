@@ -1,0 +1,67 @@
+/**
+ * Inheritance (AEM 3.6.4): a fork with FORK_EVENTS gives the child a copy of each event of its parent, on the same source, with the same handler, flags and
+ * priority. What was activated in the parent is the parent's: the child hears of what occurs from then on. Filters, time-outs, own memory and statistics are
+ * not copied; the copies have jids of their own.
+ *
+ * There may be a million of them: INHERIT_BUDGET at a time, between which interrupts and other threads have their turn.
+ */
+import { Link } from "../kernel/list";
+import { Process } from "../kernel/process/process";
+import { yieldPoint } from "../kernel/scheduler/scheduler";
+import { timerPending, timerStart } from "../kernel/time/wheel";
+import { EVENT_ACCEPT, EVENT_SOCK, EVENT_TIMER } from "./abi";
+import { Event, eventOfOwned } from "./event";
+import { copyEvent } from "./registry";
+
+const INHERIT_BUDGET: u32 = 64;
+
+/** Gives `child`, which does not run yet, the events of `parent`, which is the current process. 0, or why not all of them could be copied. */
+export function inheritEvents(parent: Process, child: Process): i32 {
+  // Stands in the list behind the last event that was copied: the one before it may go meanwhile.
+  const marker = parent.inheritance;
+  const events = parent.events;
+  events.prepend(marker);
+  let budget = INHERIT_BUDGET;
+  let error: i32 = 0;
+  while (changetype<usize>(marker.next) != changetype<usize>(events)) {
+    const link = marker.next;
+    marker.remove();
+    insertBehind(link, marker);
+    error = inherit(eventOfOwned(link), child);
+    if (error < 0) break;
+    if (--budget == 0) {
+      budget = INHERIT_BUDGET;
+      yieldPoint();
+    }
+  }
+  marker.remove();
+  return error;
+}
+
+function insertBehind(link: Link, marker: Link): void {
+  // `prepend` to a member of a list puts behind that member.
+  link.prepend(marker);
+}
+
+function inherit(event: Event, child: Process): i32 {
+  const created = copyEvent(event, child);
+  if (created < 0) return <i32>created;
+  const copy = changetype<Event>(<usize>created);
+  const type = <u32>event.type;
+  copy.object = event.object;
+  const job = event.job;
+  if (type == EVENT_TIMER) {
+    copy.data = event.data;
+    copy.callback = job.occurred;
+    if (timerPending(event)) timerStart(copy, event.expires);
+    return 0;
+  }
+  copy.waiter.prepare(job.occurred, job.mask);
+  if (type > EVENT_SOCK) {
+    call_indirect<void>(job.attach, copy, <u32>event.object);
+    return 0;
+  }
+  if (type == EVENT_ACCEPT) copy.data = event.data;
+  if (event.object != 0) event.socket.append(copy.waiter);
+  return 0;
+}
