@@ -25,8 +25,10 @@ import {
   EVENT_DRAINING,
   EVENT_ERROR,
   EVENT_LINK,
+  EVENT_MEMORY,
   EVENT_MESSAGE,
   EVENT_OCCURRED,
+  EVENT_OVERLOAD,
   EVENT_PENDING,
   EVENT_READ,
   EVENT_SK,
@@ -226,6 +228,12 @@ export function detach(event: Event): void {
   if (object != 0 && event.job.type == EVENT_READ) readerGone(changetype<Socket>(object));
 }
 
+/** Whether the event is in the lists of a gauge, where it has no mask. */
+@inline
+function isGauged(event: Event): bool {
+  return event.type == EVENT_MEMORY || event.type == EVENT_OVERLOAD;
+}
+
 /** The activation that the event has is still delivered, and then it ends: at once when it has none. */
 export function drain(event: Event): void {
   if (!event.has(EVENT_PENDING | EVENT_OCCURRED | EVENT_ALLOCATING)) {
@@ -233,6 +241,7 @@ export function drain(event: Event): void {
     return;
   }
   if (event.job.mask == 0) timerStop(event);
+  else if (isGauged(event)) detach(event);
   else event.waiter.mask = WAKE_GONE;
   if (event.has(EVENT_OCCURRED)) {
     event.clear(EVENT_STOPPED | EVENT_OCCURRED);

@@ -26,7 +26,7 @@ const DROPS: u32 = 32;
 /** 0; -EINVAL: a condition that says nothing about events of this type, or out of range. */
 export function checkFilter(event: Event, filter: EventFilter): i32 {
   const type = event.type;
-  const stream = event.object != 0 && event.socket.type == SOCK_STREAM;
+  const stream = type <= EVENT_SOCK && event.object != 0 && event.socket.type == SOCK_STREAM;
   if (filter.prefix > 32 || (filter.prefix == 0 && filter.address != 0)) return -EINVAL;
   if (filter.prefix != 0 && type != EVENT_ACCEPT && (type != EVENT_READ || stream)) return -EINVAL;
   if (filter.least != 0 && (type != EVENT_READ || !stream)) return -EINVAL;

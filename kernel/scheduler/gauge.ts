@@ -10,11 +10,13 @@
  * gauge costs. Only waiters that are due are visited. Registration walks along a list to its place: the owner limits how long those are.
  */
 import { Link } from "../list";
-import { Waiter, WAKE_SYSTEM } from "./wait";
+import { WAKE_SYSTEM } from "./wait";
 
-/** A waiter of a gauge. Its callback gets WAKE_SYSTEM and the value. */
+/** A waiter of a gauge: as a Waiter, but that its threshold stands where a Waiter has its mask. Its callback gets WAKE_SYSTEM and the value. */
 @unmanaged
-export class Threshold extends Waiter {
+export class Threshold extends Link {
+  /** (threshold: Waiter, events: u32, value: u32) => void */
+  callback: u32;
   /** Told when the value is this or more. */
   trigger: u32;
   /** Armed again when the value is less than this; at most `trigger`. */

@@ -122,6 +122,8 @@ describe("events of the system", () => {
     await machine.waitForRows("eaten", 2);
     assert.equal(machine.rows("memory").length, 1);
     await command("k", 1, SIGKILL);
+    await command("f", 100_000);
+    await machine.waitForRows("free");
     await command("e", 2, 800);
     await machine.waitForRows("memory", 2);
     await machine.waitForRows("eaten", 3);

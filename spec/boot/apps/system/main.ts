@@ -15,6 +15,8 @@ import {
   evpost,
   getpid,
   kill,
+  nanosleep,
+  sysinfo,
   listenTcp,
   onAccept,
   onError,
@@ -131,6 +133,13 @@ function accepted(jid: i32, listener: i32, fd: i32): void {
 
 // ---- Commands: a letter, and two numbers ----
 
+const information = memory.data(40);
+
+function freeMemory(): u64 {
+  sysinfo(information, 40);
+  return load<u64>(information, 32);
+}
+
 function eaterPid(which: u32): i32 {
   return processNamed(which == 1 ? "eater-1" : "eater-2");
 }
@@ -146,6 +155,10 @@ function command(jid: i32, fd: i32, data: usize, length: i32, from: usize): void
       break;
     case 0x6b: // k: signal b to eater a
       row("kill", eaterPid(a), kill(eaterPid(a), <i32>b));
+      break;
+    case 0x66: // f: waits until more than a KiB are free: what a process had goes back bit by bit
+      while (freeMemory() < (<u64>a) << 10) nanosleep(1_000_000);
+      row("free", a);
       break;
     case 0x73: // s: signal b to eater 1, a times
       for (let i: u32 = 0; i < a; i++) kill(eaterPid(1), <i32>b);
