@@ -63,6 +63,8 @@ export class Process {
   priority: u32;
   /** The thread that has the memory, and so is the only one of its threads that can run; 0: all of them are blocked. */
   active: Thread;
+  /** The thread that ran last of them: the shadow stack's pointer is its. */
+  lastThread: Thread;
   /** Processor time it has had, in TSC ticks. */
   cpuTicks: u64;
   /** Ticks it may have in each SHARE_PERIOD (0: as many as there are), ticks it has had, whether they are spent, and the period's timer. */

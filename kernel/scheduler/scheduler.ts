@@ -26,6 +26,7 @@ import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
 import { panic } from "../panic";
 import { Process } from "../process/process";
+import { switchShadowStack } from "../process/shadow-stack";
 import { now } from "../time/clock";
 import { Timer, timerPrepare, timerStart, timerStop } from "../time/wheel";
 import {
@@ -225,6 +226,7 @@ function switchTo(next: Thread): void {
 function enterProcess(process: Process): void {
   setPageTables(process.pageTables);
   setUserLimits(process.memoryBytes, process.vmtableBytes);
+  if (process.workerCount != 0) switchShadowStack(running);
 }
 
 /** The glue's flag says whether the current thread has handlers to run. */

@@ -11,6 +11,7 @@ import { before, test } from "node:test";
 import { compileApplication } from "../../tools/application.ts";
 import { type SystemCalls, compileKernel } from "../../tools/kernel.ts";
 import { BUILD, ROOT } from "../../tools/paths.ts";
+import type { ApplicationEntry } from "../../tools/manifest.ts";
 import { Steps } from "../../tools/steps.ts";
 import { type FunctionType, readModule, showType } from "../../tools/wasm.ts";
 import { sourceFolder, writeFiles } from "./support.ts";
@@ -39,7 +40,18 @@ function differences(calls: SystemCalls, declared: ReadonlyMap<string, FunctionT
 /** Compiles the source, and reads the types of the functions that it imports. */
 async function importsOf(file: string, source: string): Promise<Map<string, FunctionType>> {
   writeFiles(folder, { [file]: source });
-  const entry = { name: "all", module: join(folder, file), memoryMiB: 1, stackKiB: 64, vmtableKiB: 64 };
+  const entry: ApplicationEntry = {
+    ...{
+      name: "all",
+      module: join(folder, file),
+      runtime: "incremental",
+      start: true,
+      limits: {},
+      policy: {},
+    },
+    ...{ memoryMiB: 1, stackKiB: 64, vmtableKiB: 64, threadStackKiB: 64 },
+    ...{ priority: 32, cpuPercent: 100, children: 0, capsules: 0 },
+  };
   const wasm = await compileApplication(new Steps(), join(folder, "out"), entry);
   const found = new Map<string, FunctionType>();
   for (const { module, name, entity } of readModule(file, readFileSync(wasm)).imports) {
