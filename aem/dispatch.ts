@@ -14,7 +14,7 @@ import { ENOMEM } from "../kernel/errno";
 import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
-import { currentThread, settle } from "../kernel/scheduler/scheduler";
+import { currentThread, settle, yieldPoint } from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
@@ -80,6 +80,9 @@ export function again(event: Event): void {
 
 // ---- Dispatch ----
 
+/** Events without anything to deliver that are passed over between two moments at which interrupts and other threads have their turn. */
+const EMPTY_BUDGET: u32 = 32;
+
 /**
  * Code address of the next handler of the current thread, its arguments set; 0 when the thread goes on with what it did. `returned`: the
  * handler that this gave has returned, and its delivery ends. Other threads run meanwhile if they rank higher. Called by the
@@ -102,7 +105,12 @@ export function dispatchNext(returned: bool, result: u32): usize {
   }
   const queue = changetype<PriorityQueue>(thread.queue);
   const main = changetype<usize>(thread) == changetype<usize>(process.thread);
+  let budget = EMPTY_BUDGET;
   while (true) {
+    if (budget-- == 0) {
+      budget = EMPTY_BUDGET;
+      yieldPoint();
+    }
     const top = queue.top;
     if (top < 0 && !main) {
       clearExitWork(WORK_DISPATCH);

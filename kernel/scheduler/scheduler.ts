@@ -342,7 +342,11 @@ export function yieldPoint(): void {
   if (changetype<usize>(running) == 0) return;
   const vector = poll();
   if (vector >= 0) handleVector(vector);
-  if (!(exitWork & WORK_RESCHEDULE)) return;
+  if (exitWork & WORK_RESCHEDULE) reschedule();
+}
+
+/** With WORK_RESCHEDULE set, in a call of the current thread's: another thread may run first. */
+export function reschedule(): void {
   chargeRunning();
   requeue(takeExpired());
   schedule();
