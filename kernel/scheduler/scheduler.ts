@@ -25,12 +25,11 @@ import { setUserLimits } from "../memory/user";
 import { panic } from "../panic";
 import { Process } from "../process/process";
 import { now } from "../time/clock";
-import { Timer, timerPrepare, timerStart, timerStop } from "../time/wheel";
+import { Timer, TIMER_SIZE, timerPrepare, timerStart, timerStop } from "../time/wheel";
 import {
   charge,
   initializeQuantum,
   onShareRefill,
-  QUANTUM_STORAGE,
   startCharging,
   startQuantum,
   takeExpired,
@@ -76,7 +75,7 @@ export let switchCount: u64 = 0;
 export let preemptCount: u64 = 0;
 
 /** Bytes that initializeScheduler needs. */
-export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + QUANTUM_STORAGE;
+export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + TIMER_SIZE;
 
 /** Once at boot. `storage`: SCHEDULER_STORAGE bytes, 8-aligned. */
 export function initializeScheduler(storage: usize): void {
