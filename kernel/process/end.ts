@@ -77,6 +77,8 @@ export function endProcess(process: Process, status: i32): void {
   while (!workers.isEmpty) {
     const worker = threadOfMember(workers.next);
     worker.member.remove();
+    // Its events are still there, and may be activated.
+    worker.idle.remove();
     endThread(worker, current ? running : null);
   }
   if (changetype<usize>(process.thread) != 0) endThread(process.thread, current ? running : null);
