@@ -136,13 +136,16 @@ function bury(process: Process): void {
   }
   if (process.childFlags & CHILD_CAPSULE) parent.capsuleCount--;
   if (process.childFlags & CHILD_NO_WAIT) {
+    const pid = process.pid;
     release(process);
+    // Whoever waits for it learns that it is not there any more.
+    parent.childWait.wake(POLLIN, pid);
   } else {
     process.state = PROCESS_ZOMBIE;
     parent.zombies.append(process.capsule);
     parent.childWait.wake(POLLIN, process.pid);
+    if (childEnded != 0) call_indirect<void>(childEnded, parent);
   }
-  if (childEnded != 0) call_indirect<void>(childEnded, parent);
 }
 
 /** Its parent is done with a process that has ended. */
@@ -152,6 +155,8 @@ export function release(process: Process): void {
   process.sibling.remove();
   process.capsule.remove();
   freeProcess(process);
+  // Its place is free.
+  if (childEnded != 0 && changetype<usize>(parent) != 0) call_indirect<void>(childEnded, parent);
 }
 
 /** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. */
