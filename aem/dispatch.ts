@@ -15,7 +15,7 @@ import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
 import { notifyThread, Process } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
-import { currentThread, settle } from "../kernel/scheduler/scheduler";
+import { currentThread, noteDispatch, settle } from "../kernel/scheduler/scheduler";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
@@ -160,7 +160,10 @@ export function dispatchNext(returned: bool): usize {
     settle(top < 0 ? process.priority : <u32>top, top < 0);
     if (queue.top != top) continue;
     clearExitWork(WORK_DISPATCH);
-    if (top < 0) return 0;
+    if (top < 0) {
+      noteDispatch();
+      return 0;
+    }
     const event = eventOfActivation(queue.first(top));
     queue.remove(event.activation, top);
     countTaken(event.process);

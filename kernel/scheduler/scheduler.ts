@@ -111,6 +111,7 @@ export function wakeThread(thread: Thread, level: u32): void {
   thread.state = THREAD_WAITING;
   process.waiting.append(thread, thread.priority);
   raiseThread(process.active, thread.priority);
+  if (changetype<usize>(process.active) == changetype<usize>(running)) noteDispatch();
 }
 
 /** A thread that has its process's memory joins the run queue. */
@@ -222,9 +223,10 @@ function enterProcess(process: Process): void {
   setUserLimits(process.memoryBytes, process.vmtableBytes);
 }
 
-/** The glue's flag says whether the current thread has handlers to run. */
+/** The glue's flag says whether the current thread has handlers to run, or has to let another one of its process have the memory. */
 export function noteDispatch(): void {
-  if (running.canDispatch) setExitWork(WORK_DISPATCH);
+  const waiting = running.process.waiting.top;
+  if (running.canDispatch || waiting > (running.handling == 0 ? -1 : <i32>running.level)) setExitWork(WORK_DISPATCH);
   else clearExitWork(WORK_DISPATCH);
 }
 
