@@ -225,8 +225,9 @@ function enterProcess(process: Process): void {
 
 /** The glue's flag says whether the current thread has handlers to run, or has to let another one of its process have the memory. */
 export function noteDispatch(): void {
-  const waiting = running.process.waiting.top;
-  if (running.canDispatch || waiting > (running.handling == 0 ? -1 : <i32>running.level)) setExitWork(WORK_DISPATCH);
+  // Main code lets its equals go first, a handler does not.
+  const level = <i32>running.level + i32(running.handling != 0);
+  if (running.canDispatch || running.process.waiting.top >= level) setExitWork(WORK_DISPATCH);
   else clearExitWork(WORK_DISPATCH);
 }
 

@@ -191,7 +191,10 @@ describe("a fork", () => {
     const second = fork(parent)!;
     expect<i32>(breakCopy(second.pml4, WINDOW_BASE + 4 * PAGE)).toBe(BREAK_NOT_MAPPED);
     expect<i32>(breakCopy(second.pml4, WINDOW_BASE + 0x4000_0000)).toBe(BREAK_NOT_MAPPED);
-    expect<i32>(breakCopy(second.pml4, 0)).toBe(BREAK_NOT_MAPPED, "nothing is mapped in the kernel's half here");
+    expect<i32>(breakCopy(second.pml4, 0)).toBe(
+      BREAK_NOT_MAPPED,
+      "nothing is mapped in the kernel's half here",
+    );
     check(second);
     destroyAddressSpace(parent.pml4);
     destroyAddressSpace(second.pml4);
@@ -231,7 +234,10 @@ describe("a tree of address spaces", () => {
         } else {
           const index = chance(PLACES * PAGES);
           const there = space.bytes[index] >= 0;
-          assert(write(space, index, <u8>(1 + chance(255))) == (there ? BREAK_DONE : BREAK_NOT_MAPPED), "write");
+          assert(
+            write(space, index, <u8>(1 + chance(255))) == (there ? BREAK_DONE : BREAK_NOT_MAPPED),
+            "write",
+          );
           writes++;
         }
         if ((step & 7) == 0) for (let i = 0; i < spaces.length; i++) check(spaces[i]);
@@ -296,7 +302,8 @@ describe("a tree of address spaces", () => {
       giveBack();
       for (let i = 0; i < spaces.length; i++)
         for (let index: u32 = 0; index < PLACES * PAGES; index++)
-          if (spaces[i].bytes[index] >= 0) assert(write(spaces[i], index, <u8>(i + 1)) == BREAK_DONE, "with frames");
+          if (spaces[i].bytes[index] >= 0)
+            assert(write(spaces[i], index, <u8>(i + 1)) == BREAK_DONE, "with frames");
       for (let i = 0; i < spaces.length; i++) check(spaces[i]);
       while (spaces.length > 0) destroyAddressSpace(spaces.pop().pml4);
       assert(freeFrameCount() == before, "frames are missing");
@@ -359,7 +366,7 @@ describe("what is promised", () => {
       } else if (what == 3) {
         for (let i = 0; i < 40; i++) {
           const frame = allocateFrames(0);
-          assert((frame != 0) == (reserved + <u32>mine.length < total), "allocate");
+          assert((frame != 0) == reserved + <u32>mine.length < total, "allocate");
           if (frame != 0) mine.push(frame);
         }
       } else for (let i = 0; i < 60 && mine.length > 0; i++) freeFrames(mine.pop(), 0);

@@ -86,7 +86,7 @@ describe("a priority queue", () => {
         const what = chance(100);
         const member = chance(MEMBERS);
         const place = places[member];
-        const queue = place >= 0 ? <u32>place >> 6 : chance(2);
+        const queue = place >= 0 ? (<u32>place) >> 6 : chance(2);
         const q = queues[queue];
         if (place < 0) {
           const l = level();
@@ -99,7 +99,7 @@ describe("a priority queue", () => {
           }
           places[member] = <i32>((queue << 6) | l);
         } else if (what < 40) {
-          const l = <u32>place & 63;
+          const l = (<u32>place) & 63;
           if (what < 20) q.remove(members[member], l);
           else {
             // By its link alone: the map is behind until somebody tidies, also more than once.

@@ -115,7 +115,10 @@ describe("the reserve", () => {
         const share = shareOf(lows[j]);
         // One part in fifty, and what one step more than was owed makes.
         expect<u32>(share).toBeGreaterThanOrEqual(percents[i] * 98, "at least");
-        expect<u32>(share).toBeLessThanOrEqual(percents[i] * 107 + 20, "and hardly more: up to a step each time it is paid");
+        expect<u32>(share).toBeLessThanOrEqual(
+          percents[i] * 107 + 20,
+          "and hardly more: up to a step each time it is paid",
+        );
         expect<u32>(share + shareOf(40)).toBeGreaterThanOrEqual(9_999);
       }
     }
@@ -224,7 +227,10 @@ describe("the reserve", () => {
         assert((low + 2 * UNIT + 900 * STEP) * 9 >= high, "less than a tenth");
         for (let other = level + 1; other < 64; other++) {
           if (threads[other].isEmpty) continue;
-          assert(other > <i32>PRIORITY_DEFAULT && level <= <i32>PRIORITY_DEFAULT, "stands back without a debt");
+          assert(
+            other > <i32>PRIORITY_DEFAULT && level <= <i32>PRIORITY_DEFAULT,
+            "stands back without a debt",
+          );
         }
       }
     }
