@@ -268,7 +268,8 @@ export function settle(level: u32, main: bool): void {
   const effective = max(<i32>level, waiting);
   const lowered = <u32>effective < thread.priority;
   thread.priority = effective;
-  if (waiting > (main ? -1 : <i32>level)) {
+  // Main code lets its equals go first. One that ranks lower would wait for less than this thread is worth.
+  if (waiting > (main ? <i32>level - 1 : <i32>level)) {
     yieldMemory();
     return;
   }
