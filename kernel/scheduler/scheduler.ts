@@ -177,6 +177,8 @@ function schedule(): void {
   const next = changetype<Thread>(readyFirst(level));
   readyRemove(next, level);
   clearExitWork(WORK_RESCHEDULE);
+  // A quantum that has ended was that of whoever ran before.
+  takeExpired();
   // Ahead of the switch: a new thread does not return here.
   if (!readyIsEmpty() || next.process.share != 0) startQuantum();
   if (changetype<usize>(next) != changetype<usize>(running)) switchTo(next);
