@@ -258,8 +258,11 @@ export function abandonHandler(thread: Thread): void {
     if (event.handlers == 0) releaseEvent(event);
     return;
   }
-  if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
+  // An event that drains is owed this one still.
+  const draining = event.has(EVENT_DRAINING) && !((<u32>event.flags) & EVF_ONESHOT);
+  event.clear(EVENT_DRAINING);
   makePending(event);
+  if (draining) event.mark(EVENT_DRAINING);
 }
 
 // ---- Blocks, and shortage of them ----
