@@ -118,7 +118,7 @@ export function createMachine(exports) {
   /** Page by page, as they need not stand together. `move(user, linear)` for each piece; -EFAULT before the first that is missing. */
   function copy(user, length, write, move) {
     user >>>= 0;
-    for (let done = 0; done < length || done === 0; ) {
+    for (let done = 0; done < length || done === 0;) {
       const piece = Math.min(length - done, PAGE - ((user + done) % PAGE));
       const linear = userToLinear(user + done, piece, write);
       if (linear < 0) return -EFAULT;

@@ -15,6 +15,7 @@ import {
   EVJOBLOOKUP,
   EVJOBSHTDN,
   EVTBLINIT,
+  SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
 } from "../../aem/abi";
 import { dispatchNext } from "../../aem/dispatch";
@@ -218,6 +219,20 @@ describe("3.2.3 a process executor", () => {
       finish();
       expect<bool>(sys_evctl(jid, EVJOBLOOKUP, 0) == -ESRCH).toBe(oneshot != 0);
     }
+  });
+
+  it("that is killed before its handler ran leaves it to another one also when the event drains", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT);
+    receive(socket, 77);
+    sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
+    expectNone("launched");
+    endNow(children()[0], 9);
+    expectNone("launched again");
+    begin(children()[0], EVENT_READ);
+    expect<u32>(upcallArgument4).toBe(77);
+    finish();
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
   });
 
   it("that is killed inside its handler counts as one that returned", () => {

@@ -176,6 +176,26 @@ describe("a thread that is woken", () => {
     expect<bool>(same(currentThread(), threads[0])).toBe(true);
   });
 
+  it("has a quantum of its own: one that ended before it came to run does not end its turn", () => {
+    start(3, 40, 32);
+    for (let i = 0; i < 3; i++) block();
+    expect<bool>(same(currentThread(), first.thread)).toBe(true);
+    threads[2].level = 10;
+    wakeThread(threads[2], 10);
+    wakeThread(threads[0], 40);
+    wakeThread(threads[1], 40);
+    passes(QUANTUM + 100_000);
+    settle(32, true);
+    expect<bool>(same(currentThread(), threads[0])).toBe(true);
+    raiseThread(first.thread, 50);
+    interrupt();
+    expect<bool>(same(currentThread(), first.thread)).toBe(true);
+    expect<bool>(changetype<usize>(readyFirst(40)) == changetype<usize>(threads[0])).toBe(
+      true,
+      "keeps its place",
+    );
+  });
+
   it("does not lose its quantum to one that ranks lower", () => {
     start(2, 10, 32);
     for (let i = 0; i < 5; i++) {
@@ -226,7 +246,10 @@ describe("the threads of one process", () => {
     block();
     expect<bool>(same(currentThread(), process.thread)).toBe(true, "the next one: not the lower worker");
     settle(32, true);
-    expect<bool>(same(currentThread(), process.thread)).toBe(true, "main code does not wait for who ranks lower");
+    expect<bool>(same(currentThread(), process.thread)).toBe(
+      true,
+      "main code does not wait for who ranks lower",
+    );
     // It blocks, and the two others that rank higher.
     for (let i = 0; i < 3; i++) block();
     expect<bool>(same(currentThread(), one)).toBe(true);
@@ -319,12 +342,14 @@ function check(): void {
         if (changetype<usize>(link.next) == changetype<usize>(start.prev)) break;
       }
     }
-    if (changetype<usize>(process.active) == 0) assert(process.waiting.isEmpty, "waits for memory that is free");
+    if (changetype<usize>(process.active) == 0)
+      assert(process.waiting.isEmpty, "waits for memory that is free");
   }
   assert(runnable == ready + 1, "a thread is lost");
   assert(waits == waiting, "a thread that waits is lost");
   const level = readyLevel();
-  if (level > <i32>running.priority) assert((exitWork & WORK_RESCHEDULE) != 0, "outranked, and nobody says so");
+  if (level > <i32>running.priority)
+    assert((exitWork & WORK_RESCHEDULE) != 0, "outranked, and nobody says so");
 }
 
 /** After the running thread has given others their chance. */
@@ -358,7 +383,8 @@ describe("random operations", () => {
           wakeThread(thread, chance(64));
           check();
         } else if (what < 40) {
-          if (thread.state == THREAD_RUNNABLE || thread.state == THREAD_WAITING) raiseThread(thread, chance(64));
+          if (thread.state == THREAD_RUNNABLE || thread.state == THREAD_WAITING)
+            raiseThread(thread, chance(64));
           check();
         } else if (what < 55) {
           blocks++;
