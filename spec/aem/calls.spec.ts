@@ -1,5 +1,16 @@
 /** The plain socket calls (net/socket/calls*.ts) over the real UDP and TCP, by loopback; and AEM on real connections. */
-import { EVENT_ACCEPT, EVENT_CLOSE, EVENT_READ, EVENT_SK, EVENT_TIMER } from "../../aem/abi";
+import {
+  EVENT_ACCEPT,
+  EVENT_CLOSE,
+  EVENT_READ,
+  EVENT_SK,
+  EVENT_TIMER,
+  EventFilter,
+  EVJOBFILTER,
+  FILTER_SIZE,
+  READ_LIMIT,
+} from "../../aem/abi";
+import { sys_evctl } from "../../aem/evctl";
 import { sys_sockasync_accept } from "../../aem/sockasync";
 import {
   EAFNOSUPPORT,
