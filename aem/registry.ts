@@ -48,7 +48,7 @@ import {
 import { makePending } from "./dispatch";
 import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, eventOfOwned } from "./event";
-import { prepareExecutor } from "./executors";
+import { isCloned, prepareExecutor } from "./executors";
 import { dropExtra } from "./extra";
 import { allocateEvent, eventPool, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
@@ -236,7 +236,9 @@ function isGauged(event: Event): bool {
 
 /** The activation that the event has is still delivered, and then it ends: at once when it has none. */
 export function drain(event: Event): void {
-  if (!event.has(EVENT_PENDING | EVENT_OCCURRED | EVENT_ALLOCATING)) {
+  // A clone that was made for an activation may not have fetched it yet.
+  const cloned = event.handlers != 0 && isCloned(event);
+  if (!cloned && !event.has(EVENT_PENDING | EVENT_OCCURRED | EVENT_ALLOCATING)) {
     unregister(event);
     return;
   }

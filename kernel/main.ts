@@ -107,6 +107,7 @@ export { copyFault, exception, kernelException } from "./interrupts/exceptions";
 export { vmtableEnd } from "./process/calls";
 export { growMemory as memoryGrow } from "./process/create";
 export { serve } from "./process/workers";
+export { reschedule } from "./scheduler/scheduler";
 export { kernelTrap, trap } from "./process/trap";
 export { refused } from "./process/usage";
 

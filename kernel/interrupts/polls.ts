@@ -2,11 +2,15 @@
  * Work that an interrupt or a system call leaves to be done before application code goes on or the processor halts: frames
  * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do.
  */
+import { exitWork, WORK_RESCHEDULE } from "../glue";
+import { poll } from "../hal";
+import { handleVector } from "./vectors";
+
 const LIMIT: u32 = 8;
 /** Level of the work when nobody wants it higher: the default one. */
 const POLL_LEVEL_LEAST: u32 = 32;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 32;
 
 /**
  * Level of this work: of the highest that any of it can be for. A thread that runs at a higher level is not kept from it; one of the
@@ -72,10 +76,16 @@ export function runPolls(): bool {
   return more;
 }
 
-/** Before application code goes on: a few rounds. True when something is still left. */
+/**
+ * Before application code goes on: a few rounds, between which interrupts that have come get in. True when something is still left: after ROUNDS, or
+ * because a thread that ranks higher than this work can run.
+ */
 export function runPollRounds(): bool {
   for (let round: u32 = 0; round < ROUNDS; round++) {
     if (!runPolls()) return false;
+    const vector = poll();
+    if (vector >= 0) handleVector(vector);
+    if (exitWork & WORK_RESCHEDULE) break;
   }
   return true;
 }

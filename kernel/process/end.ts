@@ -58,6 +58,13 @@ export function onProcessExit(index: u32): void {
   store<u32>(hooks + (hookCount++ << 2), index);
 }
 
+/** () => void: a process's memory has gone back; 0: nobody asked. */
+let memoryFreed: u32 = 0;
+
+export function onMemoryFreed(index: u32): void {
+  memoryFreed = index;
+}
+
 export function onChildEnded(index: u32): void {
   childEnded = index;
 }
@@ -81,6 +88,8 @@ export function endProcess(process: Process, status: i32): void {
   while (!workers.isEmpty) {
     const worker = threadOfMember(workers.next);
     worker.member.remove();
+    // Its events are still there, and may be activated.
+    worker.idle.remove();
     endThread(worker, current ? running : null);
   }
   if (changetype<usize>(process.thread) != 0) endThread(process.thread, current ? running : null);
@@ -120,6 +129,7 @@ export function reapPoll(): bool {
   }
   process.capsule.remove();
   bury(process);
+  if (memoryFreed != 0) call_indirect<void>(memoryFreed);
   return !dying.isEmpty;
 }
 
@@ -138,13 +148,16 @@ function bury(process: Process): void {
   }
   if (process.childFlags & CHILD_CAPSULE) parent.capsuleCount--;
   if (process.childFlags & CHILD_NO_WAIT) {
+    const pid = process.pid;
     release(process);
+    // Whoever waits for it learns that it is not there any more.
+    parent.childWait.wake(POLLIN, pid);
   } else {
     process.state = PROCESS_ZOMBIE;
     parent.zombies.append(process.capsule);
     parent.childWait.wake(POLLIN, process.pid);
+    if (childEnded != 0) call_indirect<void>(childEnded, parent);
   }
-  if (childEnded != 0) call_indirect<void>(childEnded, parent);
 }
 
 /** Its parent is done with a process that has ended. */
@@ -154,6 +167,8 @@ export function release(process: Process): void {
   process.sibling.remove();
   process.capsule.remove();
   freeProcess(process);
+  // Its place is free.
+  if (childEnded != 0 && changetype<usize>(parent) != 0) call_indirect<void>(childEnded, parent);
 }
 
 /** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. */

@@ -116,7 +116,8 @@ export function zombieOf(process: Process, pid: i32): Process | null {
 }
 
 function hasChild(process: Process, pid: i32): bool {
-  if (pid == -1) return process.childCount != 0;
+  // A capsule ends with its parent: waiting for it would never end.
+  if (pid == -1) return process.childCount > process.capsuleCount;
   const child = processOfPid(pid);
   return child !== null && changetype<usize>(child.parent) == changetype<usize>(process);
 }

@@ -10,7 +10,7 @@ import { createAddressSpace } from "../memory/paging";
 import { vmtableClone } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { createThread } from "../scheduler/thread";
-import { adopt } from "./create";
+import { adopt, disown } from "./create";
 import { endProcess } from "./end";
 import { shareHandles } from "./handles";
 import { allocateProcess, Process } from "./process";
@@ -44,7 +44,8 @@ export function forkProcess(parent: Process, entry: usize, stack: u64): Process 
   child.share = parent.share;
   adopt(parent, child);
   if (!clone(parent, child, entry, stack)) {
-    // It gives back what it has got so far, as one that ran.
+    // It gives back what it has got so far, as one that ran; but nobody is to wait for it or to hear of its end.
+    disown(child);
     endProcess(child, 0);
     return null;
   }

@@ -28,12 +28,11 @@ import { panic } from "../panic";
 import { Process } from "../process/process";
 import { switchShadowStack } from "../process/shadow-stack";
 import { now } from "../time/clock";
-import { Timer, timerPrepare, timerStart, timerStop } from "../time/wheel";
+import { Timer, TIMER_SIZE, timerPrepare, timerStart, timerStop } from "../time/wheel";
 import {
   charge,
   initializeQuantum,
   onShareRefill,
-  QUANTUM_STORAGE,
   startCharging,
   startQuantum,
   takeExpired,
@@ -79,7 +78,7 @@ export let switchCount: u64 = 0;
 export let preemptCount: u64 = 0;
 
 /** Bytes that initializeScheduler needs. */
-export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + QUANTUM_STORAGE;
+export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + TIMER_SIZE;
 
 /** Once at boot. `storage`: SCHEDULER_STORAGE bytes, 8-aligned. */
 export function initializeScheduler(storage: usize): void {
@@ -115,6 +114,7 @@ export function wakeThread(thread: Thread, level: u32): void {
   thread.state = THREAD_WAITING;
   process.waiting.append(thread, thread.priority);
   raiseThread(process.active, thread.priority);
+  if (changetype<usize>(process.active) == changetype<usize>(running)) noteDispatch();
 }
 
 /** A thread that has its process's memory joins the run queue. */
@@ -180,6 +180,8 @@ function schedule(): void {
   const next = changetype<Thread>(readyFirst(level));
   readyRemove(next, level);
   clearExitWork(WORK_RESCHEDULE);
+  // A quantum that has ended was that of whoever ran before.
+  takeExpired();
   // Ahead of the switch: a new thread does not return here.
   if (!readyIsEmpty() || next.process.share != 0) startQuantum();
   if (changetype<usize>(next) != changetype<usize>(running)) switchTo(next);
@@ -229,9 +231,11 @@ function enterProcess(process: Process): void {
   if (process.workerCount != 0) switchShadowStack(running);
 }
 
-/** The glue's flag says whether the current thread has handlers to run. */
+/** The glue's flag says whether the current thread has handlers to run, or has to let another one of its process have the memory. */
 export function noteDispatch(): void {
-  if (running.canDispatch) setExitWork(WORK_DISPATCH);
+  // Main code lets its equals go first, a handler does not.
+  const level = <i32>running.level + i32(running.handling != 0);
+  if (running.canDispatch || running.process.waiting.top >= level) setExitWork(WORK_DISPATCH);
   else clearExitWork(WORK_DISPATCH);
 }
 
@@ -272,7 +276,8 @@ export function settle(level: u32, main: bool): void {
   const effective = max(<i32>level, waiting);
   const lowered = <u32>effective < thread.priority;
   thread.priority = effective;
-  if (waiting > (main ? -1 : <i32>level)) {
+  // Main code lets its equals go first. One that ranks lower would wait for less than this thread is worth.
+  if (waiting > (main ? <i32>level - 1 : <i32>level)) {
     yieldMemory();
     return;
   }
@@ -342,7 +347,11 @@ export function yieldPoint(): void {
   if (changetype<usize>(running) == 0) return;
   const vector = poll();
   if (vector >= 0) handleVector(vector);
-  if (!(exitWork & WORK_RESCHEDULE)) return;
+  if (exitWork & WORK_RESCHEDULE) reschedule();
+}
+
+/** With WORK_RESCHEDULE set, in a call of the current thread's: another thread may run first. */
+export function reschedule(): void {
   chargeRunning();
   requeue(takeExpired());
   schedule();

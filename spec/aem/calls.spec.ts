@@ -59,7 +59,7 @@ import {
   user,
   zone,
 } from "./driver";
-import { nextHandler, handlerOf, pattern } from "./machine";
+import { nextHandler, handlerOf, pattern, switchTo } from "./machine";
 
 const AF_INET: u32 = 2;
 const STREAM: u32 = 1;
@@ -440,7 +440,7 @@ describe("connections", () => {
     fake.unmapUser(data, 4096);
     expect<i32>(sys_recv(server, data, 100, 0)).toBe(-EFAULT);
     expect<i32>(sys_send(client, data, 100, 0)).toBe(-EFAULT);
-    fake.clearUser();
+    switchTo(currentProcess());
     expect<i32>(sys_recv(server, data, 2000, 0)).toBe(2000);
     expect<u8>(load<u8>(data)).toBe(pattern(0));
     closePair();
