@@ -14,7 +14,7 @@ import { adopt, disown } from "./create";
 import { endProcess } from "./end";
 import { shareHandles } from "./handles";
 import { allocateProcess, Process } from "./process";
-import { ownShadowStackPointer } from "./shadow-stack";
+import { freeBlocksOfWorkers, ownShadowStackPointer } from "./shadow-stack";
 
 /**
  * Frames kept back for each side, so that writing to its first so many pages and tables cannot fail for want of memory. Beyond those a process
@@ -72,6 +72,7 @@ function clone(parent: Process, child: Process, entry: usize, stack: u64): bool 
   const vmtable = vmtableClone(parent.vmtable);
   if (vmtable === null) return false;
   child.vmtable = vmtable;
+  freeBlocksOfWorkers(parent, child);
   if (!shareHandles(parent, child)) return false;
   const thread = createThread(child, entry, stack);
   if (thread === null) return false;

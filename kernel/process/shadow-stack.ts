@@ -9,7 +9,7 @@ import { BREAK_DONE } from "../memory/copy-on-write";
 import { INSTANCE_BASE } from "../memory/layout";
 import { translate } from "../memory/paging";
 import { vmtableAllocate, vmtableFree } from "../memory/vmtable";
-import { Thread } from "../scheduler/thread";
+import { Thread, threadOfMember } from "../scheduler/thread";
 import { breakProcessCopy } from "./fork";
 import { Process } from "./process";
 
@@ -27,6 +27,21 @@ export function createShadowStack(worker: Thread, bytes: u32): bool {
 
 export function freeShadowStack(worker: Thread): void {
   if (worker.shadowBlock != 0) vmtableFree(worker.process.vmtable, worker.shadowBlock);
+}
+
+/**
+ * `child`, a fork, has copies of all blocks of the vmtable, but not of the workers of `parent`: what those have there, stacks and the data of
+ * their handlers, is nobody's in the child.
+ */
+export function freeBlocksOfWorkers(parent: Process, child: Process): void {
+  const workers = parent.workers;
+  let link = workers.next;
+  while (changetype<usize>(link) != changetype<usize>(workers)) {
+    const worker = threadOfMember(link);
+    if (worker.shadowBlock != 0) vmtableFree(child.vmtable, worker.shadowBlock);
+    if (worker.block != 0) vmtableFree(child.vmtable, worker.block);
+    link = link.next;
+  }
 }
 
 /** Makes the page of the global the process's own. False without memory. */
