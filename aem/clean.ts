@@ -51,6 +51,8 @@ export function clean(event: Event): i32 {
   // With nothing left to deliver, it ends: now, or when its handler returns.
   if (event.has(EVENT_DRAINING) && event.handlers == 0) unregister(event);
   else if (type == EVENT_READ && hasEnd(event)) activate(event);
+  // Not before: what peers send now that there is room is new, and its activation counts.
+  networkFlush();
   return <i32>dropped;
 }
 
@@ -73,7 +75,6 @@ function dropConnections(listener: Socket): u32 {
     call_indirect<void>(socket.protocol.abort, socket);
     dropped++;
   }
-  networkFlush();
   return dropped;
 }
 
@@ -86,7 +87,6 @@ function dropData(event: Event, socket: Socket): u32 {
     consume(event, socket, <u32>peekLength(event, socket));
     dropped++;
   }
-  networkFlush();
   return socket.type == SOCK_STREAM ? min<u32>(dropped, 1) : dropped;
 }
 
