@@ -342,7 +342,7 @@ AEMOS_CALL(enter_keepalive) int enter_keepalive(void);
 /* Connections of a listener. The peer's address goes to `address` before each call of the handler; both pointers may be 0. */
 AEMOS_CALL(sockasync_accept)
 int sockasync_accept(int fd, struct sockaddr *address, socklen_t *length, int flags, accept_handler *handler);
-/* Data received. */
+/* Data received. Several events on one socket: each gets all data. */
 AEMOS_CALL(sockasync_read) int sockasync_read(int fd, int flags, read_handler *handler);
 /* The end of a connection. */
 AEMOS_CALL(sockasync_close) int sockasync_close(int fd, int flags, close_handler *handler);

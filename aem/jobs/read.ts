@@ -6,7 +6,7 @@
  *     stream     ├ data … ┤                      datagram   ├ sockaddr_in, 16 bytes ┼ data … ┤
  *
  * When there is no block, the data stay in the socket (a stream's window closes, datagrams queue up to their limit), and the
- * event is tried again when one is freed. The end of a stream, or the error that ended it, comes once, after all data.
+ * event is tried again when one is freed. Several events on one socket each get all of it (shared.ts). The end of a stream, or the error that ended it, comes once, after all data.
  */
 import { EAGAIN, ENOMEM, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
