@@ -115,7 +115,7 @@ export declare function sockasync_accept(
   flags: i32,
   handler: u32,
 ): i32;
-/** Data received. */
+/** Data received. Several events on one socket: each gets all data, at its own pace. */
 // @ts-ignore: decorator
 @external("aemos", "sockasync_read") export declare function sockasync_read(
   fd: i32,
