@@ -9,9 +9,11 @@
 import { wantPollLevel } from "../kernel/interrupts/polls";
 import { notifyThread, Process } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
+import { timerPending } from "../kernel/time/wheel";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
-import { EVENT_PENDING, EVENT_SOCK, EVENT_STARVED, EVF_THREAD } from "./abi";
+import { EVENT_PENDING, EVENT_SOCK, EVENT_STARVED, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, EVENT_HELD } from "./event";
+import { startTimer } from "./jobs/timer";
 import { admit, hasToWait, hold } from "./limits";
 
 /** The event joins the queue of the thread that runs its handlers, or has them run, which ranks no lower than the event from now on. */
@@ -78,6 +80,7 @@ export function setPriority(event: Event, priority: u32): void {
     wantPollLevel(priority, 1);
   }
   event.priority = <u8>priority;
+  if (event.type == EVENT_TIMER && timerPending(event)) startTimer(event, event.expires);
   // One that starved tries once more.
   event.clear(EVENT_STARVED);
   if (pending) enqueue(event);

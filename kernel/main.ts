@@ -31,7 +31,7 @@ import {
 } from "./console";
 import { exitWork, WORK_RESCHEDULE } from "./glue";
 import { initializeApic } from "./interrupts/apic";
-import { armDeadline, initializeDeadline } from "./interrupts/deadline";
+import { armDeadline, initializeDeadline, timerPoll } from "./interrupts/deadline";
 import {
   deferPolls,
   initializePolls,
@@ -76,7 +76,7 @@ import {
 } from "./scheduler/scheduler";
 import { initializeThreads, THREAD_STORAGE } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
-import { initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
+import { initializeUrgentWheel, initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
 import { AEM_STORAGE, initializeAem } from "../aem/aem";
 import { dispatchNext } from "../aem/dispatch";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
@@ -208,8 +208,10 @@ function initializeMemory(): void {
 function initializeInterrupts(): void {
   if (!initializeApic()) fail("the processor has no APIC");
   initializeWheel(need(WHEEL_SIZE));
+  initializeUrgentWheel(need(WHEEL_SIZE));
   if (!initializeVectors()) fail("not enough memory");
   initializePolls(need(POLL_STORAGE));
+  registerPoll(timerPoll.index);
   if (initializeDeadline(need(TIMER_SIZE)) == 0) fail("the 8254 timer does not count: no clock");
 }
 

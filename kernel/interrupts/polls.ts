@@ -4,7 +4,7 @@
  */
 const LIMIT: u32 = 8;
 /** Level of the work when nobody wants it higher: the default one. */
-const POLL_LEVEL_LEAST: u32 = 32;
+export const POLL_LEVEL_LEAST: u32 = 32;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
 const ROUNDS: u32 = 4;
 
@@ -72,10 +72,13 @@ export function runPolls(): bool {
   return more;
 }
 
+/** Of the rounds in a row with interrupts off, which this is. What is never urgent does its part in the first one only. */
+export let pollRound: u32 = 0;
+
 /** Before application code goes on: a few rounds. True when something is still left. */
 export function runPollRounds(): bool {
-  for (let round: u32 = 0; round < ROUNDS; round++) {
-    if (!runPolls()) return false;
-  }
-  return true;
+  let more = true;
+  for (pollRound = 0; pollRound < ROUNDS && more; pollRound++) more = runPolls();
+  pollRound = 0;
+  return more;
 }

@@ -3,7 +3,7 @@
  * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
  */
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { leavePolls, wantPollLevel } from "../interrupts/polls";
+import { leavePolls, pollRound, wantPollLevel } from "../interrupts/polls";
 import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
@@ -110,6 +110,7 @@ function endThread(thread: Thread, self: Thread | null): void {
 /** A poll: gives back some of what a dying process has. True when there is more to do. */
 export function reapPoll(): bool {
   if (dying.isEmpty) return false;
+  if (pollRound != 0) return true;
   const process = processOfCapsule(dying.next);
   for (let i: u32 = 0; i < hookCount; i++)
     if (!call_indirect<bool>(load<u32>(hooks + (i << 2)), process)) return true;

@@ -20,14 +20,14 @@ import {
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
-import { pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
+import { POLL_LEVEL_LEAST, pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
 import { panic } from "../panic";
 import { Process } from "../process/process";
 import { now } from "../time/clock";
-import { Timer, timerPrepare, timerStart, timerStop } from "../time/wheel";
+import { Timer, timerPrepare, timerStart, timerStartUrgent, timerStop } from "../time/wheel";
 import {
   charge,
   initializeQuantum,
@@ -397,7 +397,8 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   }
   if (deadline != NO_DEADLINE) {
     timerPrepare(thread.timer, onTimeout.index);
-    timerStart(thread.timer, deadline);
+    if (thread.level > POLL_LEVEL_LEAST) timerStartUrgent(thread.timer, deadline);
+    else timerStart(thread.timer, deadline);
   }
   chargeRunning();
   thread.state = THREAD_BLOCKED;

@@ -109,11 +109,17 @@ function sample(index: i32, cost: i64): void {
 }
 
 function median(): i64 {
-  return load<i64>(values + (<usize>(SAMPLES >> 1) << 3));
+  return load<i64>(values + ((<usize>(SAMPLES >> 1)) << 3));
 }
 
 function tell(path: i32, number: i32): void {
-  row("cost", path, number, median() - overhead, load<i64>(values + (<usize>(SAMPLES - 1) << 3)) - overhead);
+  row(
+    "cost",
+    path,
+    number,
+    median() - overhead,
+    load<i64>(values + ((<usize>(SAMPLES - 1)) << 3)) - overhead,
+  );
 }
 
 function operation(path: i32, index: i32): void {
@@ -123,7 +129,7 @@ function operation(path: i32, index: i32): void {
     const jid = load<i32>(jids + ((<usize>count) << 2));
     if (evctl(jid, EVJOBSHTDN, 0) != 0) row("failed", path, jid);
   } else if (path == LOOKUP) {
-    const jid = load<i32>(jids + (<usize>(<u32>index * 7919 % <u32>count) << 2));
+    const jid = load<i32>(jids + ((<usize>((<u32>index * 7919) % <u32>count)) << 2));
     if (evctl(jid, EVJOBLOOKUP, 0) != 1) row("failed", path, jid);
   } else if (path == START) setTimeout(message, <u64>GUARD);
 }
@@ -207,7 +213,7 @@ function registerAll(number: i32): void {
 }
 
 export function main(): i32 {
-  jids = <usize>memory.grow(<i32>(((MOST + SAMPLES) << 2) >> 16) + 1) << 16;
+  jids = (<usize>memory.grow(<i32>(((MOST + SAMPLES) << 2) >> 16) + 1)) << 16;
   while ((urgent = processNamed("urgent")) < 0) nanosleep(MILLISECOND);
   nanosleep(10 * MILLISECOND);
   message = onMessage(2, arrived);

@@ -22,8 +22,8 @@ import { PHASE_EXIT, PHASE_NONE, PHASE_PORT } from "../phases";
 
 /** Priority 63. */
 const HIGHEST: i32 = 64 << 8;
-const PERIOD: i64 = 150_000;
 const TICK: i64 = 65_536;
+const PERIOD: i64 = 2 * TICK;
 /** Events of this process. */
 const OWN: u64 = 2;
 
@@ -38,7 +38,7 @@ let worst: i64 = 0;
 
 function expired(jid: i32, overrun: i32): void {
   const time = clock_gettime(CLOCK_MONOTONIC);
-  const late = time - (due + PERIOD + TICK - 1) / TICK * TICK;
+  const late = time - ((due + PERIOD + TICK - 1) / TICK) * TICK;
   if (late > worst) worst = late;
   samples++;
   due += PERIOD * (overrun + 1);
@@ -62,7 +62,9 @@ function change(jid: i32, from: i32, data: usize, length: i32): void {
   worst = 0;
   phase = load<i32>(data);
   if (phase == PHASE_NONE) return;
-  due = clock_gettime(CLOCK_MONOTONIC);
+  // In the middle of a tick: that the kernel reads the clock a little later puts the timer into no other one.
+  do due = clock_gettime(CLOCK_MONOTONIC);
+  while (due % TICK < TICK / 4 || due % TICK > TICK / 2);
   timer = onTimer(PERIOD, PERIOD, expired, HIGHEST);
 }
 
