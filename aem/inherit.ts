@@ -14,7 +14,8 @@ import { Event, eventOfOwned } from "./event";
 import { startTimer } from "./jobs/timer";
 import { copyEvent } from "./registry";
 
-const INHERIT_BUDGET: u32 = 32;
+/** A new jid takes a random number now and then, and with every 56th of them the generator makes new ones: 8,200 instructions. */
+const INHERIT_BUDGET: u32 = 16;
 
 /** Gives `child`, which does not run yet, the events of `parent`, which is the current process. 0, or why not all of them could be copied. */
 export function inheritEvents(parent: Process, child: Process): i32 {

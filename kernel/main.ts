@@ -35,6 +35,7 @@ import { armDeadline, initializeDeadline, timerPoll } from "./interrupts/deadlin
 import {
   deferPolls,
   initializePolls,
+  leavePolls,
   POLL_STORAGE,
   pollLevel,
   registerPoll,
@@ -66,6 +67,7 @@ import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./proces
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
+import { readyLevel } from "./scheduler/ready";
 import {
   currentThread,
   initializeScheduler,
@@ -358,7 +360,10 @@ export function interrupt(vector: u32): void {
   handleVector(vector);
   deferPolls(false);
   // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
-  const left = deferred ? false : runPollRounds();
+  // Nor does a thread wait for it that has become ready and ranks higher.
+  const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
+  if (overtaken) leavePolls();
+  const left = deferred || overtaken ? false : runPollRounds();
   armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }

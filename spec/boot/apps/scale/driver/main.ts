@@ -19,6 +19,9 @@ import {
   nanosleep,
   onMessage,
   onTimer,
+  PROCESS_INFORMATION_SIZE,
+  ProcessInformation,
+  processinfo,
   processNamed,
   setTimeout,
   sysinfo,
@@ -55,6 +58,10 @@ const START: i32 = 4;
 const ACTIVATE: i32 = 5;
 const INTERRUPT: i32 = 6;
 
+/** Number of the type in `processinfo`. */
+const TIMER_TYPE: u32 = 5;
+
+const information = changetype<ProcessInformation>(memory.data(256, 8));
 const values = memory.data(1024, 8);
 const word = memory.data(8, 8);
 const system = changetype<SystemInformation>(memory.data(256, 8));
@@ -189,11 +196,20 @@ function dueAtOnce(): void {
   row("due", expirations, left, took);
 }
 
+/** Guard timers of this process. */
+function inherited(): i64 {
+  processinfo(0, changetype<usize>(information), PROCESS_INFORMATION_SIZE);
+  return information.eventsOfType(TIMER_TYPE);
+}
+
 function inherit(): void {
   enter(PHASE_FORK);
   const start = clock_gettime(CLOCK_MONOTONIC);
   const pid = fork(FORK_EVENTS);
-  if (pid == 0) exit(0);
+  if (pid == 0) {
+    row("inherited", inherited());
+    exit(0);
+  }
   row("fork", count, pid > 0 ? 1 : pid, clock_gettime(CLOCK_MONOTONIC) - start);
   if (pid > 0) waitpid(pid, 0, 0);
   enter(PHASE_NONE);

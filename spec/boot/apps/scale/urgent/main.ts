@@ -2,7 +2,7 @@
  * A periodic timer of the highest priority. For each phase of the driver it says how late its handler was at most: beyond the tick of the
  * timing wheel by which a timer may always be late (docs/aem-calls.md). Under `-icount shift=0` a nanosecond is an instruction.
  *
- *     row urgent PHASE SAMPLES WORST           row reaped EVENTS, when the driver's events are gone
+ *     row urgent PHASE SAMPLES WORST AT         row reaped EVENTS, when the driver's events are gone
  */
 import {
   CLOCK_MONOTONIC,
@@ -35,11 +35,16 @@ let timer: i32 = 0;
 let due: i64 = 0;
 let samples: i32 = 0;
 let worst: i64 = 0;
+/** When that was, in ns since boot: to find out what it was. */
+let worstAt: i64 = 0;
 
 function expired(jid: i32, overrun: i32): void {
   const time = clock_gettime(CLOCK_MONOTONIC);
   const late = time - ((due + PERIOD + TICK - 1) / TICK) * TICK;
-  if (late > worst) worst = late;
+  if (late > worst) {
+    worst = late;
+    worstAt = time;
+  }
   samples++;
   due += PERIOD * (overrun + 1);
   if (phase != PHASE_EXIT) return;
@@ -51,7 +56,7 @@ function expired(jid: i32, overrun: i32): void {
 }
 
 function report(): void {
-  if (phase != PHASE_NONE) row("urgent", phase, samples, worst);
+  if (phase != PHASE_NONE) row("urgent", phase, samples, worst, worstAt);
 }
 
 function change(jid: i32, from: i32, data: usize, length: i32): void {
