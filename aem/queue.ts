@@ -6,6 +6,7 @@
  *
  * An event's place is inside of it, so none of this can fail; all of it is O(1). `process.waitingCount` counts those that wait anywhere.
  */
+import { EAGAIN } from "../kernel/errno";
 import { wantPollLevel } from "../kernel/interrupts/polls";
 import { notifyThread, Process } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
@@ -13,6 +14,7 @@ import { timerPending } from "../kernel/time/wheel";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { EVENT_PENDING, EVENT_SOCK, EVENT_STARVED, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, EVENT_HELD } from "./event";
+import { reportError } from "./jobs/error";
 import { startTimer } from "./jobs/timer";
 import { admit, hasToWait, hold } from "./limits";
 
@@ -32,7 +34,11 @@ export function push(event: Event): void {
   const level = <u32>event.priority;
   if ((<u32>event.flags) & EVF_THREAD) {
     process.work.append(event.activation, level);
-    notifyWorker(process, level);
+    if (!notifyWorker(process, level) && process.workersShort == 0) {
+      // Told once, until there is an idle one again: the event waits in its queue, and the application may do nothing about it.
+      process.workersShort = 1;
+      reportError(process, event.jid, EAGAIN, 0);
+    }
     return;
   }
   process.pending.append(event.activation, level);

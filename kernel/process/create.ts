@@ -50,6 +50,13 @@ export function adopt(parent: Process, child: Process): void {
   parent.childCount++;
 }
 
+/** It is nobody's again: nobody has ever heard of it, and nobody is told that it ends. */
+export function disown(child: Process): void {
+  child.parent.childCount--;
+  child.sibling.remove();
+  child.parent = changetype<Process>(0);
+}
+
 export function framesFor(bytes: u64): u32 {
   return <u32>((bytes + FRAME_SIZE - 1) / FRAME_SIZE);
 }

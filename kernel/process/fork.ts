@@ -10,7 +10,7 @@ import { createAddressSpace } from "../memory/paging";
 import { vmtableClone } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { createThread } from "../scheduler/thread";
-import { adopt } from "./create";
+import { adopt, disown } from "./create";
 import { endProcess } from "./end";
 import { shareHandles } from "./handles";
 import { allocateProcess, Process } from "./process";
@@ -43,7 +43,8 @@ export function forkProcess(parent: Process, entry: usize, stack: u64): Process 
   child.share = parent.share;
   adopt(parent, child);
   if (!clone(parent, child, entry, stack)) {
-    // It gives back what it has got so far, as one that ran.
+    // It gives back what it has got so far, as one that ran. Its parent, told of its end, would try again at once, and so for ever.
+    disown(child);
     endProcess(child, 0);
     return null;
   }
