@@ -1,9 +1,10 @@
 /** The call evtimer (AEM 4.3): one-shot and periodic timers on the timing wheel. */
 import { EINVAL } from "../kernel/errno";
 import { now } from "../kernel/time/clock";
-import { timerPrepare, timerStart } from "../kernel/time/wheel";
+import { timerPrepare } from "../kernel/time/wheel";
 import { EVENT_TIMER, EVF_ONESHOT } from "./abi";
 import { Event } from "./event";
+import { startTimer } from "./jobs/timer";
 import { createEvent } from "./registry";
 
 /**
@@ -18,6 +19,6 @@ export function sys_evtimer(interval: i64, period: i64, flags: u32, handler: u32
   const event = changetype<Event>(<usize>created);
   event.data = once ? 0 : <u64>period;
   timerPrepare(event, event.job.occurred);
-  timerStart(event, now() + <u64>interval);
+  startTimer(event, now() + <u64>interval);
   return event.jid;
 }

@@ -8,13 +8,15 @@
 import { Link } from "../kernel/list";
 import { Process } from "../kernel/process/process";
 import { yieldPoint } from "../kernel/scheduler/scheduler";
-import { timerPending, timerStart } from "../kernel/time/wheel";
+import { timerPending } from "../kernel/time/wheel";
 import { EVENT_ACCEPT, EVENT_READ, EVENT_SOCK, EVENT_TIMER } from "./abi";
 import { Event, eventOfOwned } from "./event";
 import { readerComes } from "./jobs/shared";
+import { startTimer } from "./jobs/timer";
 import { copyEvent } from "./registry";
 
-const INHERIT_BUDGET: u32 = 64;
+/** A new jid takes a random number now and then, and with every 56th of them the generator makes new ones: 8,200 instructions. */
+const INHERIT_BUDGET: u32 = 16;
 
 /** Gives `child`, which does not run yet, the events of `parent`, which is the current process. 0, or why not all of them could be copied. */
 export function inheritEvents(parent: Process, child: Process): i32 {
@@ -54,7 +56,7 @@ function inherit(event: Event, child: Process): i32 {
   if (type == EVENT_TIMER) {
     copy.data = event.data;
     copy.callback = job.occurred;
-    if (timerPending(event)) timerStart(copy, event.expires);
+    if (timerPending(event)) startTimer(copy, event.expires);
     return 0;
   }
   copy.waiter.prepare(job.occurred, job.mask);

@@ -20,7 +20,7 @@
  *
  * The table grows by a frame at a time behind a directory, and never shrinks.
  */
-import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
+import { allocateFrames } from "../kernel/memory/frames";
 import { Pool } from "../kernel/memory/pool";
 import { Process } from "../kernel/process/process";
 import { random32 } from "../kernel/random";
@@ -135,7 +135,7 @@ function growTable(): bool {
   if (slotsThere >= EVENT_LIMIT) return false;
   const frame = allocateFrames(0);
   if (frame == 0) return false;
-  memory.fill(frame, 0, FRAME_SIZE);
+  // A word is written before it is read: by the first use of its slot.
   store<u32>(directory + ((slotsThere >> CHUNK_BITS) << 2), <u32>frame);
   slotsThere += 1 << CHUNK_BITS;
   return true;

@@ -6,12 +6,16 @@
  *
  * An event's place is inside of it, so none of this can fail; all of it is O(1). `process.waitingCount` counts those that wait anywhere.
  */
+import { EAGAIN } from "../kernel/errno";
 import { wantPollLevel } from "../kernel/interrupts/polls";
 import { notifyThread, Process } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
+import { timerPending } from "../kernel/time/wheel";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
-import { EVENT_PENDING, EVENT_SOCK, EVENT_STARVED, EVF_THREAD } from "./abi";
+import { EVENT_PENDING, EVENT_SOCK, EVENT_STARVED, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, EVENT_HELD } from "./event";
+import { reportError } from "./jobs/error";
+import { startTimer } from "./jobs/timer";
 import { admit, hasToWait, hold } from "./limits";
 
 /** The event joins the queue of the thread that runs its handlers, or has them run, which ranks no lower than the event from now on. */
@@ -30,7 +34,11 @@ export function push(event: Event): void {
   const level = <u32>event.priority;
   if ((<u32>event.flags) & EVF_THREAD) {
     process.work.append(event.activation, level);
-    notifyWorker(process, level);
+    if (!notifyWorker(process, level) && process.workersShort == 0) {
+      // Told once, until there is an idle one again: the event waits in its queue, and the application may do nothing about it.
+      process.workersShort = 1;
+      reportError(process, event.jid, EAGAIN, 0);
+    }
     return;
   }
   process.pending.append(event.activation, level);
@@ -78,6 +86,7 @@ export function setPriority(event: Event, priority: u32): void {
     wantPollLevel(priority, 1);
   }
   event.priority = <u8>priority;
+  if (event.type == EVENT_TIMER && timerPending(event)) startTimer(event, event.expires);
   // One that starved tries once more.
   event.clear(EVENT_STARVED);
   if (pending) enqueue(event);

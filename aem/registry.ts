@@ -297,7 +297,7 @@ export function unregisterSome(process: Process, budget: u32): u32 {
 }
 
 /** Events that one step of the end of a process unregisters. */
-const EXIT_BUDGET: u32 = 64;
+const EXIT_BUDGET: u32 = 32;
 
 /** The process has ended: unregisters some of its events. True: there are none left. */
 export function aemProcessExit(process: Process): bool {

@@ -31,10 +31,11 @@ import {
 } from "./console";
 import { exitWork, WORK_RESCHEDULE } from "./glue";
 import { initializeApic } from "./interrupts/apic";
-import { armDeadline, initializeDeadline } from "./interrupts/deadline";
+import { armDeadline, initializeDeadline, timerPoll } from "./interrupts/deadline";
 import {
   deferPolls,
   initializePolls,
+  leavePolls,
   POLL_STORAGE,
   pollLevel,
   registerPoll,
@@ -66,6 +67,7 @@ import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./proces
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
+import { readyLevel } from "./scheduler/ready";
 import {
   currentThread,
   initializeScheduler,
@@ -76,7 +78,7 @@ import {
 } from "./scheduler/scheduler";
 import { initializeThreads, THREAD_STORAGE } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
-import { initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
+import { initializeUrgentWheel, initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
 import { AEM_STORAGE, initializeAem } from "../aem/aem";
 import { dispatchNext } from "../aem/dispatch";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
@@ -209,8 +211,10 @@ function initializeMemory(): void {
 function initializeInterrupts(): void {
   if (!initializeApic()) fail("the processor has no APIC");
   initializeWheel(need(WHEEL_SIZE));
+  initializeUrgentWheel(need(WHEEL_SIZE));
   if (!initializeVectors()) fail("not enough memory");
   initializePolls(need(POLL_STORAGE));
+  registerPoll(timerPoll.index);
   if (initializeDeadline(need(TIMER_SIZE)) == 0) fail("the 8254 timer does not count: no clock");
 }
 
@@ -357,7 +361,10 @@ export function interrupt(vector: u32): void {
   handleVector(vector);
   deferPolls(false);
   // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
-  const left = deferred ? false : runPollRounds();
+  // Nor does a thread wait for it that has become ready and ranks higher.
+  const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
+  if (overtaken) leavePolls();
+  const left = deferred || overtaken ? false : runPollRounds();
   armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }

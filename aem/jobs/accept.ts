@@ -6,7 +6,12 @@
 import { EMFILE, ENOMEM } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { FRAME_SIZE } from "../../kernel/memory/frames";
-import { HANDLE_LIMIT, HANDLE_SOCKET, handleAvailable, handleInstall } from "../../kernel/process/handles";
+import {
+  HANDLE_SOCKET,
+  handleAvailable,
+  handleInstall,
+  handlesExhausted,
+} from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { POLLIN, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { Socket } from "../../net/socket/socket";
@@ -28,7 +33,7 @@ function deliver(event: Event): i32 {
   const process = currentProcess();
   if ((pollSocket(listener) & POLLIN) == 0) return EMPTY;
   if (!handleAvailable(process))
-    return process.handleCapacity < HANDLE_LIMIT ? shortage(ENOMEM, <u32>FRAME_SIZE) : shortage(EMFILE, 0);
+    return handlesExhausted(process) ? shortage(EMFILE, 0) : shortage(ENOMEM, <u32>FRAME_SIZE);
   const connection =
     event.extra == 0
       ? call_indirect<usize>(listener.protocol.accept, listener)

@@ -4,8 +4,8 @@
  */
 import { setUpcallArguments } from "../../kernel/glue";
 import { now } from "../../kernel/time/clock";
-import { Timer, timerStart } from "../../kernel/time/wheel";
-import { EVENT_TIMER } from "../abi";
+import { Timer, timerStart, timerStartUrgent } from "../../kernel/time/wheel";
+import { EVENT_TIMER, PRIORITY_DEFAULT } from "../abi";
 import { countActivations, makePending } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY } from "../job";
@@ -15,6 +15,12 @@ const MOST: u64 = 0x7fff_ffff;
 
 export function defineTimer(): void {
   defineJob(EVENT_TIMER, deliver.index, expired.index, 0, 0);
+}
+
+/** (Re)starts the timer of a timer event: in the wheel that its priority wants. */
+export function startTimer(event: Event, expires: u64): void {
+  if (<u32>event.priority > PRIORITY_DEFAULT) timerStartUrgent(event, expires);
+  else timerStart(event, expires);
 }
 
 function expired(timer: Timer): void {
@@ -30,7 +36,7 @@ function expired(timer: Timer): void {
       times += missed;
       next += missed * period;
     }
-    timerStart(timer, next);
+    startTimer(event, next);
   }
   event.count = <u32>min(<u64>event.count + times, MOST + 1);
   countActivations(event, <u32>times);

@@ -4,8 +4,19 @@
  */
 import { cpuid, in8, out8, tsc, writeMsr } from "../hal";
 import { now, setClockFrequency, tscFromNanoseconds } from "../time/clock";
-import { nextTimer, runTimers, setAlarm, Timer, timerPrepare, timerStart } from "../time/wheel";
+import {
+  leaveOrdinaryTimers,
+  nextTimer,
+  ordinaryTimersDue,
+  runOrdinaryTimers,
+  runUrgentTimers,
+  setAlarm,
+  Timer,
+  timerPrepare,
+  timerStart,
+} from "../time/wheel";
 import { setTimerCount, setTimerMode, timerCount, VECTOR_TIMER } from "./apic";
+import { leavePolls, pollsDeferred } from "./polls";
 import { setVector } from "./vectors";
 
 const MSR_TSC_DEADLINE: u32 = 0x6e0;
@@ -124,13 +135,46 @@ function refine(timer: Timer): void {
   if (!hasPassedZero()) setClockFrequency(measuredFrequency());
 }
 
+/** Timers that an interrupt calls or moves at most, and a poll after it: so no section with interrupts off is long. */
+const INTERRUPT_BUDGET: u32 = 32;
+const POLL_BUDGET: u32 = 16;
+
+/** Ordinary timers that are due were left to the poll. */
+let leftOver: bool = false;
+
+/**
+ * Urgent timers come at once. The others too if they are few, and if what runs does not rank above all that they can be for; else they are left to
+ * the poll, so that neither application code nor an urgent timer waits for them.
+ */
 function onDeadline(argument: usize): void {
   // Nothing is programmed now; all that runs here, and all that it starts, counts at the end.
   setAlarm(0, 0);
-  runTimers(now());
+  const time = now();
+  let budget = runUrgentTimers(time, INTERRUPT_BUDGET);
+  if (!leftOver) {
+    if (pollsDeferred) budget = 0;
+    else if (budget != 0) budget = runOrdinaryTimers(time, budget);
+    if (budget == 0 && ordinaryTimersDue(time)) leaveOver(true);
+  }
   programmed = NEVER;
   setAlarm(NEVER, onEarlier.index);
   armDeadline(NEVER);
+}
+
+function leaveOver(leave: bool): void {
+  leftOver = leave;
+  leaveOrdinaryTimers(leave);
+  if (leave) leavePolls();
+}
+
+/** A poll: the ordinary timers that were left over, a few at a time. True when there are more. */
+export function timerPoll(): bool {
+  if (!leftOver) return false;
+  const time = now();
+  if (runOrdinaryTimers(time, POLL_BUDGET) == 0 && ordinaryTimersDue(time)) return true;
+  leaveOver(false);
+  armDeadline(NEVER);
+  return false;
 }
 
 /** A timer was started that is due before what is programmed. */

@@ -8,7 +8,7 @@ import { handleVector } from "./vectors";
 
 const LIMIT: u32 = 8;
 /** Level of the work when nobody wants it higher: the default one. */
-const POLL_LEVEL_LEAST: u32 = 32;
+export const POLL_LEVEL_LEAST: u32 = 32;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
 const ROUNDS: u32 = 32;
 
@@ -66,25 +66,23 @@ export function registerPoll(index: u32): void {
 /** Whether the last round left something to do. */
 export let pollsLeft: bool = false;
 
-/** One round of all, bounded; true when one of them has more to do. */
+/** One round of all, each bounded, with interrupts let in behind each that has more to do. True when one has. */
 export function runPolls(): bool {
   let more = false;
   for (let i: u32 = 0; i < count; i++) {
-    if (call_indirect<bool>(load<u32>(table + (i << 2)))) more = true;
+    if (!call_indirect<bool>(load<u32>(table + (i << 2)))) continue;
+    more = true;
+    const vector = poll();
+    if (vector >= 0) handleVector(vector);
   }
   pollsLeft = more;
   return more;
 }
 
-/**
- * Before application code goes on: a few rounds, between which interrupts that have come get in. True when something is still left: after ROUNDS, or
- * because a thread that ranks higher than this work can run.
- */
+/** Before application code goes on: a few rounds. True when something is left: after ROUNDS, or because another thread may have to run first. */
 export function runPollRounds(): bool {
   for (let round: u32 = 0; round < ROUNDS; round++) {
     if (!runPolls()) return false;
-    const vector = poll();
-    if (vector >= 0) handleVector(vector);
     if (exitWork & WORK_RESCHEDULE) break;
   }
   return true;

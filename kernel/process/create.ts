@@ -50,7 +50,7 @@ export function adopt(parent: Process, child: Process): void {
   parent.childCount++;
 }
 
-/** `child`, which never ran, is nobody's. */
+/** It is nobody's again: nobody has ever heard of it, and nobody is told that it ends. */
 export function disown(child: Process): void {
   child.parent.childCount--;
   child.sibling.remove();

@@ -44,7 +44,7 @@ export function forkProcess(parent: Process, entry: usize, stack: u64): Process 
   child.share = parent.share;
   adopt(parent, child);
   if (!clone(parent, child, entry, stack)) {
-    // It gives back what it has got so far, as one that ran; but nobody is to wait for it or to hear of its end.
+    // It gives back what it has got so far, as one that ran. Its parent, told of its end, would try again at once, and so for ever.
     disown(child);
     endProcess(child, 0);
     return null;

@@ -64,6 +64,13 @@ function atLimit(process: Process): bool {
   return true;
 }
 
+/** Why there was no handle: the process has as many as it may; else there was no frame. */
+export function handlesExhausted(process: Process): bool {
+  const limit = process.module.descriptorLimit;
+  if (limit != 0 && process.handleCount >= limit) return true;
+  return process.handleFree == 0 && process.handleCapacity >= HANDLE_LIMIT;
+}
+
 /** A handle for `object`, -EMFILE at the limit, -ENOMEM without frames. */
 export function handleInstall(process: Process, object: usize, kind: u32): i32 {
   if (atLimit(process)) return -EMFILE;

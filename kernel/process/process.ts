@@ -104,6 +104,8 @@ export class Process {
   private idleWorkersNext: usize;
   private idleWorkersPrev: usize;
   workerCount: u32;
+  /** Not 0: an event has found no idle worker, and none has been idle since. */
+  workersShort: u32;
   private eventsNext: usize;
   private eventsPrev: usize;
   private inheritanceNext: usize;

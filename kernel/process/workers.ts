@@ -88,6 +88,7 @@ export function serve(): i32 {
   }
   thread.level = 0;
   while (!thread.canDispatch) {
+    process.workersShort = 0;
     process.idleWorkers.append(thread.idle);
     waitOn(null, 0, NO_DEADLINE);
     thread.idle.remove();

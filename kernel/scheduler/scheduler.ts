@@ -20,7 +20,7 @@ import {
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
-import { pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
+import { POLL_LEVEL_LEAST, pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
@@ -28,7 +28,7 @@ import { panic } from "../panic";
 import { Process } from "../process/process";
 import { switchShadowStack } from "../process/shadow-stack";
 import { now } from "../time/clock";
-import { Timer, TIMER_SIZE, timerPrepare, timerStart, timerStop } from "../time/wheel";
+import { Timer, TIMER_SIZE, timerPrepare, timerStart, timerStartUrgent, timerStop } from "../time/wheel";
 import {
   charge,
   initializeQuantum,
@@ -408,7 +408,8 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   }
   if (deadline != NO_DEADLINE) {
     timerPrepare(thread.timer, onTimeout.index);
-    timerStart(thread.timer, deadline);
+    if (thread.level > POLL_LEVEL_LEAST) timerStartUrgent(thread.timer, deadline);
+    else timerStart(thread.timer, deadline);
   }
   chargeRunning();
   thread.state = THREAD_BLOCKED;

@@ -11,7 +11,10 @@
  * the occupancy map of the lowest level in use. When its time comes, its timers expire or are filed again, each in a lower
  * level (cascade): a timer is moved once per level at most. Level 7 is one list: what is more than nine years away.
  *
- * Storage:  ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┤
+ * There are two such wheels. What serves levels above the default one is in the urgent wheel: so many ordinary timers may be due that it
+ * takes long to call them all, and none of the urgent ones waits for that (AEM 3.2.1).
+ *
+ * Storage of a wheel:  ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┼ current: u64 ┼ levels: u32 ┤
  */
 import { Link } from "../list";
 import { now } from "./clock";
@@ -34,8 +37,12 @@ const OCCUPANCY: usize = <usize>LISTS * LINK_SIZE;
 /** First tick that a u64 of nanoseconds does not reach. */
 const END_OF_TIME: u64 = 1 << 48;
 
-/** Bytes of storage for initializeWheel; less than a frame. */
-export const WHEEL_SIZE: usize = OCCUPANCY + 8 * 8;
+/** Every tick up to this one has come. Never goes back. */
+const CURRENT: usize = OCCUPANCY + 8 * 8;
+/** Bit l: level l has a slot in use. */
+const LEVELS: usize = CURRENT + 8;
+/** Bytes of storage for a wheel; less than a frame. */
+export const WHEEL_SIZE: usize = LEVELS + 8;
 
 
 @unmanaged
@@ -51,22 +58,32 @@ export class Timer extends Link {
 /** Bytes to reserve for a Timer inside another struct. */
 export const TIMER_SIZE: usize = offsetof<Timer>();
 
-let wheel: usize = 0;
-/** Every tick up to this one has come. Never goes back. */
-let current: u64 = 0;
-/** Bit l: level l has a slot in use. */
-let levels: u32 = 0;
+/** The two wheels; the urgent one is 0 where there is none. */
+let ordinary: usize = 0;
+let urgent: usize = 0;
+/** Ordinary timers that are due were left to somebody who calls runOrdinaryTimers before long: nothing is programmed for them. */
+let left: bool = false;
 /** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
 let alarm: u64 = 0;
 let onEarlier: u32 = 0;
 
-/** Once at boot, at time 0. `storage`: WHEEL_SIZE bytes, 8-aligned. */
+/** Once at boot, at time 0. `storage`: WHEEL_SIZE bytes, 8-aligned. Without the second wheel, all timers are ordinary ones. */
 export function initializeWheel(storage: usize): void {
-  wheel = storage;
-  current = 0;
-  levels = 0;
-  for (let index: u32 = 0; index < LISTS; index++) list(index).initialize();
-  memory.fill(storage + OCCUPANCY, 0, WHEEL_SIZE - OCCUPANCY);
+  ordinary = storage;
+  urgent = 0;
+  left = false;
+  clear(storage);
+}
+
+/** Once at boot, after initializeWheel: the wheel of the urgent timers. `storage`: WHEEL_SIZE bytes, 8-aligned. */
+export function initializeUrgentWheel(storage: usize): void {
+  urgent = storage;
+  clear(storage);
+}
+
+function clear(wheel: usize): void {
+  for (let index: u32 = 0; index < LISTS; index++) list(wheel, index).initialize();
+  memory.fill(wheel + OCCUPANCY, 0, WHEEL_SIZE - OCCUPANCY);
 }
 
 /** Before any other use of a timer. `callback`: (timer: Timer) => void, a function index. */
@@ -95,11 +112,22 @@ export function setAlarm(time: u64, earlier: u32): void {
 
 /** (Re)starts a timer. `expires`: ns since boot; when that is past, the next runTimers calls it. The last tick of u64 never comes. */
 export function timerStart(timer: Timer, expires: u64): void {
+  startIn(ordinary, timer, expires);
+}
+
+/** The same for one that no ordinary timer may delay. */
+export function timerStartUrgent(timer: Timer, expires: u64): void {
+  startIn(urgent == 0 ? ordinary : urgent, timer, expires);
+}
+
+// @ts-ignore: decorator
+@inline
+function startIn(wheel: usize, timer: Timer, expires: u64): void {
   if (timerPending(timer)) unlink(timer);
   timer.expires = expires;
   // Nothing depends on where an empty wheel stands: catch up, so that the timer need not cascade from a level too high.
-  if (levels == 0) advance(now() >> TICK_SHIFT);
-  file(timer);
+  if (levelsOf(wheel) == 0) advance(wheel, now() >> TICK_SHIFT);
+  file(wheel, timer);
   if (expires < alarm) call_indirect<void>(onEarlier);
 }
 
@@ -115,55 +143,83 @@ export function timerStop(timer: Timer): void {
  * a tick; earlier when timers have to cascade (once per level at most); past when the budget of the last call did not suffice.
  */
 export function nextTimer(): u64 {
-  const tick = nextTick();
+  let tick = left ? END_OF_TIME : nextTick(ordinary);
+  if (urgent != 0 && levelsOf(urgent) != 0) tick = min(tick, nextTick(urgent));
   return tick < END_OF_TIME ? tick << TICK_SHIFT : u64.MAX_VALUE;
 }
 
 /**
- * Calls what is due at the time `time` (ns since boot), in order of expiry by ticks. A callback may start and stop any timer and free
- * its own; it may not call runTimers. At most TIMER_BUDGET timers are called or moved: if that does not suffice, nextTimer() is past
- * and the caller, once it has let interrupts in, calls again.
+ * Calls what is due at the time `time` (ns since boot), the urgent ones first, else in order of expiry by ticks. A callback may start and
+ * stop any timer and free its own; it may not call runTimers. At most TIMER_BUDGET timers are called or moved: if that does not suffice,
+ * nextTimer() is past and the caller, once it has let interrupts in, calls again.
  */
 export function runTimers(time: u64): void {
-  const target = time >> TICK_SHIFT;
-  const work = list(WORK);
-  let budget = TIMER_BUDGET;
+  const budget = runUrgentTimers(time, TIMER_BUDGET);
+  if (budget != 0) runOrdinaryTimers(time, budget);
+}
+
+/** The same for the urgent ones alone, `budget` at most. What is left of the budget. */
+export function runUrgentTimers(time: u64, budget: u32): u32 {
+  return urgent == 0 || levelsOf(urgent) == 0 ? budget : run(urgent, time >> TICK_SHIFT, budget);
+}
+
+/** The same for the others alone. */
+export function runOrdinaryTimers(time: u64, budget: u32): u32 {
+  return run(ordinary, time >> TICK_SHIFT, budget);
+}
+
+/** Ordinary timers are due: true leaves them out of nextTimer(), for somebody calls runOrdinaryTimers before long. */
+export function leaveOrdinaryTimers(leave: bool): void {
+  left = leave;
+}
+
+/** Whether ordinary timers are due, or have to be moved, at the time. */
+export function ordinaryTimersDue(time: u64): bool {
+  return nextTick(ordinary) <= time >> TICK_SHIFT;
+}
+
+function run(wheel: usize, target: u64, budget: u32): u32 {
+  const work = list(wheel, WORK);
   for (;;) {
     while (!work.isEmpty) {
-      if (budget-- == 0) return;
+      if (budget == 0) return 0;
+      budget--;
       const timer = changetype<Timer>(work.next);
       unlink(timer);
-      if (tickOf(timer.expires) <= current) call_indirect<void>(timer.callback, timer);
-      else file(timer);
+      if (tickOf(timer.expires) <= currentOf(wheel)) call_indirect<void>(timer.callback, timer);
+      else file(wheel, timer);
     }
-    const tick = nextTick();
+    const tick = nextTick(wheel);
     if (tick > target) break;
-    current = tick;
-    takeSlot();
+    store<u64>(wheel, tick, CURRENT);
+    takeSlot(wheel);
   }
-  advance(target);
+  advance(wheel, target);
+  return budget;
 }
 
 /** The tick at which a slot's time comes next; END_OF_TIME or more: never. */
-function nextTick(): u64 {
+function nextTick(wheel: usize): u64 {
+  const levels = levelsOf(wheel);
   if (levels == 0) return END_OF_TIME;
-  if (!list(WORK).isEmpty) return current;
+  const current = currentOf(wheel);
+  if (!list(wheel, WORK).isEmpty) return current;
   const level: u32 = ctz(levels);
   if (level == TOP_LEVEL) {
     const shift: u64 = TOP_LEVEL * DIGIT;
     return ((current >> shift) + 1) << shift;
   }
   const shift: u64 = level * DIGIT;
-  return ((current >> (shift + DIGIT)) << (shift + DIGIT)) | (ctz(occupied(level)) << shift);
+  return ((current >> (shift + DIGIT)) << (shift + DIGIT)) | (ctz(occupied(wheel, level)) << shift);
 }
 
 /** Moves the timers of the slot whose time `current` is to the empty list WORK. */
-function takeSlot(): void {
-  const level: u32 = ctz(levels);
-  const slot: u32 = level == TOP_LEVEL ? 0 : <u32>ctz(occupied(level));
+function takeSlot(wheel: usize): void {
+  const level: u32 = ctz(levelsOf(wheel));
+  const slot: u32 = level == TOP_LEVEL ? 0 : <u32>ctz(occupied(wheel, level));
   const index = (level << DIGIT) + slot;
-  const head = list(index);
-  const work = list(WORK);
+  const head = list(wheel, index);
+  const work = list(wheel, WORK);
   const first = head.next;
   const last = head.prev;
   work.next = first;
@@ -171,15 +227,15 @@ function takeSlot(): void {
   first.prev = work;
   last.next = work;
   head.initialize();
-  vacate(index);
-  occupy(WORK);
+  vacate(wheel, index);
+  occupy(wheel, WORK);
 }
 
 /** `current` becomes `tick`, before which no slot's time comes. */
 // @ts-ignore: decorator
 @inline
-function advance(tick: u64): void {
-  if (tick > current) current = tick;
+function advance(wheel: usize, tick: u64): void {
+  if (tick > currentOf(wheel)) store<u64>(wheel, tick, CURRENT);
 }
 
 /** First tick that does not begin before the time. */
@@ -190,14 +246,15 @@ function tickOf(time: u64): u64 {
 }
 
 /** Puts a timer into the list of its slot; one that is past, into the slot of the present tick. */
-function file(timer: Timer): void {
+function file(wheel: usize, timer: Timer): void {
+  const current = currentOf(wheel);
   let tick = tickOf(timer.expires);
   if (tick < current) tick = current;
   const level: u32 = (63 - <u32>clz((tick ^ current) | 1)) / DIGIT;
   const index =
     level < TOP_LEVEL ? (level << DIGIT) + ((<u32>(tick >> (level * DIGIT))) & ((1 << DIGIT) - 1)) : BEYOND;
-  list(index).append(timer);
-  occupy(index);
+  list(wheel, index).append(timer);
+  occupy(wheel, index);
 }
 
 /** Takes a pending timer out of its list. */
@@ -206,34 +263,49 @@ function unlink(timer: Timer): void {
   const last = changetype<usize>(next) == changetype<usize>(timer.prev);
   timer.remove();
   // Its neighbours were the same: the head of the list, which is empty now.
-  if (last) vacate(<u32>((changetype<usize>(next) - wheel) / LINK_SIZE));
+  if (!last) return;
+  const head = changetype<usize>(next);
+  const wheel = head - urgent < OCCUPANCY ? urgent : ordinary;
+  vacate(wheel, <u32>((head - wheel) / LINK_SIZE));
 }
 
 // @ts-ignore: decorator
 @inline
-function list(index: u32): Link {
+function list(wheel: usize, index: u32): Link {
   return changetype<Link>(wheel + LINK_SIZE * index);
 }
 
 // @ts-ignore: decorator
 @inline
-function occupied(level: u32): u64 {
+function occupied(wheel: usize, level: u32): u64 {
   return load<u64>(wheel + level * 8, OCCUPANCY);
 }
 
 // @ts-ignore: decorator
 @inline
-function occupy(index: u32): void {
+function occupy(wheel: usize, index: u32): void {
   const level = index >>> DIGIT;
-  store<u64>(wheel + level * 8, occupied(level) | ((<u64>1) << (index & 63)), OCCUPANCY);
-  levels |= 1 << level;
+  store<u64>(wheel + level * 8, occupied(wheel, level) | ((<u64>1) << (index & 63)), OCCUPANCY);
+  store<u32>(wheel, levelsOf(wheel) | (1 << level), LEVELS);
 }
 
 // @ts-ignore: decorator
 @inline
-function vacate(index: u32): void {
+function vacate(wheel: usize, index: u32): void {
   const level = index >>> DIGIT;
-  const slots = occupied(level) & ~((<u64>1) << (index & 63));
+  const slots = occupied(wheel, level) & ~((<u64>1) << (index & 63));
   store<u64>(wheel + level * 8, slots, OCCUPANCY);
-  if (slots == 0) levels &= ~(1 << level);
+  if (slots == 0) store<u32>(wheel, levelsOf(wheel) & ~(1 << level), LEVELS);
+}
+
+// @ts-ignore: decorator
+@inline
+function currentOf(wheel: usize): u64 {
+  return load<u64>(wheel, CURRENT);
+}
+
+// @ts-ignore: decorator
+@inline
+function levelsOf(wheel: usize): u32 {
+  return load<u32>(wheel, LEVELS);
 }

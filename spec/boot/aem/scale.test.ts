@@ -1,0 +1,100 @@
+/**
+ * AEM 3.3.1: every path in bounded time, whatever is registered. Under `-icount shift=0` a tick of the TSC is an instruction, so what the
+ * application measures (spec/boot/apps/scale) is exact and the same in every run; with `sleep=off` an idle machine skips to its next timer.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Machine, boot, specImage } from "../machine.ts";
+
+const ENOSPC = -28;
+const NUMBERS = [1, 1000, 100_000, 1_000_000];
+const PATHS: ReadonlyMap<number, string> = new Map([
+  [1, "registration, which starts a timer"],
+  [2, "end of an event, which stops its timer"],
+  [3, "lookup of an identifier"],
+  [4, "timer restart"],
+  [5, "from activation to the handler"],
+  [6, "from interrupt to the handler"],
+]);
+/** No path may cost more than this times what it costs with one event. */
+const FLAT = 1.05;
+/** Goal for the longest section with interrupts off; and what comes on top before the handler has read the clock. */
+const SECTION = 15_000;
+const TO_HANDLER = 2500;
+
+const PHASES: ReadonlyMap<number, string> = new Map([
+  [1, "nothing else happens"],
+  [2, "500,000 events are registered"],
+  [3, "100,000 timers are due in one tick, having come down the wheel together"],
+  [4, "forks inherit the events: one that fails with a million, one that copies half a million"],
+  [5, "EVTBLINIT ends a million events"],
+  [6, "two processes with half a million events each have ended"],
+]);
+
+describe("3.3.1 scale", () => {
+  let machine: Machine;
+
+  before(async () => {
+    machine = await boot(specImage("scale.json"), {
+      netdev: "none",
+      ready: false,
+      memory: 384,
+      icount: "shift=0,sleep=off",
+    });
+    assert.equal(await machine.exited(120_000), 0, machine.console());
+    assert.deepEqual(machine.rows("failed"), [], machine.console());
+  });
+  after(() => machine?.stop());
+
+  function cost(path: number): { medians: number[]; most: number[] } {
+    const rows = NUMBERS.map((number) => {
+      const found = machine.rows("cost").filter(([p, n]) => p === path && n === number);
+      assert.equal(found.length, 1, `path ${path}, ${number} events\n${machine.console()}`);
+      return found[0] as number[];
+    });
+    return { medians: rows.map((row) => row[2] as number), most: rows.map((row) => row[3] as number) };
+  }
+
+  for (const [path, name] of PATHS)
+    test(`3.3.1 ${name}: as many instructions with 1,000, 100,000 and 1,000,000 events as with one`, (t) => {
+      const { medians, most } = cost(path);
+      t.diagnostic(`median ${medians.join(", ")}; most ${most.join(", ")}`);
+      const first = medians[0] as number;
+      assert.ok(first > 0);
+      for (const [index, median] of medians.entries())
+        assert.ok(median <= first * FLAT, `${NUMBERS[index]} events: ${median} instructions, one: ${first}`);
+      // Now and then something is renewed: a frame for a pool or table, numbers of the random generator (8,200).
+      assert.ok(Math.max(...most) <= SECTION, `most: ${most.join(", ")}`);
+    });
+
+  for (const [phase, name] of PHASES)
+    test(`3.3.1, 3.2.1 a timer of priority 63 in another process is on time while ${name}`, (t) => {
+      const rows = machine.rows("urgent").filter(([p]) => p === phase);
+      assert.ok(rows.length > 0, machine.console());
+      for (const [, samples = 0, worst = Infinity, at] of rows) {
+        t.diagnostic(`${samples} expirations, ${worst} instructions late at most, at ${at}`);
+        assert.ok(samples >= 100, `${samples} expirations`);
+        assert.ok(worst <= SECTION + TO_HANDLER, `${worst} instructions late`);
+      }
+    });
+
+  test("3.3.1, 3.5.1 all of the 100,000 timers have run", () => {
+    const [expirations, left = 0] = machine.rows("due")[0] as number[];
+    assert.equal(expirations, 100_000);
+    assert.ok(left > 0, "they were registered before they were due");
+  });
+
+  test("3.3.1, 3.6.4 a fork with more events than there may be fails whole; with half a million it inherits them all", () => {
+    assert.deepEqual(
+      machine.rows("fork").map((row) => row.slice(0, 2)),
+      [
+        [1_000_000, ENOSPC],
+        [500_000, 1],
+      ],
+    );
+    assert.deepEqual(machine.rows("inherited"), [[500_000]]);
+    assert.deepEqual(machine.rows("end-all"), [[1_000_001]]);
+    // All events but the two of the process that says so.
+    assert.deepEqual(machine.rows("reaped"), [[2]]);
+  });
+});
