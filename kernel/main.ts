@@ -37,6 +37,7 @@ import {
   initializePolls,
   POLL_STORAGE,
   pollLevel,
+  pollsLeft,
   registerPoll,
   runPollRounds,
   runPolls,
@@ -356,7 +357,7 @@ export function interrupt(vector: u32): void {
   handleVector(vector);
   deferPolls(false);
   // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
-  const left = deferred ? false : runPollRounds();
+  const left = pollsLeft != 0 && !deferred && runPollRounds();
   armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }

@@ -4,6 +4,7 @@
  * They are copied, because the sender may use its buffer again at once, and queued, because the sender stands in the middle
  * of its own work: they come in when the queue is drained (networkFlush), never from within the call that sent them.
  */
+import { LEFT_OUTPUT, leavePolls } from "../kernel/interrupts/polls";
 import { now } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStart } from "../kernel/time/wheel";
 import {
@@ -60,6 +61,7 @@ export function loopbackOutput(buffer: PacketBuffer): i32 {
   copy.flags = CHECKSUM_VALID;
   memory.copy(copy.data, buffer.data, buffer.length);
   loopback.append(copy);
+  leavePolls(LEFT_OUTPUT);
   return 0;
 }
 

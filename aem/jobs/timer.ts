@@ -3,8 +3,7 @@
  * before the handler has run are one call, and `overrun` says how many beyond the one.
  */
 import { setUpcallArguments } from "../../kernel/glue";
-import { now } from "../../kernel/time/clock";
-import { Timer, timerStart } from "../../kernel/time/wheel";
+import { Timer, timersTime, timerStart } from "../../kernel/time/wheel";
 import { EVENT_TIMER } from "../abi";
 import { countActivations, makePending } from "../dispatch";
 import { Event } from "../event";
@@ -23,10 +22,9 @@ function expired(timer: Timer): void {
   let times: u64 = 1;
   if (period != 0) {
     let next = timer.expires + period;
-    const time = now();
-    if (next <= time) {
+    if (next <= timersTime) {
       // Late by whole periods: interrupts were off, or the period is shorter than a tick of the wheel.
-      const missed = (time - next) / period + 1;
+      const missed = (timersTime - next) / period + 1;
       times += missed;
       next += missed * period;
     }

@@ -3,7 +3,7 @@
  * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
  */
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { leavePolls, wantPollLevel } from "../interrupts/polls";
+import { LEFT_WORK, leavePolls, wantPollLevel } from "../interrupts/polls";
 import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
@@ -88,7 +88,7 @@ export function endProcess(process: Process, status: i32): void {
   // A capsule that is idle is in its parent's list.
   process.capsule.remove();
   dying.append(process.capsule);
-  leavePolls();
+  leavePolls(LEFT_WORK);
   // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
   if (loaded) setPageTables(image(IMAGE_PAGE_TABLES));
   if (current) exitThread();

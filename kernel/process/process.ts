@@ -363,6 +363,13 @@ export function processOfPid(pid: i32): Process | null {
   return changetype<Process | null>(<usize>load<u32>(table + ((<usize>(pid - 1)) << 2)));
 }
 
+/** The process with this number, which is one of those that there are. */
+// @ts-ignore: decorator
+@inline
+export function processNumbered(pid: u32): Process {
+  return changetype<Process>(<usize>load<u32>(table + ((<usize>pid) << 2) - 4));
+}
+
 /** The one that is alive. */
 export function findProcess(pid: i32): Process | null {
   const process = processOfPid(pid);

@@ -117,6 +117,8 @@ export function wakeThread(thread: Thread, level: u32): void {
 }
 
 /** A thread that has its process's memory joins the run queue. */
+// @ts-ignore: decorator
+@inline
 function makeReady(thread: Thread): void {
   if (thread.process.shareSpent != 0) {
     thread.state = THREAD_PARKED;
@@ -168,8 +170,8 @@ function resume(process: Process): void {
  */
 function schedule(): void {
   let level = readyLevel();
-  if (level < 0 || (pollsLeft && <i32>pollLevel >= level)) {
-    let more = runPolls();
+  if (level < 0 || (pollsLeft != 0 && <i32>pollLevel >= level)) {
+    const more = pollsLeft != 0 && runPolls();
     level = readyLevel();
     if (level < 0) {
       level = idleUntilReady(more);
@@ -197,7 +199,7 @@ function idleUntilReady(more: bool): i32 {
       armDeadline(NO_DEADLINE);
       handleVector(idle());
     }
-    more = runPolls();
+    more = pollsLeft != 0 && runPolls();
     const level = readyLevel();
     if (level >= 0) return level;
   }
@@ -262,8 +264,19 @@ function requeue(behind: bool): void {
  * Between two things that the current thread does: from here on it does something of `level`; `main`: nothing but its process's main code.
  * Whoever ranks higher runs first: another thread of the process, which gets the memory, or of another process.
  */
+// @ts-ignore: decorator
+@inline
 export function settle(level: u32, main: bool): void {
   const thread = running;
+  const usual = thread.process.waiting.isEmpty && level >= thread.priority;
+  if (usual && !(exitWork & WORK_RESCHEDULE)) {
+    thread.level = level;
+    thread.priority = level;
+  } else settleRanks(thread, level, main);
+}
+
+/** The same where another thread may have to run. */
+function settleRanks(thread: Thread, level: u32, main: bool): void {
   const process = thread.process;
   const waiting = process.waiting.top;
   thread.level = level;
@@ -276,7 +289,7 @@ export function settle(level: u32, main: bool): void {
   }
   if (!(exitWork & WORK_RESCHEDULE) && !lowered) return;
   const ready = readyLevel();
-  const polls = pollsLeft && <i32>pollLevel >= effective;
+  const polls = pollsLeft != 0 && <i32>pollLevel >= effective;
   if (polls || process.shareSpent != 0 || (ready >= 0 && outranks(ready, effective))) {
     chargeRunning();
     requeue(false);

@@ -54,6 +54,10 @@ export const TIMER_SIZE: usize = offsetof<Timer>();
 let wheel: usize = 0;
 /** Every tick up to this one has come. Never goes back. */
 let current: u64 = 0;
+/** The time that runTimers was called with last: for callbacks, the present. */
+export let timersTime: u64 = 0;
+/** runTimers calls what is due. */
+let expiring: bool = false;
 /** Bit l: level l has a slot in use. */
 let levels: u32 = 0;
 /** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
@@ -98,7 +102,8 @@ export function timerStart(timer: Timer, expires: u64): void {
   if (timerPending(timer)) unlink(timer);
   timer.expires = expires;
   // Nothing depends on where an empty wheel stands: catch up, so that the timer need not cascade from a level too high.
-  if (levels == 0) advance(now() >> TICK_SHIFT);
+  // For a callback it has.
+  if (levels == 0 && !expiring) advance(now() >> TICK_SHIFT);
   file(timer);
   if (expires < alarm) call_indirect<void>(onEarlier);
 }
@@ -122,26 +127,50 @@ export function nextTimer(): u64 {
 /**
  * Calls what is due at the time `time` (ns since boot), in order of expiry by ticks. A callback may start and stop any timer and free
  * its own; it may not call runTimers. At most TIMER_BUDGET timers are called or moved: if that does not suffice, nextTimer() is past
- * and the caller, once it has let interrupts in, calls again.
+ * and the caller, once it has let interrupts in, calls again. Returns what nextTimer() would.
  */
-export function runTimers(time: u64): void {
+export function runTimers(time: u64): u64 {
+  timersTime = time;
+  expiring = true;
+  const next = expire(time);
+  expiring = false;
+  return next;
+}
+
+// @ts-ignore: decorator
+@inline
+function expire(time: u64): u64 {
   const target = time >> TICK_SHIFT;
   const work = list(WORK);
   let budget = TIMER_BUDGET;
-  for (;;) {
+  let tick: u64;
+  while (true) {
     while (!work.isEmpty) {
-      if (budget-- == 0) return;
+      if (budget-- == 0) return time;
       const timer = changetype<Timer>(work.next);
       unlink(timer);
-      if (tickOf(timer.expires) <= current) call_indirect<void>(timer.callback, timer);
-      else file(timer);
+      file(timer);
     }
-    const tick = nextTick();
+    tick = nextTick();
     if (tick > target) break;
     current = tick;
-    takeSlot();
+    if (!(levels & 1)) {
+      takeSlot();
+      continue;
+    }
+    // A slot of level 0 is one tick: all that is in it is due.
+    const slot = <u32>tick & 63;
+    const due = list(slot);
+    do {
+      if (budget-- == 0) return time;
+      const timer = changetype<Timer>(due.next);
+      timer.remove();
+      if (due.isEmpty) vacate(slot);
+      call_indirect<void>(timer.callback, timer);
+    } while (!due.isEmpty);
   }
   advance(target);
+  return tick < END_OF_TIME ? tick << TICK_SHIFT : u64.MAX_VALUE;
 }
 
 /** The tick at which a slot's time comes next; END_OF_TIME or more: never. */
