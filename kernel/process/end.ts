@@ -8,8 +8,8 @@ import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
 import { vmtableDestroy } from "../memory/vmtable";
-import { currentThread, exitThread, killThread } from "../scheduler/scheduler";
-import { graveThread, Thread, threadOfMember, THREAD_RUNNABLE } from "../scheduler/thread";
+import { currentThread, exitThread, killThread, runsNow } from "../scheduler/scheduler";
+import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
 import { POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/wheel";
 import { closeSomeHandles } from "./handles";
@@ -75,8 +75,8 @@ export function endProcess(process: Process, status: i32): void {
   process.inheritance.remove();
   const running = currentThread();
   const loaded = changetype<usize>(running.process) == changetype<usize>(process);
-  // Not when the processor only idles on its stack.
-  const current = loaded && running.state == THREAD_RUNNABLE;
+  // Not when the scheduler only waits on its stack.
+  const current = loaded && runsNow(running);
   const workers = process.workers;
   while (!workers.isEmpty) {
     const worker = threadOfMember(workers.next);

@@ -72,6 +72,9 @@ let bootStack: usize = 0;
 
 let firstIdle: u32 = 0;
 
+/** The scheduler does work of the kernel's own, or idles: the processor is nobody's, though `running` lends its stack. */
+let waiting: bool = false;
+
 /** Times at which the processor had nothing to run, switches from one thread to another, and of those the ones that stopped an application. */
 export let idleCount: u64 = 0;
 export let switchCount: u64 = 0;
@@ -86,6 +89,11 @@ export function initializeScheduler(storage: usize): void {
   initializeReady(storage + 8);
   initializeQuantum(storage + 8 + READY_STORAGE);
   onShareRefill(resume.index);
+}
+
+/** Whether code of `thread` made the call or was interrupted that the kernel works for: not when it only lends its stack. */
+export function runsNow(thread: Thread): bool {
+  return changetype<usize>(thread) == changetype<usize>(running) && thread.state == THREAD_RUNNABLE && !waiting;
 }
 
 export function currentThread(): Thread {
@@ -116,24 +124,29 @@ export function wakeThread(thread: Thread, level: u32): void {
   raiseThread(process.active, thread.priority);
 }
 
-/** A thread that has its process's memory joins the run queue. */
+/**
+ * A thread that has its process's memory joins the run queue. The one on whose stack the scheduler waits need not: `schedule` sees that it can
+ * go on.
+ */
 // @ts-ignore: decorator
 @inline
 function makeReady(thread: Thread): void {
-  if (thread.process.shareSpent != 0) {
-    thread.state = THREAD_PARKED;
-    return;
+  if (thread.process.shareSpent != 0) thread.state = THREAD_PARKED;
+  else {
+    thread.state = THREAD_RUNNABLE;
+    if (changetype<usize>(thread) != changetype<usize>(running)) joinReady(thread);
   }
-  noteReady(thread.priority);
-  thread.state = THREAD_RUNNABLE;
+}
+
+function joinReady(thread: Thread): void {
+  // While the processor idles there is nobody to preempt.
+  if (changetype<usize>(running) != 0 && running.state == THREAD_RUNNABLE) noteReady(thread.priority);
   readyAppend(thread, thread.priority);
 }
 
 
 @inline
 function noteReady(level: u32): void {
-  // While the processor idles there is nobody to preempt.
-  if (changetype<usize>(running) == 0 || running.state != THREAD_RUNNABLE) return;
   if (outranks(level, running.priority)) setExitWork(WORK_RESCHEDULE);
   else startQuantum();
 }
@@ -171,23 +184,49 @@ function resume(process: Process): void {
 function schedule(): void {
   let level = readyLevel();
   if (level < 0 || (pollsLeft != 0 && <i32>pollLevel >= level)) {
+    waiting = true;
     const more = pollsLeft != 0 && runPolls();
     level = readyLevel();
-    if (level < 0) {
-      level = idleUntilReady(more);
-      startCharging();
+    if (level < 0 && !wokeUp()) level = idleUntilReady(more);
+    waiting = false;
+    if (wokeUp()) {
+      if (level < 0) {
+        goOn();
+        return;
+      }
+      readyAppend(running, running.priority);
+      level = readyLevel();
     }
   }
   const next = changetype<Thread>(readyFirst(level));
   readyRemove(next, level);
+  if (changetype<usize>(next) == changetype<usize>(running)) {
+    goOn();
+    return;
+  }
   clearExitWork(WORK_RESCHEDULE);
   // Ahead of the switch: a new thread does not return here.
   if (!readyIsEmpty() || next.process.share != 0) startQuantum();
-  if (changetype<usize>(next) != changetype<usize>(running)) switchTo(next);
-  else noteDispatch();
+  switchTo(next);
 }
 
-/** `more`: the last round of polls left something. The level of a thread that can run. */
+/** The thread whose stack this is has been woken meanwhile, and is in no queue. */
+// @ts-ignore: decorator
+@inline
+function wokeUp(): bool {
+  return changetype<usize>(running) != 0 && running.state == THREAD_RUNNABLE && running.isEmpty;
+}
+
+/** The thread that ran is the one whose turn it is. */
+// @ts-ignore: decorator
+@inline
+function goOn(): void {
+  clearExitWork(WORK_RESCHEDULE);
+  if (!readyIsEmpty() || running.process.share != 0) startQuantum();
+  noteDispatch();
+}
+
+/** `more`: the last round of polls left something. The level of a thread that can run, or -1: the one whose stack this is can. */
 function idleUntilReady(more: bool): i32 {
   while (true) {
     if (more) {
@@ -201,7 +240,10 @@ function idleUntilReady(more: bool): i32 {
     }
     more = pollsLeft != 0 && runPolls();
     const level = readyLevel();
-    if (level >= 0) return level;
+    if (level >= 0 || wokeUp()) {
+      startCharging();
+      return level;
+    }
   }
 }
 
@@ -262,17 +304,20 @@ function requeue(behind: bool): void {
 
 /**
  * Between two things that the current thread does: from here on it does something of `level`; `main`: nothing but its process's main code.
- * Whoever ranks higher runs first: another thread of the process, which gets the memory, or of another process.
+ * Whoever ranks higher runs first: another thread of the process, which gets the memory, or of another process. False: nobody had to.
  */
 // @ts-ignore: decorator
 @inline
-export function settle(level: u32, main: bool): void {
+export function settle(level: u32, main: bool): bool {
   const thread = running;
   const usual = thread.process.waiting.isEmpty && level >= thread.priority;
   if (usual && !(exitWork & WORK_RESCHEDULE)) {
     thread.level = level;
     thread.priority = level;
-  } else settleRanks(thread, level, main);
+    return false;
+  }
+  settleRanks(thread, level, main);
+  return true;
 }
 
 /** The same where another thread may have to run. */

@@ -23,6 +23,7 @@ export const TIMER_TICK: u64 = 1 << TICK_SHIFT;
 export const TIMER_BUDGET: u32 = 64;
 
 const DIGIT: u32 = 6;
+const SLOTS: u64 = 1 << DIGIT;
 const TOP_LEVEL: u32 = 7;
 /** List of level 7. */
 const BEYOND: u32 = TOP_LEVEL << DIGIT;
@@ -56,6 +57,8 @@ let wheel: usize = 0;
 let current: u64 = 0;
 /** The time that runTimers was called with last: for callbacks, the present. */
 export let timersTime: u64 = 0;
+/** Timers that the present call of runTimers may still call or move. */
+let budget: u32 = 0;
 /** runTimers calls what is due. */
 let expiring: bool = false;
 /** Bit l: level l has a slot in use. */
@@ -141,36 +144,55 @@ export function runTimers(time: u64): u64 {
 @inline
 function expire(time: u64): u64 {
   const target = time >> TICK_SHIFT;
-  const work = list(WORK);
-  let budget = TIMER_BUDGET;
+  budget = TIMER_BUDGET;
+  // What a budget has not sufficed for.
+  if (levels >>> TOP_LEVEL && !cascade()) return time;
   let tick: u64;
   while (true) {
-    while (!work.isEmpty) {
-      if (budget-- == 0) return time;
-      const timer = changetype<Timer>(work.next);
-      unlink(timer);
-      file(timer);
-    }
-    tick = nextTick();
-    if (tick > target) break;
-    current = tick;
-    if (!(levels & 1)) {
+    if (levels & 1) {
+      // A slot of level 0 is one tick: all that is in it is due.
+      const slot: u32 = <u32>ctz(occupied(0));
+      tick = (current & ~(SLOTS - 1)) | slot;
+      if (tick > target) break;
+      current = tick;
+      if (!callSlot(slot)) return time;
+    } else {
+      tick = nextTick();
+      if (tick > target) break;
+      current = tick;
       takeSlot();
-      continue;
+      if (!cascade()) return time;
     }
-    // A slot of level 0 is one tick: all that is in it is due.
-    const slot = <u32>tick & 63;
-    const due = list(slot);
-    do {
-      if (budget-- == 0) return time;
-      const timer = changetype<Timer>(due.next);
-      timer.remove();
-      if (due.isEmpty) vacate(slot);
-      call_indirect<void>(timer.callback, timer);
-    } while (!due.isEmpty);
   }
-  advance(target);
+  if (target > current) current = target;
   return tick < END_OF_TIME ? tick << TICK_SHIFT : u64.MAX_VALUE;
+}
+
+/** Calls the timers of a slot of level 0, also those that they start meanwhile for the same tick. False: the budget is spent. */
+// @ts-ignore: decorator
+@inline
+function callSlot(slot: u32): bool {
+  const due = list(slot);
+  do {
+    if (budget-- == 0) return false;
+    const timer = changetype<Timer>(due.next);
+    timer.remove();
+    if (due.isEmpty) vacate(slot);
+    call_indirect<void>(timer.callback, timer);
+  } while (!due.isEmpty);
+  return true;
+}
+
+/** Files the timers of WORK again, each in a lower level. False: the budget is spent. */
+function cascade(): bool {
+  const work = list(WORK);
+  while (!work.isEmpty) {
+    if (budget-- == 0) return false;
+    const timer = changetype<Timer>(work.next);
+    unlink(timer);
+    file(timer);
+  }
+  return true;
 }
 
 /** The tick at which a slot's time comes next; END_OF_TIME or more: never. */
@@ -219,10 +241,12 @@ function tickOf(time: u64): u64 {
 }
 
 /** Puts a timer into the list of its slot; one that is past, into the slot of the present tick. */
+// @ts-ignore: decorator
+@inline
 function file(timer: Timer): void {
   let tick = tickOf(timer.expires);
   if (tick < current) tick = current;
-  const level: u32 = (63 - <u32>clz((tick ^ current) | 1)) / DIGIT;
+  const level: u32 = (63 ^ <u32>clz((tick ^ current) | 1)) / DIGIT;
   const index =
     level < TOP_LEVEL ? (level << DIGIT) + ((<u32>(tick >> (level * DIGIT))) & ((1 << DIGIT) - 1)) : BEYOND;
   list(index).append(timer);
