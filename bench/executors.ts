@@ -23,9 +23,11 @@ export async function executors(): Promise<Row[]> {
     const bursts = await counter.bursts();
     return NAMES.map((name, target) => {
       const values = bursts
-        .filter((burst) => burst.vector === VECTOR_TIMER && burst.interrupts === 1)
-        .map(({ reached }) => reached[target] as number)
-        .filter((value) => value >= 0);
+        .filter(({ vector, reached }) => vector === VECTOR_TIMER && (reached[target] as number) >= 0)
+        // A handler that another interrupt held up is no sample, if there are others.
+        .sort((a, b) => a.interrupts - b.interrupts)
+        .filter(({ interrupts }, _, [least]) => interrupts === least?.interrupts)
+        .map(({ reached }) => reached[target] as number);
       const goal = GOALS[target];
       return {
         name: `timer interrupt to handler: ${name}`,

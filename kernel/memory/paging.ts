@@ -227,7 +227,7 @@ function releaseSomeOfDirectory(directory: usize): bool {
 }
 
 /** Pages that are given back in one step. */
-const RELEASE_BUDGET: u32 = 64;
+const RELEASE_BUDGET: u32 = 32;
 
 function releaseSomeOfTable(table: usize): bool {
   if (isShared(table)) {

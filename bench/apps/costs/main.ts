@@ -4,7 +4,7 @@
  *
  *     row memory EVENTS BYTES           frames that so many timer events took, in bytes, for each number but 1
  *     row cost EVENTS WHAT MEDIAN WORST of SAMPLES calls; WHAT as in `enum` below
- *     row timeouts COUNT BYTES          memory of so many time-outs
+ *     row timeouts COUNT BYTES           memory of so many time-outs
  *     row costs 1                       the end, and the process ends with all its events
  */
 import {
@@ -12,12 +12,14 @@ import {
   EVJOBSHTDN,
   SYSTEM_INFORMATION_SIZE,
   SystemInformation,
+  bindUdp,
   clock_gettime,
   evctl,
   evpost,
   exit,
   getpid,
   onMessage,
+  onRead,
   onTimer,
   setTimeout,
   sysinfo,
@@ -35,10 +37,13 @@ enum What {
 
 const SAMPLES: i32 = 101;
 const HOUR: i64 = 3_600_000_000_000;
-const TIMEOUTS: i32 = 4000;
+/** UDP sockets for read events, which may have time-outs. */
+const SOCKETS: i32 = 500;
+const FIRST_PORT: i32 = 10_000;
 const MOST: i32 = 1_000_000;
 const samples = memory.data(101 * 8, 8);
-const jids = memory.data(4000 * 4, 8);
+const jids = memory.data(500 * 4, 8);
+const sockets = memory.data(500 * 4, 8);
 const information = memory.data(512, 8);
 
 /** What two looks at the counter cost themselves. */
@@ -49,6 +54,8 @@ let random: u64 = 0x9e3779b97f4a7c15;
 let reached: i64 = 0;
 
 function never(jid: i32, overrun: i32): void {}
+
+function received(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {}
 
 function arrived(jid: i32, from: i32, data: usize, length: i32): void {
   reached = clock_gettime(CLOCK_TSC);
@@ -132,10 +139,15 @@ function measureTimers(): void {
   report(What.UNREGISTER_TIMER);
 }
 
-function measureMessages(): void {
+function socketAt(index: i32): i32 {
+  return load<i32>(sockets + (<usize>index << 2));
+}
+
+function measureReads(): void {
   for (let i = 0; i < SAMPLES; i++) {
+    const fd = socketAt(i);
     const begin = ticks();
-    const jid = onMessage(i + 1, arrived);
+    const jid = onRead(fd, received);
     keep(i, ticks() - begin);
     keepJid(i, jid);
   }
@@ -149,14 +161,6 @@ function measureMessages(): void {
     keep(i, ticks() - begin);
   }
   report(What.START_TIMER);
-  for (let i = 0; i < SAMPLES; i++) setTimeout(jidAt(i), 0);
-  const pid = getpid();
-  for (let i = 0; i < SAMPLES; i++) {
-    const begin = ticks();
-    evpost(pid, i + 1, samples, 0);
-    keep(i, reached - begin);
-  }
-  report(What.DISPATCH);
   for (let i = 0; i < SAMPLES; i++) {
     const jid = jidAt(i);
     const begin = ticks();
@@ -166,11 +170,24 @@ function measureMessages(): void {
   report(What.UNREGISTER);
 }
 
+function measureMessages(): void {
+  const pid = getpid();
+  for (let i = 0; i < SAMPLES; i++) keepJid(i, onMessage(i + 1, arrived));
+  for (let i = 0; i < SAMPLES; i++) {
+    const begin = ticks();
+    evpost(pid, i + 1, samples, 0);
+    keep(i, reached - begin);
+  }
+  report(What.DISPATCH);
+  for (let i = 0; i < SAMPLES; i++) evctl(jidAt(i), EVJOBSHTDN, 0);
+}
+
 function measureTimeouts(): void {
-  for (let i = 0; i < TIMEOUTS; i++) keepJid(i, onMessage(i + 1, arrived));
+  for (let i = 0; i < SOCKETS; i++) keepJid(i, onRead(socketAt(i), received));
   const before = freeBytes();
-  for (let i = 0; i < TIMEOUTS; i++) setTimeout(jidAt(i), HOUR);
-  row("timeouts", TIMEOUTS, before - freeBytes());
+  let refused = 0;
+  for (let i = 0; i < SOCKETS; i++) refused += i32(setTimeout(jidAt(i), HOUR) < 0);
+  row("timeouts", SOCKETS - refused, before - freeBytes());
 }
 
 /** The machine's memory says how many: half of it, at more than any event takes. */
@@ -185,9 +202,11 @@ export function main(): i32 {
     const begin = ticks();
     overhead = min(overhead, ticks() - begin);
   }
+  for (let i = 0; i < SOCKETS; i++) store<i32>(sockets + (<usize>i << 2), bindUdp(FIRST_PORT + i));
   for (let count = 1; fits(count); count = count == 1 ? 1000 : count == 1000 ? 100_000 : count * 10) {
     fill(count);
     measureTimers();
+    measureReads();
     measureMessages();
   }
   measureTimeouts();
