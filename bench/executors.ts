@@ -24,9 +24,6 @@ export async function executors(): Promise<Row[]> {
     return NAMES.map((name, target) => {
       const values = bursts
         .filter(({ vector, reached }) => vector === VECTOR_TIMER && (reached[target] as number) >= 0)
-        // A handler that another interrupt held up is no sample, if there are others.
-        .sort((a, b) => a.interrupts - b.interrupts)
-        .filter(({ interrupts }, _, [least]) => interrupts === least?.interrupts)
         .map(({ reached }) => reached[target] as number);
       const goal = GOALS[target];
       return {

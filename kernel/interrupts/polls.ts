@@ -3,6 +3,10 @@
  * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do. Nobody looks for such work:
  * whoever leaves it says so (`leavePolls`), so that an interrupt without any costs nothing here.
  */
+import { exitWork, WORK_RESCHEDULE } from "../glue";
+import { poll } from "../hal";
+import { handleVector } from "./vectors";
+
 const LIMIT: u32 = 8;
 /** Level of the work when nobody wants it higher: the default one. */
 const POLL_LEVEL_LEAST: u32 = 32;
@@ -85,10 +89,25 @@ export function runPolls(): bool {
   return pollsLeft != 0;
 }
 
-/** Before application code goes on: a few rounds. True when something is still left. */
+/**
+ * Before application code goes on: a few rounds, between which interrupts get in, and which end when a thread that ranks higher can run. True
+ * when something is still left.
+ */
 export function runPollRounds(): bool {
   for (let round: u32 = 0; round < ROUNDS; round++) {
+    letInterruptIn();
+    if (exitWork & WORK_RESCHEDULE) return true;
     if (!runPolls()) return false;
   }
+  return true;
+}
+
+/** Ends one section with interrupts off and begins the next one. Whether an interrupt has come, and was handled. */
+// @ts-ignore: decorator
+@inline
+export function letInterruptIn(): bool {
+  const vector = poll();
+  if (vector < 0) return false;
+  handleVector(vector);
   return true;
 }

@@ -8,7 +8,7 @@
  * threads of one process only one runs at a time, the one that has the memory (`process.active`): the others get it when that one
  * blocks, or between its system calls; a preempted one keeps it.
  */
-import { idle, poll, restoreFpu, saveFpu, setPageTables, switchStack } from "../hal";
+import { idle, restoreFpu, saveFpu, setPageTables, switchStack } from "../hal";
 import { EINTR, ERESTART, ETIMEDOUT } from "../errno";
 import {
   clearExitWork,
@@ -20,7 +20,7 @@ import {
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
-import { pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
+import { letInterruptIn, pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
@@ -185,9 +185,9 @@ function schedule(): void {
   let level = readyLevel();
   if (level < 0 || (pollsLeft != 0 && <i32>pollLevel >= level)) {
     waiting = true;
-    const more = pollsLeft != 0 && runPolls();
+    if (pollsLeft != 0) runPolls();
     level = readyLevel();
-    if (level < 0 && !wokeUp()) level = idleUntilReady(more);
+    if (level < 0 && !wokeUp()) level = idleUntilReady();
     waiting = false;
     if (wokeUp()) {
       if (level < 0) {
@@ -226,25 +226,21 @@ function goOn(): void {
   noteDispatch();
 }
 
-/** `more`: the last round of polls left something. The level of a thread that can run, or -1: the one whose stack this is can. */
-function idleUntilReady(more: bool): i32 {
-  while (true) {
-    if (more) {
-      // Not to halt with work at hand, nor to keep interrupts out while it lasts.
-      const vector = poll();
-      if (vector >= 0) handleVector(vector);
-    } else {
+/** The level of a thread that can run, or -1: the one whose stack this is can. */
+function idleUntilReady(): i32 {
+  let level: i32;
+  do {
+    if (pollsLeft == 0) {
       if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
       armDeadline(NO_DEADLINE);
       handleVector(idle());
     }
-    more = pollsLeft != 0 && runPolls();
-    const level = readyLevel();
-    if (level >= 0 || wokeUp()) {
-      startCharging();
-      return level;
-    }
-  }
+    // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
+    if (pollsLeft != 0 && !letInterruptIn()) runPolls();
+    level = readyLevel();
+  } while (level < 0 && !wokeUp());
+  startCharging();
+  return level;
 }
 
 function switchTo(next: Thread): void {
@@ -396,8 +392,7 @@ export function exitThread(): void {
 export function yieldPoint(): void {
   // At boot nobody runs yet.
   if (changetype<usize>(running) == 0) return;
-  const vector = poll();
-  if (vector >= 0) handleVector(vector);
+  letInterruptIn();
   if (!(exitWork & WORK_RESCHEDULE)) return;
   chargeRunning();
   requeue(takeExpired());

@@ -20,7 +20,7 @@ const TICK_SHIFT: u64 = 16;
 /** A timer is never early, and less than this late (in ns) when runTimers is called at nextTimer(). */
 export const TIMER_TICK: u64 = 1 << TICK_SHIFT;
 /** Timers that one call of runTimers expires or moves at most. */
-export const TIMER_BUDGET: u32 = 64;
+export const TIMER_BUDGET: u32 = 32;
 
 const DIGIT: u32 = 6;
 const SLOTS: u64 = 1 << DIGIT;
