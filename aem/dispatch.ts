@@ -112,24 +112,21 @@ export function dispatchNext(returned: bool, result: u32): usize {
       yieldPoint();
     }
     const top = queue.top;
-    if (top < 0 && !main) {
-      clearExitWork(WORK_DISPATCH);
-      return 0;
-    }
-    settle(top < 0 ? process.priority : <u32>top, top < 0);
-    if (queue.top != top) continue;
-    clearExitWork(WORK_DISPATCH);
     if (top < 0) {
+      if (main && settle(process.priority, true) && !queue.isEmpty) continue;
       noteDispatch();
       return 0;
     }
+    if (settle(<u32>top, false) && queue.top != top) continue;
     const event = eventOfActivation(queue.first(top));
     queue.remove(event.activation, top);
-    countTaken(event.process);
+    countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     if (main && !isFunction(event)) elsewhere(event);
     else {
-      const code = codeFor(event, deliver(thread, event));
+      const outcome = deliver(thread, event);
+      if (outcome == DELIVERED) return event.handler;
+      const code = codeFor(event, outcome);
       if (code != 0) return code;
     }
   }

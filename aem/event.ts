@@ -9,7 +9,7 @@
  */
 import { Link } from "../kernel/list";
 import { Threshold } from "../kernel/scheduler/gauge";
-import { processOfPid, Process } from "../kernel/process/process";
+import { Process, processNumbered } from "../kernel/process/process";
 import { Waiter } from "../kernel/scheduler/wait";
 import { Timer } from "../kernel/time/wheel";
 import { Socket } from "../net/socket/socket";
@@ -66,7 +66,7 @@ export class Event extends Timer {
 
   /** Whose event it is. */
   @inline get process(): Process {
-    return changetype<Process>(processOfPid(this.pid));
+    return processNumbered(this.pid);
   }
 
 

@@ -38,6 +38,7 @@ import {
   leavePolls,
   POLL_STORAGE,
   pollLevel,
+  pollsLeft,
   registerPoll,
   runPollRounds,
   runPolls,
@@ -363,8 +364,7 @@ export function interrupt(vector: u32): void {
   // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
   // Nor does a thread wait for it that has become ready and ranks higher.
   const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
-  if (overtaken) leavePolls();
-  const left = deferred || overtaken ? false : runPollRounds();
+  const left = pollsLeft != 0 && !deferred && !overtaken && runPollRounds();
   armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }

@@ -147,6 +147,7 @@ export function createMachine(exports) {
     readBarrier: () => void barriers++,
     writeBarrier: () => void barriers++,
     fullBarrier: () => void barriers++,
+    scale: (value, factor) => (BigInt.asUintN(64, value) * BigInt.asUintN(64, factor)) >> 32n,
     tsc: () => (tsc += tscStep),
     cpuid: (leaf, subleaf, register) => cpuids.get(`${leaf >>> 0}.${subleaf >>> 0}.${register}`) ?? 0,
     readMsr: (msr) => msrs.get(msr >>> 0) ?? 0n,

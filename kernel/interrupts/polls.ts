@@ -1,6 +1,7 @@
 /**
  * Work that an interrupt or a system call leaves to be done before application code goes on or the processor halts: frames
- * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do.
+ * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do. Nobody looks for such work:
+ * whoever leaves it says so (`leavePolls`), so that an interrupt without any costs nothing here.
  */
 import { exitWork, WORK_RESCHEDULE } from "../glue";
 import { poll } from "../hal";
@@ -38,9 +39,25 @@ export function deferPolls(defer: bool): void {
   pollsDeferred = defer;
 }
 
-/** For the handler of an interrupt: there is work for its poll. */
-export function leavePolls(): void {
-  pollsLeft = true;
+/** What there is to do: LEFT_* bits. */
+export let pollsLeft: u32 = 0;
+/** Frames to be handed to the device, or to this machine itself: whoever flushes them takes the bit away. */
+export const LEFT_OUTPUT: u32 = 1;
+/** Anything else. */
+export const LEFT_WORK: u32 = 2;
+
+/** For the handler of an interrupt, or a call: there is work for a poll. */
+// @ts-ignore: decorator
+@inline
+export function leavePolls(work: u32): void {
+  pollsLeft |= work;
+}
+
+/** The work has been done before its poll came to it. */
+// @ts-ignore: decorator
+@inline
+export function takeFromPolls(work: u32): void {
+  pollsLeft &= ~work;
 }
 
 let table: usize = 0;
@@ -63,27 +80,36 @@ export function registerPoll(index: u32): void {
   count++;
 }
 
-/** Whether the last round left something to do. */
-export let pollsLeft: bool = false;
-
-/** One round of all, each bounded, with interrupts let in behind each that has more to do. True when one has. */
+/** One round of all, each bounded, with interrupts let in behind each that has more to do. True when there is more to do. */
 export function runPolls(): bool {
-  let more = false;
+  pollsLeft = 0;
   for (let i: u32 = 0; i < count; i++) {
     if (!call_indirect<bool>(load<u32>(table + (i << 2)))) continue;
-    more = true;
-    const vector = poll();
-    if (vector >= 0) handleVector(vector);
+    pollsLeft |= LEFT_WORK;
+    letInterruptIn();
   }
-  pollsLeft = more;
-  return more;
+  return pollsLeft != 0;
 }
 
-/** Before application code goes on: a few rounds. True when something is left: after ROUNDS, or because another thread may have to run first. */
+/**
+ * Before application code goes on: a few rounds, between which interrupts get in, and which end when a thread that ranks higher can run. True
+ * when something is still left.
+ */
 export function runPollRounds(): bool {
   for (let round: u32 = 0; round < ROUNDS; round++) {
+    letInterruptIn();
+    if (exitWork & WORK_RESCHEDULE) return true;
     if (!runPolls()) return false;
-    if (exitWork & WORK_RESCHEDULE) break;
   }
+  return true;
+}
+
+/** Ends one section with interrupts off and begins the next one. Whether an interrupt has come, and was handled. */
+// @ts-ignore: decorator
+@inline
+export function letInterruptIn(): bool {
+  const vector = poll();
+  if (vector < 0) return false;
+  handleVector(vector);
   return true;
 }

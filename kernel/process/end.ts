@@ -3,13 +3,13 @@
  * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
  */
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { leavePolls, wantPollLevel } from "../interrupts/polls";
+import { LEFT_WORK, leavePolls, wantPollLevel } from "../interrupts/polls";
 import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
 import { vmtableDestroy } from "../memory/vmtable";
-import { currentThread, exitThread, killThread } from "../scheduler/scheduler";
-import { graveThread, Thread, threadOfMember, THREAD_RUNNABLE } from "../scheduler/thread";
+import { currentThread, exitThread, killThread, runsNow } from "../scheduler/scheduler";
+import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
 import { POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/wheel";
 import { closeSomeHandles } from "./handles";
@@ -82,8 +82,8 @@ export function endProcess(process: Process, status: i32): void {
   process.inheritance.remove();
   const running = currentThread();
   const loaded = changetype<usize>(running.process) == changetype<usize>(process);
-  // Not when the processor only idles on its stack.
-  const current = loaded && running.state == THREAD_RUNNABLE;
+  // Not when the scheduler only waits on its stack.
+  const current = loaded && runsNow(running);
   const workers = process.workers;
   while (!workers.isEmpty) {
     const worker = threadOfMember(workers.next);
@@ -97,7 +97,7 @@ export function endProcess(process: Process, status: i32): void {
   // A capsule that is idle is in its parent's list.
   process.capsule.remove();
   dying.append(process.capsule);
-  leavePolls();
+  leavePolls(LEFT_WORK);
   // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
   if (loaded) setPageTables(image(IMAGE_PAGE_TABLES));
   if (current) exitThread();
