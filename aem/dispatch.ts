@@ -2,10 +2,11 @@
  * From an activation to the handler: the hot path.
  *
  *     source ── wake ──> job.occurred ── activate ──> process.pending ── dispatchNext ──> job.deliver ──> handler
- *     (interrupt, timer, or another process's call)                   (at the end of a system call of the process)
+ *     (interrupt, timer, or another process's call)   or process.work       (at the end of a system call of the thread; of a
+ *                                                                            clone: in the clone, executors.ts)
  *
  * An event is in the queue at most once; what occurs meanwhile coalesces (the job keeps what must not be lost). While its
- * handler runs it may be queued again. Handlers of a process never nest: `process.handling` is the one that runs.
+ * handler runs it may be queued again. Handlers of a thread never nest: `thread.handling` is the one that runs.
  *
  * All of it is O(1), but for two lists that are as long as what has really been activated: events whose data something else
  * took are passed over one by one, and events that wait for memory are tried again when some is freed.

@@ -109,5 +109,7 @@ function serveCapsule(thread: Thread, process: Process): i32 {
   process.parent.capsules.append(process.capsule);
   call_indirect<void>(capsuleIdle, process);
   while (!thread.canDispatch) waitOn(null, 0, NO_DEADLINE);
+  // Still there when what it has to do is an event that it registered itself.
+  process.capsule.remove();
   return -ERESTART;
 }
