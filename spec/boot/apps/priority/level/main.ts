@@ -40,7 +40,15 @@ function expired(jid: i32, overrun: i32): void {
   longest = max(longest, clock_gettime(CLOCK_MONOTONIC) - begin);
   if (begin < END) return;
   eventStatistics(jid, statistics);
-  row("level", level, calls, latest, changetype<EventStatistics>(statistics).latencyMax, longest, sum == 0 ? 0 : period);
+  row(
+    "level",
+    level,
+    calls,
+    latest,
+    changetype<EventStatistics>(statistics).latencyMax,
+    longest,
+    sum == 0 ? 0 : period,
+  );
   exit(0);
 }
 

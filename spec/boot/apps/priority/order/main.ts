@@ -32,7 +32,7 @@ function random(below: u32): u32 {
 }
 
 function jid(index: i32): i32 {
-  return load<i32>(jids + (<usize>index << 2));
+  return load<i32>(jids + ((<usize>index) << 2));
 }
 
 function priorityOf(index: i32): i32 {
@@ -65,7 +65,7 @@ export function main(): i32 {
     const later = index % 4 == 1;
     const none = index % 8 == 3;
     const found = onMessage(FIRST_PORT + index, called, none || later ? 0 : prioritized(priority));
-    store<i32>(jids + (<usize>index << 2), found);
+    store<i32>(jids + ((<usize>index) << 2), found);
     row("registered", index, none || later ? -1 : priority, priorityOf(index));
     if (later) row("changed", index, evctl(found, EVJOBPRIO, priority), priority, priorityOf(index));
   }

@@ -2,7 +2,15 @@
  * A handler at priority 20 that computes with integers and floating-point numbers for a while, and is preempted all the time meanwhile: what comes out
  * does not depend on it. Rows: `sum INTEGER LOW HIGH` (the halves of the double), and the ticks that the ticker had meanwhile.
  */
-import { EVF_KEEPALIVE, EVF_ONESHOT, enter_keepalive, evpost, nanosleep, onTimer, processNamed } from "../../../../../sdk";
+import {
+  EVF_KEEPALIVE,
+  EVF_ONESHOT,
+  enter_keepalive,
+  evpost,
+  nanosleep,
+  onTimer,
+  processNamed,
+} from "../../../../../sdk";
 import { prioritized } from "../../identity";
 import { row } from "../../report";
 

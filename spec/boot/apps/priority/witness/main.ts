@@ -2,13 +2,22 @@
  * Looks at the processor time of all processes at the highest priority: a row for each of them and each look, `cpu LOOK TIME PID NANOSECONDS`. At the end
  * it stops them.
  */
-import { CLOCK_MONOTONIC, SIGKILL, clock_gettime, enter_keepalive, exit, getpid, kill, onTimer } from "../../../../../sdk";
+import {
+  CLOCK_MONOTONIC,
+  SIGKILL,
+  clock_gettime,
+  enter_keepalive,
+  exit,
+  getpid,
+  kill,
+  onTimer,
+} from "../../../../../sdk";
 import { prioritized, processorTime } from "../../identity";
 import { row } from "../../report";
 
 const BEGIN: i64 = 140_000_000;
-const PERIOD: i64 = 100_000_000;
-const LOOKS: i32 = 4;
+const PERIOD: i64 = 250_000_000;
+const LOOKS: i32 = 3;
 let looks: i32 = 0;
 
 function look(jid: i32, overrun: i32): void {
