@@ -12,6 +12,8 @@
 export type MessageHandler = (jid: i32, from: i32, data: usize, length: i32) => void;
 /** `signal` was sent, by process `from` (the last one; 0: before the registration). */
 export type SignalHandler = (jid: i32, signal: i32, from: i32) => void;
+/** Child `pid` has ended with `status` (64 + a number: killed, or trapped). It is waited for with that. */
+export type ChildHandler = (jid: i32, pid: i32, status: i32) => void;
 /** Memory is short: so much is free now. */
 export type MemoryHandler = (jid: i32, freeKiB: i32, totalKiB: i32) => void;
 /** `limit` activated events have waited for their handlers; `waiting` do now. */
@@ -27,6 +29,7 @@ export type ErrorHandler = (jid: i32, about: i32, errno: i32, bytes: i32) => voi
 
 export const EVENT_MESSAGE: i32 = 6;
 export const EVENT_SIGNAL: i32 = 7;
+export const EVENT_CHILD: i32 = 8;
 export const EVENT_MEMORY: i32 = 9;
 export const EVENT_OVERLOAD: i32 = 10;
 export const EVENT_LINK: i32 = 11;
@@ -81,6 +84,12 @@ export function onMessage(port: i32, handler: MessageHandler, flags: i32 = 0): i
 @inline
 export function onSignal(signal: i32, handler: SignalHandler, flags: i32 = 0): i32 {
   return evsystem(EVENT_SIGNAL, signal, flags, handler.index);
+}
+/** Children of this process that end (`pid` 0: each; else that one, -ECHILD: it is none). `waitpid` gets whichever this has not told yet. */
+// @ts-ignore: decorator
+@inline
+export function onChild(pid: i32, handler: ChildHandler, flags: i32 = 0): i32 {
+  return evsystem(EVENT_CHILD, pid, flags, handler.index);
 }
 /** Less than `thresholdKiB` of the machine's memory is free; again only after an eighth more than that has been. */
 // @ts-ignore: decorator
