@@ -10,7 +10,7 @@ import { destroySomeOfWindow } from "../memory/paging";
 import { vmtableDestroy } from "../memory/vmtable";
 import { currentThread, exitThread, killThread, runsNow } from "../scheduler/scheduler";
 import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
-import { POLLIN } from "../scheduler/wait";
+import { POLLHUP, POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/wheel";
 import { closeSomeHandles } from "./handles";
 import {
@@ -28,6 +28,9 @@ import {
   PROCESS_ZOMBIE,
 } from "./process";
 
+/** Of `childWait`: a child has ended that leaves no status. Events do not hear of those. */
+export const WAKE_UNWAITED: u32 = POLLHUP;
+
 const HOOK_LIMIT: u32 = 4;
 /** Bytes that `initializeEnd` needs, 8-aligned. */
 export const END_STORAGE: usize = 8 + <usize>HOOK_LIMIT * 4;
@@ -36,7 +39,7 @@ export const END_STORAGE: usize = 8 + <usize>HOOK_LIMIT * 4;
 let dying: Link = changetype<Link>(0);
 let hooks: usize = 0;
 let hookCount: u32 = 0;
-/** (parent: Process, child: Process) => void: the child is a zombie or gone now; 0: nobody asked. */
+/** (parent: Process) => void: a child is gone, and its place is free; 0: nobody asked. */
 let childEnded: u32 = 0;
 /** First status other than 0 that a process without a parent ended with. */
 let firstStatus: i32 = 0;
@@ -148,10 +151,7 @@ function bury(process: Process): void {
   }
   if (process.childFlags & CHILD_CAPSULE) parent.capsuleCount--;
   if (process.childFlags & CHILD_NO_WAIT) {
-    const pid = process.pid;
     release(process);
-    // Whoever waits for it learns that it is not there any more.
-    parent.childWait.wake(POLLIN, pid);
   } else {
     process.state = PROCESS_ZOMBIE;
     parent.zombies.append(process.capsule);
@@ -160,15 +160,18 @@ function bury(process: Process): void {
   }
 }
 
-/** Its parent is done with a process that has ended. */
+/** Its parent is done with a process that has ended: there is room for another child. */
 export function release(process: Process): void {
   const parent = process.parent;
-  if (changetype<usize>(parent) != 0) parent.childCount--;
+  const waited = process.state == PROCESS_ZOMBIE;
   process.sibling.remove();
   process.capsule.remove();
   freeProcess(process);
-  // Its place is free.
-  if (childEnded != 0 && changetype<usize>(parent) != 0) call_indirect<void>(childEnded, parent);
+  if (changetype<usize>(parent) == 0) return;
+  parent.childCount--;
+  // Nobody has waited for it, but somebody may wait for all.
+  if (!waited) parent.childWait.wake(WAKE_UNWAITED, 0);
+  if (childEnded != 0) call_indirect<void>(childEnded, parent);
 }
 
 /** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. */
