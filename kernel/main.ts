@@ -70,7 +70,6 @@ import { startReserve } from "./scheduler/quantum";
 import {
   currentThread,
   initializeScheduler,
-  NO_DEADLINE,
   preempt,
   SCHEDULER_STORAGE,
   startScheduler,
@@ -358,7 +357,7 @@ export function interrupt(vector: u32): void {
   deferPolls(false);
   // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
   const left = pollsLeft != 0 && !deferred && runPollRounds();
-  armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
+  if (left) armDeadline(now() + POLL_DELAY);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 

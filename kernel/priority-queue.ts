@@ -36,7 +36,7 @@ export class PriorityQueue {
   /** The highest level with a member; -1 when it is empty. */
   @inline get top(): i32 {
     const levels = this.levels;
-    return levels == 0 ? -1 : 63 ^ <i32>clz(levels);
+    return levels == 0 ? -1 : 63 ^ (<i32>clz(levels));
   }
 
 

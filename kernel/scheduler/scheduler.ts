@@ -93,7 +93,9 @@ export function initializeScheduler(storage: usize): void {
 
 /** Whether code of `thread` made the call or was interrupted that the kernel works for: not when it only lends its stack. */
 export function runsNow(thread: Thread): bool {
-  return changetype<usize>(thread) == changetype<usize>(running) && thread.state == THREAD_RUNNABLE && !waiting;
+  return (
+    changetype<usize>(thread) == changetype<usize>(running) && thread.state == THREAD_RUNNABLE && !waiting
+  );
 }
 
 export function currentThread(): Thread {
@@ -148,7 +150,8 @@ function joinReady(thread: Thread): void {
 @inline
 function noteReady(level: u32): void {
   if (outranks(level, running.priority)) setExitWork(WORK_RESCHEDULE);
-  else startQuantum();
+  // Now, and not at the switch: where a timer has woken it, the hardware is programmed once for all that.
+  startQuantum();
 }
 
 /** Something of `level` waits for what this thread has, or for the thread itself: it does not rank lower until that is done. */
