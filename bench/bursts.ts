@@ -104,7 +104,14 @@ export class BurstCounter {
     await writeFile(path, "");
     const addresses = targets.map((end) => `to=${symbol(symbols, end).toString(16)}`);
     const from = `from=${symbol(symbols, "vector_stubs").toString(16)}`;
-    const list = [plugin, `out=${path}`, from, ...addresses, ...(blocks ? ["blocks=1"] : []), ...(busy ? ["busy=1"] : [])];
+    const list = [
+      plugin,
+      `out=${path}`,
+      from,
+      ...addresses,
+      ...(blocks ? ["blocks=1"] : []),
+      ...(busy ? ["busy=1"] : []),
+    ];
     return new BurstCounter(path, ["-plugin", list.join(",")]);
   }
 

@@ -2,7 +2,7 @@
 import { boot } from "../spec/boot/machine.ts";
 import { buildImage } from "../tools/build.ts";
 import { benchImage } from "./instructions.ts";
-import { type Row } from "./rows.ts";
+import type { Row } from "./rows.ts";
 import { type Section, SectionCounter } from "./sections.ts";
 
 /** As in bench/apps/costs. */
@@ -56,7 +56,12 @@ export async function costs(quick: boolean): Promise<{ rows: Row[]; sections: Se
       });
     }
     const [events = 0, bytes = 0] = machine.rows("memory").at(-1) ?? [];
-    rows.push({ name: "kernel memory of a timer event", value: bytes / events, unit: "bytes", goal: BYTES_GOAL });
+    rows.push({
+      name: "kernel memory of a timer event",
+      value: bytes / events,
+      unit: "bytes",
+      goal: BYTES_GOAL,
+    });
     const [timeouts = 0, timeoutBytes = 0] = machine.rows("timeouts")[0] ?? [];
     rows.push({
       name: "more for an event with a time-out (or filter, …)",

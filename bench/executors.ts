@@ -17,7 +17,12 @@ export async function executors(): Promise<Row[]> {
   const image = benchImage("executors");
   const { elf } = await buildImage(image);
   const counter = await BurstCounter.create("executors", elf, HANDLERS);
-  const machine = await boot(image, { netdev: "none", icount: true, cpu: "qemu64", extra: counter.qemuArguments });
+  const machine = await boot(image, {
+    netdev: "none",
+    icount: true,
+    cpu: "qemu64",
+    extra: counter.qemuArguments,
+  });
   try {
     await machine.waitForRows("executors", 1, 120_000);
     const bursts = await counter.bursts();

@@ -13,7 +13,13 @@ export async function load(quick: boolean): Promise<{ rows: Row[]; sections: Sec
   const image = benchImage("load.json");
   const { elf } = await buildImage(image);
   const counter = await SectionCounter.create("load", elf);
-  const options = { append: STATIC, icount: true, cpu: "qemu64", ready: false as const, extra: counter.qemuArguments };
+  const options = {
+    append: STATIC,
+    icount: true,
+    cpu: "qemu64",
+    ready: false as const,
+    extra: counter.qemuArguments,
+  };
   const { machine, peer, stop } = await bootWired(image, options);
   let flooding = true;
   let sent = 0;
@@ -22,7 +28,8 @@ export async function load(quick: boolean): Promise<{ rows: Row[]; sections: Sec
     while (!(await resolved())) await sleep(100);
     const payload = Buffer.alloc(64, 1);
     while (flooding) {
-      for (let i = 0; i < BATCH; i++) peer.sendUdp({ sourcePort: 5000 + i, destinationPort: DISCARD, payload });
+      for (let i = 0; i < BATCH; i++)
+        peer.sendUdp({ sourcePort: 5000 + i, destinationPort: DISCARD, payload });
       sent += BATCH;
       await sleep(2);
     }

@@ -31,7 +31,12 @@ export class SectionCounter {
     const path = join(BUILD, "bench", `${name}.sections`);
     await writeFile(path, "");
     const address = (end: string): string => symbol(symbols, end).toString(16);
-    const list = [plugin, `out=${path}`, `from=${address("vector_stubs")}`, `after=${address("thread_start")}`];
+    const list = [
+      plugin,
+      `out=${path}`,
+      `from=${address("vector_stubs")}`,
+      `after=${address("thread_start")}`,
+    ];
     return new SectionCounter(path, symbols, ["-plugin", list.join(",")]);
   }
 

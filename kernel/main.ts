@@ -72,7 +72,6 @@ import { readyLevel } from "./scheduler/ready";
 import {
   currentThread,
   initializeScheduler,
-  NO_DEADLINE,
   preempt,
   SCHEDULER_STORAGE,
   startScheduler,
@@ -365,7 +364,7 @@ export function interrupt(vector: u32): void {
   // Nor does a thread wait for it that has become ready and ranks higher.
   const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
   const left = pollsLeft != 0 && !deferred && !overtaken && runPollRounds();
-  armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
+  if (left) armDeadline(now() + POLL_DELAY);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 

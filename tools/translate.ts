@@ -43,8 +43,7 @@ const CHECK_CALL = `#define CHECK_CALL_INDIRECT(table, ft, x)                \\
           func_types_eq(ft, table.data[x].func_type)) || \\
    TRAP(CALL_INDIRECT))
 `;
-const DO_CALL =
-  "#define DO_CALL_INDIRECT(table, t, x, ...) ((t)table.data[x].func)(__VA_ARGS__)\n";
+const DO_CALL = "#define DO_CALL_INDIRECT(table, t, x, ...) ((t)table.data[x].func)(__VA_ARGS__)\n";
 
 const KERNEL: readonly Replacement[] = [
   // The kernel has one table, at an address that the compiler may know. An entry without a function has no type either.
@@ -55,7 +54,10 @@ const KERNEL: readonly Replacement[] = [
   (LIKELY((x) < KERNEL_TABLE_ENTRIES && kernel_table[x].func_type == ft) || TRAP(CALL_INDIRECT))
 `,
   },
-  { lines: DO_CALL, with: "#define DO_CALL_INDIRECT(table, t, x, ...) ((t)kernel_table[x].func)(__VA_ARGS__)\n" },
+  {
+    lines: DO_CALL,
+    with: "#define DO_CALL_INDIRECT(table, t, x, ...) ((t)kernel_table[x].func)(__VA_ARGS__)\n",
+  },
   { lines: MEM_ADDR, with: "#define MEM_ADDR(mem, addr, n) ((uint8_t*)(uintptr_t)(addr))\n" },
   { lines: MEM_ADDR_MEMOP, with: "#define MEM_ADDR_MEMOP(mem, addr, n) ((uint8_t*)(uintptr_t)(addr))\n" },
   { lines: FORCE_READ_INT, with: "#define FORCE_READ_INT(var)\n" },

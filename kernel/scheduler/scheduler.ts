@@ -151,7 +151,8 @@ function joinReady(thread: Thread): void {
 @inline
 function noteReady(level: u32): void {
   if (outranks(level, running.priority)) setExitWork(WORK_RESCHEDULE);
-  else startQuantum();
+  // Now, and not at the switch: where a timer has woken it, the hardware is programmed once for all that.
+  startQuantum();
 }
 
 /** Something of `level` waits for what this thread has, or for the thread itself: it does not rank lower until that is done. */

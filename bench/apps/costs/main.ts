@@ -81,12 +81,12 @@ function someTime(): i64 {
 }
 
 function keep(index: i32, value: i64): void {
-  store<i64>(samples + (<usize>index << 3), value - overhead);
+  store<i64>(samples + ((<usize>index) << 3), value - overhead);
 }
 
 /** Sorts the samples and says the middle and the last one. */
 function report(what: What): void {
-  for (let i: usize = 8; i < <usize>SAMPLES << 3; i += 8) {
+  for (let i: usize = 8; i < (<usize>SAMPLES) << 3; i += 8) {
     const value = load<i64>(samples + i);
     let at = i;
     for (; at > 0 && load<i64>(samples + at - 8) > value; at -= 8)
@@ -103,11 +103,11 @@ function report(what: What): void {
 }
 
 function keepJid(index: i32, jid: i32): void {
-  store<i32>(jids + (<usize>index << 2), jid);
+  store<i32>(jids + ((<usize>index) << 2), jid);
 }
 
 function jidAt(index: i32): i32 {
-  return load<i32>(jids + (<usize>index << 2));
+  return load<i32>(jids + ((<usize>index) << 2));
 }
 
 function fill(count: i32): void {
@@ -140,7 +140,7 @@ function measureTimers(): void {
 }
 
 function socketAt(index: i32): i32 {
-  return load<i32>(sockets + (<usize>index << 2));
+  return load<i32>(sockets + ((<usize>index) << 2));
 }
 
 function measureReads(): void {
@@ -202,7 +202,7 @@ export function main(): i32 {
     const begin = ticks();
     overhead = min(overhead, ticks() - begin);
   }
-  for (let i = 0; i < SOCKETS; i++) store<i32>(sockets + (<usize>i << 2), bindUdp(FIRST_PORT + i));
+  for (let i = 0; i < SOCKETS; i++) store<i32>(sockets + ((<usize>i) << 2), bindUdp(FIRST_PORT + i));
   for (let count = 1; fits(count); count = count == 1 ? 1000 : count == 1000 ? 100_000 : count * 10) {
     fill(count);
     measureTimers();
