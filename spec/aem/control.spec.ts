@@ -37,6 +37,7 @@ import { upcallArgument1, upcallArgument3, upcallArgument4 } from "../../kernel/
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { sys_enter_keepalive } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
+import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
 import { TIMER_TICK } from "../../kernel/time/wheel";
 import * as fake from "../fake";
@@ -75,7 +76,6 @@ import {
   receiveDatagram,
   WRONG_HANDLER,
 } from "./machine";
-import { dispatchNext } from "../../aem/dispatch";
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -152,7 +152,7 @@ describe("EVJOBFILTER", () => {
     const jid = onState(open(socket));
     expect<i32>(setFilter(jid, (1 << 1) | (1 << 8), 0, 0, 0)).toBe(0);
     transition(socket, 7, 2);
-    expect<bool>(currentProcess().canDispatch).toBe(false, "the process is not even woken");
+    expect<bool>(currentThread().canDispatch).toBe(false, "the process is not even woken");
     transition(socket, 2, 1);
     transition(socket, 1, 4);
     transition(socket, 4, 8);
@@ -186,7 +186,7 @@ describe("EVJOBFILTER", () => {
     setFilter(jid, POLLIN | POLLERR, 0, 0, 0);
     socket.bits = POLLOUT;
     socket.wake(POLLOUT, 0);
-    expect<bool>(currentProcess().canDispatch).toBe(false, "not woken");
+    expect<bool>(currentThread().canDispatch).toBe(false, "not woken");
     receive(socket, 5);
     expectHandler(EVENT_SOCK, "data");
     expect<u32>(upcallArgument3).toBe(POLLIN, "of what holds, what was asked for");
@@ -253,7 +253,7 @@ describe("EVJOBFILTER", () => {
     const jid = onRead(open(socket));
     setFilter(jid, 0, 0, 0, 1000);
     receive(socket, 999);
-    expect<bool>(currentProcess().canDispatch).toBe(false, "not woken");
+    expect<bool>(currentThread().canDispatch).toBe(false, "not woken");
     receive(socket, 1);
     expectRead(0, 1000, "enough");
     receive(socket, 17000);
@@ -373,7 +373,7 @@ describe("EVJOBTIMEOUT", () => {
     expectNone("returns");
     timePasses(2 * MILLISECOND);
     let seen: u32 = 0;
-    for (let code = <u32>dispatchNext(); code != 0; code = <u32>dispatchNext()) {
+    for (let code = <u32>nextHandler(); code != 0; code = <u32>nextHandler()) {
       const type = code & 0xff;
       seen |= 1 << type;
       if (type == EVENT_CLOSE || type == EVENT_ACCEPT) expect<i32>(<i32>upcallArgument3).toBe(-ETIMEDOUT);
@@ -393,7 +393,7 @@ describe("EVJOBTIMEOUT", () => {
     expectNone("returns");
     timePasses(2 * MILLISECOND);
     let closes = 0;
-    for (let code = <u32>dispatchNext(); code != 0; code = <u32>dispatchNext())
+    for (let code = <u32>nextHandler(); code != 0; code = <u32>nextHandler())
       if ((code & 0xff) == EVENT_CLOSE) closes++;
     expect<i32>(closes).toBe(0, "nothing more can come of it");
   });
@@ -430,13 +430,13 @@ describe("EVJOBHANDLER and EVJOBFLAGS", () => {
     const jid = onRead(open(socket));
     receive(socket, 10);
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, otherHandlerOf(EVENT_READ))).toBe(0);
-    expect<u32>(<u32>dispatchNext()).toBe(OTHER_CODE + EVENT_READ);
+    expect<u32>(<u32>nextHandler()).toBe(OTHER_CODE + EVENT_READ);
     fake.consoleClear();
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, otherHandlerOf(EVENT_CLOSE))).toBe(-EINVAL);
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, WRONG_HANDLER)).toBe(-EINVAL);
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, 0)).toBe(-EINVAL);
     receive(socket, 10);
-    expect<u32>(<u32>dispatchNext()).toBe(OTHER_CODE + EVENT_READ, "a refusal changes nothing");
+    expect<u32>(<u32>nextHandler()).toBe(OTHER_CODE + EVENT_READ, "a refusal changes nothing");
   });
 
   it("one-shot comes and goes", () => {
@@ -653,7 +653,7 @@ describe("EVJOBRETRY, and the limit of extras", () => {
     receive(socket, 10);
     expectNone("no memory");
     expect<i32>(sys_evctl(jid, EVJOBRETRY, 0)).toBe(0);
-    expect<bool>(currentProcess().canDispatch).toBe(true);
+    expect<bool>(currentThread().canDispatch).toBe(true);
     expectNone("still none");
     while (blocks != 0) {
       const next = load<usize>(blocks);
