@@ -78,6 +78,7 @@ import {
   newDatagram,
   newListener,
   newStream,
+  nextHandler,
   NO_END,
   open,
   OTHER_CODE,

@@ -69,6 +69,7 @@ import {
   newDatagram,
   newListener,
   newStream,
+  nextHandler,
   open,
   OTHER_CODE,
   otherHandlerOf,

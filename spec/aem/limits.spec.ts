@@ -24,6 +24,7 @@ import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
 import { setConsoleSink } from "../../kernel/console";
 import { EDQUOT, EFAULT, EINVAL, EMFILE, EPERM, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument3 } from "../../kernel/glue";
+import { PRIORITY_LEVELS, PriorityQueue } from "../../kernel/priority-queue";
 import { handleAvailable } from "../../kernel/process/handles";
 import { ModuleDescriptor, MODULE_EVENT_TYPES } from "../../kernel/process/module";
 import {
@@ -73,13 +74,18 @@ function isHeld(jid: i32): bool {
 }
 /** Events in a queue at a level. */
 function members(queue: PriorityQueue, level: u32): u32 {
-  return queue.top < 0 ? 0 : countMembers(queue.list(level), u32.MAX_VALUE);
+  const first = queue.first(level);
+  // The list's head is one of the ring.
+  let count: u32 = 0;
+  for (let link = first.next; changetype<usize>(link) != changetype<usize>(first); link = link.next) count++;
+  assert((((queue.levels >> level) & 1) != 0) == (count != 0), "the map of levels");
+  return count;
 }
 /** Events in the queues, not those that starve or are held. */
 function pending(): u32 {
   const process = currentProcess();
   let count: u32 = 0;
-  for (let level = 0; level < 64; level++)
+  for (let level: u32 = 0; level < PRIORITY_LEVELS; level++)
     count += members(process.pending, level) + members(process.work, level);
   return count;
 }

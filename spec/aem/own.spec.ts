@@ -35,7 +35,6 @@ import { setConsoleSink } from "../../kernel/console";
 import { EDQUOT, EFAULT, EINVAL, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument3, upcallArgument4, upcallArgument5 } from "../../kernel/glue";
 import { out8 } from "../../kernel/hal";
-import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { currentProcess } from "../../kernel/process/process";
 import * as fake from "../fake";
 import { endNow } from "../reap";
@@ -60,6 +59,7 @@ import {
   newDatagram,
   newProcess,
   newStream,
+  nextHandler,
   open,
   pattern,
   receive,
@@ -203,7 +203,6 @@ describe("EVJOBBUFFER", () => {
     readStatistics(jid);
     expect<u64>(statistics.errors).toBe(1);
     fake.clearUser();
-    fake.mapUser(VMTABLE_BASE, currentProcess().vmtable.base, currentProcess().vmtable.size);
   });
 });
 
@@ -285,7 +284,6 @@ describe("EVJOBALLOCATOR", () => {
     fake.unmapUser(own, 4096);
     expect<u32>(answer(own)).toBe(0, "not asked for ever");
     fake.clearUser();
-    fake.mapUser(VMTABLE_BASE, currentProcess().vmtable.base, currentProcess().vmtable.size);
     readStatistics(jid);
     expect<u64>(statistics.errors).toBe(6);
     sys_evctl(jid, EVJOBRETRY, 0);

@@ -23,6 +23,7 @@ import {
   PRIORITY_DEFAULT,
   PRIORITY_URGENT,
 } from "../../aem/abi";
+import { LACK_UNIT } from "../../aem/event";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evpost } from "../../aem/evpost";
 import { sys_evsystem } from "../../aem/evsystem";
