@@ -58,6 +58,7 @@ import {
   timePasses,
   transition,
   user,
+  zone,
 } from "./driver";
 import {
   aborts,
@@ -643,9 +644,9 @@ describe("EVJOBHISTOGRAM", () => {
 describe("EVJOBRETRY, and the limit of extras", () => {
   it("a starved event tries again", () => {
     const vmtable = currentProcess().vmtable;
-    let blocks: usize = 0;
-    for (let block = vmtableAllocate(vmtable, 64); block != 0; block = vmtableAllocate(vmtable, 64)) {
-      store<usize>(block, blocks);
+    let blocks: u32 = 0;
+    for (let block = <u32>vmtableAllocate(vmtable, 64); block != 0; block = <u32>vmtableAllocate(vmtable, 64)) {
+      store<u32>(zone(block), blocks);
       blocks = block;
     }
     const socket = newStream();
@@ -657,7 +658,7 @@ describe("EVJOBRETRY, and the limit of extras", () => {
     expect<bool>(currentThread().canDispatch).toBe(true);
     expectNone("still none");
     while (blocks != 0) {
-      const next = load<usize>(blocks);
+      const next = load<u32>(zone(blocks));
       vmtableFree(vmtable, blocks);
       blocks = next;
     }

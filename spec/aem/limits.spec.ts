@@ -39,6 +39,7 @@ import { sys_close } from "../../net/socket/calls";
 import { growMemory } from "../arena";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
+import { endNow } from "../reap";
 import { expectNone, expectNothingLeft, onRead, onSock, onTimer, setUp, user } from "./driver";
 import { FakeSocket, handlerOf, newProcess, newStream, nextHandler, open, receive, recycle } from "./machine";
 import { sys_evtimer } from "../../aem/evtimer";
@@ -153,7 +154,10 @@ describe("policy", () => {
       expect<bool>(fake.consoleHas("may not call")).toBe(false);
     }
     expect<u64>(usage.refusedCalls).toBe(before + 12);
-    expect<u64>(usageOf(newProcess()).refusedCalls).toBe(0, "each process has its own");
+    const other = newProcess();
+    expect<u64>(usageOf(other).refusedCalls).toBe(0, "each process has its own");
+    // It would run when a handler of a low priority begins.
+    endNow(other, 0);
   });
 });
 
@@ -389,5 +393,8 @@ describe("processinfo", () => {
     expect<i32>(sys_processinfo(PROCESS_LIMIT, user, 64)).toBe(-ESRCH);
     expect<i32>(sys_processinfo(-1, user, 64)).toBe(-ESRCH);
     expect<i32>(sys_processinfo(PROCESS_LIMIT + 1, user, 64)).toBe(-ESRCH);
+    const pid = other.pid;
+    endNow(other, 0);
+    expect<i32>(sys_processinfo(pid, user, 64)).toBe(-ESRCH, "it has ended");
   });
 });

@@ -35,6 +35,7 @@ import { setConsoleSink } from "../../kernel/console";
 import { EDQUOT, EFAULT, EINVAL, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument3, upcallArgument4, upcallArgument5 } from "../../kernel/glue";
 import { out8 } from "../../kernel/hal";
+import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { currentProcess } from "../../kernel/process/process";
 import * as fake from "../fake";
 import { endNow } from "../reap";
