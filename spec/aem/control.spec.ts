@@ -645,7 +645,11 @@ describe("EVJOBRETRY, and the limit of extras", () => {
   it("a starved event tries again", () => {
     const vmtable = currentProcess().vmtable;
     let blocks: u32 = 0;
-    for (let block = <u32>vmtableAllocate(vmtable, 64); block != 0; block = <u32>vmtableAllocate(vmtable, 64)) {
+    for (
+      let block = <u32>vmtableAllocate(vmtable, 64);
+      block != 0;
+      block = <u32>vmtableAllocate(vmtable, 64)
+    ) {
       store<u32>(zone(block), blocks);
       blocks = block;
     }

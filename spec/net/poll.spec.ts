@@ -20,7 +20,17 @@ import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 import { endNow } from "../reap";
 import { expectNothingLeft, onTimer, setUp, user } from "../aem/driver";
-import { FakeSocket, fail, newProcess, newStream, nextHandler, open, receive, recycle, switchTo } from "../aem/machine";
+import {
+  FakeSocket,
+  fail,
+  newProcess,
+  newStream,
+  nextHandler,
+  open,
+  receive,
+  recycle,
+  switchTo,
+} from "../aem/machine";
 
 /** A vector that nobody has. */
 const NO_VECTOR: u32 = 0x40;
