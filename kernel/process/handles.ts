@@ -174,26 +174,36 @@ export function handleRemove(process: Process, handle: i32): usize {
 
 /** Lets go of every object, and frees the table. */
 export function closeAllHandles(process: Process): void {
-  while (!closeSomeHandles(process)) {}
+  while (!closeHandles(process, CHUNK_ENTRIES)) {}
 }
 
-/** The same for the last 512 of them. True: none are left. */
+/** Objects that are let go of in one step: closing a connection is some thousand instructions. */
+const CLOSE_BUDGET: u32 = 4;
+
+/** The same for the last few of them. True: none are left. */
 export function closeSomeHandles(process: Process): bool {
+  return closeHandles(process, CLOSE_BUDGET);
+}
+
+/** At most `budget` objects of one chunk. */
+function closeHandles(process: Process, budget: u32): bool {
   if (process.handleCapacity != 0) {
-    process.handleCapacity -= CHUNK_ENTRIES;
-    const first = process.handleCapacity;
+    const first = process.handleCapacity - CHUNK_ENTRIES;
     const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));
     if (isShared(chunk)) {
+      process.handleCapacity = first;
       releaseFrame(chunk);
       return false;
     }
     for (let entry = chunk; entry < chunk + FRAME_SIZE; entry += 8) {
       const kind = load<u32>(entry, 4);
       if (kind == 0) continue;
+      if (budget-- == 0) return false;
       const release = load<u32>(releases + (kind << 2));
       store<u32>(entry, 0, 4);
       if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry));
     }
+    process.handleCapacity = first;
     freeFrames(chunk, 0);
     return false;
   }
