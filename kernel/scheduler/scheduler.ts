@@ -40,6 +40,7 @@ import {
 import {
   initializeReady,
   outranks,
+  PRIORITY_DEFAULT,
   READY_STORAGE,
   readyAppend,
   readyFirst,
@@ -269,6 +270,8 @@ export function settle(level: u32, main: bool): void {
   thread.level = level;
   const effective = max(<i32>level, waiting);
   const lowered = <u32>effective < thread.priority;
+  // What it has done so far was done at its former level, which may owe the lower ones something (ready.ts).
+  if (lowered && thread.priority > PRIORITY_DEFAULT) chargeRunning();
   thread.priority = effective;
   if (waiting > (main ? -1 : <i32>level)) {
     yieldMemory();
