@@ -93,12 +93,11 @@ function count(wanted: u64, begin: usize, end: usize): u32 {
 function control(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
   if (length >= 9 && load<u8>(data) == 0x73) {
     const wanted = ~load<u64>(data + 1);
-    const found = count(wanted, 0, <usize>memory.size() << 16);
+    const found = count(wanted, 0, (<usize>memory.size()) << 16);
     store<u32>(reply, found);
     store<u32>(reply, count(wanted, VMTABLE, VMTABLE + VMTABLE_BYTES), 4);
     sendto(fd, reply, 8, MSG_DONTWAIT, from, SOCKADDR_SIZE);
   } else if (length > 1) {
-
     const letter = heap.alloc(20 + length);
     store<i32>(letter, fd);
     memory.copy(letter + 4, from, SOCKADDR_SIZE);

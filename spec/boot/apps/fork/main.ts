@@ -110,7 +110,14 @@ function ended(jid: i32, pid: i32, status: i32): void {
 
 /** Ends of children: waitpid, the event, and those that nobody waits for. */
 function ends(): void {
-  row("nobody", waitpid(-1, 0, 0), waitpid(1, 0, WNOHANG), waitpid(0, 0, 0), waitpid(-1, 0, 2), waitpid(-1, 0xffffff00, 0));
+  row(
+    "nobody",
+    waitpid(-1, 0, 0),
+    waitpid(1, 0, WNOHANG),
+    waitpid(0, 0, 0),
+    waitpid(-1, 0, 2),
+    waitpid(-1, 0xffffff00, 0),
+  );
   let pid = fork(0);
   if (pid == 0) {
     nanosleep(5 * MILLISECOND);

@@ -1,5 +1,13 @@
 /** A timer at the default priority that tells on UDP port 5001 how often it has expired. */
-import { MSG_DONTWAIT, SOCKADDR_SIZE, bindUdp, enter_keepalive, onRead, onTimer, sendto } from "../../../../sdk";
+import {
+  MSG_DONTWAIT,
+  SOCKADDR_SIZE,
+  bindUdp,
+  enter_keepalive,
+  onRead,
+  onTimer,
+  sendto,
+} from "../../../../sdk";
 
 const PERIOD: i64 = 10_000_000;
 const answer = memory.data(4);

@@ -98,8 +98,6 @@ function blocking(): void {
   evctl(0, EVTBLINIT, 0);
 }
 
-
-
 export function main(): i32 {
   if (nameNumber() == 2) {
     nanosleep(30 * MILLISECOND);
