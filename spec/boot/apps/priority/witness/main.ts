@@ -16,7 +16,7 @@ import { prioritized, processorTime } from "../../identity";
 import { row } from "../../report";
 
 const BEGIN: i64 = 140_000_000;
-const PERIOD: i64 = 250_000_000;
+const PERIOD: i64 = 300_000_000;
 const LOOKS: i32 = 3;
 /** No image here has more processes. */
 const MOST: i32 = 8;
