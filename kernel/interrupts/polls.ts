@@ -2,6 +2,10 @@
  * Work that an interrupt or a system call leaves to be done before application code goes on or the processor halts: frames
  * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do.
  */
+import { exitWork, WORK_RESCHEDULE } from "../glue";
+import { poll } from "../hal";
+import { handleVector } from "./vectors";
+
 const LIMIT: u32 = 8;
 /** Level of the work when nobody wants it higher: the default one. */
 const POLL_LEVEL_LEAST: u32 = 32;
@@ -72,10 +76,16 @@ export function runPolls(): bool {
   return more;
 }
 
-/** Before application code goes on: a few rounds. True when something is still left. */
+/**
+ * Before application code goes on: a few rounds, between which interrupts get in, and none more when somebody else is to run. True when something is
+ * still left.
+ */
 export function runPollRounds(): bool {
   for (let round: u32 = 0; round < ROUNDS; round++) {
+    if (exitWork & WORK_RESCHEDULE) return true;
     if (!runPolls()) return false;
+    const vector = poll();
+    if (vector >= 0) handleVector(vector);
   }
   return true;
 }
