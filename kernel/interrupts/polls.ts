@@ -100,6 +100,8 @@ export function runPollRounds(): bool {
     letInterruptIn();
     if (exitWork & WORK_RESCHEDULE) return true;
     if (!runPolls()) return false;
+    const vector = poll();
+    if (vector >= 0) handleVector(vector);
   }
   return true;
 }
