@@ -4,6 +4,7 @@
  */
 import {
   EAGAIN,
+  ECONNREFUSED,
   SIGTERM,
   enter_keepalive,
   evpost,
@@ -38,7 +39,8 @@ export function main(): i32 {
       continue;
     }
     if (result == -EAGAIN) refused++;
-    else failed = result;
+    // Before the first one the collector may not listen yet.
+    else if (posted != 0 || result != -ECONNREFUSED) failed = result;
     nanosleep(500_000);
   }
   row("posted", posted, refused, failed);
