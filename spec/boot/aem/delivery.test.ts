@@ -128,7 +128,7 @@ describe("delivery", () => {
   after(async () => {
     running = false;
     await machine?.stop();
-await rm(folder, { recursive: true });
+    await rm(folder, { recursive: true });
   });
 
   test("3.5.1 timers: every expiration that was due is told, in one call or in an overrun", (t) => {
