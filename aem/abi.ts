@@ -1,6 +1,6 @@
 /**
  * What applications and the kernel agree on: numbers and structs of the AEM calls (docs/aem-calls.md is the table for people,
- * sdk/events.ts the same for applications). Names are those of the original AEM where it has them.
+ * sdk/aem.ts, sdk/control.ts and sdk/system.ts the same for applications). Names are those of the original AEM where it has them.
  */
 
 // ---- Flags of a registration ----
@@ -12,13 +12,13 @@
 
 /** The registration ends when its handler has returned for the first time. */
 export const EVF_ONESHOT: u32 = 1;
-/** Executors beside the plain function (stage 2): -EOPNOTSUPP until then. */
+/** Executors beside the plain function (executors.ts): a clone for one call; one that is kept; of the former: nobody waits for it. */
 export const EVF_FORK: u32 = 2;
 export const EVF_CAPSULE: u32 = 4;
 export const EVF_NOCLDWAIT: u32 = 8;
 /** enter_keepalive returns 0 once the last registration with this flag has ended. */
 export const EVF_KEEPALIVE: u32 = 16;
-/** Executor: a thread of the same memory (stage 2). */
+/** Executor: a thread of the same memory. */
 export const EVF_THREAD: u32 = 32;
 
 /** Priority of the registration: 0 in this field is the default, else priority + 1. */

@@ -1,7 +1,7 @@
 /** AEM as the rest of the kernel starts it. */
-import { onChildEnded, onProcessExit, onThreadEnded } from "../kernel/process/end";
+import { onChildEnded, onMemoryFreed, onProcessExit, onThreadEnded } from "../kernel/process/end";
 import { onHandleLimit } from "../kernel/process/handles";
-import { Process } from "../kernel/process/process";
+import { findProcess, Process, PROCESS_LIMIT } from "../kernel/process/process";
 import { onInheritEvents } from "../kernel/process/family";
 import { onCapsuleIdle } from "../kernel/process/workers";
 import { onDescriptorFree, onSharedClose } from "../net/socket/calls";
@@ -71,6 +71,7 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32, mes
   onProcessExit(aemProcessExit.index);
   onThreadEnded(abandonHandler.index);
   onChildEnded(tryAgain.index);
+  onMemoryFreed(tryAllAgain.index);
   onCapsuleIdle(capsuleIdle.index);
   onInheritEvents(inheritEvents.index);
   onHandleLimit(descriptorLimitMet.index);
@@ -79,6 +80,14 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32, mes
 /** A descriptor, or a child's place, is free. */
 function tryAgain(process: Process): void {
   retryStarved(process);
+}
+
+/** Frames are free again: whoever could not be cloned for want of them tries again. */
+function tryAllAgain(): void {
+  for (let pid: i32 = 1; pid <= PROCESS_LIMIT; pid++) {
+    const process = findProcess(pid);
+    if (process !== null) retryStarved(process);
+  }
 }
 
 function capsuleIdle(capsule: Process): void {

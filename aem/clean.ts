@@ -25,6 +25,7 @@ import { activate, countActivations } from "./dispatch";
 import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING } from "./event";
 import { EXTRA_TIMED_OUT, needExtra, startTimeout } from "./extra";
+import { errorWaits } from "./jobs/shared";
 import { consume, peek, peekLength, pollSocket } from "./jobs/source";
 import { unregister } from "./registry";
 
@@ -50,6 +51,8 @@ export function clean(event: Event): i32 {
   // With nothing left to deliver, it ends: now, or when its handler returns.
   if (event.has(EVENT_DRAINING) && event.handlers == 0) unregister(event);
   else if (type == EVENT_READ && hasEnd(event)) activate(event);
+  // Not before: what peers send now that there is room is new, and its activation counts.
+  networkFlush();
   return <i32>dropped;
 }
 
@@ -57,7 +60,7 @@ export function clean(event: Event): i32 {
 function dropWaiting(event: Event, type: u32): u32 {
   const count = event.count;
   if (type == EVENT_ACCEPT) return dropConnections(event.socket);
-  if (type == EVENT_READ) return dropData(event.socket);
+  if (type == EVENT_READ) return dropData(event, event.socket);
   event.count = 0;
   if (type == EVENT_SK) return count == 0 ? 0 : count - 1;
   return type == EVENT_TIMER ? count : 0;
@@ -72,23 +75,23 @@ function dropConnections(listener: Socket): u32 {
     call_indirect<void>(socket.protocol.abort, socket);
     dropped++;
   }
-  networkFlush();
   return dropped;
 }
 
 /** All bytes of a stream are one occurrence. */
-function dropData(socket: Socket): u32 {
+function dropData(event: Event, socket: Socket): u32 {
+  // What comes behind an end is not this event's.
+  if (event.has(EVENT_ENDED)) return 0;
   let dropped: u32 = 0;
-  while (peek(socket) != 0) {
-    consume(socket, <u32>peekLength(socket));
+  while (peek(event, socket) != 0) {
+    consume(event, socket, <u32>peekLength(event, socket));
     dropped++;
   }
-  networkFlush();
   return socket.type == SOCK_STREAM ? min<u32>(dropped, 1) : dropped;
 }
 
 function hasEnd(event: Event): bool {
   if (event.has(EVENT_ENDED)) return false;
   const socket = event.socket;
-  return socket.error != 0 || (pollSocket(socket) & (POLLERR | POLLHUP | POLLRDHUP)) != 0;
+  return errorWaits(event, socket) || (pollSocket(socket) & (POLLERR | POLLHUP | POLLRDHUP)) != 0;
 }

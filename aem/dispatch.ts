@@ -2,10 +2,11 @@
  * From an activation to the handler: the hot path.
  *
  *     source ── wake ──> job.occurred ── activate ──> process.pending ── dispatchNext ──> job.deliver ──> handler
- *     (interrupt, timer, or another process's call)                   (at the end of a system call of the process)
+ *     (interrupt, timer, or another process's call)   or process.work       (at the end of a system call of the thread; of a
+ *                                                                            clone: in the clone, executors.ts)
  *
  * An event is in the queue at most once; what occurs meanwhile coalesces (the job keeps what must not be lost). While its
- * handler runs it may be queued again. Handlers of a process never nest: `process.handling` is the one that runs.
+ * handler runs it may be queued again. Handlers of a thread never nest: `thread.handling` is the one that runs.
  *
  * All of it is O(1), but for two lists that are as long as what has really been activated: events whose data something else
  * took are passed over one by one, and events that wait for memory are tried again when some is freed.
@@ -14,7 +15,7 @@ import { ENOMEM } from "../kernel/errno";
 import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
-import { currentThread, settle } from "../kernel/scheduler/scheduler";
+import { currentThread, noteDispatch, settle, yieldPoint } from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
@@ -80,6 +81,9 @@ export function again(event: Event): void {
 
 // ---- Dispatch ----
 
+/** Events without anything to deliver that are passed over between two moments at which interrupts and other threads have their turn. */
+const EMPTY_BUDGET: u32 = 32;
+
 /**
  * Code address of the next handler of the current thread, its arguments set; 0 when the thread goes on with what it did. `returned`: the
  * handler that this gave has returned, and its delivery ends. Other threads run meanwhile if they rank higher. Called by the
@@ -102,23 +106,28 @@ export function dispatchNext(returned: bool, result: u32): usize {
   }
   const queue = changetype<PriorityQueue>(thread.queue);
   const main = changetype<usize>(thread) == changetype<usize>(process.thread);
+  let budget = EMPTY_BUDGET;
   while (true) {
+    if (budget-- == 0) {
+      budget = EMPTY_BUDGET;
+      yieldPoint();
+    }
     const top = queue.top;
-    if (top < 0 && !main) {
-      clearExitWork(WORK_DISPATCH);
+    if (top < 0) {
+      if (main && settle(process.priority, true) && !queue.isEmpty) continue;
+      noteDispatch();
       return 0;
     }
-    settle(top < 0 ? process.priority : <u32>top, top < 0);
-    if (queue.top != top) continue;
-    clearExitWork(WORK_DISPATCH);
-    if (top < 0) return 0;
+    if (settle(<u32>top, false) && queue.top != top) continue;
     const event = eventOfActivation(queue.first(top));
     queue.remove(event.activation, top);
-    countTaken(event.process);
+    countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     if (main && !isFunction(event)) elsewhere(event);
     else {
-      const code = codeFor(event, deliver(thread, event));
+      const outcome = deliver(thread, event);
+      if (outcome == DELIVERED) return event.handler;
+      const code = codeFor(event, outcome);
       if (code != 0) return code;
     }
   }
@@ -161,7 +170,7 @@ function codeFor(event: Event, outcome: i32): usize {
   if (outcome == DELIVERED) return event.handler;
   if (outcome == ALLOCATE) return extraOf(event).allocator;
   if (outcome != EMPTY) starve(event, -outcome, shortageBytes);
-  else if (((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
+  else if (isDrained(event)) unregister(event);
   return 0;
 }
 
@@ -218,6 +227,12 @@ function allocated(thread: Thread, event: Event, address: u32): usize {
   return 0;
 }
 
+/** Whether a draining event has nothing left: neither an activation, nor one that a clone or worker still has. */
+@inline
+function isDrained(event: Event): bool {
+  return ((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING && event.handlers == 0;
+}
+
 /** The handler has returned. */
 function complete(thread: Thread): void {
   if (thread.block != 0) freeBlock(thread);
@@ -231,7 +246,7 @@ function complete(thread: Thread): void {
   if (event.has(EVENT_DEAD)) {
     if (event.handlers == 0) releaseEvent(event);
   } else if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
-  else if (((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING) unregister(event);
+  else if (isDrained(event)) unregister(event);
 }
 
 /** The thread ends, and with it the handler that runs on it, or was to. Its block goes with the memory of the process. */
@@ -246,8 +261,11 @@ export function abandonHandler(thread: Thread): void {
     if (event.handlers == 0) releaseEvent(event);
     return;
   }
-  if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
+  // An event that drains is owed this one still.
+  const draining = event.has(EVENT_DRAINING) && !((<u32>event.flags) & EVF_ONESHOT);
+  event.clear(EVENT_DRAINING);
   makePending(event);
+  if (draining) event.mark(EVENT_DRAINING);
 }
 
 /**

@@ -9,7 +9,7 @@
  */
 import { Link } from "../kernel/list";
 import { Threshold } from "../kernel/scheduler/gauge";
-import { processOfPid, Process } from "../kernel/process/process";
+import { Process, processNumbered } from "../kernel/process/process";
 import { Waiter } from "../kernel/scheduler/wait";
 import { Timer } from "../kernel/time/wheel";
 import { Socket } from "../net/socket/socket";
@@ -53,11 +53,11 @@ export class Event extends Timer {
   /** Starved: what is short, an errno, and how much was wanted, in pieces of LACK_UNIT bytes. */
   private lackError: u8;
   private lackUnits: u16;
-  /** Timer: expirations to be delivered. Sk: states in `data`. Sock: bits that have become set. Message: messages that wait. Limit: LIMIT_* bits. */
+  /** Timer: expirations to be delivered. Sk: states in `data`. Sock: bits that have become set. Message: messages that wait. Limit: LIMIT_* bits. Read: jobs/shared.ts. */
   count: u32;
   /**
    * Timer: period in nanoseconds. Sk: ring of states. Accept: user addresses (low: sockaddr, high: its length). Close: errno. Message:
-   * first (low) and last record. Signal: sender (low), number.
+   * first (low) and last record. Signal: sender (low), number. Read: jobs/shared.ts.
    */
   data: u64;
   /** Occurrences, and calls of the handler; modulo 2^32. */
@@ -66,7 +66,7 @@ export class Event extends Timer {
 
   /** Whose event it is. */
   @inline get process(): Process {
-    return changetype<Process>(processOfPid(this.pid));
+    return processNumbered(this.pid);
   }
 
 

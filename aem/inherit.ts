@@ -9,8 +9,9 @@ import { Link } from "../kernel/list";
 import { Process } from "../kernel/process/process";
 import { yieldPoint } from "../kernel/scheduler/scheduler";
 import { timerPending } from "../kernel/time/wheel";
-import { EVENT_ACCEPT, EVENT_SOCK, EVENT_TIMER } from "./abi";
+import { EVENT_ACCEPT, EVENT_READ, EVENT_SOCK, EVENT_TIMER } from "./abi";
 import { Event, eventOfOwned } from "./event";
+import { readerComes } from "./jobs/shared";
 import { startTimer } from "./jobs/timer";
 import { copyEvent } from "./registry";
 
@@ -64,6 +65,8 @@ function inherit(event: Event, child: Process): i32 {
     return 0;
   }
   if (type == EVENT_ACCEPT) copy.data = event.data;
-  if (event.object != 0) event.socket.append(copy.waiter);
+  if (event.object == 0) return 0;
+  if (type == EVENT_READ) readerComes(copy, event.socket);
+  event.socket.append(copy.waiter);
   return 0;
 }

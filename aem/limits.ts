@@ -110,5 +110,5 @@ export function admit(process: Process): void {
   process.heldCount--;
   const event = eventOfActivation(link);
   event.clear(EVENT_HELD);
-  push(event);
+  push(event, process);
 }

@@ -19,18 +19,26 @@ import { startTimer } from "./jobs/timer";
 import { admit, hasToWait, hold } from "./limits";
 
 /** The event joins the queue of the thread that runs its handlers, or has them run, which ranks no lower than the event from now on. */
+// @ts-ignore: decorator
 @inline
 export function enqueue(event: Event): void {
   const process = event.process;
-  countWaiting(process);
+  const count = ++process.waitingCount;
+  if (count < process.overload.rise && process.module.activationLimit == 0) push(event, process);
+  else enqueueAtMark(event, process, count);
+}
+
+/** The same where an overload event hears of it, or a limit of activated events is to be kept. */
+function enqueueAtMark(event: Event, process: Process, count: u32): void {
+  if (count >= process.overload.rise) process.overload.reached(count);
   if (hasToWait(process)) hold(event);
-  else push(event);
+  else push(event, process);
 }
 
 /** The same for an event that is counted already, and whose turn has come. */
+// @ts-ignore: decorator
 @inline
-export function push(event: Event): void {
-  const process = event.process;
+export function push(event: Event, process: Process): void {
   const level = <u32>event.priority;
   if ((<u32>event.flags) & EVF_THREAD) {
     process.work.append(event.activation, level);
@@ -45,7 +53,8 @@ export function push(event: Event): void {
   notifyThread(process.thread, level);
 }
 
-/** An activated event waits, and one of those that wait waits no more: the overload events hear of it. */
+/** An activated event waits: the overload events hear of it. */
+// @ts-ignore: decorator
 @inline
 function countWaiting(process: Process): void {
   const count = ++process.waitingCount;

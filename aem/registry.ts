@@ -23,6 +23,7 @@ import {
   EVENT_ACCEPT,
   EVENT_CLOSE,
   EVENT_DRAINING,
+  EVENT_ENDED,
   EVENT_ERROR,
   EVENT_LINK,
   EVENT_MEMORY,
@@ -48,11 +49,12 @@ import {
 import { makePending } from "./dispatch";
 import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, eventOfOwned } from "./event";
-import { prepareExecutor } from "./executors";
+import { isCloned, prepareExecutor } from "./executors";
 import { dropExtra } from "./extra";
 import { allocateEvent, eventPool, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
+import { readerComes, readerGoes, readersGo } from "./jobs/shared";
 import { checkEventLimits, checkPolicy } from "./limits";
 
 /** Most events of one process. */
@@ -138,6 +140,7 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
   event.data = data;
   const job = event.job;
   event.waiter.prepare(job.occurred, job.mask);
+  if (type == EVENT_READ) readerComes(event, socket);
   socket.append(event.waiter);
   // What came before the registration is reported too, as if the socket told it now.
   const held = job.initial != 0 ? call_indirect<u32>(socket.protocol.poll, socket) & job.initial : 0;
@@ -225,7 +228,9 @@ export function detach(event: Event): void {
   if (event.job.detach != 0) call_indirect<void>(event.job.detach, event);
   const object = event.object;
   event.object = 0;
-  if (object != 0 && event.job.type == EVENT_READ) readerGone(changetype<Socket>(object));
+  if (object == 0 || event.job.type != EVENT_READ) return;
+  if (!event.has(EVENT_ENDED)) readerGoes(changetype<Socket>(object));
+  readerGone(changetype<Socket>(object));
 }
 
 /** Whether the event is in the lists of a gauge, where it has no mask. */
@@ -236,7 +241,9 @@ function isGauged(event: Event): bool {
 
 /** The activation that the event has is still delivered, and then it ends: at once when it has none. */
 export function drain(event: Event): void {
-  if (!event.has(EVENT_PENDING | EVENT_OCCURRED | EVENT_ALLOCATING)) {
+  // A clone that was made for an activation may not have fetched it yet.
+  const cloned = event.handlers != 0 && isCloned(event);
+  if (!cloned && !event.has(EVENT_PENDING | EVENT_OCCURRED | EVENT_ALLOCATING)) {
     unregister(event);
     return;
   }
@@ -256,6 +263,7 @@ export function drain(event: Event): void {
  */
 export function sourceGone(event: Event, closed: u32): void {
   const type = event.job.type;
+  if (type == EVENT_READ) readersGo(event.socket);
   if (closed != 0 || (type != EVENT_SK && type != EVENT_CLOSE)) {
     unregister(event);
     return;

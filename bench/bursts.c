@@ -6,6 +6,8 @@
  *            from=ADDRESS  the stubs: 256 of 16 bytes each (boot/interrupts.c), hexadecimal
  *            to=ADDRESS    code whose first instruction is of interest; up to TARGETS times
  *            blocks=1      also the blocks that ran, for a profile
+ *            busy=1        a burst is also what runs from an interrupt that stopped an application, to the first `to` or the next interrupt; only
+ *                          bursts that reach one are written
  *
  * A line: `burst VECTOR INTERRUPTS TOTAL`, then for each `to` the instructions that had run before it for the first time, or -1. With
  * blocks=1, lines `block ADDRESS INSTRUCTIONS BEFORE` follow when a `to` was reached, in order, BEFORE being what ran ahead.
@@ -40,7 +42,7 @@ __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 #define STUBS 4096
 #define STUB_SIZE 16
 #define HLT 0xf4
-#define TARGETS 4
+#define TARGETS 8
 #define BLOCKS 65536
 
 struct block {
@@ -52,7 +54,7 @@ struct block {
 static FILE *out;
 static uint64_t from, to[TARGETS];
 static unsigned targets;
-static int with_blocks;
+static int with_blocks, busy;
 
 /* The burst under way. */
 static int halted, running;
@@ -82,7 +84,7 @@ static void executed(unsigned int vcpu, void *userdata) {
   const struct block *block = userdata;
   (void)vcpu;
   if (block->address - from < STUBS) {
-    if (halted) {
+    if (halted || busy) {
       running = 1;
       vector = (block->address - from) / STUB_SIZE;
       interrupts = blocks = 0;
@@ -94,7 +96,14 @@ static void executed(unsigned int vcpu, void *userdata) {
   halted = block->halts;
   if (!running) return;
   for (unsigned i = 0; i < targets; i++)
-    if (block->address == to[i] && reached[i] < 0) reached[i] = (int64_t)total;
+    if (block->address == to[i] && reached[i] < 0) {
+      reached[i] = (int64_t)total;
+      if (busy) {
+        running = 0;
+        report();
+        return;
+      }
+    }
   if (with_blocks && blocks < BLOCKS) {
     list[blocks].block = block;
     list[blocks++].before = total;
@@ -102,7 +111,7 @@ static void executed(unsigned int vcpu, void *userdata) {
   total += block->instructions;
   if (!halted) return;
   running = 0;
-  report();
+  if (!busy) report();
 }
 
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
@@ -125,6 +134,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
     else if (strncmp(argv[i], "from=", 5) == 0) from = strtoull(argv[i] + 5, NULL, 16);
     else if (strncmp(argv[i], "to=", 3) == 0 && targets < TARGETS) to[targets++] = strtoull(argv[i] + 3, NULL, 16);
     else if (strcmp(argv[i], "blocks=1") == 0) with_blocks = 1;
+    else if (strcmp(argv[i], "busy=1") == 0) busy = 1;
     else return -1;
   }
   if (!out || from == 0) return -1;

@@ -26,7 +26,7 @@ export interface Burst {
   total: number;
   /** For each target, instructions ahead of its first one, or -1 when it did not run. */
   reached: number[];
-  /** With `blocks`. */
+  /** With `blocks`. With `busy` a burst ends where it reaches a target. */
   blocks: Block[];
 }
 
@@ -45,11 +45,40 @@ export async function symbolsOf(elf: string): Promise<CodeSymbol[]> {
     .map(([address, , name]) => ({ address: Number.parseInt(address as string, 16), name: name as string }));
 }
 
+/** `w2c_kernel_net0x2Fipv40x2Fipv4Input` as `net/ipv4/ipv4Input`. */
+function readable(name: string): string {
+  return name
+    .replace(/^(wrap_)?w2c_(kernel_|app__)?/, "")
+    .replace(/0x([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+}
+
+/** Name of the function at an address. */
+export function functionAt(symbols: readonly CodeSymbol[], address: number): string {
+  let [low, high] = [0, symbols.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((symbols[middle] as CodeSymbol).address <= address) low = middle + 1;
+    else high = middle;
+  }
+  const found = symbols[low - 1];
+  return found ? readable(found.name) : "?";
+}
+
 /** The one symbol with this end of its name. */
 export function symbol(symbols: readonly CodeSymbol[], end: string): number {
   const [found, another] = symbols.filter(({ name }) => name.endsWith(end));
   if (found === undefined || another !== undefined) throw new Error(`not one symbol ends with ${end}`);
   return found.address;
+}
+
+/** Compiles bench/NAME.c as a plugin; its path. */
+export async function buildPlugin(name: string): Promise<string> {
+  const folder = join(BUILD, "bench");
+  await mkdir(folder, { recursive: true });
+  const plugin = join(folder, `${name}.so`);
+  const options = ["-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-Wl,--unresolved-symbols=ignore-all"];
+  await execute("gcc", [...options, "-o", plugin, join(ROOT, "bench", `${name}.c`)]);
+  return plugin;
 }
 
 /** Counts the bursts of one guest. */
@@ -66,18 +95,23 @@ export class BurstCounter {
     elf: string,
     targets: readonly string[],
     blocks = false,
+    busy = false,
   ): Promise<BurstCounter> {
     const folder = join(BUILD, "bench");
-    await mkdir(folder, { recursive: true });
-    const plugin = join(folder, "bursts.so");
-    const options = ["-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-Wl,--unresolved-symbols=ignore-all"];
-    await execute("gcc", [...options, "-o", plugin, join(ROOT, "bench", "bursts.c")]);
+    const plugin = await buildPlugin("bursts");
     const symbols = await symbolsOf(elf);
     const path = join(folder, `${name}.bursts`);
     await writeFile(path, "");
     const addresses = targets.map((end) => `to=${symbol(symbols, end).toString(16)}`);
     const from = `from=${symbol(symbols, "vector_stubs").toString(16)}`;
-    const list = [plugin, `out=${path}`, from, ...addresses, ...(blocks ? ["blocks=1"] : [])];
+    const list = [
+      plugin,
+      `out=${path}`,
+      from,
+      ...addresses,
+      ...(blocks ? ["blocks=1"] : []),
+      ...(busy ? ["busy=1"] : []),
+    ];
     return new BurstCounter(path, ["-plugin", list.join(",")]);
   }
 

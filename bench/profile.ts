@@ -3,23 +3,11 @@
  * each path. With `--path`, in the order in which they run.
  */
 import { parseArgs } from "node:util";
-import { type Burst, type CodeSymbol, symbolsOf } from "./bursts.ts";
+import { type Burst, type CodeSymbol, functionAt, symbolsOf } from "./bursts.ts";
 import { latencyBursts, samples } from "./instructions.ts";
 import { median } from "./rows.ts";
 
 const { values: options } = parseArgs({ options: { path: { type: "boolean" } } });
-
-/** `w2c_kernel_net0x2Fipv40x2Fipv4Input` as `net/ipv4/ipv4Input`. */
-function readable(name: string): string {
-  return name
-    .replace(/^(wrap_)?w2c_(kernel_|app__)?/, "")
-    .replace(/0x([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-}
-
-function functionAt(symbols: readonly CodeSymbol[], address: number): string {
-  const found = symbols.findLast((candidate) => candidate.address <= address);
-  return found ? readable(found.name) : "?";
-}
 
 /** Runs of blocks of one function, in order. */
 function pathOf(burst: Burst, end: number, symbols: readonly CodeSymbol[]): [string, number][] {

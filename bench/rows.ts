@@ -3,6 +3,8 @@ export interface Row {
   name: string;
   value: number;
   unit: string;
+  /** Not more than this is aimed for (docs/performance-goals.md). */
+  goal?: number;
   /** What the figure says, and what not. */
   note?: string;
 }
@@ -16,5 +18,9 @@ export function median(values: readonly number[]): number {
 export function print(row: Row): void {
   const value = Number.isInteger(row.value) ? row.value.toLocaleString("en") : row.value.toFixed(1);
   const note = row.note === undefined ? "" : `  (${row.note})`;
-  process.stdout.write(`${row.name.padEnd(62)}${value.padStart(12)} ${row.unit}${note}\n`);
+  const goal =
+    row.goal === undefined
+      ? ""
+      : `  goal ${row.goal.toLocaleString("en")}${row.value > row.goal ? ", missed" : ""}`;
+  process.stdout.write(`${row.name.padEnd(62)}${value.padStart(12)} ${row.unit}${goal}${note}\n`);
 }

@@ -85,6 +85,10 @@ static inline void w2c_hal_fullBarrier(struct w2c_hal* hal) {
 
 /* ---- Processor ---- */
 
+static inline u64 w2c_hal_scale(struct w2c_hal* hal, u64 value, u64 factor) {
+  UNUSED_HAL;
+  return (u64)((unsigned __int128)value * factor >> 32);
+}
 static inline u64 w2c_hal_tsc(struct w2c_hal* hal) {
   u32 low, high;
   UNUSED_HAL;

@@ -5,6 +5,7 @@
 #ifndef AEMOS_MODULE_H
 #define AEMOS_MODULE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "layout.h"
@@ -27,6 +28,7 @@ struct module_descriptor {
   uint64_t cpu_percent;   /* most of the processor in each period: 1 .. 100 */
   uint64_t threads;       /* worker threads for EVF_THREAD */
   uint64_t thread_stack_bytes;
+  uint64_t stack_pointer; /* offset of the shadow stack's pointer in the instance, 4 bytes; 0: the module has none */
   uint64_t children; /* most forked children at once */
   uint64_t capsules; /* most of them that are kept for EVF_CAPSULE */
   uint64_t on_demand; /* 0: started at boot; 1: only when a call asks for it */

@@ -3,6 +3,7 @@
  * the kernel has mapped at the fixed addresses of their window before their first instruction.
  */
 #include "syscall.h"
+#include "instance.h"
 
 /* Calls into the kernel that are not an application's to import. */
 QUIET_CALL(aemos_trap, w2c_kernel_trap)
@@ -47,8 +48,7 @@ FORK(quiet_aemos_fork, aemos_quiet_fork_call)
 
 w2c_kernel kernel;
 
-#define KERNEL_TABLE_ENTRIES 512
-static wasm_rt_funcref_t kernel_table[KERNEL_TABLE_ENTRIES];
+wasm_rt_funcref_t kernel_table[KERNEL_TABLE_ENTRIES];
 
 void kernel_allocate_memory(wasm_rt_memory_t* memory, uint64_t initial, uint64_t max, bool is64, uint32_t page_size) {
   (void)initial, (void)max, (void)is64, (void)page_size;

@@ -46,6 +46,19 @@ extern w2c_kernel kernel;
   "sti\n"                                                                                             \
   "ret\n"
 
+/* The same for a call after which no handler runs: but a thread that ranks higher does. Needs [pending]; WORK_RESCHEDULE is 2. */
+#define LEAVE_QUIETLY                                                                                 \
+  "testl $2, %c[pending]\n"                                                                           \
+  "jz 2f\n"                                                                                           \
+  "push %%rax\n"                                                                                      \
+  "sub $8, %%rsp\n"                                                                                   \
+  "mov $kernel, %%edi\n"                                                                              \
+  "call w2c_kernel_reschedule\n"                                                                      \
+  "add $8, %%rsp\n"                                                                                   \
+  "pop %%rax\n"                                                                                       \
+  "2:\n"                                                                                              \
+  LEAVE_KERNEL
+
 #define SYSCALL(application_symbol, kernel_symbol, parameters)                                        \
   __attribute__((naked)) void application_symbol(void) {                                              \
     __asm__ volatile(                                                                                 \
@@ -83,9 +96,10 @@ extern w2c_kernel kernel;
         ".if " #parameters " > 5\n"                                                                   \
         "add $16, %%rsp\n"                                                                            \
         ".endif\n"                                                                                    \
-        LEAVE_KERNEL                                                                                  \
+        LEAVE_QUIETLY                                                                                 \
         :                                                                                             \
-        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [quiet] "i"(KERNEL_GLOBAL(quietCall)));         \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [quiet] "i"(KERNEL_GLOBAL(quietCall)),          \
+          [pending] "i"(KERNEL_GLOBAL(exitWork)));                                                    \
   }
 
 #define REFUSED_CALL(application_symbol, number, name)                                                \
@@ -98,9 +112,9 @@ extern w2c_kernel kernel;
         "mov %[length], %%ecx\n"                                                                      \
         "mov $kernel, %%edi\n"                                                                        \
         "call w2c_kernel_refused\n"                                                                   \
-        LEAVE_KERNEL                                                                                  \
+        LEAVE_QUIETLY                                                                                 \
         :                                                                                             \
-        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [text] "i"(application_symbol##_name),          \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(exitWork)), [text] "i"(application_symbol##_name), \
           [length] "i"(sizeof name - 1));                                                             \
   }
 
@@ -110,9 +124,9 @@ extern w2c_kernel kernel;
         ENTER_KERNEL                                                                                  \
         "mov $kernel, %%edi\n"                                                                        \
         "call " #kernel_symbol "\n"                                                                   \
-        LEAVE_KERNEL                                                                                  \
+        LEAVE_QUIETLY                                                                                 \
         :                                                                                             \
-        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)));                                                \
+        : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(exitWork)));                                                \
   }
 
 #endif

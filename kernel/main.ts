@@ -38,6 +38,7 @@ import {
   leavePolls,
   POLL_STORAGE,
   pollLevel,
+  pollsLeft,
   registerPoll,
   runPollRounds,
   runPolls,
@@ -71,7 +72,6 @@ import { readyLevel } from "./scheduler/ready";
 import {
   currentThread,
   initializeScheduler,
-  NO_DEADLINE,
   preempt,
   SCHEDULER_STORAGE,
   startScheduler,
@@ -109,6 +109,7 @@ export { copyFault, exception, kernelException } from "./interrupts/exceptions";
 export { vmtableEnd } from "./process/calls";
 export { growMemory as memoryGrow } from "./process/create";
 export { serve } from "./process/workers";
+export { reschedule } from "./scheduler/scheduler";
 export { kernelTrap, trap } from "./process/trap";
 export { refused } from "./process/usage";
 
@@ -362,9 +363,8 @@ export function interrupt(vector: u32): void {
   // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
   // Nor does a thread wait for it that has become ready and ranks higher.
   const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
-  if (overtaken) leavePolls();
-  const left = deferred || overtaken ? false : runPollRounds();
-  armDeadline(left ? now() + POLL_DELAY : NO_DEADLINE);
+  const left = pollsLeft != 0 && !deferred && !overtaken && runPollRounds();
+  if (left) armDeadline(now() + POLL_DELAY);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 

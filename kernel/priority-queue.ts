@@ -35,7 +35,8 @@ export class PriorityQueue {
 
   /** The highest level with a member; -1 when it is empty. */
   @inline get top(): i32 {
-    return 63 - <i32>clz(this.levels);
+    const levels = this.levels;
+    return levels == 0 ? -1 : 63 ^ (<i32>clz(levels));
   }
 
 

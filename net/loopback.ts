@@ -4,6 +4,7 @@
  * They are copied, because the sender may use its buffer again at once, and queued, because the sender stands in the middle
  * of its own work: they come in when the queue is drained (networkFlush), never from within the call that sent them.
  */
+import { LEFT_OUTPUT, LEFT_WORK, leavePolls } from "../kernel/interrupts/polls";
 import { now } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStart } from "../kernel/time/wheel";
 import {
@@ -17,8 +18,8 @@ import {
 import { networkCounters } from "./counters";
 import { ENOBUFS } from "../kernel/errno";
 
-/** Packets that one drain hands in at most; a timer drains the rest, so that nothing else starves. */
-const BUDGET: u32 = 256;
+/** Packets that one drain hands in at most; a poll drains the rest, or a timer, so that nothing else starves. */
+const BUDGET: u32 = 8;
 
 
 @unmanaged
@@ -60,6 +61,7 @@ export function loopbackOutput(buffer: PacketBuffer): i32 {
   copy.flags = CHECKSUM_VALID;
   memory.copy(copy.data, buffer.data, buffer.length);
   loopback.append(copy);
+  leavePolls(LEFT_OUTPUT);
   return 0;
 }
 
@@ -74,7 +76,9 @@ export function loopbackPoll(): void {
     call_indirect<void>(loopback.receive, buffer);
   }
   loopback.draining = 0;
-  if (loopback.count != 0) timerStart(timer, now());
+  if (loopback.count == 0) return;
+  leavePolls(LEFT_WORK);
+  timerStart(timer, now());
 }
 
 function loopbackTimer(timer: Timer): void {

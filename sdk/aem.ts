@@ -31,13 +31,28 @@ export type TimerHandler = (jid: i32, overrun: i32) => void;
 
 /** The registration ends with the first return of its handler. */
 export const EVF_ONESHOT: i32 = 1;
-/** Executors other than this process's own context: -EOPNOTSUPP so far. */
+// Executors: one of EVF_FORK, EVF_CAPSULE and EVF_THREAD; without any the handler runs on this process's main thread.
+/** The handler runs in a copy of this process, made for the one call: sdk/process.ts says what a copy has. */
 export const EVF_FORK: i32 = 2;
+/** The same in a copy that is kept, and serves one activation after the other. */
 export const EVF_CAPSULE: i32 = 4;
+/** With EVF_FORK: nobody waits for the copies, which leave no status. */
 export const EVF_NOCLDWAIT: i32 = 8;
 /** `enter_keepalive` returns 0 when the last event with this flag has ended. */
 export const EVF_KEEPALIVE: i32 = 16;
+/**
+ * Executor: a thread with a stack of its own in this process's memory, where the handler may block. -ENOMEM; -EOPNOTSUPP: the application has no
+ * threads ("runtime" and "threads" of the manifest).
+ */
 export const EVF_THREAD: i32 = 32;
+/** Where the priority stands in the flags. */
+export const EVF_PRIORITY_SHIFT: i32 = 8;
+/** Flags for a priority of the registration: 0 (least) to 63; without it the default, which is 32 for most events. */
+// @ts-ignore: decorator
+@inline
+export function EVF_PRIORITY(level: i32): i32 {
+  return (level + 1) << EVF_PRIORITY_SHIFT;
+}
 
 // ---- Operations of evctl ----
 
@@ -100,7 +115,7 @@ export declare function sockasync_accept(
   flags: i32,
   handler: u32,
 ): i32;
-/** Data received. */
+/** Data received. Several events on one socket: each gets all data, at its own pace. */
 // @ts-ignore: decorator
 @external("aemos", "sockasync_read") export declare function sockasync_read(
   fd: i32,

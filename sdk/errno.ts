@@ -6,6 +6,7 @@ export const ESRCH: i32 = 3;
 export const EINTR: i32 = 4;
 export const EIO: i32 = 5;
 export const EBADF: i32 = 9;
+export const ECHILD: i32 = 10;
 export const EAGAIN: i32 = 11;
 export const ENOMEM: i32 = 12;
 export const EFAULT: i32 = 14;

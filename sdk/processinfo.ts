@@ -61,7 +61,7 @@ export const PROCESS_RUNNABLE: u32 = 2;
 export const PROCESS_BLOCKED: u32 = 3;
 
 /** Process numbers are 1 to this. */
-export const PROCESS_LIMIT: i32 = 64;
+export const PROCESS_LIMIT: i32 = 255;
 /** Bytes of the struct as it is known here. */
 export const PROCESS_INFORMATION_SIZE: i32 = offsetof<ProcessInformation>();
 

@@ -1,5 +1,5 @@
 /**
- * Events that are no sockets: messages, signals, memory, overload, the link, limits, errors of the event system (docs/aem-calls.md). One
+ * Events that are no sockets: messages, signals, children, memory, overload, the link, limits, errors of the event system (docs/aem-calls.md). One
  * call, `evsystem`, registers them all; flags and control (`evctl`) are those of sdk/aem.ts. Numbers agree with aem/abi.ts.
  */
 
@@ -12,6 +12,8 @@
 export type MessageHandler = (jid: i32, from: i32, data: usize, length: i32) => void;
 /** `signal` was sent, by process `from` (the last one; 0: before the registration). */
 export type SignalHandler = (jid: i32, signal: i32, from: i32) => void;
+/** Child `pid` has ended with `status`, and with this call it is waited for: `waitpid` does not find it any more. */
+export type ChildHandler = (jid: i32, pid: i32, status: i32) => void;
 /** Memory is short: so much is free now. */
 export type MemoryHandler = (jid: i32, freeKiB: i32, totalKiB: i32) => void;
 /** `limit` activated events have waited for their handlers; `waiting` do now. */
@@ -27,6 +29,7 @@ export type ErrorHandler = (jid: i32, about: i32, errno: i32, bytes: i32) => voi
 
 export const EVENT_MESSAGE: i32 = 6;
 export const EVENT_SIGNAL: i32 = 7;
+export const EVENT_CHILD: i32 = 8;
 export const EVENT_MEMORY: i32 = 9;
 export const EVENT_OVERLOAD: i32 = 10;
 export const EVENT_LINK: i32 = 11;
@@ -48,6 +51,10 @@ export const LIMIT_SYSTEM_EVENTS: i32 = 2;
 export const LIMIT_SOURCE_EVENTS: i32 = 3;
 /** Descriptors of the process. */
 export const LIMIT_DESCRIPTORS: i32 = 4;
+/** Events of one type of the process (limits.eventsOfType of the manifest). */
+export const LIMIT_EVENTS_OF_TYPE: i32 = 5;
+/** Activated events of the process (limits.activations): nothing was refused, but an event waits outside of the queue. */
+export const LIMIT_ACTIVATIONS: i32 = 6;
 
 // ---- The calls ----
 
@@ -81,6 +88,12 @@ export function onMessage(port: i32, handler: MessageHandler, flags: i32 = 0): i
 @inline
 export function onSignal(signal: i32, handler: SignalHandler, flags: i32 = 0): i32 {
   return evsystem(EVENT_SIGNAL, signal, flags, handler.index);
+}
+/** Child `pid` has ended; 0: any child, one call for each. -ECHILD: `pid` is no child of this process. */
+// @ts-ignore: decorator
+@inline
+export function onChild(pid: i32, handler: ChildHandler, flags: i32 = 0): i32 {
+  return evsystem(EVENT_CHILD, pid, flags, handler.index);
 }
 /** Less than `thresholdKiB` of the machine's memory is free; again only after an eighth more than that has been. */
 // @ts-ignore: decorator

@@ -116,7 +116,10 @@
 
 // ---- The process's window: a user address is the linear address, but for ----
 
-/** [user, user + length) stands at `address`. For the vmtable zone: mapUser(VMTABLE_BASE, v.base, v.size). */
+/** (user: usize, write: u32) => usize: where a byte of the vmtable zone stands, as the page tables say it; 0: -EFAULT. */
+// @ts-ignore: decorator
+@external("fake", "onWindow") export declare function onWindow(callback: u32): void;
+/** [user, user + length) stands at `address`. */
 // @ts-ignore: decorator
 @external("fake", "mapUser") export declare function mapUser(
   user: usize,

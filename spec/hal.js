@@ -6,6 +6,7 @@
  */
 const EFAULT = 14;
 const PAGE = 4096;
+const VMTABLE_BASE = 0xf0000000;
 const CONSOLE_PORT = 0x3f8;
 const CONSOLE_STATUS = 0x3fd;
 const PCI_ADDRESS = 0xcf8;
@@ -48,7 +49,7 @@ export function createMachine(exports) {
     console_ = "";
     interrupts = [];
     pml4 = fault = barriers = invalidations = switches = 0;
-    hooks = { in: 0, out: 0, read: 0, write: 0, idle: 0, switch: 0 };
+    hooks = { in: 0, out: 0, read: 0, write: 0, idle: 0, switch: 0, window: 0 };
     ports = new Map([[CONSOLE_STATUS, 0x60]]);
     queues = new Map();
     outs = [];
@@ -106,19 +107,20 @@ export function createMachine(exports) {
   }
 
   // ---- The window of the process: linear memory itself, with what `mapUser` put elsewhere and `unmapUser` took out ----
-  function userToLinear(user, length) {
+  function userToLinear(user, length, write) {
     user >>>= 0;
     for (const hole of userHoles) if (user < hole.end && user + length > hole.start) return -1;
+    if (hooks.window && user >= VMTABLE_BASE) return call(hooks.window, user, write ? 1 : 0) >>> 0 || -1;
     for (const map of userMaps)
       if (user >= map.user && user + length <= map.user + map.length) return map.address + (user - map.user);
     return user + length <= bytes().length ? user : -1;
   }
   /** Page by page, as they need not stand together. `move(user, linear)` for each piece; -EFAULT before the first that is missing. */
-  function copy(user, length, move) {
+  function copy(user, length, write, move) {
     user >>>= 0;
-    for (let done = 0; done < length || done === 0; ) {
+    for (let done = 0; done < length || done === 0;) {
       const piece = Math.min(length - done, PAGE - ((user + done) % PAGE));
-      const linear = userToLinear(user + done, piece);
+      const linear = userToLinear(user + done, piece, write);
       if (linear < 0) return -EFAULT;
       move(done, linear, piece);
       done += piece;
@@ -145,6 +147,7 @@ export function createMachine(exports) {
     readBarrier: () => void barriers++,
     writeBarrier: () => void barriers++,
     fullBarrier: () => void barriers++,
+    scale: (value, factor) => (BigInt.asUintN(64, value) * BigInt.asUintN(64, factor)) >> 32n,
     tsc: () => (tsc += tscStep),
     cpuid: (leaf, subleaf, register) => cpuids.get(`${leaf >>> 0}.${subleaf >>> 0}.${register}`) ?? 0,
     readMsr: (msr) => msrs.get(msr >>> 0) ?? 0n,
@@ -168,11 +171,11 @@ export function createMachine(exports) {
     invalidatePage: () => void invalidations++,
     faultAddress: () => BigInt(fault),
     copyFromUser: (destination, user, length) =>
-      copy(user, length >>> 0, (done, linear, piece) =>
+      copy(user, length >>> 0, false, (done, linear, piece) =>
         bytes().copyWithin((destination >>> 0) + done, linear, linear + piece),
       ),
     copyToUser: (user, source, length) =>
-      copy(user, length >>> 0, (done, linear, piece) =>
+      copy(user, length >>> 0, true, (done, linear, piece) =>
         bytes().copyWithin(linear, (source >>> 0) + done, (source >>> 0) + done + piece),
       ),
     switchStack: (save, stack) => {
@@ -219,6 +222,7 @@ export function createMachine(exports) {
     onWrite: (index) => void (hooks.write = index),
     onIdle: (index) => void (hooks.idle = index),
     onSwitch: (index) => void (hooks.switch = index),
+    onWindow: (index) => void (hooks.window = index),
     setPci: (address, value, writable) => {
       pci.set((address & 0x7ffffffc) >>> 0, value >>> 0);
       pciMasks.set((address & 0x7ffffffc) >>> 0, writable >>> 0);

@@ -43,6 +43,9 @@ export interface Application {
   memoryMaximumPages: number;
   tableEntries: number;
   tableMaximum: number;
+  /** Workers that it has, and the global that is its shadow stack's pointer. */
+  threads: number;
+  stackPointer?: string;
 }
 
 const unitOf = (entry: ApplicationEntry): string => `application ${entry.name}`;
@@ -67,7 +70,7 @@ export async function compileApplication(
   }
   // The compiler names what it compiles by the path below the checkout, so sources elsewhere start with ../
   const entries = [relative(ROOT, entry.module), "sdk/abort.ts"];
-  const options = ["--config", "asconfig.json", "--target", "application"];
+  const options = ["--config", "asconfig.json", "--target", "application", "--runtime", entry.runtime];
   await steps.run(await ascStep(unitOf(entry), entries, output, options));
   return output;
 }
@@ -185,7 +188,35 @@ export async function translateApplication(
     memoryPages: memory.minimum,
     memoryMaximumPages: Math.min(memory.maximum ?? pages, pages),
     ...tableSize(module.tables[0], grows),
+    ...threadsOf(file, entry, module, bytes),
   };
+}
+
+const DEFAULT_THREADS = 4;
+/** C's stack of what has an address, in linear memory; each thread has one of its own. */
+const STACK_POINTER = "__stack_pointer";
+
+/**
+ * How many workers the module can have: handlers on several stacks in one memory need to have its shadow stack switched, if it has one.
+ * AssemblyScript's incremental collector keeps one that it looks for references on.
+ */
+function threadsOf(
+  file: string,
+  entry: ApplicationEntry,
+  module: Module,
+  bytes: Uint8Array<ArrayBuffer>,
+): Pick<Application, "threads" | "stackPointer"> {
+  const pointer = module.exports.get(STACK_POINTER);
+  if (pointer?.kind === "global")
+    return { threads: entry.threads ?? DEFAULT_THREADS, stackPointer: STACK_POINTER };
+  const [names] = WebAssembly.Module.customSections(new WebAssembly.Module(bytes), "name");
+  const known = names !== undefined && !Buffer.from(names).includes("~lib/rt/itcms/");
+  if (names !== undefined && !known && (entry.threads ?? 0) > 0) {
+    throw new UserError(
+      `${file}: has AssemblyScript's incremental collector, so it can have no threads ("runtime": "minimal" or "stub" can)`,
+    );
+  }
+  return { threads: entry.threads ?? (known ? DEFAULT_THREADS : 0) };
 }
 
 function tableSize(

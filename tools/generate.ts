@@ -58,6 +58,13 @@ export function identifier(name: string): string {
   return name.replaceAll("-", "_");
 }
 
+/** Where in the instance the pointer of the shadow stack is; 0: it has none. */
+function stackPointerOffset({ instanceType, stackPointer }: Application): string {
+  if (stackPointer === undefined) return "0";
+  // wasm2c escapes an underscore that another one follows.
+  return `offsetof(${instanceType}, w2c_${stackPointer.replaceAll("__", "0x5F_")})`;
+}
+
 /** Descriptor of an application (boot/module.h), and the function that starts it in its process. */
 export function moduleSource(application: Application): string {
   const { entry, instanceType, hasImports } = application;
@@ -86,8 +93,9 @@ const struct module_descriptor module_${name} = {
     .stack_bytes = ${entry.stackKiB * 1024},
     .priority = ${entry.priority},
     .cpu_percent = ${entry.cpuPercent},
-    .threads = ${entry.threads},
+    .threads = ${application.threads},
     .thread_stack_bytes = ${entry.threadStackKiB * 1024},
+    .stack_pointer = ${stackPointerOffset(application)},
     .children = ${entry.children},
     .capsules = ${entry.capsules},
     .on_demand = ${entry.start ? 0 : 1},

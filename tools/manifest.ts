@@ -17,6 +17,8 @@ export interface ApplicationEntry {
   name: string;
   /** Absolute path, .ts, .c or .wasm. */
   module: string;
+  /** Of AssemblyScript. */
+  runtime: "incremental" | "minimal" | "stub";
   memoryMiB: number;
   stackKiB: number;
   vmtableKiB: number;
@@ -24,8 +26,8 @@ export interface ApplicationEntry {
   priority: number;
   /** Most of the processor in each period: 1 .. 100. */
   cpuPercent: number;
-  /** Worker threads for EVF_THREAD, and the native stack of each. */
-  threads: number;
+  /** Worker threads for EVF_THREAD, if the manifest says; and the native stack of each. */
+  threads?: number;
   threadStackKiB: number;
   /** Most forked children at once, and most of them that are kept. */
   children: number;

@@ -71,6 +71,11 @@ fi
 if [[ ! -e node_modules/.package-lock.json || package-lock.json -nt node_modules/.package-lock.json ]]; then
   echo "aemos: npm ci" >&2
   # Not the npm that some package has brought: under `npm test`, node_modules/.bin comes first.
-  PATH=$(tr : '\n' <<<"$PATH" | grep -v '/node_modules/\.bin$' | paste -sd:) npm ci --no-audit --no-fund >&2
+  IFS=: read -ra folders <<<"$PATH"
+  path=
+  for folder in "${folders[@]}"; do
+    [[ $folder == */node_modules/.bin ]] || path+=${path:+:}$folder
+  done
+  PATH=$path npm ci --no-audit --no-fund >&2
   [[ ! -d node_modules ]] || touch node_modules/.package-lock.json
 fi

@@ -38,7 +38,26 @@ const SAME_TYPE: Replacement = {
   with: "  return a == b;\n",
 };
 
+const CHECK_CALL = `#define CHECK_CALL_INDIRECT(table, ft, x)                \\
+  (LIKELY((x) < table.size && table.data[x].func &&      \\
+          func_types_eq(ft, table.data[x].func_type)) || \\
+   TRAP(CALL_INDIRECT))
+`;
+const DO_CALL = "#define DO_CALL_INDIRECT(table, t, x, ...) ((t)table.data[x].func)(__VA_ARGS__)\n";
+
 const KERNEL: readonly Replacement[] = [
+  // The kernel has one table, at an address that the compiler may know. An entry without a function has no type either.
+  {
+    lines: CHECK_CALL,
+    with: `#include "instance.h"
+#define CHECK_CALL_INDIRECT(table, ft, x) \\
+  (LIKELY((x) < KERNEL_TABLE_ENTRIES && kernel_table[x].func_type == ft) || TRAP(CALL_INDIRECT))
+`,
+  },
+  {
+    lines: DO_CALL,
+    with: "#define DO_CALL_INDIRECT(table, t, x, ...) ((t)kernel_table[x].func)(__VA_ARGS__)\n",
+  },
   { lines: MEM_ADDR, with: "#define MEM_ADDR(mem, addr, n) ((uint8_t*)(uintptr_t)(addr))\n" },
   { lines: MEM_ADDR_MEMOP, with: "#define MEM_ADDR_MEMOP(mem, addr, n) ((uint8_t*)(uintptr_t)(addr))\n" },
   { lines: FORCE_READ_INT, with: "#define FORCE_READ_INT(var)\n" },
@@ -93,7 +112,14 @@ export function translate(file: string, source: string, target: Target): string 
     }
     text = parts.join(replacement);
   }
-  return text;
+  return target === "kernel" ? withOneInstance(text) : text;
+}
+
+/** In the functions of the kernel: its globals by their addresses, so that no register holds the instance and no call hands it on. */
+function withOneInstance(text: string): string {
+  return text
+    .replace(/\binstance->w2c_0\.data\[var_\w+\]\.module_instance\b/g, "&kernel")
+    .replace(/\binstance->/g, "kernel.");
 }
 
 /** A function that wasm2c declares in a header for an import or an export. */

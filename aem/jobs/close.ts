@@ -14,7 +14,7 @@ import { activate } from "../dispatch";
 import { Event, EVENT_BEHIND } from "../event";
 import { defineJob, DELIVERED, EMPTY, jobOf } from "../job";
 import { sourceGone } from "../registry";
-import { peek, peekLength, pollSocket } from "./source";
+import { pollSocket } from "./source";
 
 const ENDS: u32 = POLLERR | POLLHUP | POLLRDHUP;
 
@@ -53,7 +53,9 @@ function deliver(event: Event): i32 {
       return EMPTY;
     }
     if (error == 0) {
-      error = peek(socket) == 0 ? peekLength(socket) : -socket.error;
+      const protocol = socket.protocol;
+      const empty = call_indirect<usize>(protocol.peek, socket) == 0;
+      error = empty ? call_indirect<i32>(protocol.peekLength, socket) : -socket.error;
       if (error == -EAGAIN || error == -ENOTCONN) return EMPTY;
     }
   }

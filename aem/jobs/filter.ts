@@ -14,7 +14,8 @@ import { EVENT_ACCEPT, EVENT_READ, EVENT_SK, EVENT_SOCK, EventFilter, READ_LIMIT
 import { activate, again, countActivations } from "../dispatch";
 import { Event } from "../event";
 import { EventExtra, extraOf } from "../extra";
-import { consume, peek, peekLength, pollSocket } from "./source";
+import { errorWaits } from "./shared";
+import { available, consume, peek, peekLength, peekSource, pollSocket } from "./source";
 
 /** States 1 (ESTABLISHED) .. 11 (CLOSING). */
 const STATES: u32 = 0xffe;
@@ -76,11 +77,12 @@ export function acceptFiltered(event: Event, listener: Socket): usize {
 export function dropDatagrams(event: Event, socket: Socket): bool {
   const extra = extraOf(event);
   for (let dropped: u32 = 0; dropped < DROPS; dropped++) {
-    if (peek(socket) == 0) return true;
-    if (passes(extra, <u32>(call_indirect<u64>(socket.protocol.peekSource, socket) >> 16))) return true;
-    consume(socket, <u32>peekLength(socket));
+    if (peek(event, socket) == 0) return true;
+    if (passes(extra, <u32>(peekSource(event, socket) >> 16))) return true;
+    consume(event, socket, <u32>peekLength(event, socket));
     extra.filtered++;
-    if ((pollSocket(socket) & (POLLIN | ENDS)) == 0 && socket.error == 0) return false;
+    const more = peek(event, socket) != 0 || errorWaits(event, socket);
+    if (!more && (pollSocket(socket) & ENDS) == 0) return false;
     countActivations(event, 1);
   }
   again(event);
@@ -98,6 +100,6 @@ export function tooLittle(event: Event, socket: Socket): bool {
   if (least == 0 || pollSocket(socket) & ENDS) return false;
   const protocol = socket.protocol;
   if (protocol.available == 0 || protocol.room == 0) return false;
-  const available = call_indirect<u32>(protocol.available, socket);
-  return available < least && least - available <= call_indirect<u32>(protocol.room, socket);
+  const there = available(event, socket);
+  return there < least && least - there <= call_indirect<u32>(protocol.room, socket);
 }

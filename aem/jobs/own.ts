@@ -16,7 +16,8 @@ import { Event } from "../event";
 import { EventExtra, EXTRA_ANSWERED, EXTRA_BUFFERS_ONLY, extraOf, sockaddrScratch } from "../extra";
 import { ALLOCATE, DELIVERED, shortage } from "../job";
 import { wantMore } from "./read";
-import { consume, peek, peekLength } from "./source";
+import { errorWaits } from "./shared";
+import { available, consume, peek, peekLength, peekSource } from "./source";
 
 /** Not an outcome of `deliver`: a vmtable block is to be used. */
 export const USE_VMTABLE: i32 = 3;
@@ -28,7 +29,7 @@ export function deliverToOwn(event: Event, socket: Socket): i32 {
   while (extra.bufferCount != 0) {
     const address = load<u32>(extra.buffer);
     const length = load<u32>(extra.buffer, 4);
-    if (!stream && SOCKADDR_SIZE + <u32>peekLength(socket) > length) {
+    if (!stream && SOCKADDR_SIZE + <u32>peekLength(event, socket) > length) {
       event.errors++;
       return USE_VMTABLE;
     }
@@ -42,11 +43,14 @@ export function deliverToOwn(event: Event, socket: Socket): i32 {
   if (extra.allocator != 0) {
     // An answer that could not be used: not to ask for ever.
     if (extra.has(EXTRA_ANSWERED)) return shortage(ENOMEM, extra.asked);
-    ask(extra, stream ? streamLength(socket) : SOCKADDR_SIZE + <u32>peekLength(socket));
+    ask(extra, stream ? streamLength(event, socket) : SOCKADDR_SIZE + <u32>peekLength(event, socket));
     return ALLOCATE;
   }
   if (!extra.has(EXTRA_BUFFERS_ONLY)) return USE_VMTABLE;
-  return shortage(ENOMEM, stream ? streamLength(socket) : SOCKADDR_SIZE + <u32>peekLength(socket));
+  return shortage(
+    ENOMEM,
+    stream ? streamLength(event, socket) : SOCKADDR_SIZE + <u32>peekLength(event, socket),
+  );
 }
 
 
@@ -57,40 +61,39 @@ function ask(extra: EventExtra, bytes: u32): void {
 }
 
 /** Bytes of a stream for one call of the handler. */
-export function streamLength(socket: Socket): u32 {
-  const available = socket.protocol.available;
-  const first = <u32>peekLength(socket);
-  return min(available == 0 ? first : max(first, call_indirect<u32>(available, socket)), READ_LIMIT);
+export function streamLength(event: Event, socket: Socket): u32 {
+  const first = <u32>peekLength(event, socket);
+  return min(socket.protocol.available == 0 ? first : max(first, available(event, socket)), READ_LIMIT);
 }
 
 /** False: nothing could be written there. */
 function fillFromStream(event: Event, socket: Socket, address: u32, length: u32): bool {
   const room = min(length, READ_LIMIT);
-  let source = peek(socket);
+  let source = peek(event, socket);
   let filled: u32 = 0;
   do {
-    const bytes = min(<u32>peekLength(socket), room - filled);
+    const bytes = min(<u32>peekLength(event, socket), room - filled);
     if (writeUser(address + filled, source, bytes) < 0) break;
-    consume(socket, bytes);
+    consume(event, socket, bytes);
     filled += bytes;
-    source = peek(socket);
+    source = peek(event, socket);
   } while (source != 0 && filled < room);
   if (filled == 0) return false;
   networkFlush();
-  wantMore(event, source != 0 || peekLength(socket) != -EAGAIN);
+  wantMore(event, source != 0 || peekLength(event, socket) != -EAGAIN);
   setUpcallArguments(<u32>event.jid, <u32>event.fd, address, filled, 0);
   return true;
 }
 
 /** There is room. False: nothing could be written there. */
 function fillFromDatagram(event: Event, socket: Socket, address: u32): bool {
-  const length = <u32>peekLength(socket);
+  const length = <u32>peekLength(event, socket);
   const data = address + SOCKADDR_SIZE;
-  putSockaddr(sockaddrScratch, call_indirect<u64>(socket.protocol.peekSource, socket));
+  putSockaddr(sockaddrScratch, peekSource(event, socket));
   if (writeUser(address, sockaddrScratch, SOCKADDR_SIZE) < 0) return false;
-  if (writeUser(data, peek(socket), length) < 0) return false;
-  consume(socket, length);
-  wantMore(event, peek(socket) != 0 || socket.error != 0);
+  if (writeUser(data, peek(event, socket), length) < 0) return false;
+  consume(event, socket, length);
+  wantMore(event, peek(event, socket) != 0 || errorWaits(event, socket));
   setUpcallArguments(<u32>event.jid, <u32>event.fd, data, length, address);
   return true;
 }

@@ -6,7 +6,7 @@
  *     stream     ├ data … ┤                      datagram   ├ sockaddr_in, 16 bytes ┼ data … ┤
  *
  * When there is no block, the data stay in the socket (a stream's window closes, datagrams queue up to their limit), and the
- * event is tried again when one is freed. The end of a stream, or the error that ended it, comes once, after all data.
+ * event is tried again when one is freed. Several events on one socket each get all of it (shared.ts). The end of a stream, or the error that ended it, comes once, after all data.
  */
 import { EAGAIN, ENOMEM, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
@@ -19,15 +19,16 @@ import { POLLERR, POLLHUP, POLLIN, POLLRDHUP, Waiter, WAKE_GONE } from "../../ke
 import { networkFlush } from "../../net/interface";
 import { putUserSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
-import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ, READ_LIMIT } from "../abi";
+import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ } from "../abi";
 import { activate, again, countActivations } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
 import { sourceGone } from "../registry";
 import { readerGone } from "./close";
 import { dropDatagrams, tooLittle } from "./filter";
-import { deliverToOwn, USE_VMTABLE } from "./own";
-import { consume, peek, peekLength } from "./source";
+import { deliverToOwn, streamLength, USE_VMTABLE } from "./own";
+import { errorWaits, isShared, readerGoes } from "./shared";
+import { consume, peek, peekLength, peekSource } from "./source";
 
 /** A stream's data are taken in smaller pieces rather than not at all. */
 const SMALLEST_BLOCK: u32 = 64;
@@ -52,10 +53,10 @@ function deliver(event: Event): i32 {
   if (event.extra != 0) {
     const stream = socket.type == SOCK_STREAM;
     if (stream ? tooLittle(event, socket) : !dropDatagrams(event, socket)) return EMPTY;
-    const outcome = peek(socket) == 0 ? USE_VMTABLE : deliverToOwn(event, socket);
+    const outcome = peek(event, socket) == 0 ? USE_VMTABLE : deliverToOwn(event, socket);
     if (outcome != USE_VMTABLE) return outcome;
   }
-  const source = peek(socket);
+  const source = peek(event, socket);
   if (source == 0) return deliverEnd(event, socket);
   return socket.type == SOCK_STREAM
     ? deliverStream(event, socket, source)
@@ -64,10 +65,7 @@ function deliver(event: Event): i32 {
 
 function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   let source = first;
-  let room = <u32>peekLength(socket);
-  const available = socket.protocol.available;
-  if (available != 0) room = max(room, call_indirect<u32>(available, socket));
-  if (room > READ_LIMIT) room = READ_LIMIT;
+  let room = streamLength(event, socket);
   const wanted = room;
   const vmtable = currentProcess().vmtable;
   let block = vmtableAllocate(vmtable, room);
@@ -78,34 +76,41 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   if (block == 0) return shortage(ENOMEM, wanted);
   let filled: u32 = 0;
   do {
-    const bytes = min(<u32>peekLength(socket), room - filled);
+    const bytes = min(<u32>peekLength(event, socket), room - filled);
     // Fails only where a page that a fork has shared cannot be had for this process alone.
     if (writeUser(block + filled, source, bytes) < 0) break;
-    consume(socket, bytes);
+    consume(event, socket, bytes);
     filled += bytes;
-    source = peek(socket);
+    source = peek(event, socket);
   } while (source != 0 && filled < room);
   if (filled == 0) {
     vmtableFree(vmtable, block);
     return shortage(ENOMEM, <u32>FRAME_SIZE);
   }
   networkFlush();
-  hand(event, block, block, filled, 0, source != 0 || peekLength(socket) != -EAGAIN);
+  hand(event, block, block, filled, 0, source != 0 || peekLength(event, socket) != -EAGAIN);
   return DELIVERED;
 }
 
 function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
-  const length = <u32>peekLength(socket);
+  const length = <u32>peekLength(event, socket);
   const vmtable = currentProcess().vmtable;
   const block = vmtableAllocate(vmtable, SOCKADDR_SIZE + length);
   if (block == 0) return shortage(ENOMEM, SOCKADDR_SIZE + length);
-  const sender = call_indirect<u64>(socket.protocol.peekSource, socket);
+  const sender = peekSource(event, socket);
   if (putUserSockaddr(block, sender) < 0 || writeUser(block + SOCKADDR_SIZE, source, length) < 0) {
     vmtableFree(vmtable, block);
     return shortage(ENOMEM, <u32>FRAME_SIZE);
   }
-  consume(socket, length);
-  hand(event, block, block + SOCKADDR_SIZE, length, block, peek(socket) != 0 || socket.error != 0);
+  consume(event, socket, length);
+  hand(
+    event,
+    block,
+    block + SOCKADDR_SIZE,
+    length,
+    block,
+    peek(event, socket) != 0 || errorWaits(event, socket),
+  );
   return DELIVERED;
 }
 
@@ -126,12 +131,16 @@ export function wantMore(event: Event, more: bool): void {
 
 /** There are no data: the end of a stream, an error, or nothing. */
 function deliverEnd(event: Event, socket: Socket): i32 {
-  const why = peekLength(socket);
+  const why = peekLength(event, socket);
   if (why == -EAGAIN || why == -ENOTCONN) return EMPTY;
   const stream = socket.type == SOCK_STREAM;
   // A datagram socket's error is about one datagram; its end is shutdown(SHUT_RD).
-  if (stream || why == 0) event.mark(EVENT_ENDED);
+  if (stream || why == 0) {
+    event.mark(EVENT_ENDED);
+    readerGoes(socket);
+  }
   if (stream) readerGone(socket);
+  else if (isShared(socket)) wantMore(event, errorWaits(event, socket));
   else socket.error = 0;
   setUpcallArguments(<u32>event.jid, <u32>event.fd, 0, <u32>why, 0);
   return DELIVERED;

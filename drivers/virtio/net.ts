@@ -3,7 +3,7 @@
  *
  * An interrupt of the receive queue runs one round of bounded length; what that leaves over, virtioNetPoll() takes in.
  */
-import { leavePolls, pollsDeferred } from "../../kernel/interrupts/polls";
+import { LEFT_WORK, leavePolls, pollsDeferred } from "../../kernel/interrupts/polls";
 import { random32 } from "../../kernel/random";
 import { Timer, timerPrepare } from "../../kernel/time/wheel";
 import {
@@ -234,7 +234,7 @@ function workOrLeave(it: VirtioNet): void {
   if (pollsDeferred && !it.stopped) {
     it.receiveQueue.disableInterrupts();
     it.more = 1;
-    leavePolls();
+    leavePolls(LEFT_WORK);
   } else work(it);
 }
 
@@ -267,6 +267,7 @@ function work(it: VirtioNet): void {
   if (it.stopped) return;
   if (it.transmitQueue.inFlight != 0) reclaim(it);
   receiveFrames(it);
+  if (it.more != 0) leavePolls(LEFT_WORK);
   if (it.receiveQueue.broken != 0 || it.transmitQueue.broken != 0)
     stop(it, "it broke the rules of its queues");
 }

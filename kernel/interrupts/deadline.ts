@@ -2,8 +2,8 @@
  * The hardware timer, tickless: one deadline is programmed, the next one of the timing wheel. TSC-deadline mode where the
  * processor has it (SDM 3A, 11.5.4.1), else the APIC's one-shot count. Frequencies come from the 8254.
  */
-import { cpuid, in8, out8, tsc, writeMsr } from "../hal";
-import { now, setClockFrequency, tscFromNanoseconds } from "../time/clock";
+import { cpuid, in8, out8, scale, tsc, writeMsr } from "../hal";
+import { now, setClockFrequency, timeAt, tscFromNanoseconds } from "../time/clock";
 import {
   leaveOrdinaryTimers,
   nextTimer,
@@ -16,8 +16,8 @@ import {
   timerStart,
 } from "../time/wheel";
 import { setTimerCount, setTimerMode, timerCount, VECTOR_TIMER } from "./apic";
-import { leavePolls, pollRound, pollsDeferred } from "./polls";
-import { setVector } from "./vectors";
+import { LEFT_WORK, leavePolls, pollsDeferred } from "./polls";
+import { interruptTsc, setVector } from "./vectors";
 
 const MSR_TSC_DEADLINE: u32 = 0x6e0;
 const CPUID_ECX_TSC_DEADLINE: u32 = 1 << 24;
@@ -40,11 +40,12 @@ const CALIBRATION_TRIES: u32 = 8;
 /** Readings of which the quickest counts. */
 const SAMPLES: u32 = 3;
 
+const SECOND: u64 = 1_000_000_000;
 const NEVER: u64 = u64.MAX_VALUE;
 
 let deadlineMode: bool = false;
-/** Of the APIC timer, ticks a millisecond. */
-let apicPerMillisecond: u64 = 0;
+/** Of the APIC timer, ticks a nanosecond, 32 fractional bits. */
+let apicPerNanosecond: u64 = 0;
 /** Time that is programmed; NEVER: none. */
 let programmed: u64 = NEVER;
 
@@ -64,7 +65,7 @@ export function initializeDeadline(storage: usize): u64 {
   let frequency: u64 = 0;
   for (let i: u32 = 0; i < CALIBRATION_TRIES && frequency == 0; i++) frequency = measure();
   setTimerCount(0);
-  if (apicPerMillisecond == 0 || !setClockFrequency(frequency)) return 0;
+  if (apicPerNanosecond == 0 || !setClockFrequency(frequency)) return 0;
   setTimerMode(deadlineMode);
   setVector(VECTOR_TIMER, onDeadline.index, 0);
   const refinement = changetype<Timer>(storage);
@@ -95,7 +96,7 @@ function measure(): u64 {
   sample();
   const apicTicks = startApic - timerCount();
   if (hasPassedZero()) return 0;
-  apicPerMillisecond = (<u64>apicTicks * PIT_HZ) / (startCount - sampleCount) / 1000;
+  apicPerNanosecond = ((((<u64>apicTicks * PIT_HZ) / (startCount - sampleCount)) << 22) / SECOND) << 10;
   return measuredFrequency();
 }
 
@@ -149,28 +150,25 @@ let leftOver: bool = false;
 function onDeadline(argument: usize): void {
   // Nothing is programmed now; all that runs here, and all that it starts, counts at the end.
   setAlarm(0, 0);
-  const time = now();
+  const time = timeAt(interruptTsc);
   let budget = runUrgentTimers(time, INTERRUPT_BUDGET);
   if (!leftOver) {
     if (pollsDeferred) budget = 0;
     else if (budget != 0) budget = runOrdinaryTimers(time, budget);
     if (budget == 0 && ordinaryTimersDue(time)) leaveOver(true);
   }
-  programmed = NEVER;
-  setAlarm(NEVER, onEarlier.index);
-  armDeadline(NEVER);
+  program(nextTimer());
 }
 
 function leaveOver(leave: bool): void {
   leftOver = leave;
   leaveOrdinaryTimers(leave);
-  if (leave) leavePolls();
+  if (leave) leavePolls(LEFT_WORK);
 }
 
 /** A poll: the ordinary timers that were left over, a few at a time. True when there are more. */
 export function timerPoll(): bool {
   if (!leftOver) return false;
-  if (pollRound != 0) return true;
   const time = now();
   if (runOrdinaryTimers(time, POLL_BUDGET) == 0 && ordinaryTimersDue(time)) return true;
   leaveOver(false);
@@ -180,7 +178,7 @@ export function timerPoll(): bool {
 
 /** A timer was started that is due before what is programmed. */
 function onEarlier(): void {
-  armDeadline(NEVER);
+  program(nextTimer());
 }
 
 /**
@@ -190,21 +188,21 @@ function onEarlier(): void {
 export function armDeadline(limit: u64): void {
   const timer = nextTimer();
   const next = timer < limit ? timer : limit;
-  if (next == programmed) return;
+  if (next != programmed) program(next);
+}
+
+/** Has the hardware interrupt at `next` (time of now(); NEVER), or at once when that is past. */
+function program(next: u64): void {
   programmed = next;
   setAlarm(next, onEarlier.index);
-  if (deadlineMode) {
-    // 0 disarms; a time in the past fires at once.
-    writeMsr(MSR_TSC_DEADLINE, next == NEVER ? 0 : tscFromNanoseconds(next));
-    return;
-  }
-  if (next == NEVER) {
-    setTimerCount(0);
-    return;
-  }
-  const time = now();
-  const wait = next > time ? next - time : 0;
-  // At most a second at a time: a longer wait is programmed again, and nothing overflows.
-  const count = ((wait > 1_000_000_000 ? 1_000_000_000 : wait) * apicPerMillisecond) / 1_000_000;
-  setTimerCount(count == 0 ? 1 : count > 0xffff_ffff ? 0xffff_ffff : <u32>count);
+  // 0 disarms, in both modes.
+  if (deadlineMode) writeMsr(MSR_TSC_DEADLINE, next == NEVER ? 0 : tscFromNanoseconds(next));
+  else setTimerCount(next == NEVER ? 0 : countUntil(next));
+}
+
+/** Ticks of the APIC timer until `time`; at most a second's at a time: a longer wait is programmed again. */
+function countUntil(time: u64): u32 {
+  const present = now();
+  const count = time > present ? scale(min(time - present, SECOND), apicPerNanosecond) : 0;
+  return <u32>min(max(count, 1), 0xffff_ffff);
 }

@@ -1,12 +1,17 @@
 /**
  * Work that an interrupt or a system call leaves to be done before application code goes on or the processor halts: frames
- * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do.
+ * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do. Nobody looks for such work:
+ * whoever leaves it says so (`leavePolls`), so that an interrupt without any costs nothing here.
  */
+import { exitWork, WORK_RESCHEDULE } from "../glue";
+import { poll } from "../hal";
+import { handleVector } from "./vectors";
+
 const LIMIT: u32 = 8;
 /** Level of the work when nobody wants it higher: the default one. */
 export const POLL_LEVEL_LEAST: u32 = 32;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
-const ROUNDS: u32 = 4;
+const ROUNDS: u32 = 32;
 
 /**
  * Level of this work: of the highest that any of it can be for. A thread that runs at a higher level is not kept from it; one of the
@@ -34,9 +39,25 @@ export function deferPolls(defer: bool): void {
   pollsDeferred = defer;
 }
 
-/** For the handler of an interrupt: there is work for its poll. */
-export function leavePolls(): void {
-  pollsLeft = true;
+/** What there is to do: LEFT_* bits. */
+export let pollsLeft: u32 = 0;
+/** Frames to be handed to the device, or to this machine itself: whoever flushes them takes the bit away. */
+export const LEFT_OUTPUT: u32 = 1;
+/** Anything else. */
+export const LEFT_WORK: u32 = 2;
+
+/** For the handler of an interrupt, or a call: there is work for a poll. */
+// @ts-ignore: decorator
+@inline
+export function leavePolls(work: u32): void {
+  pollsLeft |= work;
+}
+
+/** The work has been done before its poll came to it. */
+// @ts-ignore: decorator
+@inline
+export function takeFromPolls(work: u32): void {
+  pollsLeft &= ~work;
 }
 
 let table: usize = 0;
@@ -59,26 +80,36 @@ export function registerPoll(index: u32): void {
   count++;
 }
 
-/** Whether the last round left something to do. */
-export let pollsLeft: bool = false;
-
-/** One round of all, bounded; true when one of them has more to do. */
+/** One round of all, each bounded, with interrupts let in behind each that has more to do. True when there is more to do. */
 export function runPolls(): bool {
-  let more = false;
+  pollsLeft = 0;
   for (let i: u32 = 0; i < count; i++) {
-    if (call_indirect<bool>(load<u32>(table + (i << 2)))) more = true;
+    if (!call_indirect<bool>(load<u32>(table + (i << 2)))) continue;
+    pollsLeft |= LEFT_WORK;
+    letInterruptIn();
   }
-  pollsLeft = more;
-  return more;
+  return pollsLeft != 0;
 }
 
-/** Of the rounds in a row with interrupts off, which this is. What is never urgent does its part in the first one only. */
-export let pollRound: u32 = 0;
-
-/** Before application code goes on: a few rounds. True when something is still left. */
+/**
+ * Before application code goes on: a few rounds, between which interrupts get in, and which end when a thread that ranks higher can run. True
+ * when something is still left.
+ */
 export function runPollRounds(): bool {
-  let more = true;
-  for (pollRound = 0; pollRound < ROUNDS && more; pollRound++) more = runPolls();
-  pollRound = 0;
-  return more;
+  for (let round: u32 = 0; round < ROUNDS; round++) {
+    letInterruptIn();
+    if (exitWork & WORK_RESCHEDULE) return true;
+    if (!runPolls()) return false;
+  }
+  return true;
+}
+
+/** Ends one section with interrupts off and begins the next one. Whether an interrupt has come, and was handled. */
+// @ts-ignore: decorator
+@inline
+export function letInterruptIn(): bool {
+  const vector = poll();
+  if (vector < 0) return false;
+  handleVector(vector);
+  return true;
 }

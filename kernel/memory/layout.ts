@@ -23,7 +23,7 @@ export const STACK_TOP: u64 = WINDOW_BASE + 0x3_8000_0000;
 /** All of the window that is ever mapped, in GiB. */
 export const WINDOW_GIB: u32 = 14;
 /** The stack of worker k ends at STACK_TOP - k × STACK_DISTANCE. Larger than the largest stack and a guard. */
-export const STACK_DISTANCE: u64 = 0x100_0000;
+export const STACK_DISTANCE: u64 = 0xc0_0000;
 
 /** Offset of the vmtable zone in the window; also the cap of memory.grow, in bytes. */
 export const VMTABLE_BASE: usize = 0xf000_0000;

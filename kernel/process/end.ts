@@ -3,14 +3,14 @@
  * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
  */
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { leavePolls, pollRound, wantPollLevel } from "../interrupts/polls";
+import { LEFT_WORK, leavePolls, wantPollLevel } from "../interrupts/polls";
 import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
 import { vmtableDestroy } from "../memory/vmtable";
-import { currentThread, exitThread, killThread } from "../scheduler/scheduler";
-import { graveThread, Thread, threadOfMember, THREAD_RUNNABLE } from "../scheduler/thread";
-import { POLLIN } from "../scheduler/wait";
+import { currentThread, exitThread, killThread, runsNow } from "../scheduler/scheduler";
+import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
+import { POLLHUP, POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/wheel";
 import { closeSomeHandles } from "./handles";
 import {
@@ -28,6 +28,9 @@ import {
   PROCESS_ZOMBIE,
 } from "./process";
 
+/** Of `childWait`: a child has ended that leaves no status. Events do not hear of those. */
+export const WAKE_UNWAITED: u32 = POLLHUP;
+
 const HOOK_LIMIT: u32 = 4;
 /** Bytes that `initializeEnd` needs, 8-aligned. */
 export const END_STORAGE: usize = 8 + <usize>HOOK_LIMIT * 4;
@@ -36,7 +39,7 @@ export const END_STORAGE: usize = 8 + <usize>HOOK_LIMIT * 4;
 let dying: Link = changetype<Link>(0);
 let hooks: usize = 0;
 let hookCount: u32 = 0;
-/** (parent: Process, child: Process) => void: the child is a zombie or gone now; 0: nobody asked. */
+/** (parent: Process) => void: a child is gone, and its place is free; 0: nobody asked. */
 let childEnded: u32 = 0;
 /** First status other than 0 that a process without a parent ended with. */
 let firstStatus: i32 = 0;
@@ -58,6 +61,13 @@ export function onProcessExit(index: u32): void {
   store<u32>(hooks + (hookCount++ << 2), index);
 }
 
+/** () => void: a process's memory has gone back; 0: nobody asked. */
+let memoryFreed: u32 = 0;
+
+export function onMemoryFreed(index: u32): void {
+  memoryFreed = index;
+}
+
 export function onChildEnded(index: u32): void {
   childEnded = index;
 }
@@ -75,12 +85,14 @@ export function endProcess(process: Process, status: i32): void {
   process.inheritance.remove();
   const running = currentThread();
   const loaded = changetype<usize>(running.process) == changetype<usize>(process);
-  // Not when the processor only idles on its stack.
-  const current = loaded && running.state == THREAD_RUNNABLE;
+  // Not when the scheduler only waits on its stack.
+  const current = loaded && runsNow(running);
   const workers = process.workers;
   while (!workers.isEmpty) {
     const worker = threadOfMember(workers.next);
     worker.member.remove();
+    // Its events are still there, and may be activated.
+    worker.idle.remove();
     endThread(worker, current ? running : null);
   }
   if (changetype<usize>(process.thread) != 0) endThread(process.thread, current ? running : null);
@@ -88,7 +100,7 @@ export function endProcess(process: Process, status: i32): void {
   // A capsule that is idle is in its parent's list.
   process.capsule.remove();
   dying.append(process.capsule);
-  leavePolls();
+  leavePolls(LEFT_WORK);
   // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
   if (loaded) setPageTables(image(IMAGE_PAGE_TABLES));
   if (current) exitThread();
@@ -110,7 +122,6 @@ function endThread(thread: Thread, self: Thread | null): void {
 /** A poll: gives back some of what a dying process has. True when there is more to do. */
 export function reapPoll(): bool {
   if (dying.isEmpty) return false;
-  if (pollRound != 0) return true;
   const process = processOfCapsule(dying.next);
   for (let i: u32 = 0; i < hookCount; i++)
     if (!call_indirect<bool>(load<u32>(hooks + (i << 2)), process)) return true;
@@ -121,6 +132,7 @@ export function reapPoll(): bool {
   }
   process.capsule.remove();
   bury(process);
+  if (memoryFreed != 0) call_indirect<void>(memoryFreed);
   return !dying.isEmpty;
 }
 
@@ -144,17 +156,22 @@ function bury(process: Process): void {
     process.state = PROCESS_ZOMBIE;
     parent.zombies.append(process.capsule);
     parent.childWait.wake(POLLIN, process.pid);
+    if (childEnded != 0) call_indirect<void>(childEnded, parent);
   }
-  if (childEnded != 0) call_indirect<void>(childEnded, parent);
 }
 
-/** Its parent is done with a process that has ended. */
+/** Its parent is done with a process that has ended: there is room for another child. */
 export function release(process: Process): void {
   const parent = process.parent;
-  if (changetype<usize>(parent) != 0) parent.childCount--;
+  const waited = process.state == PROCESS_ZOMBIE;
   process.sibling.remove();
   process.capsule.remove();
   freeProcess(process);
+  if (changetype<usize>(parent) == 0) return;
+  parent.childCount--;
+  // Nobody has waited for it, but somebody may wait for all.
+  if (!waited) parent.childWait.wake(WAKE_UNWAITED, 0);
+  if (childEnded != 0) call_indirect<void>(childEnded, parent);
 }
 
 /** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. */

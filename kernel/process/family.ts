@@ -6,10 +6,11 @@ import { userRange, writeUser } from "../memory/user";
 import { NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
 import { POLLIN } from "../scheduler/wait";
 import { createProcess } from "./create";
-import { endProcess, release } from "./end";
+import { endProcess, release, WAKE_UNWAITED } from "./end";
 import { forkError, forkProcess } from "./fork";
 import { findModule } from "./module";
 import {
+  CHILD_CAPSULE,
   CHILD_NO_WAIT,
   countAlive,
   currentProcess,
@@ -101,7 +102,7 @@ export function sys_waitpid(pid: i32, status: usize, flags: u32): i32 {
     if (child !== null) return reapZombie(child, status);
     if (!hasChild(process, pid)) return -ECHILD;
     if (flags & WNOHANG) return 0;
-    result = waitOn(process.childWait, POLLIN, NO_DEADLINE);
+    result = waitOn(process.childWait, POLLIN | WAKE_UNWAITED, NO_DEADLINE);
   } while (result == 0);
   return result;
 }
@@ -115,10 +116,12 @@ export function zombieOf(process: Process, pid: i32): Process | null {
   return changetype<usize>(child.parent) == changetype<usize>(process) ? child : null;
 }
 
+/** Capsules do not count: they are the kernel's, and do not end by themselves. */
 function hasChild(process: Process, pid: i32): bool {
-  if (pid == -1) return process.childCount != 0;
+  if (pid == -1) return process.childCount > process.capsuleCount;
   const child = processOfPid(pid);
-  return child !== null && changetype<usize>(child.parent) == changetype<usize>(process);
+  if (child === null || changetype<usize>(child.parent) != changetype<usize>(process)) return false;
+  return !(child.childFlags & CHILD_CAPSULE);
 }
 
 function reapZombie(child: Process, status: usize): i32 {

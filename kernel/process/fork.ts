@@ -14,6 +14,7 @@ import { adopt, disown } from "./create";
 import { endProcess } from "./end";
 import { shareHandles } from "./handles";
 import { allocateProcess, Process } from "./process";
+import { freeBlocksOfWorkers, ownShadowStackPointer } from "./shadow-stack";
 
 /**
  * Frames kept back for each side, so that writing to its first so many pages and tables cannot fail for want of memory. Beyond those a process
@@ -66,9 +67,12 @@ function clone(parent: Process, child: Process, entry: usize, stack: u64): bool 
   // What the processor remembers of the parent's pages still allows writing.
   setPageTables(pageTables());
   if (!shared) return false;
+  if (parent.workerCount != 0 && parent.module.stackPointer != 0 && !ownShadowStackPointer(parent))
+    return false;
   const vmtable = vmtableClone(parent.vmtable);
   if (vmtable === null) return false;
   child.vmtable = vmtable;
+  freeBlocksOfWorkers(parent, child);
   if (!shareHandles(parent, child)) return false;
   const thread = createThread(child, entry, stack);
   if (thread === null) return false;

@@ -184,28 +184,35 @@ export function closeAllHandles(process: Process): void {
   while (!closeSomeHandles(process)) {}
 }
 
-/** The same for the last 512 of them. True: none are left. */
+/** Objects that one step lets go of: each may be a connection that has to be reset. */
+const CLOSE_BUDGET: u32 = 8;
+
+/** The same for some of them. True: none are left. */
 export function closeSomeHandles(process: Process): bool {
   if (process.handleCapacity != 0) {
-    process.handleCapacity -= CHUNK_ENTRIES;
-    const first = process.handleCapacity;
+    const first = process.handleCapacity - CHUNK_ENTRIES;
     const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));
-    if (isShared(chunk)) {
-      releaseFrame(chunk);
-      return false;
-    }
-    for (let entry = chunk; entry < chunk + FRAME_SIZE; entry += 8) {
-      const kind = load<u32>(entry, 4);
-      if (kind == 0) continue;
-      const release = load<u32>(releases + (kind << 2));
-      store<u32>(entry, 0, 4);
-      if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry));
-    }
-    freeFrames(chunk, 0);
+    if (isShared(chunk)) releaseFrame(chunk);
+    else if (closeSomeOfChunk(chunk)) freeFrames(chunk, 0);
+    else return false;
+    process.handleCapacity = first;
     return false;
   }
   if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
   process.handleDirectory = 0;
   process.handleFree = 0;
+  return true;
+}
+
+function closeSomeOfChunk(chunk: usize): bool {
+  let budget = CLOSE_BUDGET;
+  for (let entry = chunk; entry < chunk + FRAME_SIZE; entry += 8) {
+    const kind = load<u32>(entry, 4);
+    if (kind == 0) continue;
+    if (budget-- == 0) return false;
+    const release = load<u32>(releases + (kind << 2));
+    store<u32>(entry, 0, 4);
+    if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry));
+  }
   return true;
 }

@@ -70,6 +70,9 @@ export class ModuleDescriptor {
   private threadsHigh: u32;
   threadStackBytes: u32;
   private threadStackBytesHigh: u32;
+  /** Offset in the instance of the shadow stack's pointer, a u32; 0: the module has no such stack. */
+  stackPointer: u32;
+  private stackPointerHigh: u32;
   /** Most forked children at once, and most of them that are kept for EVF_CAPSULE. */
   children: u32;
   private childrenHigh: u32;

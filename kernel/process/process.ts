@@ -63,6 +63,8 @@ export class Process {
   priority: u32;
   /** The thread that has the memory, and so is the only one of its threads that can run; 0: all of them are blocked. */
   active: Thread;
+  /** The thread that ran last of them: the shadow stack's pointer is its. */
+  lastThread: Thread;
   /** Processor time it has had, in TSC ticks. */
   cpuTicks: u64;
   /** Ticks it may have in each SHARE_PERIOD (0: as many as there are), ticks it has had, whether they are spent, and the period's timer. */
@@ -365,6 +367,13 @@ export function processOfPid(pid: i32): Process | null {
   return changetype<Process | null>(<usize>load<u32>(table + ((<usize>(pid - 1)) << 2)));
 }
 
+/** The process with this number, which is one of those that there are. */
+// @ts-ignore: decorator
+@inline
+export function processNumbered(pid: u32): Process {
+  return changetype<Process>(<usize>load<u32>(table + ((<usize>pid) << 2) - 4));
+}
+
 /** The one that is alive. */
 export function findProcess(pid: i32): Process | null {
   const process = processOfPid(pid);
@@ -380,13 +389,16 @@ export function countAlive(change: i32): void {
 }
 
 /** An event of `level` was put into the queue that `thread` serves: lets it be handled as soon as may be. */
+// @ts-ignore: decorator
+@inline
 export function notifyThread(thread: Thread, level: u32): void {
-  if (thread.state == THREAD_BLOCKED) {
-    // Blocked inside a handler it waits for something else: no handler runs over another.
-    // In a quiet call it has no use for handlers: the next other call runs them.
-    if (thread.handling == 0 && thread.quiet == 0) wakeThread(thread, level);
-    return;
-  }
+  // Blocked inside a handler it waits for something else: no handler runs over another.
+  // In a quiet call it has no use for handlers: the next other call runs them.
+  if (thread.state != THREAD_BLOCKED) notifyBusy(thread, level);
+  else if ((thread.handling | thread.quiet) == 0) wakeThread(thread, level);
+}
+
+function notifyBusy(thread: Thread, level: u32): void {
   raiseThread(thread, level);
   if (changetype<usize>(thread) == changetype<usize>(currentThread())) noteDispatch();
 }

@@ -13,10 +13,12 @@ import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler
 import { framesFor } from "./create";
 import { endProcess } from "./end";
 import { CHILD_CAPSULE, notifyThread, Process } from "./process";
+import { createShadowStack, freeShadowStack } from "./shadow-stack";
 
 /** Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none. */
 export function createWorkers(process: Process): i32 {
   if (process.workerCount != 0) return 0;
+  process.lastThread = process.thread;
   const workers = process.module.threads;
   if (workers == 0) return -EOPNOTSUPP;
   for (let k: u32 = 1; k <= workers; k++) {
@@ -26,6 +28,7 @@ export function createWorkers(process: Process): i32 {
       const worker = threadOfMember(workers.next);
       worker.member.remove();
       worker.idle.remove();
+      freeShadowStack(worker);
       killThread(worker);
     }
     process.workerCount = 0;
@@ -46,6 +49,11 @@ function createWorker(process: Process, stackTop: u64): bool {
   }
   const thread = createThread(process, image(IMAGE_SERVE), stackTop);
   if (thread === null) {
+    if (!there) unmapFresh(process.pageTables, start, frames);
+    return false;
+  }
+  if (!createShadowStack(thread, process.module.threadStackBytes)) {
+    killThread(thread);
     if (!there) unmapFresh(process.pageTables, start, frames);
     return false;
   }
@@ -101,5 +109,7 @@ function serveCapsule(thread: Thread, process: Process): i32 {
   process.parent.capsules.append(process.capsule);
   call_indirect<void>(capsuleIdle, process);
   while (!thread.canDispatch) waitOn(null, 0, NO_DEADLINE);
+  // Still there when what it has to do is an event that it registered itself.
+  process.capsule.remove();
   return -ERESTART;
 }

@@ -8,15 +8,13 @@ import { tsc } from "../hal";
 import { setExitWork, WORK_RESCHEDULE } from "../glue";
 import { Process } from "../process/process";
 import { clockFrequency, now } from "../time/clock";
-import { Timer, TIMER_SIZE, timerPending, timerPrepare, timerStartUrgent } from "../time/wheel";
+import { Timer, timerPending, timerPrepare, timerStartUrgent } from "../time/wheel";
 import { reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
 export const QUANTUM: u64 = 1_000_000;
 /** Period of a limited share, in ns. */
 export const SHARE_PERIOD: u64 = 100_000_000;
-/** Bytes of storage. */
-export const QUANTUM_STORAGE: usize = TIMER_SIZE;
 
 let timer: Timer = changetype<Timer>(0);
 /** TSC up to which time has been charged. */
@@ -24,7 +22,7 @@ let charged: u64 = 0;
 /** The quantum timer has fired since somebody looked. */
 let expired: bool = false;
 
-/** Once at boot. `storage`: QUANTUM_STORAGE bytes, 8-aligned. */
+/** Once at boot. `storage`: TIMER_SIZE bytes, 8-aligned. */
 export function initializeQuantum(storage: usize): void {
   timer = changetype<Timer>(storage);
   timerPrepare(timer, onQuantum.index);

@@ -19,8 +19,10 @@ let rate: u64 = 0;
 /** What is owed, and when it is paid, in the units of `reserveCharge`. */
 let debt: u64 = 0;
 let quantum: u64 = 0;
-/** The highest level that has made the present debt. */
+/** The level that has made the present debt; it and those below it stand back. */
 let debtor: u32 = 0;
+/** What levels above `debtor` have made since they stand back. */
+let further: u64 = 0;
 /** Levels PRIORITY_DEFAULT + 1 .. `debtor` stand back. */
 let paying: bool = false;
 
@@ -31,9 +33,7 @@ export function initializeReady(storage: usize): void {
   queue = changetype<PriorityQueue>(storage);
   queue.initialize();
   rate = 0;
-  debt = 0;
-  debtor = 0;
-  paying = false;
+  endOfDebt();
 }
 
 /** `percent` (0 .. 50) of the time is the lower levels' if they want it, in pieces of `unit` (in the units of `reserveCharge`). */
@@ -103,17 +103,30 @@ export function reserveCharge(level: u32, time: u64): void {
   }
   if (paying) {
     // Nobody below wants it: what is owed is forgotten.
-    if (level <= debtor && (queue.levels & RESERVED_LEVELS) == 0) endOfDebt();
+    if ((queue.levels & RESERVED_LEVELS) == 0) {
+      if (level <= debtor) endOfDebt();
+    } else if (level > debtor) {
+      // It does not stand back for that debt, but makes one of its own.
+      further += (time * rate) >> 16;
+      if (further >= quantum) {
+        debt += further;
+        further = 0;
+        debtor = level;
+      }
+    }
     return;
   }
   if (rate == 0 || (queue.levels & RESERVED_LEVELS) == 0) return;
-  if (level > debtor) debtor = level;
   debt += (time * rate) >> 16;
-  if (debt >= quantum) paying = true;
+  if (debt < quantum) return;
+  // Who runs when it is full is, as a rule, who has filled it.
+  debtor = level;
+  paying = true;
 }
 
 function endOfDebt(): void {
   debt = 0;
+  further = 0;
   debtor = 0;
   paying = false;
 }

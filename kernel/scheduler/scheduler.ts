@@ -8,7 +8,7 @@
  * threads of one process only one runs at a time, the one that has the memory (`process.active`): the others get it when that one
  * blocks, or between its system calls; a preempted one keeps it.
  */
-import { idle, poll, restoreFpu, saveFpu, setPageTables, switchStack } from "../hal";
+import { idle, restoreFpu, saveFpu, setPageTables, switchStack } from "../hal";
 import { EINTR, ERESTART, ETIMEDOUT } from "../errno";
 import {
   clearExitWork,
@@ -20,19 +20,19 @@ import {
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
-import { POLL_LEVEL_LEAST, pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
+import { letInterruptIn, POLL_LEVEL_LEAST, pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
 import { panic } from "../panic";
 import { Process } from "../process/process";
+import { switchShadowStack } from "../process/shadow-stack";
 import { now } from "../time/clock";
-import { Timer, timerPrepare, timerStart, timerStartUrgent, timerStop } from "../time/wheel";
+import { Timer, TIMER_SIZE, timerPrepare, timerStart, timerStartUrgent, timerStop } from "../time/wheel";
 import {
   charge,
   initializeQuantum,
   onShareRefill,
-  QUANTUM_STORAGE,
   startCharging,
   startQuantum,
   takeExpired,
@@ -72,13 +72,16 @@ let bootStack: usize = 0;
 
 let firstIdle: u32 = 0;
 
+/** The scheduler does work of the kernel's own, or idles: the processor is nobody's, though `running` lends its stack. */
+let waiting: bool = false;
+
 /** Times at which the processor had nothing to run, switches from one thread to another, and of those the ones that stopped an application. */
 export let idleCount: u64 = 0;
 export let switchCount: u64 = 0;
 export let preemptCount: u64 = 0;
 
 /** Bytes that initializeScheduler needs. */
-export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + QUANTUM_STORAGE;
+export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + TIMER_SIZE;
 
 /** Once at boot. `storage`: SCHEDULER_STORAGE bytes, 8-aligned. */
 export function initializeScheduler(storage: usize): void {
@@ -86,6 +89,13 @@ export function initializeScheduler(storage: usize): void {
   initializeReady(storage + 8);
   initializeQuantum(storage + 8 + READY_STORAGE);
   onShareRefill(resume.index);
+}
+
+/** Whether code of `thread` made the call or was interrupted that the kernel works for: not when it only lends its stack. */
+export function runsNow(thread: Thread): bool {
+  return (
+    changetype<usize>(thread) == changetype<usize>(running) && thread.state == THREAD_RUNNABLE && !waiting
+  );
 }
 
 export function currentThread(): Thread {
@@ -114,26 +124,35 @@ export function wakeThread(thread: Thread, level: u32): void {
   thread.state = THREAD_WAITING;
   process.waiting.append(thread, thread.priority);
   raiseThread(process.active, thread.priority);
+  if (changetype<usize>(process.active) == changetype<usize>(running)) noteDispatch();
 }
 
-/** A thread that has its process's memory joins the run queue. */
+/**
+ * A thread that has its process's memory joins the run queue. The one on whose stack the scheduler waits need not: `schedule` sees that it can
+ * go on.
+ */
+// @ts-ignore: decorator
+@inline
 function makeReady(thread: Thread): void {
-  if (thread.process.shareSpent != 0) {
-    thread.state = THREAD_PARKED;
-    return;
+  if (thread.process.shareSpent != 0) thread.state = THREAD_PARKED;
+  else {
+    thread.state = THREAD_RUNNABLE;
+    if (changetype<usize>(thread) != changetype<usize>(running)) joinReady(thread);
   }
-  noteReady(thread.priority);
-  thread.state = THREAD_RUNNABLE;
+}
+
+function joinReady(thread: Thread): void {
+  // While the processor idles there is nobody to preempt.
+  if (changetype<usize>(running) != 0 && running.state == THREAD_RUNNABLE) noteReady(thread.priority);
   readyAppend(thread, thread.priority);
 }
 
 
 @inline
 function noteReady(level: u32): void {
-  // While the processor idles there is nobody to preempt.
-  if (changetype<usize>(running) == 0 || running.state != THREAD_RUNNABLE) return;
   if (outranks(level, running.priority)) setExitWork(WORK_RESCHEDULE);
-  else startQuantum();
+  // Now, and not at the switch: where a timer has woken it, the hardware is programmed once for all that.
+  startQuantum();
 }
 
 /** Something of `level` waits for what this thread has, or for the thread itself: it does not rank lower until that is done. */
@@ -168,39 +187,66 @@ function resume(process: Process): void {
  */
 function schedule(): void {
   let level = readyLevel();
-  if (level < 0 || (pollsLeft && <i32>pollLevel >= level)) {
-    let more = runPolls();
+  if (level < 0 || (pollsLeft != 0 && <i32>pollLevel >= level)) {
+    waiting = true;
+    if (pollsLeft != 0) runPolls();
     level = readyLevel();
-    if (level < 0) {
-      level = idleUntilReady(more);
-      startCharging();
+    if (level < 0 && !wokeUp()) level = idleUntilReady();
+    waiting = false;
+    if (wokeUp()) {
+      if (level < 0) {
+        goOn();
+        return;
+      }
+      readyAppend(running, running.priority);
+      level = readyLevel();
     }
   }
   const next = changetype<Thread>(readyFirst(level));
   readyRemove(next, level);
+  if (changetype<usize>(next) == changetype<usize>(running)) {
+    goOn();
+    return;
+  }
   clearExitWork(WORK_RESCHEDULE);
+  // A quantum that has ended was that of whoever ran before.
+  takeExpired();
   // Ahead of the switch: a new thread does not return here.
   if (!readyIsEmpty() || next.process.share != 0) startQuantum();
-  if (changetype<usize>(next) != changetype<usize>(running)) switchTo(next);
-  else noteDispatch();
+  switchTo(next);
 }
 
-/** `more`: the last round of polls left something. The level of a thread that can run. */
-function idleUntilReady(more: bool): i32 {
-  while (true) {
-    if (more) {
-      // Not to halt with work at hand, nor to keep interrupts out while it lasts.
-      const vector = poll();
-      if (vector >= 0) handleVector(vector);
-    } else {
+/** The thread whose stack this is has been woken meanwhile, and is in no queue. */
+// @ts-ignore: decorator
+@inline
+function wokeUp(): bool {
+  return changetype<usize>(running) != 0 && running.state == THREAD_RUNNABLE && running.isEmpty;
+}
+
+/** The thread that ran is the one whose turn it is. */
+// @ts-ignore: decorator
+@inline
+function goOn(): void {
+  clearExitWork(WORK_RESCHEDULE);
+  if (!readyIsEmpty() || running.process.share != 0) startQuantum();
+  noteDispatch();
+}
+
+/** The level of a thread that can run, or -1: the one whose stack this is can. */
+function idleUntilReady(): i32 {
+  let level: i32;
+  do {
+    if (pollsLeft == 0) {
       if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
       armDeadline(NO_DEADLINE);
       handleVector(idle());
     }
-    more = runPolls();
-    const level = readyLevel();
-    if (level >= 0) return level;
-  }
+    // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
+    if (pollsLeft != 0 && !letInterruptIn()) runPolls();
+    level = readyLevel();
+  } while (level < 0 && !wokeUp());
+  startCharging();
+  return level;
 }
 
 function switchTo(next: Thread): void {
@@ -225,11 +271,14 @@ function switchTo(next: Thread): void {
 function enterProcess(process: Process): void {
   setPageTables(process.pageTables);
   setUserLimits(process.memoryBytes, process.vmtableBytes);
+  if (process.workerCount != 0) switchShadowStack(running);
 }
 
-/** The glue's flag says whether the current thread has handlers to run. */
+/** The glue's flag says whether the current thread has handlers to run, or has to let another one of its process have the memory. */
 export function noteDispatch(): void {
-  if (running.canDispatch) setExitWork(WORK_DISPATCH);
+  // Main code lets its equals go first, a handler does not.
+  const level = <i32>running.level + i32(running.handling != 0);
+  if (running.canDispatch || running.process.waiting.top >= level) setExitWork(WORK_DISPATCH);
   else clearExitWork(WORK_DISPATCH);
 }
 
@@ -260,23 +309,38 @@ function requeue(behind: bool): void {
 
 /**
  * Between two things that the current thread does: from here on it does something of `level`; `main`: nothing but its process's main code.
- * Whoever ranks higher runs first: another thread of the process, which gets the memory, or of another process.
+ * Whoever ranks higher runs first: another thread of the process, which gets the memory, or of another process. False: nobody had to.
  */
-export function settle(level: u32, main: bool): void {
+// @ts-ignore: decorator
+@inline
+export function settle(level: u32, main: bool): bool {
   const thread = running;
+  const usual = thread.process.waiting.isEmpty && level >= thread.priority;
+  if (usual && !(exitWork & WORK_RESCHEDULE)) {
+    thread.level = level;
+    thread.priority = level;
+    return false;
+  }
+  settleRanks(thread, level, main);
+  return true;
+}
+
+/** The same where another thread may have to run. */
+function settleRanks(thread: Thread, level: u32, main: bool): void {
   const process = thread.process;
   const waiting = process.waiting.top;
   thread.level = level;
   const effective = max(<i32>level, waiting);
   const lowered = <u32>effective < thread.priority;
   thread.priority = effective;
-  if (waiting > (main ? -1 : <i32>level)) {
+  // Main code lets its equals go first. One that ranks lower would wait for less than this thread is worth.
+  if (waiting > (main ? <i32>level - 1 : <i32>level)) {
     yieldMemory();
     return;
   }
   if (!(exitWork & WORK_RESCHEDULE) && !lowered) return;
   const ready = readyLevel();
-  const polls = pollsLeft && <i32>pollLevel >= effective;
+  const polls = pollsLeft != 0 && <i32>pollLevel >= effective;
   if (polls || process.shareSpent != 0 || (ready >= 0 && outranks(ready, effective))) {
     chargeRunning();
     requeue(false);
@@ -338,9 +402,12 @@ export function exitThread(): void {
 export function yieldPoint(): void {
   // At boot nobody runs yet.
   if (changetype<usize>(running) == 0) return;
-  const vector = poll();
-  if (vector >= 0) handleVector(vector);
-  if (!(exitWork & WORK_RESCHEDULE)) return;
+  letInterruptIn();
+  if (exitWork & WORK_RESCHEDULE) reschedule();
+}
+
+/** With WORK_RESCHEDULE set, in a call of the current thread's: another thread may run first. */
+export function reschedule(): void {
   chargeRunning();
   requeue(takeExpired());
   schedule();

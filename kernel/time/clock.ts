@@ -3,30 +3,27 @@
  *
  *     ns = ticks × (nanoseconds per tick, 32 integer and 32 fractional bits)
  *
- * computed in three 64-bit products that cannot overflow before u64 nanoseconds do (584 years; the counter itself lasts
+ * computed in one product of 128 bits (hal.scale), which cannot overflow before u64 nanoseconds do (584 years; the counter itself lasts
  * 58 years at 10 GHz). Deadlines go the other way, from the present on, always rounded up: the clock has reached the
  * time when the counter has reached the deadline.
  */
-import { tsc } from "../hal";
+import { scale, tsc } from "../hal";
 
 /** Ranges of setClockFrequency, in Hz. */
 export const CLOCK_MINIMUM: u64 = 1_000_000;
 export const CLOCK_MAXIMUM: u64 = 100_000_000_000;
 
 const NANOSECONDS: u64 = 1_000_000_000;
-const LOW: u64 = 0xffff_ffff;
 /** Spans beyond this (9 years) have no deadline. */
 const LONGEST: u64 = 1 << 58;
 
 /** The counter and the time at the point from which the present frequency counts. */
 let startTicks: u64 = 0;
 let startTime: u64 = 0;
-/** Nanoseconds per tick; 1 GHz until the frequency is known. */
-let nanosecondsWhole: u64 = 1;
-let nanosecondsFraction: u64 = 0;
-/** Ticks per nanosecond, rounded up. */
-let ticksWhole: u64 = 1;
-let ticksFraction: u64 = 0;
+/** Nanoseconds per tick, 32 fractional bits; 1 GHz until the frequency is known. */
+let nanosecondsPerTick: u64 = 1 << 32;
+/** Ticks per nanosecond, 32 fractional bits, rounded up. */
+let ticksPerNanosecond: u64 = 1 << 32;
 let frequency: u64 = 0;
 
 /** Once at boot, ahead of setClockFrequency: the counter at time 0. */
@@ -48,13 +45,9 @@ export function setClockFrequency(hz: u64): bool {
   }
   frequency = hz;
   const scaled = NANOSECONDS << 32;
-  const multiplier = (scaled + (hz >> 1)) / hz;
-  nanosecondsWhole = multiplier >> 32;
-  nanosecondsFraction = multiplier & LOW;
-  // The inverse of the multiplier and not hz / 10^9: both directions have to agree. ceil(2^64 / multiplier) without 2^64:
-  const inverse = u64.MAX_VALUE / multiplier + 1;
-  ticksWhole = inverse >> 32;
-  ticksFraction = inverse & LOW;
+  nanosecondsPerTick = (scaled + (hz >> 1)) / hz;
+  // The inverse of the other and not hz / 10^9: both directions have to agree. ceil(2^64 / nanosecondsPerTick) without 2^64:
+  ticksPerNanosecond = u64.MAX_VALUE / nanosecondsPerTick + 1;
   return true;
 }
 
@@ -74,22 +67,12 @@ export function now(): u64 {
 // @ts-ignore: decorator
 @inline
 export function timeAt(ticks: u64): u64 {
-  const delta = ticks - startTicks;
-  return (
-    startTime +
-    delta * nanosecondsWhole +
-    (delta >> 32) * nanosecondsFraction +
-    (((delta & LOW) * nanosecondsFraction) >> 32)
-  );
+  return startTime + scale(ticks - startTicks, nanosecondsPerTick);
 }
 
 /** How long so many ticks of the counter take, in nanoseconds. */
 export function nanosecondsOf(ticks: u64): u64 {
-  return (
-    ticks * nanosecondsWhole +
-    (ticks >> 32) * nanosecondsFraction +
-    (((ticks & LOW) * nanosecondsFraction) >> 32)
-  );
+  return scale(ticks, nanosecondsPerTick);
 }
 
 /**
@@ -102,6 +85,5 @@ export function tscFromNanoseconds(time: u64): u64 {
   if (time <= present) return ticks;
   const span = time - present;
   if (span >= LONGEST) return u64.MAX_VALUE;
-  const delta = span * ticksWhole + (span >> 32) * ticksFraction + (((span & LOW) * ticksFraction) >> 32) + 1;
-  return ticks + delta;
+  return ticks + scale(span, ticksPerNanosecond) + 1;
 }

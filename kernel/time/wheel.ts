@@ -250,7 +250,7 @@ function file(wheel: usize, timer: Timer): void {
   const current = currentOf(wheel);
   let tick = tickOf(timer.expires);
   if (tick < current) tick = current;
-  const level: u32 = (63 - <u32>clz((tick ^ current) | 1)) / DIGIT;
+  const level: u32 = (63 ^ (<u32>clz((tick ^ current) | 1))) / DIGIT;
   const index =
     level < TOP_LEVEL ? (level << DIGIT) + ((<u32>(tick >> (level * DIGIT))) & ((1 << DIGIT) - 1)) : BEYOND;
   list(wheel, index).append(timer);

@@ -52,6 +52,15 @@ export class Socket extends WaitQueue {
    * asks late, as the one who accepts always does, still learns of each.
    */
   history: u32;
+  /** Read events (AEM) that have still to be given data; 0 where the transport does not show its queue. */
+  readers: u32;
+  /** With several of them: bytes of a stream, or datagrams, that have left the queue since they last looked; sticks at the maximum. */
+  taken: u32;
+
+  /** For the transport: so much has left the queue, consumed or thrown away. */
+  @inline left(amount: u32): void {
+    if (this.readers > 1) this.taken = amount > ~this.taken ? u32.MAX_VALUE : this.taken + amount;
+  }
 }
 
 /** Function indices; each takes the socket first. A struct of function pointers, filled in once at boot. */
@@ -101,4 +110,11 @@ export class SocketProtocol {
    * (socket) => u32: bytes that the peer can still bring in before more is consumed. Streams only; 0 in this field: not offered.
    */
   room: u32;
+  /**
+   * (socket) => BufferQueue: what was received and not consumed, the next byte, or the next datagram's payload, at the head's `data`. Only to look
+   * at, by those who read one socket each at their own pace (aem/jobs/shared.ts). 0 in this field: not offered.
+   */
+  queue: u32;
+  /** (socket) => i32: what `peekLength` says when nothing is left, whatever is. Offered together with `queue`. */
+  end: u32;
 }

@@ -1,7 +1,7 @@
 /** The operations of a UDP socket (net/socket/socket.ts), and its receive queue. */
 import { EADDRNOTAVAIL, EAGAIN, EINVAL, ENETUNREACH, ENOTCONN, EOPNOTSUPP } from "../../kernel/errno";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
-import { PacketBuffer, releaseBuffer } from "../buffer";
+import { BufferQueue, PacketBuffer, releaseBuffer } from "../buffer";
 import { networkCounters } from "../counters";
 import { isLocalAddress } from "../interface";
 import { sourceAddressFor } from "../ipv4";
@@ -51,6 +51,8 @@ export function fillUdpProtocol(protocol: SocketProtocol): void {
   protocol.shutdown = udpShutdown.index;
   protocol.close = udpClose.index;
   protocol.abort = udpClose.index;
+  protocol.queue = udpQueue.index;
+  protocol.end = udpEnd.index;
 }
 
 /** A datagram for the socket, at its payload, its source in word0 and word1. Takes the reference. */
@@ -78,6 +80,7 @@ export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
 
 function dropQueue(socket: UdpSocket): void {
   queued -= socket.queue.count;
+  socket.left(socket.queue.count);
   socket.queuedBytes = 0;
   socket.queue.clear();
 }
@@ -146,9 +149,16 @@ function udpPeek(socket: Socket): usize {
 }
 
 function udpPeekLength(socket: Socket): i32 {
+  const head = changetype<UdpSocket>(socket).queue.head;
+  return head !== null ? <i32>head.length : udpEnd(socket);
+}
+
+function udpQueue(socket: Socket): BufferQueue {
+  return changetype<UdpSocket>(socket).queue;
+}
+
+function udpEnd(socket: Socket): i32 {
   const self = changetype<UdpSocket>(socket);
-  const head = self.queue.head;
-  if (head !== null) return <i32>head.length;
   if (self.error != 0) {
     const error = self.error;
     self.error = 0;
@@ -161,6 +171,7 @@ function udpConsume(socket: Socket, bytes: u32): void {
   const self = changetype<UdpSocket>(socket);
   const buffer = self.queue.take();
   if (buffer === null) return;
+  self.left(1);
   self.queuedBytes -= buffer.length;
   queued--;
   releaseBuffer(buffer);

@@ -1,5 +1,16 @@
 /** The plain socket calls (net/socket/calls*.ts) over the real UDP and TCP, by loopback; and AEM on real connections. */
-import { EVENT_ACCEPT, EVENT_CLOSE, EVENT_READ, EVENT_SK, EVENT_TIMER } from "../../aem/abi";
+import {
+  EVENT_ACCEPT,
+  EVENT_CLOSE,
+  EVENT_READ,
+  EVENT_SK,
+  EVENT_TIMER,
+  EventFilter,
+  EVJOBFILTER,
+  FILTER_SIZE,
+  READ_LIMIT,
+} from "../../aem/abi";
+import { sys_evctl } from "../../aem/evctl";
 import { sys_sockasync_accept } from "../../aem/sockasync";
 import {
   EAFNOSUPPORT,
@@ -59,7 +70,7 @@ import {
   user,
   zone,
 } from "./driver";
-import { nextHandler, handlerOf, pattern } from "./machine";
+import { nextHandler, handlerOf, pattern, switchTo } from "./machine";
 
 const AF_INET: u32 = 2;
 const STREAM: u32 = 1;
@@ -440,7 +451,7 @@ describe("connections", () => {
     fake.unmapUser(data, 4096);
     expect<i32>(sys_recv(server, data, 100, 0)).toBe(-EFAULT);
     expect<i32>(sys_send(client, data, 100, 0)).toBe(-EFAULT);
-    fake.clearUser();
+    switchTo(currentProcess());
     expect<i32>(sys_recv(server, data, 2000, 0)).toBe(2000);
     expect<u8>(load<u8>(data)).toBe(pattern(0));
     closePair();

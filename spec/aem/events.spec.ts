@@ -108,13 +108,22 @@ describe("registration", () => {
     expect<bool>(fake.consoleHas("expected (jid: i32, overrun: i32) => void")).toBe(true);
   });
 
-  it("refuses flags that are unknown or not there yet", () => {
+  it("accepts each executor, and refuses flags that are unknown or make no sense together", () => {
     const fd = open(newStream());
     const handler = handlerOf(EVENT_READ);
-    expect<i32>(sys_sockasync_read(fd, EVF_FORK, handler)).toBe(-EOPNOTSUPP);
-    expect<i32>(sys_sockasync_read(fd, EVF_CAPSULE, handler)).toBe(-EOPNOTSUPP);
-    expect<i32>(sys_sockasync_read(fd, EVF_NOCLDWAIT, handler)).toBe(-EOPNOTSUPP);
-    expect<i32>(sys_sockasync_read(fd, EVF_THREAD, handler)).toBe(-EOPNOTSUPP);
+    const executors = [EVF_FORK, EVF_CAPSULE, EVF_FORK | EVF_NOCLDWAIT, EVF_THREAD];
+    for (let i = 0; i < executors.length; i++) {
+      const jid = sys_sockasync_read(fd, executors[i], handler);
+      expect<i32>(jid).toBeGreaterThan(0);
+      readStatistics(jid);
+      expect<u32>(statistics.flags & 0xff).toBe(executors[i]);
+    }
+    expect<i32>(sys_sockasync_read(fd, EVF_NOCLDWAIT, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, EVF_NOCLDWAIT | EVF_CAPSULE, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, EVF_NOCLDWAIT | EVF_THREAD, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, EVF_FORK | EVF_CAPSULE, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, EVF_FORK | EVF_THREAD, handler)).toBe(-EINVAL);
+    expect<i32>(sys_sockasync_read(fd, EVF_CAPSULE | EVF_THREAD, handler)).toBe(-EINVAL);
     expect<i32>(sys_sockasync_read(fd, 64, handler)).toBe(-EINVAL);
     expect<i32>(sys_sockasync_read(fd, 0x8000, handler)).toBe(-EINVAL);
     expect<i32>(sys_sockasync_read(fd, 0x80000000, handler)).toBe(-EINVAL);

@@ -25,7 +25,6 @@ import {
   upcallArgument4,
   upcallArgument5,
 } from "../../kernel/glue";
-import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { HANDLE_LIMIT, HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
@@ -46,6 +45,7 @@ import {
   open,
   receive,
   receiveDatagram,
+  switchTo,
 } from "./machine";
 import {
   user,
@@ -68,17 +68,16 @@ function fillVmtable(): usize {
   const vmtable = currentProcess().vmtable;
   let first: usize = 0;
   for (let block = vmtableAllocate(vmtable, BLOCK); block != 0; block = vmtableAllocate(vmtable, BLOCK)) {
-    store<usize>(block, first);
+    store<usize>(zone(<u32>block), first);
     first = block;
   }
   return first;
 }
 /** Frees `count` of them through the system call, as the application would; returns the rest. */
 function freeBlocks(first: usize, count: u32): usize {
-  const base = currentProcess().vmtable.base;
   for (let i: u32 = 0; i < count && first != 0; i++) {
-    const next = load<usize>(first);
-    expect<i32>(sys_vmtable_free(<u32>(VMTABLE_BASE + (first - base)))).toBe(0);
+    const next = load<usize>(zone(<u32>first));
+    expect<i32>(sys_vmtable_free(<u32>first)).toBe(0);
     first = next;
   }
   return first;
@@ -138,8 +137,7 @@ describe("sockasync_accept", () => {
     expectHandler(EVENT_ACCEPT, "called");
     readStatistics(jid);
     expect<u64>(statistics.errors).toBe(1);
-    fake.clearUser();
-    fake.mapUser(VMTABLE_BASE, currentProcess().vmtable.base, currentProcess().vmtable.size);
+    switchTo(currentProcess());
   });
 
   it("leaves connections in their queue while there is no descriptor", () => {

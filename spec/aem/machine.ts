@@ -11,7 +11,7 @@ import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic } from "../../kernel/interrupts/apic";
 import { initializeVectors } from "../../kernel/interrupts/vectors";
-import { FRAME_SIZE } from "../../kernel/memory/frames";
+import { BREAK_DONE } from "../../kernel/memory/copy-on-write";
 import { TABLE_BASE, VMTABLE_BASE, WINDOW_BASE } from "../../kernel/memory/layout";
 import { translate } from "../../kernel/memory/paging";
 import { Pool } from "../../kernel/memory/pool";
@@ -25,6 +25,8 @@ import {
 } from "../../kernel/process/handles";
 import { createProcess } from "../../kernel/process/create";
 import { END_STORAGE, initializeEnd } from "../../kernel/process/end";
+import { initializeFamily } from "../../kernel/process/family";
+import { breakProcessCopy } from "../../kernel/process/fork";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "../../kernel/process/module";
 import {
   currentProcess,
@@ -34,6 +36,7 @@ import {
   PROCESS_LIMIT,
   PROCESS_STORAGE,
 } from "../../kernel/process/process";
+import { serve } from "../../kernel/process/workers";
 import { initializeRandom, RANDOM_SIZE, seedRandom } from "../../kernel/random";
 import {
   currentThread,
@@ -90,6 +93,7 @@ export function setUpMachine(network: bool = false): void {
     memory.fill(typeCodes + type * TYPE_CODE, <u8>(0x40 + type), TYPE_CODE);
   fake.setImage(IMAGE_HANDLER_TYPES, typeCodes);
   fake.onSwitch(noSwitch.index);
+  fake.onWindow(window.index);
   // An APIC whose registers are plain memory.
   fake.setCpuid(1, 0, 3, 1 << 9);
   fake.setMsr(0x1b, growMemory(4096, 4096));
@@ -101,6 +105,7 @@ export function setUpMachine(network: bool = false): void {
   initializeThreads(growMemory(THREAD_STORAGE, 8), 5 * PROCESS_LIMIT);
   initializeProcesses(growMemory(PROCESS_STORAGE, 8));
   initializeEnd(growMemory(END_STORAGE, 8), lastExit.index);
+  initializeFamily(growMemory(4, 4));
   initializeHandles(growMemory(HANDLE_STORAGE, 8));
   initializeVmtables(pool(), PROCESS_LIMIT);
   if (network) assert(initializeNetwork(2000, 256, 64, 500) && initializeTcp(500), "network");
@@ -146,10 +151,31 @@ export function switchTo(process: Process): void {
   assert(changetype<usize>(currentProcess()) == changetype<usize>(process), "not switched");
   setUserLimits(VMTABLE_BASE, process.vmtableBytes);
   fake.clearUser();
-  for (let offset: usize = 0; offset < process.vmtable.size; offset += FRAME_SIZE) {
-    const page = translate(process.pageTables, WINDOW_BASE + VMTABLE_BASE + offset);
-    fake.mapUser(VMTABLE_BASE + offset, page, FRAME_SIZE);
-  }
+}
+
+/** As the processor and the exception handler do it: a write to what a fork has shared makes a copy first. */
+function window(user: usize, write: u32): usize {
+  const process = currentProcess();
+  const address = WINDOW_BASE + <u64>user;
+  if (write && breakProcessCopy(process, address) != BREAK_DONE) return 0;
+  return translate(process.pageTables, address);
+}
+
+function noReturn(save: usize, stackPointer: u64): void {
+  unreachable();
+}
+
+/** As boot/runtime.c does it in a thread that only has handlers to run, up to where it ends or waits and another thread gets the processor. */
+export function serveAndLeave(): void {
+  fake.onSwitch(noReturn.index);
+  const stack = __stack_pointer;
+  expect(() => {
+    serve();
+  }).toThrow("it does not return");
+  // What the trap left behind of the specs' own stack.
+  __stack_pointer = stack;
+  fake.onSwitch(noSwitch.index);
+  setUserLimits(VMTABLE_BASE, currentProcess().vmtableBytes);
 }
 
 /** As the glue does it: the handler that the last call gave, if it gave one, has returned. */

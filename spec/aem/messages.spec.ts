@@ -17,7 +17,6 @@ import {
   SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evpost } from "../../aem/evpost";
 import { sys_evsystem } from "../../aem/evsystem";
@@ -38,7 +37,7 @@ import {
   user,
   zone,
 } from "./driver";
-import { handlerOf, HANDLER_CODE, newProcess, switchTo } from "./machine";
+import { handlerOf, HANDLER_CODE, newProcess, nextHandler, switchTo } from "./machine";
 import { endNow } from "../reap";
 
 const NOWHERE: u32 = 0xff00_0000;
@@ -61,19 +60,18 @@ function byteOf(seed: u32, at: u32): u8 {
 function wrong(seed: u32, length: u32): u32 {
   if (upcallArgument4 != length) return u32.MAX_VALUE;
   if (length == 0) return upcallArgument3;
-  const data = zone(upcallArgument3);
   let count: u32 = 0;
-  for (let i: u32 = 0; i < length; i++) if (load<u8>(data + i) != byteOf(seed, i)) count++;
+  for (let i: u32 = 0; i < length; i++) if (load<u8>(zone(upcallArgument3 + i)) != byteOf(seed, i)) count++;
   return count;
 }
 
 /** Another process comes to run, as if this one were blocked inside of a handler. */
 function goTo(process: Process): void {
   const left = currentProcess();
-  const handling = left.handling;
-  if (handling == 0) left.handling = 1;
+  const handling = left.thread.handling;
+  if (handling == 0) left.thread.handling = 1;
   switchTo(process);
-  left.handling = handling;
+  left.thread.handling = handling;
 }
 
 beforeAll(() => {
@@ -347,7 +345,7 @@ function returned(): void {
 
 function dispatch(): bool {
   returned();
-  const code = <u32>dispatchNext();
+  const code = <u32>nextHandler();
   if (code == 0) return false;
   assert(code == HANDLER_CODE + EVENT_MESSAGE, "the handler of another type");
   for (let i = 0; i < listeners.length; i++)
@@ -427,7 +425,7 @@ describe("3.5.1 messages in random interleavings", () => {
       }
       settle();
       sys_evctl(0, EVTBLINIT, 0);
-      dispatchNext();
+      nextHandler();
       listeners = [];
       handling = null;
       expectNothingLeft();

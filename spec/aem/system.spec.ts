@@ -31,7 +31,6 @@ import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
 import { EAGAIN, EDQUOT, EFAULT, EINVAL, EMFILE, ENODEV, ENOMEM, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
-import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { allocateFrames, freeFrameCount, freeFrames, totalFrameCount } from "../../kernel/memory/frames";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { SIGKILL, SIGTERM, SIGUSR1, SIGUSR2, sys_kill, sys_sigtake } from "../../kernel/process/calls";
@@ -91,7 +90,7 @@ function free(blocks: usize[]): void {
 }
 
 function freeOne(blocks: usize[]): void {
-  sys_vmtable_free(<u32>(VMTABLE_BASE + (blocks.pop() - currentProcess().vmtable.base)));
+  sys_vmtable_free(<u32>blocks.pop());
 }
 
 beforeAll(() => {
@@ -108,14 +107,14 @@ describe("3.1.1 signal events", () => {
     const jid = register(EVENT_SIGNAL, SIGUSR1);
     expect<i32>(sys_kill(process.pid, SIGUSR1)).toBe(0);
     expect<i32>(sys_sigtake()).toBe(0);
-    expect<bool>(process.takeInterruption()).toBe(false);
+    expect<bool>(process.thread.takeInterruption()).toBe(false);
     expectHandler(EVENT_SIGNAL, "the handler has it");
     expectArguments(jid, SIGUSR1, process.pid, "signal and sender");
     expectNone("once");
     expect<i32>(sys_kill(process.pid, SIGUSR2)).toBe(0);
     expectNone("another signal");
     expect<i32>(sys_sigtake()).toBe(SIGUSR2);
-    process.takeInterruption();
+    process.thread.takeInterruption();
   });
 
   it("coalesce, with a count", () => {
@@ -135,7 +134,7 @@ describe("3.1.1 signal events", () => {
     expectHandler(EVENT_SIGNAL, "the one that waited");
     expectArguments(jid, SIGUSR2, 0, "sender not known");
     expect<i32>(sys_sigtake()).toBe(0);
-    expect<bool>(process.takeInterruption()).toBe(false);
+    expect<bool>(process.thread.takeInterruption()).toBe(false);
     sys_evctl(jid, EVJOBSTOP, 0);
     sys_kill(process.pid, SIGUSR2);
     expectNone("stopped");
@@ -145,7 +144,7 @@ describe("3.1.1 signal events", () => {
     sys_evctl(jid, EVJOBSHTDN, 0);
     sys_kill(process.pid, SIGUSR2);
     expect<i32>(sys_sigtake()).toBe(SIGUSR2, "without the event as before");
-    process.takeInterruption();
+    process.thread.takeInterruption();
   });
 
   it("are of three signals, and so many", () => {

@@ -2,6 +2,7 @@ import * as fake from "../fake";
 import { setUpArena, growMemory } from "../arena";
 import { Pool } from "../../kernel/memory/pool";
 import { initializeApic } from "../../kernel/interrupts/apic";
+import { deferPolls, pollsLeft } from "../../kernel/interrupts/polls";
 import { handleVector, initializeVectors } from "../../kernel/interrupts/vectors";
 import { initializeRandom, RANDOM_SIZE } from "../../kernel/random";
 import { now } from "../../kernel/time/clock";
@@ -387,6 +388,24 @@ describe("virtio", () => {
     expect<bool>(virtioNetPoll()).toBe(false);
     deliver(60, 0, 1);
     expect<bool>(model.rings[0].complete()).toBe(true, "the next interrupt was asked for");
+  });
+
+  it("leaves the work to its poll while something more urgent runs", () => {
+    start(MODERN_NET);
+    deferPolls(true);
+    deliver(60, 0, 1);
+    interruptReceive();
+    expect<i32>(received.length).toBe(0);
+    expect<bool>(pollsLeft).toBe(true);
+    // More of it interrupts nobody.
+    deliver(60, 0, 1);
+    expect<bool>(model.rings[0].complete()).toBe(false, "no interrupt is asked for");
+    deferPolls(false);
+    expect<bool>(virtioNetPoll()).toBe(false);
+    expect<i32>(received.length).toBe(2);
+    deliver(60, 0, 1);
+    interruptReceive();
+    expect<i32>(received.length).toBe(3, "as before");
   });
 
   it("serves more frames than the indices count, one interrupt each", () => {

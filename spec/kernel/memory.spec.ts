@@ -22,9 +22,9 @@ import {
   vmtableBlockSize,
   vmtableCreate,
   vmtableDestroy,
+  vmtableClone,
   vmtableFree,
-  vmtableFromUser,
-  vmtableUserAddress,
+  vmtableHas,
 } from "../../kernel/memory/vmtable";
 import { arenaStart, growMemory, setUpArena } from "../arena";
 import { chance, chance64, seedChance } from "../chance";
@@ -162,37 +162,32 @@ describe("vmtable", () => {
     vmtableDestroy(vmtableCreate(0)!); // the pool takes its frame
     const before = freeFrameCount();
     const v = vmtableCreate(6)!;
-    expect<u32>(before - freeFrameCount()).toBe(64 + 10, "64 frames and their metadata");
+    expect<u32>(before - freeFrameCount()).toBe(10, "its metadata; the zone is the caller's");
     for (let count = 0; count < 100; count++) vmtableAllocate(v, 100);
     vmtableDestroy(v);
     expect<u32>(freeFrameCount()).toBe(before);
     expect<u32>(frameErrorCount()).toBe(0);
-    expect<bool>(vmtableCreate(15) === null).toBe(true, "128 MiB are not there");
     expect<bool>(vmtableCreate(16) === null).toBe(true, "more than VMTABLE_LIMIT");
     expect<bool>(vmtableCreate(0xffff_ffff) === null).toBe(true);
     expect<u32>(freeFrameCount()).toBe(before);
-    // Room for the zone, none for its metadata; then for neither.
-    const zone = allocateFrames(6);
-    takeAllBut(0);
-    freeFrames(zone, 6);
+    // No room for the metadata.
+    takeAllBut(9);
     expect<bool>(vmtableCreate(6) === null).toBe(true);
-    expect<u32>(freeFrameCount()).toBe(64, "nothing lost");
-    expect<bool>(vmtableCreate(7) === null).toBe(true);
-    expect<u32>(freeFrameCount()).toBe(64);
+    expect<u32>(freeFrameCount()).toBe(9, "nothing lost");
     giveBack();
+    expect<bool>(vmtableCreate(15) === null).toBe(true, "the metadata of 128 MiB are not there");
     expect<u32>(freeFrameCount()).toBe(before);
     expect<u32>(frameErrorCount()).toBe(0);
   });
 
-  it("shows a process nothing of what was in its frames before", () => {
-    const frames = allocateFrames(6);
-    memory.fill(frames, 0xee, FRAME_SIZE << 6);
-    freeFrames(frames, 6);
-    const v = vmtableCreate(6)!;
-    let other: u64 = 0;
-    for (let at: usize = 0; at < v.size; at += 8) other |= load<u64>(v.base + at);
-    expect<u64>(other).toBe(0);
-    vmtableDestroy(v);
+  it("has a limit", () => {
+    const all: Vmtable[] = [];
+    for (let i = 0; i < 4; i++) all.push(vmtableCreate(0)!);
+    const before = freeFrameCount();
+    expect<bool>(vmtableCreate(0) === null).toBe(true);
+    expect<bool>(vmtableClone(all[0]) === null).toBe(true);
+    expect<u32>(freeFrameCount()).toBe(before);
+    while (all.length > 0) vmtableDestroy(all.pop());
   });
 
   it("gives at least what was asked for, in powers of two of 64 bytes", () => {
@@ -202,7 +197,7 @@ describe("vmtable", () => {
     for (let index = 0; index < asked.length; index++) {
       const block = vmtableAllocate(v, asked[index]);
       expect<u32>(vmtableBlockSize(v, block)).toBe(given[index]);
-      expect<usize>((block - v.base) & (given[index] - 1)).toBe(0, "aligned");
+      expect<usize>((block - VMTABLE_BASE) & (given[index] - 1)).toBe(0, "aligned");
       expect<u32>(v.bytesInUse).toBe(given[index]);
       expect<bool>(vmtableFree(v, block)).toBe(true);
     }
@@ -218,28 +213,31 @@ describe("vmtable", () => {
   it("accepts from a process only the start of an allocated block", () => {
     const v = vmtableCreate(2)!;
     const block = vmtableAllocate(v, 200);
-    const user = vmtableUserAddress(v, block);
-    expect<usize>(user).toBe(VMTABLE_BASE + (block - v.base));
-    expect<usize>(vmtableFromUser(v, user)).toBe(block);
+    expect<bool>(block >= VMTABLE_BASE && block + 200 <= VMTABLE_BASE + v.size).toBe(true);
     let accepted = 0;
     for (let offset: usize = 0; offset < v.size; offset++) {
-      if (vmtableFromUser(v, VMTABLE_BASE + offset) != 0) accepted++;
+      if (vmtableHas(v, VMTABLE_BASE + offset)) accepted++;
     }
     expect<i32>(accepted).toBe(1);
+    expect<bool>(vmtableHas(v, block)).toBe(true);
     seedChance(6);
     for (let step = 0; step < 20000; step++) {
       const hostile = <usize>chance64();
-      if (hostile != user) assert(vmtableFromUser(v, hostile) == 0, "a hostile address was accepted");
+      if (hostile == block) continue;
+      assert(!vmtableHas(v, hostile), "a hostile address was accepted");
+      assert(vmtableBlockSize(v, hostile) == 0, "a hostile address has a size");
+      assert(!vmtableFree(v, hostile), "a hostile address was freed");
     }
-    expect<usize>(vmtableFromUser(v, VMTABLE_BASE + v.size)).toBe(0);
-    expect<usize>(vmtableFromUser(v, VMTABLE_BASE - 64)).toBe(0);
-    expect<usize>(vmtableFromUser(v, block)).toBe(0, "a kernel address is none of a process");
+    expect<bool>(vmtableHas(v, VMTABLE_BASE + v.size)).toBe(false);
+    expect<bool>(vmtableHas(v, VMTABLE_BASE - 64)).toBe(false);
+    expect<bool>(vmtableHas(v, block - VMTABLE_BASE)).toBe(false, "an offset is no address");
+    const bad = v.badFrees;
     expect<bool>(vmtableFree(v, block + 64)).toBe(false);
     expect<bool>(vmtableFree(v, 0)).toBe(false);
     expect<bool>(vmtableFree(v, block)).toBe(true);
     expect<bool>(vmtableFree(v, block)).toBe(false, "twice");
-    expect<u32>(v.badFrees).toBe(3);
-    expect<usize>(vmtableFromUser(v, user)).toBe(0);
+    expect<u32>(v.badFrees).toBe(bad + 3);
+    expect<bool>(vmtableHas(v, block)).toBe(false);
     vmtableDestroy(v);
   });
 
@@ -247,6 +245,8 @@ describe("vmtable", () => {
     const zones: Vmtable[] = [];
     zones.push(vmtableCreate(5)!);
     zones.push(vmtableCreate(6)!);
+    /** What the blocks are in, by offset. */
+    const memories = [allocateFrames(5), allocateFrames(6)];
     const users: usize[] = [];
     const lengths: u32[] = [];
     const marks: u32[] = [];
@@ -266,23 +266,25 @@ describe("vmtable", () => {
         }
         const size = vmtableBlockSize(v, block);
         assert(size >= length && size < 2 * max<u32>(length, 64), "size");
-        memory.fill(block, <u8>step, size);
+        assert(block >= VMTABLE_BASE && block + size <= VMTABLE_BASE + v.size, "in the zone");
+        memory.fill(memories[which] + (block - VMTABLE_BASE), <u8>step, size);
         used[which] += size;
-        users.push(which == 0 ? vmtableUserAddress(v, block) : vmtableUserAddress(v, block) | 1);
+        users.push(block | which);
         lengths.push(size);
         marks.push(step);
       } else {
         const index = chance(users.length);
         const which = <i32>(users[index] & 1);
         const v = zones[which];
-        const block = vmtableFromUser(v, users[index] & ~1);
-        assert(block != 0, "known");
+        const block = users[index] & ~1;
+        assert(vmtableHas(v, block), "known");
+        const data = memories[which] + (block - VMTABLE_BASE);
         const mark = <u8>marks[index];
         assert(
-          load<u8>(block) == mark && load<u8>(block + lengths[index] - 1) == mark,
+          load<u8>(data) == mark && load<u8>(data + lengths[index] - 1) == mark,
           "overwritten by another",
         );
-        assert(load<u8>(block + lengths[index] / 2) == mark, "overwritten by another");
+        assert(load<u8>(data + lengths[index] / 2) == mark, "overwritten by another");
         assert(vmtableFree(v, block), "free");
         used[which] -= lengths[index];
         const last = users.length - 1;
@@ -298,15 +300,60 @@ describe("vmtable", () => {
     expect<bool>(refused[0] > 0).toBe(true, "the small zone was full at times");
     while (users.length > 0) {
       const user = users.pop();
-      const v = zones[<i32>(user & 1)];
-      assert(vmtableFree(v, vmtableFromUser(v, user & ~1)), "free");
+      assert(vmtableFree(zones[<i32>(user & 1)], user & ~1), "free");
     }
     for (let which = 0; which < 2; which++) {
       const v = zones[which];
       expect<u32>(v.blocks).toBe(0);
       expect<u32>(v.badFrees).toBe(0);
-      expect<usize>(vmtableAllocate(v, v.size)).toBe(v.base, "whole again");
+      expect<usize>(vmtableAllocate(v, v.size)).toBe(VMTABLE_BASE, "whole again");
+      vmtableDestroy(v);
+      freeFrames(memories[which], 5 + which);
+    }
+  });
+
+  it("is cloned with the same blocks, and the two are apart from then on", () => {
+    const before = freeFrameCount();
+    const units: u32 = 256;
+    for (let seed: u64 = 1; seed <= 100; seed++) {
+      seedChance(seed);
+      const v = vmtableCreate(2)!;
+      const blocks: usize[] = [];
+      const sizes: u32[] = [];
+      for (let step = 0; step < 200; step++) {
+        if (chance(3) != 0 || blocks.length == 0) {
+          const block = vmtableAllocate(v, 1 + chance(chance(8) == 0 ? 4000 : 200));
+          if (block == 0) continue;
+          blocks.push(block);
+          sizes.push(vmtableBlockSize(v, block));
+        } else {
+          const index = chance(blocks.length);
+          assert(vmtableFree(v, blocks[index]), "free");
+          blocks.splice(index, 1);
+          sizes.splice(index, 1);
+        }
+      }
+      const clone = vmtableClone(v)!;
+      assert(clone.size == v.size && clone.blocks == v.blocks && clone.bytesInUse == v.bytesInUse, "counts");
+      for (let unit: u32 = 0; unit < units; unit++) {
+        const address = VMTABLE_BASE + unit * 64;
+        assert(vmtableBlockSize(clone, address) == vmtableBlockSize(v, address), "a block differs");
+      }
+      // What is free in both can be had, unit by unit, and nothing else.
+      let free: u32 = 0;
+      while (vmtableAllocate(clone, 1) != 0) free++;
+      assert(free * 64 + v.bytesInUse == <u32>v.size, "what was free");
+      for (let i = 0; i < blocks.length; i++) assert(vmtableHas(v, blocks[i]), "the original's");
+      for (let i = 0; i < blocks.length; i++) {
+        assert(vmtableFree(clone, blocks[i]), "free in the clone");
+        assert(vmtableBlockSize(v, blocks[i]) == sizes[i], "and not in the original");
+      }
+      vmtableDestroy(clone);
+      for (let i = 0; i < blocks.length; i++) assert(vmtableFree(v, blocks[i]), "free");
+      assert(vmtableAllocate(v, v.size) == VMTABLE_BASE, "whole again");
       vmtableDestroy(v);
     }
+    expect<u32>(freeFrameCount()).toBe(before);
+    expect<u32>(frameErrorCount()).toBe(0);
   });
 });

@@ -70,7 +70,6 @@ const application = {
     vmtableKiB: 64,
     priority: 1,
     cpuPercent: 2,
-    threads: 3,
     threadStackKiB: 4,
     children: 5,
     capsules: 6,
@@ -86,6 +85,7 @@ const application = {
   memoryMaximumPages: 2,
   tableEntries: 3,
   tableMaximum: 4,
+  threads: 3,
 } as unknown as Application;
 
 test("boot/module.h and kernel/process/module.ts have the same fields in the same order", () => {

@@ -35,7 +35,7 @@ test("defaults are filled in", async () => {
       vmtableKiB: 1024,
       priority: 32,
       cpuPercent: 100,
-      threads: 4,
+      runtime: "incremental",
       threadStackKiB: 64,
       children: 16,
       capsules: 4,
@@ -96,7 +96,7 @@ const mistakes: [string, unknown, RegExp][] = [
   [
     "a key of an application that does not exist",
     { name: "i", applications: [{ ...one, stack: 3 }] },
-    /image\.json: applications\[0\]: there is no key "stack" \(known: name, module, memoryMiB, stackKiB, vmtableKiB, priority, .*policy\)/,
+    /image\.json: applications\[0\]: there is no key "stack" \(known: name, module, runtime, memoryMiB, stackKiB, vmtableKiB, priority, .*policy\)/,
   ],
   ["a missing key", { name: "i" }, /image\.json: the key "applications" is missing/],
   [

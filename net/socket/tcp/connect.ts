@@ -41,6 +41,7 @@ export function connectTo(c: TcpConnection, address: u32, port: u32): i32 {
 
   // What an earlier connection of this socket has left goes.
   c.received.clear();
+  c.left(c.receivedBytes);
   c.receivedBytes = 0;
   c.error = 0;
   resetConnection(c);

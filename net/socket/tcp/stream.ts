@@ -23,7 +23,11 @@ export function peek(c: TcpConnection): usize {
 /** Bytes at `peek`; else 0 at the end of the stream, -EAGAIN, -ENOTCONN, or the negative errno that ended it. */
 export function peekLength(c: TcpConnection): i32 {
   const head = c.received.head;
-  if (head !== null) return head.length;
+  return head !== null ? <i32>head.length : endOf(c);
+}
+
+/** What `peekLength` says when nothing is left. */
+export function endOf(c: TcpConnection): i32 {
   if (c.error != 0) return -c.error;
   if (c.has(FIN_RECEIVED | RECEIVE_SHUT)) return 0;
   if (c.state == TCP_CLOSE) return c.has(WAS_CONNECTED) ? 0 : -ENOTCONN;
@@ -38,6 +42,7 @@ export function consume(c: TcpConnection, bytes: u32): void {
     head.pull(part);
     bytes -= part;
     c.receivedBytes -= part;
+    c.left(part);
     if (head.length == 0) {
       c.received.take();
       releaseBuffer(head);

@@ -12,7 +12,7 @@ import { Link } from "../../../kernel/list";
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
 import { Pool } from "../../../kernel/memory/pool";
 import { Timer, TIMER_SIZE } from "../../../kernel/time/wheel";
-import { BUFFER_SIZE, bufferPool } from "../../buffer";
+import { BUFFER_SIZE, bufferPool, BufferQueue } from "../../buffer";
 import { registerTransportError } from "../../errors";
 import { ipv4Register } from "../../ipv4";
 import { IPPROTO_TCP, Socket, SocketProtocol } from "../socket";
@@ -28,7 +28,7 @@ import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./requ
 import { initializeSegment, Segment } from "./segment";
 import { feedStarved, initializeStarved } from "./starved";
 import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
-import { commit, consume, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
+import { commit, consume, endOf, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
 import { initializeTimeWait, timeWaitExpired } from "./timewait";
 import { ackExpired, lifeExpired, retransmitExpired } from "./timers";
 import { usableWindow } from "./window";
@@ -126,6 +126,8 @@ function fillOperations(): void {
   operations.abort = abortOperation.index;
   operations.available = availableOperation.index;
   operations.room = roomOperation.index;
+  operations.queue = queueOperation.index;
+  operations.end = endOperation.index;
 }
 
 /** The operations of a TCP socket. */
@@ -220,4 +222,12 @@ function availableOperation(socket: Socket): u32 {
 
 function roomOperation(socket: Socket): u32 {
   return usableWindow(connectionOf(socket));
+}
+
+function queueOperation(socket: Socket): BufferQueue {
+  return connectionOf(socket).received;
+}
+
+function endOperation(socket: Socket): i32 {
+  return endOf(connectionOf(socket));
 }

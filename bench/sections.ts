@@ -1,0 +1,68 @@
+/** The longest sections of a guest in which interrupts were off, counted by the tcg plugin of sections.c, and the functions that they were spent in. */
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BUILD } from "../tools/paths.ts";
+import { type CodeSymbol, buildPlugin, functionAt, symbol, symbolsOf } from "./bursts.ts";
+
+/** Functions of a section that are named. */
+const NAMED = 3;
+const STUB_SIZE = 16;
+
+export interface Section {
+  instructions: number;
+  /** What turned interrupts off: a call, or the vector of an interrupt. */
+  begin: string;
+  /** Where most of it was spent: `function instructions`, the most first. */
+  functions: string[];
+}
+
+export class SectionCounter {
+  private constructor(
+    private readonly path: string,
+    private readonly symbols: readonly CodeSymbol[],
+    /** Arguments for QEMU. */
+    readonly qemuArguments: readonly string[],
+  ) {}
+
+  /** `elf`: the image with symbols. */
+  static async create(name: string, elf: string): Promise<SectionCounter> {
+    const plugin = await buildPlugin("sections");
+    const symbols = await symbolsOf(elf);
+    const path = join(BUILD, "bench", `${name}.sections`);
+    await writeFile(path, "");
+    const address = (end: string): string => symbol(symbols, end).toString(16);
+    const list = [
+      plugin,
+      `out=${path}`,
+      `from=${address("vector_stubs")}`,
+      `after=${address("thread_start")}`,
+    ];
+    return new SectionCounter(path, symbols, ["-plugin", list.join(",")]);
+  }
+
+  /** The longest one so far of each beginning, the longest first. */
+  async sections(): Promise<Section[]> {
+    const stubs = symbol(this.symbols, "vector_stubs");
+    const found = new Map<string, Section>();
+    // What is behind the last `end` is not complete.
+    for (const text of (await readFile(this.path, "latin1")).split("end\n").slice(0, -1)) {
+      const [head = "", ...blocks] = text.trimEnd().split("\n");
+      const [, at = "", total = ""] = head.split(" ");
+      const address = Number.parseInt(at, 16);
+      const name = functionAt(this.symbols, address);
+      const begin =
+        name === "vector_stubs" ? `interrupt 0x${((address - stubs) / STUB_SIZE).toString(16)}` : name;
+      const sums = new Map<string, number>();
+      for (const block of blocks) {
+        const [, where = "", count = ""] = block.split(" ");
+        const where_ = functionAt(this.symbols, Number.parseInt(where, 16));
+        sums.set(where_, (sums.get(where_) ?? 0) + Number(count));
+      }
+      const functions = [...sums].sort(([, a], [, b]) => b - a).slice(0, NAMED);
+      const instructions = Number(total);
+      if ((found.get(begin)?.instructions ?? 0) < instructions)
+        found.set(begin, { instructions, begin, functions: functions.map(([f, n]) => `${f} ${n}`) });
+    }
+    return [...found.values()].sort((a, b) => b.instructions - a.instructions);
+  }
+}

@@ -1,0 +1,141 @@
+/*
+ * A part of aemos.h. Sockets: the calls of 4.4BSD with Linux's numbers. -EAGAIN instead of waiting: SOCK_NONBLOCK or MSG_DONTWAIT.
+ */
+#ifndef AEMOS_SOCKET_H
+#define AEMOS_SOCKET_H
+
+#define AF_INET 2
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
+/* Or-ed into the type: no call on the socket blocks. */
+#define SOCK_NONBLOCK 0x800
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+/* Addresses in host order: htonl() them. */
+#define INADDR_ANY 0u
+#define INADDR_LOOPBACK 0x7f000001u
+#define INADDR_NONE 0xffffffffu
+#define MSG_PEEK 0x02
+#define MSG_TRUNC 0x20
+#define MSG_DONTWAIT 0x40
+#define SHUT_RD 0
+#define SHUT_WR 1
+#define SHUT_RDWR 2
+#define SOL_SOCKET 1
+#define SO_REUSEADDR 2
+#define SO_TYPE 3
+#define SO_ERROR 4
+/* With IPPROTO_TCP: small segments are not held back. */
+#define TCP_NODELAY 1
+/* Bits of the `events` of a sock handler. */
+#define POLLIN 0x0001
+#define POLLOUT 0x0004
+#define POLLERR 0x0008
+#define POLLHUP 0x0010
+#define POLLRDHUP 0x2000
+
+typedef int socklen_t;
+typedef uint16_t sa_family_t;
+typedef uint16_t in_port_t;
+typedef uint32_t in_addr_t;
+
+struct sockaddr {
+  sa_family_t sa_family;
+  char sa_data[14];
+};
+
+struct in_addr {
+  in_addr_t s_addr; /* network order */
+};
+
+struct sockaddr_in {
+  sa_family_t sin_family;
+  in_port_t sin_port; /* network order */
+  struct in_addr sin_addr;
+  unsigned char sin_zero[8];
+};
+#define SOCKADDR_SIZE 16
+_Static_assert(sizeof(struct sockaddr) == SOCKADDR_SIZE, "sockaddr: 16 bytes");
+_Static_assert(sizeof(struct sockaddr_in) == SOCKADDR_SIZE, "sockaddr_in: 16 bytes");
+_Static_assert(offsetof(struct sockaddr_in, sin_addr) == 4, "sockaddr_in: the address follows the port");
+
+/* A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
+AEMOS_CALL(socket) int socket(int domain, int type, int protocol);
+/* 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL: it has an address. */
+AEMOS_CALL(bind) int bind(int fd, const struct sockaddr *address, socklen_t length);
+/* 0, -EADDRINUSE, -EOPNOTSUPP. */
+AEMOS_CALL(listen) int listen(int fd, int backlog);
+/* The next connection's descriptor. `length`: room in, length out; both pointers may be 0. */
+AEMOS_CALL(accept) int accept(int fd, struct sockaddr *address, socklen_t *length);
+/* 0; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... */
+AEMOS_CALL(connect) int connect(int fd, const struct sockaddr *address, socklen_t length);
+/* Bytes taken, maybe fewer than given. -EAGAIN, -EPIPE, -ENOTCONN, -ECONNRESET, ... */
+AEMOS_CALL(send) int send(int fd, const void *data, int length, int flags);
+/* Bytes received; 0 at the end of the stream. -EAGAIN, -ENOTCONN, -ECONNRESET, ... */
+AEMOS_CALL(recv) int recv(int fd, void *buffer, int length, int flags);
+/* UDP: all of it or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+AEMOS_CALL(sendto)
+int sendto(int fd, const void *data, int length, int flags, const struct sockaddr *address, socklen_t address_length);
+/* A datagram longer than the buffer loses its rest. */
+AEMOS_CALL(recvfrom)
+int recvfrom(int fd, void *buffer, int length, int flags, struct sockaddr *address, socklen_t *address_length);
+/* Lets go of the descriptor and ends its events. 0, -EBADF. */
+AEMOS_CALL(close) int close(int fd);
+/* SHUT_*. 0, -ENOTCONN, -EINVAL. */
+AEMOS_CALL(shutdown) int shutdown(int fd, int how);
+/* 0, -EBADF, -EFAULT. */
+AEMOS_CALL(getsockname) int getsockname(int fd, struct sockaddr *address, socklen_t *length);
+/* 0, -ENOTCONN, -EBADF, -EFAULT. */
+AEMOS_CALL(getpeername) int getpeername(int fd, struct sockaddr *address, socklen_t *length);
+/* TCP_NODELAY, a value of 4 bytes. -ENOPROTOOPT, -EINVAL, -EFAULT. */
+AEMOS_CALL(setsockopt) int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
+/* TCP_NODELAY, SO_ERROR (told once), SO_TYPE. */
+AEMOS_CALL(getsockopt) int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
+
+/* ---- Helpers ---- */
+
+static inline uint16_t htons(uint16_t value) { return __builtin_bswap16(value); }
+static inline uint16_t ntohs(uint16_t value) { return __builtin_bswap16(value); }
+static inline uint32_t htonl(uint32_t value) { return __builtin_bswap32(value); }
+static inline uint32_t ntohl(uint32_t value) { return __builtin_bswap32(value); }
+
+/* "10.0.2.15" in network order; INADDR_NONE when it is not four decimal numbers from 0 to 255. */
+static inline in_addr_t inet_addr(const char *text) {
+  uint32_t address = 0;
+  for (int part = 0; part < 4; part++) {
+    uint32_t value = 0;
+    int digits = 0;
+    for (; *text >= '0' && *text <= '9' && digits < 3; text++, digits++) value = value * 10 + (uint32_t)(*text - '0');
+    if (digits == 0 || value > 255 || *text != (part < 3 ? '.' : 0)) return INADDR_NONE;
+    text++;
+    address = address << 8 | value;
+  }
+  return htonl(address);
+}
+
+/* A non-blocking socket of `type` on `port` of every address. Its descriptor or a negative errno. */
+static inline int bound_socket(int type, uint32_t port) {
+  if (port > 65535) return -EINVAL;
+  int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+  if (fd < 0) return fd;
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  int error = bind(fd, (struct sockaddr *)&address, sizeof(address));
+  if (error >= 0) return fd;
+  close(fd);
+  return error;
+}
+
+/* A non-blocking TCP socket that listens on `port`. Its descriptor, or the negative errno of the call that failed. */
+static inline int listen_tcp(uint32_t port, int backlog) {
+  int fd = bound_socket(SOCK_STREAM, port);
+  if (fd < 0) return fd;
+  int error = listen(fd, backlog);
+  if (error >= 0) return fd;
+  close(fd);
+  return error;
+}
+
+/* A non-blocking UDP socket on `port`. Its descriptor or a negative errno. */
+static inline int bind_udp(uint32_t port) { return bound_socket(SOCK_DGRAM, port); }
+
+#endif

@@ -1,0 +1,672 @@
+/** Executors: handlers in clones, capsules and workers. Who runs what, what is counted, and that nothing is lost or given back twice. */
+import {
+  EVENT_HANDLING,
+  EVENT_MESSAGE,
+  EVENT_PENDING,
+  EVENT_READ,
+  EVENT_STARVED,
+  EVENT_TIMER,
+  EVF_CAPSULE,
+  EVF_FORK,
+  EVF_NOCLDWAIT,
+  EVF_ONESHOT,
+  EVF_PRIORITY_SHIFT,
+  EVF_THREAD,
+  EVJOBLOOKUP,
+  EVJOBSHTDN,
+  EVTBLINIT,
+  SHUTDOWN_DELIVER,
+  SHUTDOWN_DROP,
+} from "../../aem/abi";
+import { dispatchNext } from "../../aem/dispatch";
+import { sys_evctl } from "../../aem/evctl";
+import { sys_evpost } from "../../aem/evpost";
+import { sys_evsystem } from "../../aem/evsystem";
+import { CAPSULE_LIMIT, CHILD_LIMIT } from "../../aem/executors";
+import { eventPool } from "../../aem/jids";
+import { messagePool } from "../../aem/jobs/message";
+import { ECHILD, ERESTART, ESRCH } from "../../kernel/errno";
+import {
+  exitWork,
+  upcallArgument1,
+  upcallArgument3,
+  upcallArgument4,
+  WORK_DISPATCH,
+} from "../../kernel/glue";
+import { allocateFrames, frameErrorCount, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
+import { endProcess } from "../../kernel/process/end";
+import { sys_waitpid } from "../../kernel/process/family";
+import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
+import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
+import { serve, WORKERS } from "../../kernel/process/workers";
+import { currentThread, raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
+import { Thread, THREAD_BLOCKED, threadOfMember } from "../../kernel/scheduler/thread";
+import { sys_close } from "../../net/socket/calls";
+import { chance, seedChance } from "../chance";
+import { endNow, reapAll } from "../reap";
+import {
+  expectNone,
+  onRead,
+  onTimer,
+  readStatistics,
+  setUp,
+  statistics,
+  timePasses,
+  user,
+  wrongBytes,
+  zone,
+} from "./driver";
+import {
+  FakeSocket,
+  HANDLER_CODE,
+  handlerOf,
+  newProcess,
+  newStream,
+  nextHandler,
+  open,
+  receive,
+  serveAndLeave,
+  switchTo,
+} from "./machine";
+
+const MILLISECOND: u64 = 1_000_000;
+
+let main: Process = changetype<Process>(0);
+
+/** Children of the main process that are alive, the first to be made first. */
+function children(): Process[] {
+  const list: Process[] = [];
+  for (let pid = 1; pid <= PROCESS_LIMIT; pid++) {
+    const child = processOfPid(pid);
+    if (child !== null && child.state == 1 && changetype<usize>(child.parent) == changetype<usize>(main))
+      list.push(child);
+  }
+  return list;
+}
+
+/** `process` gets the processor, whoever else could run. */
+function become(process: Process): void {
+  if (changetype<usize>(process) == changetype<usize>(currentProcess())) return;
+  wakeThread(process.thread, 63);
+  raiseThread(process.thread, 63);
+  switchTo(process);
+}
+
+/** The handler of type `type` begins in the clone; the clone is the current process then. */
+function begin(clone: Process, type: u32): void {
+  become(clone);
+  expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + type, "in the clone");
+}
+
+/** The handler of the current clone returns, and the clone does what it does then; the main process is the current one afterwards. */
+function finish(): void {
+  expect<u32>(<u32>nextHandler()).toBe(0);
+  wakeThread(main.thread, 63);
+  serveAndLeave();
+  become(main);
+  reapAll();
+}
+
+function fd(socket: FakeSocket): i32 {
+  return open(socket);
+}
+
+function expectAllGone(): void {
+  while (sys_waitpid(-1, 0, 1) > 0) {}
+  sys_evctl(0, EVTBLINIT, 0);
+  nextHandler();
+  const list = children();
+  for (let i = 0; i < list.length; i++) endNow(list[i], 0);
+  while (sys_waitpid(-1, 0, 1) > 0) {}
+  expect<u32>(main.childCount).toBe(0, "children");
+  expect<u32>(main.capsuleCount).toBe(0, "capsules");
+  expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
+  expect<u32>(main.eventCount).toBe(0);
+  expect<u32>(main.waitingCount).toBe(0);
+  expect<u32>(main.vmtable.blocks).toBe(0);
+  expect<u32>(main.vmtable.badFrees).toBe(0);
+  expect<u32>(messagePool().inUse).toBe(0);
+  expect<u32>(frameErrorCount()).toBe(0);
+}
+
+beforeAll(() => {
+  setUp();
+  main = currentProcess();
+});
+
+afterEach(expectAllGone);
+
+describe("3.2.3 a process executor", () => {
+  it("fetches the data into its own memory, runs the handler once, and ends with status 0", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK);
+    const before = freeFrameCount();
+    receive(socket, 5000);
+    expectNone("not in the process itself");
+    expect<u32>(socket.taken).toBe(0, "whoever runs the handler fetches the data");
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_HANDLING) != 0).toBe(true);
+    const list = children();
+    expect<i32>(list.length).toBe(1);
+    begin(list[0], EVENT_READ);
+    expect<i32>(<i32>upcallArgument1).toBe(jid);
+    expect<u32>(upcallArgument4).toBe(5000);
+    expect<i32>(wrongBytes(0, 5000)).toBe(0, "in the clone's memory");
+    expect<u32>(main.vmtable.blocks).toBe(0, "nothing of it is in the process");
+    expect<u32>(list[0].vmtable.blocks).toBe(1);
+    const pid = list[0].pid;
+    finish();
+    readStatistics(jid);
+    expect<u64>(statistics.handled).toBe(1);
+    expect<bool>((statistics.state & EVENT_HANDLING) == 0).toBe(true);
+    store<i32>(user, -1);
+    expect<i32>(sys_waitpid(-1, user, 1)).toBe(pid);
+    expect<i32>(load<i32>(user)).toBe(0);
+    expect<i32>(sys_waitpid(-1, 0, 1)).toBe(-ECHILD);
+    // The parent's promise of frames stays.
+    expect<u32>(before - freeFrameCount()).toBeLessThanOrEqual(32 + 4);
+  });
+
+  it("of an event that occurs while one runs gets another, side by side", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT);
+    receive(socket, 100);
+    expectNone("one");
+    begin(children()[0], EVENT_READ);
+    receive(socket, 50);
+    become(main);
+    expectNone("two");
+    const list = children();
+    expect<i32>(list.length).toBe(2);
+    begin(list[1], EVENT_READ);
+    expect<u32>(upcallArgument4).toBe(50);
+    finish();
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_HANDLING) != 0).toBe(true, "the first still runs");
+    become(list[0]);
+    finish();
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_HANDLING) == 0).toBe(true);
+    readStatistics(jid);
+    expect<u64>(statistics.handled).toBe(2);
+    expect<i32>(sys_waitpid(-1, 0, 1)).toBe(-ECHILD, "EVF_NOCLDWAIT");
+  });
+
+  it("with EVF_ONESHOT runs once, whatever occurs before it has run", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK | EVF_ONESHOT);
+    for (let i = 0; i < 3; i++) {
+      receive(socket, 10);
+      expectNone("in a clone");
+    }
+    expect<i32>(children().length).toBe(1);
+    begin(children()[0], EVENT_READ);
+    receive(socket, 10);
+    finish();
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<i32>(children().length).toBe(0);
+    expect<u32>(socket.taken).toBe(30);
+  });
+
+  it("that is killed before its handler ran leaves the activation to another one", () => {
+    for (let oneshot: u32 = 0; oneshot < 2; oneshot++) {
+      const socket = newStream();
+      const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT | oneshot);
+      receive(socket, 77);
+      expectNone("launched");
+      endNow(children()[0], 9);
+      expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_PENDING) != 0).toBe(true, "again");
+      expectNone("launched again");
+      begin(children()[0], EVENT_READ);
+      expect<u32>(upcallArgument4).toBe(77);
+      finish();
+      expect<bool>(sys_evctl(jid, EVJOBLOOKUP, 0) == -ESRCH).toBe(oneshot != 0);
+    }
+  });
+
+  it("that is killed before its handler ran leaves it to another one also when the event drains", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT);
+    receive(socket, 77);
+    sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
+    expectNone("launched");
+    endNow(children()[0], 9);
+    expectNone("launched again");
+    begin(children()[0], EVENT_READ);
+    expect<u32>(upcallArgument4).toBe(77);
+    finish();
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+  });
+
+  it("that is killed inside its handler counts as one that returned", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT);
+    receive(socket, 77);
+    expectNone("launched");
+    const clone = children()[0];
+    begin(clone, EVENT_READ);
+    become(main);
+    endNow(clone, 9);
+    readStatistics(jid);
+    expect<u64>(statistics.handled).toBe(1);
+    expect<bool>((statistics.state & EVENT_HANDLING) == 0).toBe(true);
+    expectNone("nothing is repeated");
+  });
+
+  it("of an event that is unregistered meanwhile frees it exactly once", () => {
+    const inUse = eventPool().inUse;
+    for (let when = 0; when < 3; when++) {
+      const socket = newStream();
+      const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT);
+      receive(socket, 10);
+      expectNone("launched");
+      const clone = children()[0];
+      if (when > 0) begin(clone, EVENT_READ);
+      if (when > 0) become(main);
+      sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
+      expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+      expect<u32>(eventPool().inUse).toBe(inUse + 1, "the clone has it still");
+      if (when == 2) endNow(clone, 0);
+      else {
+        become(clone);
+        expect<u32>(<u32>nextHandler()).toBe(0, "before the handler ran: it does not run any more");
+        finish();
+      }
+      expect<u32>(eventPool().inUse).toBe(inUse);
+    }
+  });
+
+  it("finishes a handler of a parent that has ended", () => {
+    const parent = newProcess();
+    const first = main;
+    become(parent);
+    main = parent;
+    const socket = newStream();
+    onRead(fd(socket), EVF_FORK);
+    receive(socket, 10);
+    expectNone("launched");
+    const clone = children()[0];
+    begin(clone, EVENT_READ);
+    main = first;
+    become(first);
+    endNow(parent, 0);
+    expect<u32>(eventPool().inUse).toBe(1, "the clone's handler still runs");
+    expect<usize>(changetype<usize>(clone.parent)).toBe(0);
+    become(clone);
+    const pid = clone.pid;
+    finish();
+    expect<u32>(eventPool().inUse).toBe(0);
+    expect<bool>(processOfPid(pid) === null).toBe(true, "nobody waits for it");
+  });
+
+  it("has a limit; the event waits and is tried again when a child has ended and was waited for", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK);
+    for (let i: u32 = 0; i < CHILD_LIMIT; i++) {
+      receive(socket, 1);
+      expectNone("launched");
+    }
+    receive(socket, 1);
+    expectNone("one too many");
+    expect<i32>(children().length).toBe(CHILD_LIMIT);
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) != 0).toBe(true);
+    // All end: they are still children until somebody asks for their status.
+    const list = children();
+    for (let i = 0; i < list.length; i++) {
+      become(list[i]);
+      nextHandler();
+      nextHandler();
+      become(main);
+      endNow(list[i], 0);
+      expectNone("no place yet");
+    }
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) != 0).toBe(true);
+    expect<i32>(children().length).toBe(0);
+    expect<i32>(sys_waitpid(-1, 0, 1)).toBeGreaterThan(0);
+    expectNone("launched");
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) == 0).toBe(true, "there is a place now");
+    expect<i32>(children().length).toBe(1);
+  });
+
+  it("that cannot be made for want of frames leaves no child, and the event waits", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK);
+    const taken: usize[] = [];
+    // From nothing up to what a clone needs: it fails at each step of being made.
+    while (freeFrameCount() > 0) taken.push(allocateFrames(0));
+    receive(socket, 10);
+    let failures = 0;
+    for (let i = 0; i < 200 && children().length == 0; i++) {
+      expectNone("no clone yet");
+      if (children().length == 0) {
+        failures++;
+        reapAll();
+        expect<i32>(sys_waitpid(-1, 0, 1)).toBe(-ECHILD, "a child that never was");
+        expect<u32>(main.childCount).toBe(0);
+        freeFrames(taken.pop(), 0);
+        // As if it had freed something.
+        sys_close(open(newStream()));
+      }
+    }
+    expect<i32>(failures).toBeGreaterThan(32);
+    expect<i32>(children().length).toBe(1);
+    while (taken.length > 0) freeFrames(taken.pop(), 0);
+    begin(children()[0], EVENT_READ);
+    finish();
+    readStatistics(jid);
+    expect<u64>(statistics.handled).toBe(1);
+    expect<u64>(statistics.errors).toBeGreaterThanOrEqual(failures);
+  });
+});
+
+describe("3.2.3 a capsule", () => {
+  it("serves one activation after the other", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_CAPSULE);
+    let pid = 0;
+    for (let i = 0; i < 5; i++) {
+      receive(socket, 10);
+      expectNone("in the capsule");
+      const list = children();
+      expect<i32>(list.length).toBe(1);
+      if (i == 0) pid = list[0].pid;
+      expect<i32>(list[0].pid).toBe(pid, "the same one");
+      begin(list[0], EVENT_READ);
+      expect<u32>(upcallArgument4).toBe(10);
+      expect<i32>(wrongBytes(i * 10, 10)).toBe(0);
+      finish();
+      expect<u32>(list[0].thread.state).toBe(THREAD_BLOCKED);
+      expect<bool>(main.capsules.isEmpty).toBe(false, "idle");
+    }
+    readStatistics(jid);
+    expect<u64>(statistics.handled).toBe(5);
+    expect<i32>(sys_waitpid(-1, 0, 1)).toBe(-ECHILD, "nobody waits for a capsule");
+  });
+
+  it("sees the descriptors that there are when it is used", () => {
+    const socket = newStream();
+    onRead(fd(socket), EVF_CAPSULE);
+    receive(socket, 10);
+    expectNone("in the capsule");
+    const capsule = children()[0];
+    begin(capsule, EVENT_READ);
+    finish();
+    const late = newStream();
+    const descriptor = open(late);
+    expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).not.toBe(changetype<usize>(late));
+    receive(socket, 10);
+    expectNone("in the capsule");
+    expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).toBe(changetype<usize>(late));
+    begin(capsule, EVENT_READ);
+    // It closes its own; the parent's stays open.
+    expect<i32>(sys_close(descriptor)).toBe(0);
+    finish();
+    expect<u32>(late.closed).toBe(0);
+    expect<i32>(sys_close(descriptor)).toBe(0);
+    expect<u32>(late.closed).toBe(1);
+  });
+
+  it("has a limit; the event waits for the first that is idle again", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_CAPSULE);
+    for (let i: u32 = 0; i <= CAPSULE_LIMIT; i++) {
+      receive(socket, 1);
+      expectNone("launched");
+    }
+    const list = children();
+    expect<i32>(list.length).toBe(CAPSULE_LIMIT);
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) != 0).toBe(true);
+    for (let i = 0; i < list.length; i++) {
+      become(list[i]);
+      nextHandler();
+    }
+    // The last one is the current process.
+    finish();
+    receive(socket, 1);
+    expectNone("launched");
+    expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) == 0).toBe(true);
+    expect<bool>(main.capsules.isEmpty).toBe(true);
+    expect<i32>(children().length).toBe(CAPSULE_LIMIT);
+  });
+
+  it("that is killed makes room for another one, idle or not", () => {
+    const socket = newStream();
+    onRead(fd(socket), EVF_CAPSULE);
+    for (let idle = 0; idle < 2; idle++) {
+      receive(socket, 1);
+      expectNone("launched");
+      const capsule = children()[0];
+      begin(capsule, EVENT_READ);
+      if (idle == 1) finish();
+      else become(main);
+      expect<u32>(main.capsuleCount).toBe(1);
+      endNow(capsule, 3);
+      expect<u32>(main.capsuleCount).toBe(0);
+      expect<bool>(main.capsules.isEmpty).toBe(true);
+    }
+  });
+
+  it("ends with its parent", () => {
+    const parent = newProcess();
+    const first = main;
+    become(parent);
+    main = parent;
+    const socket = newStream();
+    onRead(fd(socket), EVF_CAPSULE);
+    receive(socket, 10);
+    expectNone("launched");
+    const capsule = children()[0];
+    const pid = capsule.pid;
+    begin(capsule, EVENT_READ);
+    finish();
+    main = first;
+    become(first);
+    endNow(parent, 0);
+    expect<bool>(processOfPid(pid) === null).toBe(true);
+  });
+});
+
+describe("3.4.2 messages", () => {
+  it("go from the sender into the memory of a clone", () => {
+    const jid = sys_evsystem(EVENT_MESSAGE, 5, EVF_FORK | EVF_NOCLDWAIT, handlerOf(EVENT_MESSAGE));
+    expect<i32>(jid).toBeGreaterThan(0);
+    for (let round: u32 = 0; round < 3; round++) {
+      for (let i: u32 = 0; i < 9000; i++) store<u8>(user + 8192 + i, <u8>(i * 3 + round));
+      expect<i32>(sys_evpost(main.pid, 5, user + 8192, 9000)).toBe(0);
+      expect<u32>(main.vmtable.blocks).toBe(1, "waits in the receiver's memory");
+      expectNone("launched");
+      begin(children()[0], EVENT_MESSAGE);
+      expect<u32>(upcallArgument4).toBe(9000);
+      expect<u32>(main.vmtable.blocks).toBe(0, "and is in the clone's now");
+      expect<u32>(main.messageBytes).toBe(0);
+      let wrong = 0;
+      for (let i: u32 = 0; i < 9000; i++)
+        if (load<u8>(zone(upcallArgument3 + i)) != <u8>(i * 3 + round)) wrong++;
+      expect<i32>(wrong).toBe(0);
+      finish();
+    }
+  });
+});
+
+function isWorker(thread: Thread): bool {
+  let link = main.workers.next;
+  while (changetype<usize>(link) != changetype<usize>(main.workers)) {
+    if (changetype<usize>(threadOfMember(link)) == changetype<usize>(thread)) return true;
+    link = link.next;
+  }
+  return false;
+}
+
+describe("3.2.3 a thread executor", () => {
+  it("runs beside the main code, between its calls", () => {
+    const jid = onTimer(MILLISECOND, 0, EVF_THREAD);
+    expect<u32>(main.workerCount).toBe(WORKERS);
+    timePasses(2 * MILLISECOND);
+    expect<bool>((exitWork & WORK_DISPATCH) != 0).toBe(true, "the main code's next call lets it run");
+    // As the glue does it at the end of that call: the main thread gives the memory away. (No stack is switched in a spec.)
+    expectNone("the main code has none");
+    const worker = currentThread();
+    expect<bool>(isWorker(worker)).toBe(true);
+    expect<bool>(changetype<usize>(main.active) == changetype<usize>(worker)).toBe(true);
+    expect<i32>(serve()).toBe(-ERESTART);
+    expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + EVENT_TIMER);
+    expect<i32>(<i32>upcallArgument1).toBe(jid);
+    expectNone("one");
+    serveAndLeave();
+    expect<usize>(changetype<usize>(currentThread())).toBe(changetype<usize>(main.thread));
+    expect<bool>((exitWork & WORK_DISPATCH) == 0).toBe(true, "nobody waits any more");
+  });
+
+  it("lets a handler of the main thread finish first, unless it ranks higher", () => {
+    const priorities: u32[] = [32, 50];
+    for (let i = 0; i < priorities.length; i++) {
+      const socket = newStream();
+      onRead(fd(socket), 0);
+      receive(socket, 10);
+      expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + EVENT_READ);
+      onTimer(MILLISECOND, 0, EVF_THREAD | ((priorities[i] + 1) << EVF_PRIORITY_SHIFT));
+      timePasses(2 * MILLISECOND);
+      const higher = priorities[i] > 32;
+      expect<bool>((exitWork & WORK_DISPATCH) != 0).toBe(higher);
+      // At the end of a call of the handler.
+      expect<u32>(<u32>dispatchNext(false)).toBe(0);
+      expect<bool>(isWorker(currentThread())).toBe(higher);
+      if (!higher) expectNone("after the handler's return");
+      expect<bool>(isWorker(currentThread())).toBe(true);
+      expect<i32>(serve()).toBe(-ERESTART);
+      expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + EVENT_TIMER);
+      expectNone("one");
+      serveAndLeave();
+      expect<usize>(changetype<usize>(currentThread())).toBe(changetype<usize>(main.thread));
+      if (higher) expectNone("the main thread's handler has returned");
+      sys_evctl(0, EVTBLINIT, 0);
+    }
+  });
+
+  it("makes its event unknown to no one else: the process ends, and a timer that fires then touches nothing that is gone", () => {
+    const victim = newProcess();
+    const other = currentProcess();
+    become(victim);
+    onTimer(MILLISECOND, MILLISECOND, EVF_THREAD);
+    become(other);
+    endProcess(victim, 0);
+    expect<bool>(victim.idleWorkers.isEmpty).toBe(true, "threads that are gone wait for work");
+    // The threads' memory is another one's now.
+    const heir = newProcess();
+    const state = heir.thread.state;
+    timePasses(2 * MILLISECOND);
+    expect<u32>(heir.thread.state).toBe(state);
+    reapAll();
+    endNow(heir, 0);
+  });
+});
+
+let launched = 0;
+let killed = 0;
+let starved = 0;
+
+describe("3.5.1 executors in random interleavings", () => {
+  it("lose no byte and no event, and give all back", () => {
+    randomRuns();
+    // The pools have what they need.
+    const frames = freeFrameCount();
+    randomRuns();
+    expect<u32>(freeFrameCount()).toBe(frames);
+    expect<i32>(launched).toBeGreaterThan(300);
+    expect<i32>(killed).toBeGreaterThan(100);
+    expect<i32>(starved).toBeGreaterThan(0);
+  });
+});
+
+function randomRuns(): void {
+  for (let seed: u32 = 1; seed <= 8; seed++) {
+    seedChance(seed);
+    const sockets: FakeSocket[] = [];
+    const jids: i32[] = [];
+    const descriptors: i32[] = [];
+    const got: u32[] = [];
+    for (let i = 0; i < 4; i++) {
+      const socket = newStream();
+      sockets.push(socket);
+      descriptors.push(open(socket));
+      const flags = i == 0 ? 0 : i == 1 ? EVF_FORK : i == 2 ? EVF_FORK | EVF_NOCLDWAIT : EVF_CAPSULE;
+      jids.push(onRead(descriptors[i], flags));
+      got.push(0);
+    }
+    for (let step = 0; step < 250; step++) {
+      const what = chance(100);
+      if (what < 40) receive(sockets[chance(4)], 1 + chance(3000));
+      else if (what < 60) take(jids, got);
+      else if (what < 85) {
+        const list = children();
+        if (list.length == 0) continue;
+        const clone = list[chance(list.length)];
+        if (clone.thread.assigned == 0 && clone.thread.handling == 0) continue;
+        drainMain(jids, got);
+        become(clone);
+        take(jids, got);
+        if (chance(2) == 0) take(jids, got);
+        const done = clone.thread.handling == 0 && !clone.thread.canDispatch;
+        become(main);
+        // As `serve` does it: the end, or the capsules' list.
+        if (done && (clone.childFlags & 4) == 0) endNow(clone, 0);
+        else if (done) {
+          main.capsules.append(clone.capsule);
+          sys_close(open(newStream()));
+        }
+        launched++;
+      } else if (what < 92) {
+        const list = children();
+        if (list.length == 0) continue;
+        endNow(list[chance(list.length)], 9);
+        killed++;
+      } else if (what < 97) sys_waitpid(-1, 0, 1);
+      else
+        for (let i = 0; i < 4; i++) if ((sys_evctl(jids[i], EVJOBLOOKUP, 0) & EVENT_STARVED) != 0) starved++;
+      for (let i = 0; i < 4; i++) readStatistics(jids[i]);
+    }
+    // All that came is fetched by somebody in the end.
+    for (let round = 0; round < 400; round++) {
+      drainMain(jids, got);
+      const list = children();
+      for (let i = 0; i < list.length; i++) {
+        if (list[i].thread.assigned == 0 && list[i].thread.handling == 0) continue;
+        drainMain(jids, got);
+        become(list[i]);
+        while (take(jids, got)) {}
+        become(main);
+        endNow(list[i], 0);
+      }
+      while (sys_waitpid(-1, 0, 1) > 0) {}
+      let left: u32 = 0;
+      for (let i = 0; i < 4; i++) left += sockets[i].received - sockets[i].taken;
+      if (left == 0) break;
+    }
+    for (let i = 0; i < 4; i++) {
+      assert(sockets[i].taken == sockets[i].received, "data that nobody fetched");
+      assert(got[i] == sockets[i].received, "bytes that were fetched and not delivered");
+      sys_evctl(jids[i], EVJOBSHTDN, SHUTDOWN_DROP);
+    }
+    drainMain(jids, got);
+    const rest = children();
+    for (let i = 0; i < rest.length; i++) endNow(rest[i], 0);
+    while (sys_waitpid(-1, 0, 1) > 0) {}
+    for (let i = 0; i < 4; i++) {
+      assert(sys_close(descriptors[i]) == 0, "close");
+      assert(sockets[i].closed == 1 && sockets[i].sharers == 0, "closed once");
+    }
+    assert(eventPool().inUse == 0, "events in the pool");
+    assert(main.vmtable.blocks == 0, "blocks");
+  }
+}
+
+/** One step of the glue in the current process; what a handler got is counted and checked. */
+function take(jids: i32[], got: u32[]): bool {
+  if (nextHandler() == 0) return false;
+  const index = jids.indexOf(<i32>upcallArgument1);
+  assert(index >= 0, "whose?");
+  got[index] += upcallArgument4;
+  return true;
+}
+
+/** Until the main process has nothing to do: only then can another one come to run. */
+function drainMain(jids: i32[], got: u32[]): void {
+  while (take(jids, got)) {}
+}

@@ -1,0 +1,101 @@
+/**
+ * Executors of an application in C (spec/boot/apps/c-executors): threads, forks and capsules with arrays on the shadow stack, which each
+ * thread has one of and each clone has a copy of.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Machine, boot, specImage } from "../machine.ts";
+
+const EPERM = -1;
+const ECHILD = -10;
+const CALLS = 6;
+/** What main returns at its end. */
+const STATUS = 21;
+
+describe("executors in C", () => {
+  let machine: Machine;
+  let status: number;
+
+  before(async () => {
+    machine = await boot(specImage("c-executors.json"), { netdev: "none", ready: false });
+    status = await machine.exited(60_000);
+  });
+  after(() => machine?.stop());
+
+  const one = (name: string): number[] => {
+    const rows = machine.rows(name);
+    assert.equal(rows.length, 1, `rows "${name}"\n${machine.console()}`);
+    return rows[0] as number[];
+  };
+
+  test("3.1.6 C: a fork in the middle of a recursion: each side has its own locals and globals", () => {
+    assert.deepEqual(one("c-fork-child"), [0, 105, 1], "no cell wrong, its globals, another pid");
+    assert.deepEqual(one("c-fork-parent"), [0, 5, 1, 41], "no cell wrong, its globals, the child's status");
+  });
+
+  test("3.1.6 C: the same beside workers that stand in the middle of their own recursion", () => {
+    assert.deepEqual(one("c-beside-child"), [0, 105, 1]);
+    assert.deepEqual(one("c-beside-parent"), [0, 5, 1, 41]);
+  });
+
+  test("3.2.3 C: handlers on threads keep their arrays while they block and others run", () => {
+    assert.deepEqual(
+      one("c-threads"),
+      [3, 3, 0, 0, 1],
+      "ended, at once, cells wrong, frames that overlap, handlers on the main thread meanwhile",
+    );
+    assert.deepEqual(machine.rows("c-thread-refused"), []);
+  });
+
+  test("3.1.6 C: fork in a handler on a thread: -EPERM", () => {
+    const rows = machine.rows("c-thread-fork");
+    assert.deepEqual(
+      rows.map(([result]) => result),
+      rows.map(() => EPERM),
+    );
+    // One of the three threads, and one in each generation.
+    assert.equal(rows.length, 7, machine.console());
+  });
+
+  test("3.1.6 C: a fork has threads of its own, and room for their stacks, six generations deep", () => {
+    assert.deepEqual(one("c-generations"), [99, 1]);
+  });
+
+  test("3.2.3 C: EVF_FORK: each call begins with the memory of the parent, whose own stays as it is", () => {
+    const [jid, stale, , calls, ended, statuses] = one("c-forks");
+    assert.deepEqual([jid, stale, calls, ended, statuses], [1, 0, 0, CALLS, 0]);
+  });
+
+  test("3.2.3 C: EVF_NOCLDWAIT: the same, and no child event tells of the clones", () => {
+    const [jid, stale, , calls, ended] = one("c-unwaited");
+    assert.deepEqual([jid, stale, calls, ended], [1, 0, 0, 0]);
+  });
+
+  test("3.2.3 C: EVF_CAPSULE: one clone serves all, and its memory stays from call to call", () => {
+    assert.deepEqual(one("c-capsules"), [1, 0, 1, 0, 0, 0]);
+    const seen = machine.rows("c-clone").map(([calls]) => calls as number);
+    assert.ok(seen.length >= 3 * CALLS, machine.console());
+    // Of forks each is the first; of the capsule they go on.
+    const first = seen.lastIndexOf(1);
+    assert.deepEqual(
+      seen,
+      seen.map((_, at) => (at <= first ? 1 : at - first + 1)),
+    );
+    assert.ok(seen.length - first >= CALLS);
+  });
+
+  test("3.2.3 C: an event that a capsule has registered is its own, and does not keep it from its work", () => {
+    // The capsule has told of its calls, else c-capsules would not be there; the parent has had none.
+    assert.equal(one("c-end")[2], 0);
+  });
+
+  test("3.5.1 C: no activation is lost on the way to a clone", () => {
+    assert.deepEqual(machine.rows("c-counted"), [[0], [0], [0]], machine.console());
+  });
+
+  test("3.2.3 C: a child event for a process that is no child: -ECHILD", () => {
+    assert.deepEqual(one("c-end").slice(0, 2), [ECHILD, 5]);
+  });
+
+  test("nothing has trapped", () => assert.equal(status, STATUS, machine.console()));
+});

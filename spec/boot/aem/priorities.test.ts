@@ -1,0 +1,270 @@
+/**
+ * Priorities (AEM 3.1.5, 3.2.1, 3.2.2): at registration and later, the order of dispatch, preemption, time slices, the reserve of the lower levels.
+ *
+ * The guests count instructions instead of time: one to the nanosecond, so that bounds are exact and the same in each run, however
+ * busy the host is. Applications: spec/boot/apps/priority; what is right stands here.
+ */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { after, before, describe, test } from "node:test";
+import { type Machine, type MachineOptions, boot, specImage } from "../machine.ts";
+import { EINVAL } from "../numbers.ts";
+
+const DEFAULT = 32;
+const MILLISECOND = 1_000_000;
+/** Of the timing wheel, in ns: so late may a timer be found to have expired. */
+const TICK = 65_536;
+/** Instructions from an activation to the handler of the highest level, whatever runs: the longest section with interrupts off, and the way. */
+const DISPATCH = 15_000;
+/** The same when application code is interrupted, which is the usual case. */
+const PREEMPTION = 3_000;
+
+/** Virtual time that nobody needs is skipped. */
+const QUICK: MachineOptions = { netdev: "none", ready: false, icount: "shift=0,sleep=off" };
+
+/** Runs the image to its end. */
+async function run(name: string): Promise<Machine> {
+  const machine = await boot(specImage(`${name}.json`), QUICK);
+  try {
+    await machine.exited(120_000);
+  } catch (error) {
+    await machine.stop();
+    throw error;
+  }
+  return machine;
+}
+
+describe("order of dispatch", () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await run("priority-order");
+  });
+  after(() => machine?.stop());
+
+  test("3.1.5 a priority at registration, the default 32 without one, another one with EVJOBPRIO; -EINVAL outside of 0 to 63", () => {
+    const registered = machine.rows("registered");
+    assert.equal(registered.length, 64, machine.console());
+    for (const [index, wanted, found] of registered)
+      assert.equal(found, wanted === -1 ? DEFAULT : wanted, `event ${index}`);
+    const changed = machine.rows("changed");
+    assert.equal(changed.length, 16);
+    for (const [index, result, wanted, found] of changed)
+      assert.deepEqual([result, found], [0, wanted], `event ${index}`);
+    assert.deepEqual(machine.rows("refused"), [[EINVAL, EINVAL, EINVAL]]);
+  });
+
+  test("3.2.1 64 pending events are handled by priority, first in, first out within one", () => {
+    const waiting = machine
+      .rows("activated")
+      .map(([index, result, priority], order) => ({ index, result, priority: priority as number, order }));
+    assert.equal(waiting.length, 64);
+    assert.ok(waiting.every(({ result }) => result === 0));
+    assert.ok(new Set(waiting.map(({ priority }) => priority)).size >= 8, "several levels");
+    // Who gets a new priority while it waits goes behind those that wait there.
+    machine.rows("moved").forEach(([index, , , priority], order) => {
+      const event = waiting.find((one) => one.index === index);
+      assert.ok(event);
+      event.priority = priority as number;
+      event.order = 64 + order;
+    });
+    waiting.sort((a, b) => b.priority - a.priority || a.order - b.order);
+    assert.deepEqual(
+      machine.rows("called").map(([index]) => index),
+      waiting.map(({ index }) => index),
+    );
+  });
+
+  test("3.1.5 EVJOBPRIO holds for an activation that waits already", () => {
+    const moved = machine.rows("moved");
+    assert.equal(moved.length, 13);
+    for (const [index, result, found, wanted] of moved)
+      assert.deepEqual([result, found], [0, wanted], `event ${index}`);
+    const order = machine.rows("called").map(([index]) => index as number);
+    const [highest] = moved.reduce((a, b) => ((b[3] as number) > (a[3] as number) ? b : a)) as [number];
+    const [lowest] = moved.reduce((a, b) => ((b[3] as number) < (a[3] as number) ? b : a)) as [number];
+    assert.ok(order.indexOf(highest) < order.indexOf(lowest));
+  });
+});
+
+describe("levels under load", () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await run("priority-levels");
+  });
+  after(() => machine?.stop());
+
+  test("3.2.1 each of seven levels begins within its bound, which follows from the load of the higher ones", () => {
+    const levels = machine
+      .rows("level")
+      .map(([level, calls, latest, latency, longest, period]) => ({
+        level: level as number,
+        calls: calls as number,
+        latest: latest as number,
+        latency: latency as number,
+        longest: longest as number,
+        period: period as number,
+      }))
+      .sort((a, b) => b.level - a.level);
+    assert.deepEqual(
+      levels.map(({ level }) => level),
+      [63, 56, 48, 40, 32, 16, 5],
+      machine.console(),
+    );
+    // Nobody preempts the highest: so long does a handler compute; and the kernel's way to it and back.
+    const work = (levels[0]?.longest as number) + DISPATCH;
+    for (const one of levels) {
+      const higher = levels.filter(({ level }) => level > one.level);
+      // Response-time analysis (Joseph and Pandya): what the higher levels can ask for until this one begins.
+      let bound = TICK + DISPATCH;
+      for (let before = -1; before !== bound;) {
+        before = bound;
+        bound = TICK + DISPATCH;
+        for (const { period } of higher) bound += (Math.floor((before + TICK) / period) + 1) * work;
+      }
+      assert.ok(one.calls >= 34, `level ${one.level}: ${one.calls} calls`);
+      assert.ok(one.latest <= bound, `level ${one.level}: ${one.latest} > ${bound}\n${machine.console()}`);
+    }
+    const [highest, ...others] = levels;
+    assert.ok((highest?.latency as number) <= PREEMPTION, `${highest?.latency} instructions`);
+    for (const { level, latest } of others)
+      assert.ok(latest > 2 * TICK, `level ${level} had to wait for the higher ones, else this shows nothing`);
+  });
+});
+
+describe("preemption", () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await run("priority-preemption");
+  });
+  after(() => machine?.stop());
+
+  test("3.2.2 a handler of higher priority in another process preempts a running one at any instruction, which notices nothing", () => {
+    const [[before], [behind]] = machine.rows("ticks") as [[number], [number]];
+    assert.ok(behind - before > 200, `${behind - before} preemptions`);
+    let x = 2463534242;
+    let y = 0;
+    for (let turn = 0; turn < 1_000_000; turn++) {
+      x ^= x << 13;
+      x ^= x >>> 17;
+      x ^= x << 5;
+      y = y * 0.999 + (x >>> 0) / 4294967296;
+    }
+    const bits = Buffer.alloc(8);
+    bits.writeDoubleLE(y);
+    assert.deepEqual(machine.rows("sum"), [[x >>> 0, bits.readUInt32LE(0), bits.readUInt32LE(4)]]);
+  });
+
+  test("3.2.2 a process ranks as its highest pending event until that is handled, and then as before", () => {
+    const [begins] = machine.rows("over-begins")[0] as [number];
+    const [ends] = machine.rows("over-ends")[0] as [number];
+    const [due] = machine.rows("under-begins").map(([time]) => (time as number) + 150 * MILLISECOND);
+    const [handled] = machine.rows("handler")[0] as [number];
+    const rounds = machine.rows("round").map(([time]) => time as number);
+    const length = (rounds[5] as number) - (rounds[4] as number);
+    // Main code at 10 has its turn before and after, and meanwhile only as much as the handler has to wait for.
+    assert.ok(rounds.filter((time) => time < begins).length >= 8, machine.console());
+    assert.ok(rounds.filter((time) => time > ends).length >= 1);
+    const meanwhile = rounds.filter((time) => time > begins && time < ends);
+    assert.equal(meanwhile.length, 1, `${meanwhile}`);
+    assert.ok((meanwhile[0] as number) > (due as number), "no round ended before the event was pending");
+    assert.ok(
+      handled - (due as number) <= length + TICK + DISPATCH,
+      `${handled - (due as number)} > ${length}`,
+    );
+  });
+});
+
+/** Share of the processor that process `pid` had between the last two looks of the witness, in percent; and their distance in ns. */
+function share(machine: Machine, pid: number): { percent: number; span: number } {
+  const looks = machine.rows("cpu").filter((values) => values[2] === pid);
+  const [first, last] = looks.slice(-2) as [number[], number[]];
+  assert.ok(looks.length === 3, machine.console());
+  const span = (last[1] as number) - (first[1] as number);
+  return { percent: (100 * ((last[3] as number) - (first[3] as number))) / span, span };
+}
+
+describe("a loop at the highest priority", () => {
+  for (const reserve of [5, 0, 20]) {
+    test(`3.2.2 reservePercent ${reserve}: the default level keeps ${reserve} %`, async () => {
+      const machine = await run(`priority-reserve-${reserve}`);
+      const { percent, span } = share(machine, 1);
+      // It is given in quanta.
+      const quantum = (100 * (MILLISECOND + 2 * TICK)) / span;
+      if (reserve === 0) assert.equal(percent, 0);
+      assert.ok(
+        percent >= reserve - quantum && percent <= reserve + quantum,
+        `${percent} % for the lower level`,
+      );
+      assert.ok(share(machine, 2).percent > 99 - reserve - quantum, "the loop has the rest");
+    });
+  }
+
+  test("3.2.1 a short handler above the loop does not stand back for what the loop owes", async () => {
+    const machine = await run("priority-debt");
+    const rows = machine.rows("urgent");
+    assert.ok(rows.length >= 5, machine.console());
+    for (const [calls, latest, latency] of rows) {
+      assert.ok((latest as number) <= TICK + DISPATCH, `${latest} ns late, up to call ${calls}`);
+      assert.ok((latency as number) <= DISPATCH, `${latency} instructions, up to call ${calls}`);
+    }
+    assert.ok(share(machine, 1).percent >= 4.4, `${share(machine, 1).percent} % for the lower level`);
+  });
+});
+
+describe("shares", () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await run("priority-shares");
+  });
+  after(() => machine?.stop());
+
+  test("3.2.2 cpuPercent caps a process that would take all", () => {
+    const { percent } = share(machine, 4);
+    assert.ok(percent > 28 && percent <= 31, `${percent} % instead of 30`);
+  });
+
+  test("3.2.2 processes of equal priority share by time slices of 1 ms", () => {
+    const rows = machine.rows("slices");
+    assert.equal(rows.length, 3, machine.console());
+    for (const [slices, longest, , own] of rows) {
+      assert.ok((longest as number) <= MILLISECOND + 2 * TICK, `a slice of ${longest} ns`);
+      assert.ok(
+        (own as number) / (slices as number) > 0.9 * MILLISECOND,
+        `slices of ${(own as number) / (slices as number)} ns`,
+      );
+    }
+    const times = rows.map(([, , , own]) => own as number);
+    assert.ok(Math.max(...times) - Math.min(...times) < 3 * MILLISECOND, `they had ${times} ns`);
+  });
+});
+
+describe("a flood from the network", () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await boot(specImage("priority-flood.json"), { icount: true, udp: [4000] });
+  });
+  after(() => machine?.stop());
+
+  test("3.2.1 a handler at 63 runs in time while level 32 computes, and takes all datagrams that it can get", async () => {
+    const socket = createSocket("udp4");
+    const payload = Buffer.alloc(1000, 1);
+    const port = machine.udp(4000);
+    const flood = setInterval(() => {
+      for (let n = 0; n < 64; n++) socket.send(payload, port, "127.0.0.1", () => {});
+    }, 1);
+    try {
+      await machine.waitForRows("sink", 5, 60_000);
+      const known = machine.rows("urgent").length;
+      const sunk = machine.rows("sink").length;
+      const rows = (await machine.waitForRows("urgent", known + 4, 60_000)).slice(known + 1);
+      assert.ok(machine.rows("sink").length > sunk, "the flood went on meanwhile");
+      for (const [, latest, latency] of rows) {
+        assert.ok((latency as number) <= DISPATCH, `${latency} instructions`);
+        assert.ok((latest as number) <= TICK + 2 * DISPATCH, `${latest} ns late`);
+      }
+    } finally {
+      clearInterval(flood);
+      socket.close();
+    }
+  });
+});

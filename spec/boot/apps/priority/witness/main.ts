@@ -1,0 +1,38 @@
+/**
+ * Looks at the processor time of all processes at the highest priority: a row for each of them and each look, `cpu LOOK TIME PID NANOSECONDS`. At the end
+ * it stops them.
+ */
+import {
+  CLOCK_MONOTONIC,
+  SIGKILL,
+  clock_gettime,
+  enter_keepalive,
+  exit,
+  getpid,
+  kill,
+  onTimer,
+} from "../../../../../sdk";
+import { prioritized, processorTime } from "../../identity";
+import { row } from "../../report";
+
+const BEGIN: i64 = 140_000_000;
+const PERIOD: i64 = 250_000_000;
+const LOOKS: i32 = 3;
+let looks: i32 = 0;
+
+function look(jid: i32, overrun: i32): void {
+  const time = clock_gettime(CLOCK_MONOTONIC);
+  for (let pid: i32 = 1; ; pid++) {
+    const used = processorTime(pid);
+    if (used < 0) break;
+    row("cpu", looks, time, pid, used);
+  }
+  if (++looks < LOOKS) return;
+  for (let pid: i32 = 1; kill(pid, 0) == 0; pid++) if (pid != getpid()) kill(pid, SIGKILL);
+  exit(0);
+}
+
+export function main(): i32 {
+  onTimer(BEGIN, PERIOD, look, prioritized(63));
+  return enter_keepalive();
+}
