@@ -100,8 +100,6 @@ export function runPollRounds(): bool {
     letInterruptIn();
     if (exitWork & WORK_RESCHEDULE) return true;
     if (!runPolls()) return false;
-    const vector = poll();
-    if (vector >= 0) handleVector(vector);
   }
   return true;
 }
