@@ -143,7 +143,7 @@ function elsewhere(event: Event): void {
     const error = launch(event);
     if (error < 0) starve(event, -error, 0);
     // Nothing that occurs before the handler has returned may have it called a second time.
-    else if ((<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
+    else if (error == 0 && (<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
   }
 }
 

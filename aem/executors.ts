@@ -24,8 +24,10 @@ import {
   processOfCapsule,
 } from "../kernel/process/process";
 import { createWorkers } from "../kernel/process/workers";
+import { Thread } from "../kernel/scheduler/thread";
 import { EVF_CAPSULE, EVF_EXECUTORS, EVF_FORK, EVF_NOCLDWAIT, EVF_THREAD } from "./abi";
-import { Event } from "./event";
+import { Event, EVENT_DEAD } from "./event";
+import { releaseEvent } from "./jids";
 
 /** 0 when the executor that `flags` ask for is there, or can be had, for the process; else a negative errno. */
 export function prepareExecutor(process: Process, flags: u32): i32 {
@@ -49,7 +51,7 @@ export function isFunction(event: Event): bool {
 
 /**
  * Lets a clone of the process, which is the current one, run the event's handler. 0, or why that cannot be now, the event being as before:
- * -EAGAIN as many children or capsules as there may be are busy, or there are too many processes; -ENOMEM.
+ * -EAGAIN as many children or capsules as there may be are busy, or there are too many processes; -ENOMEM. LAUNCH_GONE: the event is no more.
  */
 export function launch(event: Event): i32 {
   const process = event.process;
@@ -62,26 +64,43 @@ export function launch(event: Event): i32 {
     closeAllHandles(clone);
     if (!shareHandles(process, clone)) return -EAGAIN;
     clone.capsule.remove();
-    assign(clone, event);
+    event.handlers++;
+    clone.thread.assigned = changetype<usize>(event);
     notifyThread(clone.thread, level);
     return 0;
   }
   const module = process.module;
   if (process.childCount >= module.children) return -EAGAIN;
   if (capsule && process.capsuleCount >= module.capsules) return -EAGAIN;
-  const clone = forkProcess(process, image(IMAGE_SERVE), STACK_TOP);
-  if (clone === null) return forkError;
+  const clone = forkFor(process.thread, event);
+  if (clone === null) return event.has(EVENT_DEAD) ? dropDead(event) : forkError;
   if (capsule) {
     process.capsuleCount++;
     clone.childFlags = CHILD_HANDLER | CHILD_CAPSULE | CHILD_NO_WAIT;
   } else
     clone.childFlags = (<u32>event.flags) & EVF_NOCLDWAIT ? CHILD_HANDLER | CHILD_NO_WAIT : CHILD_HANDLER;
-  assign(clone, event);
+  clone.thread.assigned = changetype<usize>(event);
   startChild(clone, level);
   return 0;
 }
 
-function assign(clone: Process, event: Event): void {
-  clone.thread.assigned = changetype<usize>(event);
+/**
+ * A clone for the event, which one handler more has then. Others may run meanwhile: the event may be ended, and if the process is, its main thread
+ * has the event assigned, which is then let go of (dispatch.ts, abandonHandler).
+ */
+function forkFor(thread: Thread, event: Event): Process | null {
   event.handlers++;
+  thread.assigned = changetype<usize>(event);
+  const clone = forkProcess(thread.process, image(IMAGE_SERVE), STACK_TOP);
+  thread.assigned = 0;
+  if (clone === null) event.handlers--;
+  return clone;
+}
+
+/** `launch`: the event was ended while a clone was tried for. */
+export const LAUNCH_GONE: i32 = 1;
+
+function dropDead(event: Event): i32 {
+  if (event.handlers == 0) releaseEvent(event);
+  return LAUNCH_GONE;
 }

@@ -9,6 +9,7 @@ import { freeFrameCount, reserveFrames } from "../memory/frames";
 import { createAddressSpace } from "../memory/paging";
 import { vmtableClone } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
+import { yieldPoint } from "../scheduler/scheduler";
 import { createThread } from "../scheduler/thread";
 import { adopt, disown } from "./create";
 import { endProcess } from "./end";
@@ -25,7 +26,7 @@ const PROMISED: u32 = 32;
 export let forkError: i32 = 0;
 
 /**
- * A child of `parent`, which is the current process and between two instructions of its own. `entry`: code address at which its main thread begins on the
+ * A child of `parent`, which is the current process and between two instructions of its own; other threads may run before it is done. `entry`: code address at which its main thread begins on the
  * stack pointer `stack`; 0: it returns 0 from the call that `stack` belongs to. It does not run yet: the caller makes it alive. Null, and
  * forkError says why: -EAGAIN there are PROCESS_LIMIT, -ENOMEM.
  */
@@ -47,6 +48,7 @@ export function forkProcess(parent: Process, entry: usize, stack: u64): Process 
     // It gives back what it has got so far, as one that ran. Its parent, told of its end, would try again at once, and so for ever.
     disown(child);
     endProcess(child, 0);
+    forkError = -ENOMEM;
     return null;
   }
   forkError = 0;
@@ -69,10 +71,13 @@ function clone(parent: Process, child: Process, entry: usize, stack: u64): bool 
   if (!shared) return false;
   if (parent.workerCount != 0 && parent.module.stackPointer != 0 && !ownShadowStackPointer(parent))
     return false;
+  // What is the child's is its own from here on. If the parent ends meanwhile, the child that was not finished goes with it.
+  yieldPoint();
   const vmtable = vmtableClone(parent.vmtable);
   if (vmtable === null) return false;
   child.vmtable = vmtable;
   freeBlocksOfWorkers(parent, child);
+  yieldPoint();
   if (!shareHandles(parent, child)) return false;
   const thread = createThread(child, entry, stack);
   if (thread === null) return false;
