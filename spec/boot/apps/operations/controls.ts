@@ -138,6 +138,7 @@ function byState(): void {
   setAddress(name, INADDR_LOOPBACK, 3200);
   connect(fd, name, SOCKADDR_SIZE);
   await_(1);
+  while (accepted < 0) nanosleep(MILLISECOND);
   close(accepted);
   await_(2);
   nanosleep(5 * MILLISECOND);
@@ -183,14 +184,15 @@ function second(jid: i32, overrun: i32): void {
 }
 
 function change(): void {
-  const jid = onTimer(MILLISECOND, MILLISECOND, first);
+  // Not before latencies are measured.
+  const jid = onTimer(100 * MILLISECOND, MILLISECOND, first);
   measureLatency(jid, true);
   await_(3);
   setTimerHandler(jid, second);
   noted();
   await_(2);
   row("handler", noted() & 0xff);
-  evctl(jid, EVJOBFLAGS, EVF_ONESHOT | EVF_KEEPALIVE | (11 << 8));
+  evctl(jid, EVJOBFLAGS, EVF_KEEPALIVE | (11 << 8));
   eventStatistics(jid, statistics);
   row("flags", s.flags & 0xff, s.priority);
   row("priority", evctl(jid, EVJOBPRIO, 50), evctl(jid, EVJOBPRIO, 64));
@@ -199,7 +201,8 @@ function change(): void {
   for (let i = 0; i < 24; i++) buckets += s.latencyCount(i);
   const ordered = s.latencyMin > 0 && s.latencyMin <= s.latencyMax && s.latencySum >= s.latencyMax;
   row("changed", s.priority, s.handled >= 5 ? 1 : 0, s.handled - buckets, ordered ? 1 : 0);
-  // One-shot now, and the last one that keeps the process here.
+  // The last one that keeps the process here, and one-shot now.
+  evctl(jid, EVJOBFLAGS, EVF_ONESHOT | EVF_KEEPALIVE);
   row("keepalive", enter_keepalive(), evctl(jid, EVJOBLOOKUP, 0));
   noted();
 }
