@@ -181,14 +181,19 @@ export function handleRemove(process: Process, handle: i32): usize {
 
 /** Lets go of every object, and frees the table. */
 export function closeAllHandles(process: Process): void {
-  while (!closeSomeHandles(process)) {}
+  while (!closeHandles(process, CHUNK_ENTRIES)) {}
 }
 
-/** Objects that one step lets go of: each may be a connection that has to be reset. */
-const CLOSE_BUDGET: u32 = 8;
+/** Objects that one step lets go of: each may be a connection that has to be reset, some thousand instructions. */
+const CLOSE_BUDGET: u32 = 4;
 
 /** The same for some of them. True: none are left. */
 export function closeSomeHandles(process: Process): bool {
+  return closeHandles(process, CLOSE_BUDGET);
+}
+
+/** At most `budget` objects of one chunk. */
+function closeHandles(process: Process, budget: u32): bool {
   if (process.handleCapacity != 0) {
     const first = process.handleCapacity - CHUNK_ENTRIES;
     const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));

@@ -3,8 +3,9 @@
  * below it (Linux: RT throttling), so that a loop above them cannot shut them out.
  *
  * The reserve is a debt. While somebody at the default level or below waits, each nanosecond that a higher level runs adds its share
- * to the debt; once that is a whole quantum, the levels that made it stand back until the lower ones have had as much, or want
- * no more. A level that did not make the debt never stands back: a short handler at 63 does not wait for what a loop at 40 owes.
+ * to the debt, and what the lower ones get by themselves pays it off. Once it is a whole quantum, the levels that made it stand back until the lower ones
+ * have had as much, or want no more. A level that made only a small part of the debt does not stand back: a short handler at 63 does not wait for
+ * what a loop at 40 owes.
  */
 import { Link } from "../list";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
@@ -19,19 +20,22 @@ let rate: u64 = 0;
 /** What is owed, and when it is paid, in the units of `reserveCharge`. */
 let debt: u64 = 0;
 let quantum: u64 = 0;
-/** The level that has made the present debt; it and those below it stand back. */
+/** What each level has added to the debt since it began, a u64 for each; and which have added something: only those words count. */
+let parts: usize = 0;
+let owing: u64 = 0;
+/** The highest level that stands back: with those below it, it has made at least half of the debt. */
 let debtor: u32 = 0;
-/** What levels above `debtor` have made since they stand back. */
-let further: u64 = 0;
 /** Levels PRIORITY_DEFAULT + 1 .. `debtor` stand back. */
 let paying: bool = false;
 
-export const READY_STORAGE: usize = PRIORITY_QUEUE_SIZE;
+const PARTS_SIZE: usize = 64 * 8;
+export const READY_STORAGE: usize = PRIORITY_QUEUE_SIZE + PARTS_SIZE;
 
 /** Once at boot. `storage`: READY_STORAGE bytes, 8-aligned. No reserve until setReserve. */
 export function initializeReady(storage: usize): void {
   queue = changetype<PriorityQueue>(storage);
   queue.initialize();
+  parts = storage + PRIORITY_QUEUE_SIZE;
   rate = 0;
   endOfDebt();
 }
@@ -96,37 +100,51 @@ export function outranks(level: u32, running: u32): bool {
 /** A thread has run at `level` for `time`. */
 export function reserveCharge(level: u32, time: u64): void {
   if (level <= PRIORITY_DEFAULT) {
-    if (!paying) return;
     if (time < debt) debt -= time;
-    else endOfDebt();
+    else if (debt != 0) endOfDebt();
     return;
   }
-  if (paying) {
+  if ((queue.levels & RESERVED_LEVELS) == 0) {
     // Nobody below wants it: what is owed is forgotten.
-    if ((queue.levels & RESERVED_LEVELS) == 0) {
-      if (level <= debtor) endOfDebt();
-    } else if (level > debtor) {
-      // It does not stand back for that debt, but makes one of its own.
-      further += (time * rate) >> 16;
-      if (further >= quantum) {
-        debt += further;
-        further = 0;
-        debtor = level;
-      }
-    }
+    if (paying && level <= debtor) endOfDebt();
     return;
   }
-  if (rate == 0 || (queue.levels & RESERVED_LEVELS) == 0) return;
-  debt += (time * rate) >> 16;
-  if (debt < quantum) return;
-  // Who runs when it is full is, as a rule, who has filled it.
-  debtor = level;
+  if (rate == 0 || (paying && level <= debtor)) return;
+  const part = (time * rate) >> 16;
+  const place = parts + ((<usize>level) << 3);
+  const bit = (<u64>1) << level;
+  store<u64>(place, owing & bit ? load<u64>(place) + part : part);
+  owing |= bit;
+  debt += part;
+  // Also while it is being paid: whoever does not stand back makes new debts.
+  const limit = paying ? 2 * quantum : quantum;
+  if (debt < limit) return;
   paying = true;
+  debtor = findDebtor();
+}
+
+/** The lowest level that has made at least half of the debt, together with those below it. */
+function findDebtor(): u32 {
+  let all: u64 = 0;
+  for (let levels = owing; levels != 0; levels &= levels - 1) all += partOf(<u32>ctz(levels));
+  let sum: u64 = 0;
+  let level: u32 = 0;
+  for (let levels = owing; 2 * sum < all; levels &= levels - 1) {
+    level = <u32>ctz(levels);
+    sum += partOf(level);
+  }
+  return level;
+}
+
+
+@inline
+function partOf(level: u32): u64 {
+  return load<u64>(parts + ((<usize>level) << 3));
 }
 
 function endOfDebt(): void {
   debt = 0;
-  further = 0;
   debtor = 0;
+  owing = 0;
   paying = false;
 }

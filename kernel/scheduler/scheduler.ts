@@ -40,6 +40,7 @@ import {
 import {
   initializeReady,
   outranks,
+  PRIORITY_DEFAULT,
   READY_STORAGE,
   readyAppend,
   readyFirst,
@@ -332,6 +333,8 @@ function settleRanks(thread: Thread, level: u32, main: bool): void {
   thread.level = level;
   const effective = max(<i32>level, waiting);
   const lowered = <u32>effective < thread.priority;
+  // What it has done so far was done at its former level, which may owe the lower ones something (ready.ts).
+  if (lowered && thread.priority > PRIORITY_DEFAULT) chargeRunning();
   thread.priority = effective;
   // Main code lets its equals go first. One that ranks lower would wait for less than this thread is worth.
   if (waiting > (main ? <i32>level - 1 : <i32>level)) {

@@ -376,11 +376,11 @@ describe("connections", () => {
       }
       if (sent == 1_000_000) sys_shutdown(client, 1);
       settle();
-      while (<u32>dispatchNext() != 0) {
+      while (<u32>nextHandler() != 0) {
         const length = upcallArgument4;
         if (length < READ_LIMIT) small++;
         for (let i: u32 = 0; i < length; i++)
-          if (load<u8>(zone(upcallArgument3) + i) != pattern(received + i)) wrong++;
+          if (load<u8>(zone(upcallArgument3 + i)) != pattern(received + i)) wrong++;
         received += length;
       }
       passMilliseconds(1);

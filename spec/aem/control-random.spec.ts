@@ -3,7 +3,7 @@
  * sum of the statistics holds, and handled, filtered and cleaned are what the model says; nothing is lost, and what is
  * delivered passes the filter, goes where it should, and to the right handler.
  *
- * What happens between one dispatchNext() and the next happens "inside" what the first one called: a handler, or an allocator.
+ * What happens between one nextHandler() and the next happens "inside" what the first one called: a handler, or an allocator.
  */
 import {
   BUFFER_STRUCT_SIZE,
@@ -32,7 +32,6 @@ import {
   SHUTDOWN_DROP,
   STATISTICS_SIZE,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { Event } from "../../aem/event";
 import { sys_sockasync_accept } from "../../aem/sockasync";
@@ -47,6 +46,7 @@ import {
 import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
+import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
 import { TIMER_TICK } from "../../kernel/time/wheel";
@@ -78,6 +78,7 @@ import {
   newDatagram,
   newListener,
   newStream,
+  nextHandler,
   NO_END,
   open,
   OTHER_CODE,
@@ -391,12 +392,12 @@ function dispatch(generous: bool = false): bool {
     allocating = false;
     asking = null;
   }
-  const code = <u32>dispatchNext(result);
+  const code = <u32>nextHandler(result);
   if (code == 0) return false;
   if (code == ALLOCATOR_CODE) {
     allocating = true;
     asked = upcallArgument1;
-    asking = bySlot(changetype<Event>(currentProcess().handling).jid);
+    asking = bySlot(changetype<Event>(currentThread().handling).jid);
     assert(asking!.allocator && asking!.addresses.length == 0 && !asking!.stopped, "asked without need");
     assert(asking!.datagram || !asking!.heldBack, "asked for too little");
     allocations++;

@@ -37,6 +37,7 @@ import { upcallArgument1, upcallArgument3, upcallArgument4 } from "../../kernel/
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { sys_enter_keepalive } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
+import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
 import { TIMER_TICK } from "../../kernel/time/wheel";
 import * as fake from "../fake";
@@ -57,6 +58,7 @@ import {
   timePasses,
   transition,
   user,
+  zone,
 } from "./driver";
 import {
   aborts,
@@ -68,6 +70,7 @@ import {
   newDatagram,
   newListener,
   newStream,
+  nextHandler,
   open,
   OTHER_CODE,
   otherHandlerOf,
@@ -75,7 +78,6 @@ import {
   receiveDatagram,
   WRONG_HANDLER,
 } from "./machine";
-import { dispatchNext } from "../../aem/dispatch";
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -152,7 +154,7 @@ describe("EVJOBFILTER", () => {
     const jid = onState(open(socket));
     expect<i32>(setFilter(jid, (1 << 1) | (1 << 8), 0, 0, 0)).toBe(0);
     transition(socket, 7, 2);
-    expect<bool>(currentProcess().canDispatch).toBe(false, "the process is not even woken");
+    expect<bool>(currentThread().canDispatch).toBe(false, "the process is not even woken");
     transition(socket, 2, 1);
     transition(socket, 1, 4);
     transition(socket, 4, 8);
@@ -186,7 +188,7 @@ describe("EVJOBFILTER", () => {
     setFilter(jid, POLLIN | POLLERR, 0, 0, 0);
     socket.bits = POLLOUT;
     socket.wake(POLLOUT, 0);
-    expect<bool>(currentProcess().canDispatch).toBe(false, "not woken");
+    expect<bool>(currentThread().canDispatch).toBe(false, "not woken");
     receive(socket, 5);
     expectHandler(EVENT_SOCK, "data");
     expect<u32>(upcallArgument3).toBe(POLLIN, "of what holds, what was asked for");
@@ -253,7 +255,7 @@ describe("EVJOBFILTER", () => {
     const jid = onRead(open(socket));
     setFilter(jid, 0, 0, 0, 1000);
     receive(socket, 999);
-    expect<bool>(currentProcess().canDispatch).toBe(false, "not woken");
+    expect<bool>(currentThread().canDispatch).toBe(false, "not woken");
     receive(socket, 1);
     expectRead(0, 1000, "enough");
     receive(socket, 17000);
@@ -373,7 +375,7 @@ describe("EVJOBTIMEOUT", () => {
     expectNone("returns");
     timePasses(2 * MILLISECOND);
     let seen: u32 = 0;
-    for (let code = <u32>dispatchNext(); code != 0; code = <u32>dispatchNext()) {
+    for (let code = <u32>nextHandler(); code != 0; code = <u32>nextHandler()) {
       const type = code & 0xff;
       seen |= 1 << type;
       if (type == EVENT_CLOSE || type == EVENT_ACCEPT) expect<i32>(<i32>upcallArgument3).toBe(-ETIMEDOUT);
@@ -393,7 +395,7 @@ describe("EVJOBTIMEOUT", () => {
     expectNone("returns");
     timePasses(2 * MILLISECOND);
     let closes = 0;
-    for (let code = <u32>dispatchNext(); code != 0; code = <u32>dispatchNext())
+    for (let code = <u32>nextHandler(); code != 0; code = <u32>nextHandler())
       if ((code & 0xff) == EVENT_CLOSE) closes++;
     expect<i32>(closes).toBe(0, "nothing more can come of it");
   });
@@ -430,13 +432,13 @@ describe("EVJOBHANDLER and EVJOBFLAGS", () => {
     const jid = onRead(open(socket));
     receive(socket, 10);
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, otherHandlerOf(EVENT_READ))).toBe(0);
-    expect<u32>(<u32>dispatchNext()).toBe(OTHER_CODE + EVENT_READ);
+    expect<u32>(<u32>nextHandler()).toBe(OTHER_CODE + EVENT_READ);
     fake.consoleClear();
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, otherHandlerOf(EVENT_CLOSE))).toBe(-EINVAL);
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, WRONG_HANDLER)).toBe(-EINVAL);
     expect<i32>(sys_evctl(jid, EVJOBHANDLER, 0)).toBe(-EINVAL);
     receive(socket, 10);
-    expect<u32>(<u32>dispatchNext()).toBe(OTHER_CODE + EVENT_READ, "a refusal changes nothing");
+    expect<u32>(<u32>nextHandler()).toBe(OTHER_CODE + EVENT_READ, "a refusal changes nothing");
   });
 
   it("one-shot comes and goes", () => {
@@ -642,9 +644,13 @@ describe("EVJOBHISTOGRAM", () => {
 describe("EVJOBRETRY, and the limit of extras", () => {
   it("a starved event tries again", () => {
     const vmtable = currentProcess().vmtable;
-    let blocks: usize = 0;
-    for (let block = vmtableAllocate(vmtable, 64); block != 0; block = vmtableAllocate(vmtable, 64)) {
-      store<usize>(block, blocks);
+    let blocks: u32 = 0;
+    for (
+      let block = <u32>vmtableAllocate(vmtable, 64);
+      block != 0;
+      block = <u32>vmtableAllocate(vmtable, 64)
+    ) {
+      store<u32>(zone(block), blocks);
       blocks = block;
     }
     const socket = newStream();
@@ -653,10 +659,10 @@ describe("EVJOBRETRY, and the limit of extras", () => {
     receive(socket, 10);
     expectNone("no memory");
     expect<i32>(sys_evctl(jid, EVJOBRETRY, 0)).toBe(0);
-    expect<bool>(currentProcess().canDispatch).toBe(true);
+    expect<bool>(currentThread().canDispatch).toBe(true);
     expectNone("still none");
     while (blocks != 0) {
-      const next = load<usize>(blocks);
+      const next = load<u32>(zone(blocks));
       vmtableFree(vmtable, blocks);
       blocks = next;
     }

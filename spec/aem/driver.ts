@@ -54,13 +54,16 @@ export function expectNothingLeft(): void {
   expect<u32>(process.vmtable.blocks).toBe(0, "blocks left");
   expect<u32>(process.vmtable.badFrees).toBe(0, "blocks freed that were not there");
   expect<u32>(process.waitingCount).toBe(0, "events that wait");
+  expect<u32>(process.heldCount).toBe(0, "events that are held");
   expect<u32>(process.messageBytes).toBe(0, "bytes of messages");
   expect<u32>(messagePool().inUse).toBe(0, "messages left");
   expect<bool>(
     process.pending.isEmpty &&
       process.events.isEmpty &&
       process.starved.isEmpty &&
-      process.unreported.isEmpty,
+      process.unreported.isEmpty &&
+      process.work.isEmpty &&
+      process.held.isEmpty,
   ).toBe(true, "lists");
 }
 

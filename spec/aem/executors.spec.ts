@@ -22,7 +22,6 @@ import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evpost } from "../../aem/evpost";
 import { sys_evsystem } from "../../aem/evsystem";
-import { CAPSULE_LIMIT, CHILD_LIMIT } from "../../aem/executors";
 import { eventPool } from "../../aem/jids";
 import { messagePool } from "../../aem/jobs/message";
 import { ECHILD, ERESTART, ESRCH } from "../../kernel/errno";
@@ -38,7 +37,7 @@ import { endProcess } from "../../kernel/process/end";
 import { sys_waitpid } from "../../kernel/process/family";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
-import { serve, WORKERS } from "../../kernel/process/workers";
+import { serve } from "../../kernel/process/workers";
 import { currentThread, raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
 import { Thread, THREAD_BLOCKED, threadOfMember } from "../../kernel/scheduler/thread";
 import { sys_close } from "../../net/socket/calls";
@@ -57,6 +56,8 @@ import {
   zone,
 } from "./driver";
 import {
+  CAPSULES,
+  CHILDREN,
   FakeSocket,
   HANDLER_CODE,
   handlerOf,
@@ -67,6 +68,7 @@ import {
   receive,
   serveAndLeave,
   switchTo,
+  WORKERS,
 } from "./machine";
 
 const MILLISECOND: u64 = 1_000_000;
@@ -299,13 +301,13 @@ describe("3.2.3 a process executor", () => {
   it("has a limit; the event waits and is tried again when a child has ended and was waited for", () => {
     const socket = newStream();
     const jid = onRead(fd(socket), EVF_FORK);
-    for (let i: u32 = 0; i < CHILD_LIMIT; i++) {
+    for (let i: u32 = 0; i < CHILDREN; i++) {
       receive(socket, 1);
       expectNone("launched");
     }
     receive(socket, 1);
     expectNone("one too many");
-    expect<i32>(children().length).toBe(CHILD_LIMIT);
+    expect<i32>(children().length).toBe(CHILDREN);
     expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) != 0).toBe(true);
     // All end: they are still children until somebody asks for their status.
     const list = children();
@@ -406,12 +408,12 @@ describe("3.2.3 a capsule", () => {
   it("has a limit; the event waits for the first that is idle again", () => {
     const socket = newStream();
     const jid = onRead(fd(socket), EVF_CAPSULE);
-    for (let i: u32 = 0; i <= CAPSULE_LIMIT; i++) {
+    for (let i: u32 = 0; i <= CAPSULES; i++) {
       receive(socket, 1);
       expectNone("launched");
     }
     const list = children();
-    expect<i32>(list.length).toBe(CAPSULE_LIMIT);
+    expect<i32>(list.length).toBe(CAPSULES);
     expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) != 0).toBe(true);
     for (let i = 0; i < list.length; i++) {
       become(list[i]);
@@ -423,7 +425,7 @@ describe("3.2.3 a capsule", () => {
     expectNone("launched");
     expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_STARVED) == 0).toBe(true);
     expect<bool>(main.capsules.isEmpty).toBe(true);
-    expect<i32>(children().length).toBe(CAPSULE_LIMIT);
+    expect<i32>(children().length).toBe(CAPSULES);
   });
 
   it("that is killed makes room for another one, idle or not", () => {
@@ -526,7 +528,7 @@ describe("3.2.3 a thread executor", () => {
       const higher = priorities[i] > 32;
       expect<bool>((exitWork & WORK_DISPATCH) != 0).toBe(higher);
       // At the end of a call of the handler.
-      expect<u32>(<u32>dispatchNext(false)).toBe(0);
+      expect<u32>(<u32>dispatchNext(false, 0)).toBe(0);
       expect<bool>(isWorker(currentThread())).toBe(higher);
       if (!higher) expectNone("after the handler's return");
       expect<bool>(isWorker(currentThread())).toBe(true);

@@ -16,7 +16,7 @@ import {
   EVJOBSTOP,
   EVTBLINIT,
 } from "../../aem/abi";
-import { activate, dispatchNext } from "../../aem/dispatch";
+import { activate } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { EVENT_HELD } from "../../aem/event";
 import { eventOfJid } from "../../aem/jids";
@@ -24,6 +24,7 @@ import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
 import { setConsoleSink } from "../../kernel/console";
 import { EDQUOT, EFAULT, EINVAL, EMFILE, EPERM, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument3 } from "../../kernel/glue";
+import { PRIORITY_LEVELS, PriorityQueue } from "../../kernel/priority-queue";
 import { handleAvailable } from "../../kernel/process/handles";
 import { ModuleDescriptor, MODULE_EVENT_TYPES } from "../../kernel/process/module";
 import {
@@ -31,15 +32,16 @@ import {
   PROCESS_INFORMATION_SIZE,
   sys_processinfo,
 } from "../../kernel/process/processinfo";
-import { currentProcess } from "../../kernel/process/process";
+import { currentProcess, PROCESS_LIMIT } from "../../kernel/process/process";
 import { refused, usageOf } from "../../kernel/process/usage";
 import { initializeSerial, serialPut } from "../../drivers/serial";
 import { sys_close } from "../../net/socket/calls";
 import { growMemory } from "../arena";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
+import { endNow } from "../reap";
 import { expectNone, expectNothingLeft, onRead, onSock, onTimer, setUp, user } from "./driver";
-import { FakeSocket, handlerOf, newProcess, newStream, open, receive, recycle } from "./machine";
+import { FakeSocket, handlerOf, newProcess, newStream, nextHandler, open, receive, recycle } from "./machine";
 import { sys_evtimer } from "../../aem/evtimer";
 
 const FAR: u64 = 1_000_000_000_000;
@@ -71,11 +73,25 @@ function occur(jid: i32): void {
 function isHeld(jid: i32): bool {
   return eventOfJid(currentProcess(), jid)!.has(EVENT_HELD);
 }
+/** Events in a queue at a level. */
+function members(queue: PriorityQueue, level: u32): u32 {
+  const first = queue.first(level);
+  // The list's head is one of the ring.
+  let count: u32 = 0;
+  for (let link = first.next; changetype<usize>(link) != changetype<usize>(first); link = link.next) count++;
+  assert((((queue.levels >> level) & 1) != 0) == (count != 0), "the map of levels");
+  return count;
+}
+/** Events in the queues, not those that starve or are held. */
 function pending(): u32 {
-  return usageOf(currentProcess()).pending;
+  const process = currentProcess();
+  let count: u32 = 0;
+  for (let level: u32 = 0; level < PRIORITY_LEVELS; level++)
+    count += members(process.pending, level) + members(process.work, level);
+  return count;
 }
 function nextJid(): i32 {
-  return dispatchNext() == 0 ? 0 : <i32>upcallArgument1;
+  return nextHandler() == 0 ? 0 : <i32>upcallArgument1;
 }
 
 beforeAll(() => {
@@ -88,8 +104,10 @@ beforeAll(() => {
 afterEach(() => {
   noLimits();
   expectNothingLeft();
-  const usage = usageOf(currentProcess());
-  assert(usage.pending == 0 && usage.held == 0, "counts of activated events");
+  const process = currentProcess();
+  const usage = usageOf(process);
+  assert(process.waitingCount == 0 && process.heldCount == 0, "counts of activated events");
+  assert(process.held.isEmpty, "held");
   for (let type: u32 = 0; type < MODULE_EVENT_TYPES; type++)
     assert(usage.eventsOfType(type) == 0, "counts of types");
 });
@@ -136,7 +154,10 @@ describe("policy", () => {
       expect<bool>(fake.consoleHas("may not call")).toBe(false);
     }
     expect<u64>(usage.refusedCalls).toBe(before + 12);
-    expect<u64>(usageOf(newProcess()).refusedCalls).toBe(0, "each process has its own");
+    const other = newProcess();
+    expect<u64>(usageOf(other).refusedCalls).toBe(0, "each process has its own");
+    // It would run when a handler of a low priority begins.
+    endNow(other, 0);
   });
 });
 
@@ -198,7 +219,7 @@ describe("the limit of activated events", () => {
     const order: i32[] = [a, b, low, high, high2];
     for (let i = 0; i < 5; i++) occur(order[i]);
     expect<u32>(pending()).toBe(2);
-    expect<u32>(usageOf(currentProcess()).held).toBe(3);
+    expect<u32>(currentProcess().heldCount).toBe(3);
     expect<bool>(!isHeld(a) && !isHeld(b) && isHeld(low) && isHeld(high)).toBe(true);
     expect<i32>(sys_evctl(low, EVJOBLOOKUP, 0) & EVENT_PENDING).toBe(EVENT_PENDING, "pending as any other");
     occur(high); // coalesces
@@ -227,7 +248,7 @@ describe("the limit of activated events", () => {
     sys_evctl(ends, EVJOBSHTDN, 0);
     sys_evctl(stops, EVJOBSTOP, 0);
     expect<i32>(sys_evctl(changes, EVJOBPRIO, 9)).toBe(0);
-    expect<u32>(usageOf(currentProcess()).held).toBe(2);
+    expect<u32>(currentProcess().heldCount).toBe(2);
     expect<i32>(nextJid()).toBe(first);
     expect<i32>(nextJid()).toBe(changes, "which is above the other one now");
     expect<i32>(nextJid()).toBe(stays);
@@ -262,7 +283,7 @@ describe("the limit of activated events", () => {
     let starved = false;
     while (!starved) {
       receive(socket, 16384);
-      if (dispatchNext() == 0) starved = true;
+      if (nextHandler() == 0) starved = true;
       else {
         kept.push(upcallArgument3);
         expect<i32>(sys_vmtable_keep(upcallArgument3)).toBe(0);
@@ -277,7 +298,9 @@ describe("the limit of activated events", () => {
     expect<bool>(isHeld(timer)).toBe(false);
     expect<bool>(isHeld(other)).toBe(true);
     for (let i = 0; i < kept.length; i++) expect<i32>(sys_vmtable_free(kept[i])).toBe(0);
-    expect<bool>(isHeld(read)).toBe(true, "there is memory, but no room in the queue");
+    expect<bool>(isHeld(read)).toBe(false, "it was let in before it starved");
+    expect<u32>(pending()).toBe(2, "so it is there beside the one that came meanwhile");
+    expect<bool>(isHeld(other)).toBe(true, "for which there is no room still");
     const rest: i32[] = [nextJid(), nextJid(), nextJid()];
     expect<bool>(rest.includes(timer) && rest.includes(other) && rest.includes(read)).toBe(true);
     sys_close(fd);
@@ -323,10 +346,10 @@ describe("the limit of activated events", () => {
           stopped[i] = false;
         } else sys_evctl(jids[i], EVJOBPRIO, chance(64));
         assert(pending() <= limit, "longer than the limit");
-        assert(usageOf(currentProcess()).held == 0 || pending() == limit, "held though there is room");
+        assert(currentProcess().heldCount == 0 || pending() == limit, "held though there is room");
       }
       sys_evctl(0, EVTBLINIT, 0);
-      dispatchNext();
+      nextHandler();
     }
   });
 });
@@ -353,8 +376,8 @@ describe("processinfo", () => {
     expect<u32>(load<u32>(types + 4 * EVENT_READ)).toBe(1);
     expect<u32>(load<u32>(types + 4 * EVENT_SOCK)).toBe(1);
     expect<u32>(load<u32>(types + 4 * EVENT_TIMER)).toBe(1);
-    dispatchNext();
-    dispatchNext();
+    nextHandler();
+    nextHandler();
     sys_close(fd);
     recycle(socket);
   });
@@ -369,8 +392,11 @@ describe("processinfo", () => {
     expect<i32>(sys_processinfo(0, user, 0)).toBe(0);
     expect<i32>(sys_processinfo(0, user, -1)).toBe(-EINVAL);
     expect<i32>(sys_processinfo(0, 0xffff_fff0, 64)).toBe(-EFAULT);
-    expect<i32>(sys_processinfo(60, user, 64)).toBe(-ESRCH);
+    expect<i32>(sys_processinfo(PROCESS_LIMIT, user, 64)).toBe(-ESRCH);
     expect<i32>(sys_processinfo(-1, user, 64)).toBe(-ESRCH);
-    expect<i32>(sys_processinfo(65, user, 64)).toBe(-ESRCH);
+    expect<i32>(sys_processinfo(PROCESS_LIMIT + 1, user, 64)).toBe(-ESRCH);
+    const pid = other.pid;
+    endNow(other, 0);
+    expect<i32>(sys_processinfo(pid, user, 64)).toBe(-ESRCH, "it has ended");
   });
 });

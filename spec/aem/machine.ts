@@ -6,10 +6,11 @@
  */
 import { AEM_STORAGE, initializeAem } from "../../aem/aem";
 import { dispatchNext } from "../../aem/dispatch";
-import { EVENT_TYPES } from "../../aem/abi";
+import { HANDLER_ALLOCATOR, PRIORITY_DEFAULT } from "../../aem/abi";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic } from "../../kernel/interrupts/apic";
+import { initializePolls, POLL_STORAGE } from "../../kernel/interrupts/polls";
 import { initializeVectors } from "../../kernel/interrupts/vectors";
 import { BREAK_DONE } from "../../kernel/memory/copy-on-write";
 import { TABLE_BASE, VMTABLE_BASE, WINDOW_BASE } from "../../kernel/memory/layout";
@@ -72,6 +73,10 @@ const KINDS: u32 = HANDLER_ALLOCATOR + 2;
 export const EVENTS: u32 = 4096;
 export const EVENTS_OF_PROCESS: u32 = 3000;
 export const MESSAGES: u32 = 500;
+/** Of each process: its workers, its children, and of those its capsules. */
+export const WORKERS: u32 = 4;
+export const CHILDREN: u32 = 64;
+export const CAPSULES: u32 = 4;
 
 let module: ModuleDescriptor = changetype<ModuleDescriptor>(0);
 let typeCodes: u32 = 0;
@@ -98,6 +103,7 @@ export function setUpMachine(network: bool = false): void {
   fake.setCpuid(1, 0, 3, 1 << 9);
   fake.setMsr(0x1b, growMemory(4096, 4096));
   assert(initializeApic() && initializeVectors(), "interrupts");
+  initializePolls(growMemory(POLL_STORAGE, 8));
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(1);
   initializeWheel(growMemory(WHEEL_SIZE, 8));
@@ -121,6 +127,11 @@ export function setUpMachine(network: bool = false): void {
   module.tableMax = 64;
   module.vmtableOrder = VMTABLE_ORDER;
   module.stackBytes = 4096;
+  module.priority = PRIORITY_DEFAULT;
+  module.threads = WORKERS;
+  module.threadStackBytes = 65536;
+  module.children = CHILDREN;
+  module.capsules = CAPSULES;
   newProcess();
   startScheduler(0);
   switchTo(currentProcess());
@@ -178,9 +189,14 @@ export function serveAndLeave(): void {
   setUserLimits(VMTABLE_BASE, currentProcess().vmtableBytes);
 }
 
-/** As the glue does it: the handler that the last call gave, if it gave one, has returned. */
-export function nextHandler(): usize {
-  return dispatchNext(currentThread().handling != 0);
+/** The module of all processes. A spec that changes it changes it back. */
+export function theModule(): ModuleDescriptor {
+  return module;
+}
+
+/** As the glue does it: the handler, or the allocator, that the last call gave, if it gave one, has returned (the allocator: `result`). */
+export function nextHandler(result: u32 = 0): usize {
+  return dispatchNext(currentThread().handling != 0, result);
 }
 
 /** Index in the function table of the handler of a type of event. */

@@ -27,7 +27,6 @@ import {
   SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
 } from "../../aem/abi";
-import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { extraPool } from "../../aem/extra";
 import { eventPool } from "../../aem/jids";
@@ -37,8 +36,9 @@ import { EDQUOT, EFAULT, EINVAL, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument3, upcallArgument4, upcallArgument5 } from "../../kernel/glue";
 import { out8 } from "../../kernel/hal";
 import { VMTABLE_BASE } from "../../kernel/memory/layout";
-import { currentProcess, endProcess } from "../../kernel/process/process";
+import { currentProcess } from "../../kernel/process/process";
 import * as fake from "../fake";
+import { endNow } from "../reap";
 import {
   expectHandler,
   expectNone,
@@ -60,6 +60,7 @@ import {
   newDatagram,
   newProcess,
   newStream,
+  nextHandler,
   open,
   pattern,
   receive,
@@ -87,12 +88,12 @@ function expectOwn(address: u32, position: u32, length: u32, what: string): void
   expect<i32>(wrong).toBe(0, "bytes that differ");
 }
 function expectAllocator(bytes: u32, what: string): void {
-  expect<u32>(<u32>dispatchNext()).toBe(ALLOCATOR_CODE, what);
+  expect<u32>(<u32>nextHandler()).toBe(ALLOCATOR_CODE, what);
   expect<u32>(upcallArgument1).toBe(bytes, "bytes that it is asked for");
 }
 /** The allocator returns this; what is called then. */
 function answer(address: u32): u32 {
-  return <u32>dispatchNext(address);
+  return <u32>nextHandler(address);
 }
 function consoleByte(byte: u32): void {
   out8(0x3f8, byte);
@@ -203,7 +204,6 @@ describe("EVJOBBUFFER", () => {
     readStatistics(jid);
     expect<u64>(statistics.errors).toBe(1);
     fake.clearUser();
-    fake.mapUser(VMTABLE_BASE, currentProcess().vmtable.base, currentProcess().vmtable.size);
   });
 });
 
@@ -285,7 +285,6 @@ describe("EVJOBALLOCATOR", () => {
     fake.unmapUser(own, 4096);
     expect<u32>(answer(own)).toBe(0, "not asked for ever");
     fake.clearUser();
-    fake.mapUser(VMTABLE_BASE, currentProcess().vmtable.base, currentProcess().vmtable.size);
     readStatistics(jid);
     expect<u64>(statistics.errors).toBe(6);
     sys_evctl(jid, EVJOBRETRY, 0);
@@ -397,7 +396,7 @@ describe("EVJOBALLOCATOR", () => {
     receive(socket, 10);
     expectAllocator(10, "asked");
     switchTo(mine);
-    endProcess(other, 0);
+    endNow(other, 0);
     expect<u32>(eventPool().inUse).toBe(0);
     expect<u32>(extraPool().inUse).toBe(0);
   });

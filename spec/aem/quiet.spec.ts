@@ -1,10 +1,9 @@
 /** Quiet calls (policy.handlersAfter): one that blocks is not made again for handlers, and being quiet belongs to its thread alone. */
-import { activate, dispatchNext } from "../../aem/dispatch";
+import { activate } from "../../aem/dispatch";
 import { eventOfJid } from "../../aem/jids";
 import { EINTR, ERESTART, ETIMEDOUT } from "../../kernel/errno";
-import { dispatchPending, quietCall, setQuietCall } from "../../kernel/glue";
+import { exitWork, quietCall, setQuietCall, WORK_DISPATCH } from "../../kernel/glue";
 import { VECTOR_TIMER } from "../../kernel/interrupts/apic";
-import { initializePolls, POLL_STORAGE } from "../../kernel/interrupts/polls";
 import { setVector } from "../../kernel/interrupts/vectors";
 import { SIGUSR1, sys_kill, sys_nanosleep, sys_sigtake } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
@@ -12,10 +11,9 @@ import { currentThread, NO_DEADLINE, waitOn, wakeThread } from "../../kernel/sch
 import { Thread, THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
 import { now } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/wheel";
-import { growMemory } from "../arena";
 import * as fake from "../fake";
 import { expectNothingLeft, onTimer, setUp } from "./driver";
-import { newProcess } from "./machine";
+import { newProcess, nextHandler } from "./machine";
 
 const MILLISECOND: u64 = 1_000_000;
 const NO_VECTOR: u32 = 0x40;
@@ -55,17 +53,16 @@ function onSwitch(save: usize, stackPointer: u64): void {
 describe("a quiet call", () => {
   beforeAll(() => {
     setUp();
-    initializePolls(growMemory(POLL_STORAGE, 8));
     setVector(VECTOR_TIMER, timer.index, 0);
     fake.onIdle(idle.index);
     fake.onSwitch(onSwitch.index);
   });
   afterEach(() => {
     setQuietCall(0);
-    dispatchNext();
+    nextHandler();
     expectNothingLeft();
     while (sys_sigtake() != 0) {}
-    currentProcess().takeInterruption();
+    currentThread().takeInterruption();
   });
 
   it("sleeps to its end though events come, which wait for the next call", () => {
@@ -78,7 +75,7 @@ describe("a quiet call", () => {
     expect<u32>(stateAfter).toBe(THREAD_BLOCKED, "not woken");
     expect<i32>(waitOn(null, 0, now())).toBe(-ETIMEDOUT, "one that finds an event there waits as well");
     setQuietCall(0);
-    expect<u32>(dispatchPending).toBe(1);
+    expect<u32>(exitWork & WORK_DISPATCH).toBe(WORK_DISPATCH);
     expect<i32>(waitOn(null, 0, NO_DEADLINE)).toBe(-ERESTART);
   });
 
@@ -108,7 +105,7 @@ describe("a quiet call", () => {
     expect<u32>(quietCall).toBe(0);
     first.quiet = 1; // as it is while blocked: the fake switch came back with the first one's code
     previous = second;
-    wakeThread(first);
+    wakeThread(first, 0);
     waitOn(null, 0, NO_DEADLINE);
     expect<bool>(changetype<usize>(currentThread()) == changetype<usize>(first)).toBe(true);
     expect<u32>(seenQuiet).toBe(1);

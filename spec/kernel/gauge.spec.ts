@@ -1,6 +1,6 @@
 /** Gauges against a simple model: each waiter is told once when its trigger is reached, and again only after its release. */
 import { Gauge, Threshold } from "../../kernel/scheduler/gauge";
-import { Waiter } from "../../kernel/scheduler/wait";
+import { WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { growMemory } from "../arena";
 import { chance, seedChance } from "../chance";
 
@@ -19,9 +19,9 @@ function waiterAt(index: i32): Threshold {
   return changetype<Threshold>(base + <usize>index * offsetof<Threshold>());
 }
 
-function onTold(waiter: Waiter, events: u32, detail: u32): void {
+function onTold(waiter: Threshold, events: u32, detail: u32): void {
   told[<i32>((changetype<usize>(waiter) - base) / offsetof<Threshold>())]++;
-  assert(detail == value, "the value");
+  assert(events == WAKE_SYSTEM && detail == value, "the value");
 }
 
 function setValue(to: u32): void {
@@ -72,7 +72,7 @@ describe("a gauge", () => {
           gauge.update();
           joined[index] = false;
         } else {
-          waiter.prepare(onTold.index, 0);
+          waiter.callback = onTold.index;
           waiter.trigger = 1 + chance(1000);
           waiter.release = 1 + chance(waiter.trigger);
           joined[index] = true;

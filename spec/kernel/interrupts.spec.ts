@@ -1,4 +1,5 @@
 /** The APIC, vectors, polls, and the hardware timer with its calibration against the 8254. */
+import { clearExitWork, setExitWork, WORK_RESCHEDULE } from "../../kernel/glue";
 import { tsc } from "../../kernel/hal";
 import { initializeApic, localApicId, VECTOR_SPURIOUS, VECTOR_TIMER } from "../../kernel/interrupts/apic";
 import { armDeadline, initializeDeadline } from "../../kernel/interrupts/deadline";
@@ -15,6 +16,7 @@ import {
   handleVector,
   initializeVectors,
   interruptCount,
+  setVector,
   spuriousCount,
 } from "../../kernel/interrupts/vectors";
 import { clockFrequency, now } from "../../kernel/time/clock";
@@ -210,9 +212,19 @@ function firstPoll(): bool {
   firstLeft--;
   return true;
 }
+/** Round in which the second poll lets a thread that ranks higher run, and one in which an interrupt comes; 0: none. */
+let secondRound: u32 = 0;
+let rescheduleIn: u32 = 0;
+let interruptIn: u32 = 0;
 function secondPoll(): bool {
   pollOrder += "2";
+  secondRound++;
+  if (secondRound == interruptIn) fake.queueInterrupt(0x31);
+  if (secondRound == rescheduleIn) setExitWork(WORK_RESCHEDULE);
   return false;
+}
+function onPollVector(argument: usize): void {
+  pollOrder += "i";
 }
 
 describe("polls", () => {
@@ -231,8 +243,29 @@ describe("polls", () => {
     pollOrder = "";
     firstLeft = 100;
     expect<bool>(runPollRounds()).toBe(true);
-    expect<string>(pollOrder).toBe("12121212");
+    expect<string>(pollOrder).toBe("12".repeat(32));
     expect<u32>(pollsLeft).not.toBe(0);
+  });
+
+  it("stop when a thread that ranks higher can run, with what is left", () => {
+    pollOrder = "";
+    firstLeft = 10;
+    secondRound = 0;
+    rescheduleIn = 3;
+    expect<bool>(runPollRounds()).toBe(true);
+    expect<string>(pollOrder).toBe("121212");
+    expect<u32>(pollsLeft).not.toBe(0);
+    // As long as it has not run, nothing is done.
+    expect<bool>(runPollRounds()).toBe(true);
+    expect<string>(pollOrder).toBe("121212");
+    clearExitWork(WORK_RESCHEDULE);
+    rescheduleIn = 0;
+    expect<bool>(runPollRounds()).toBe(false);
+    expect<string>(pollOrder).toBe("12".repeat(11));
+    expect<u32>(pollsLeft).toBe(0);
+  });
+
+  it("have a limit", () => {
     for (let i = 0; i < 6; i++) registerPoll(secondPoll.index);
     expect(() => {
       registerPoll(secondPoll.index);

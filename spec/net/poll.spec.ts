@@ -1,13 +1,12 @@
 /** poll over sockets that the spec plays the transport of: what is ready, waits and their ends, and that no waiter is left anywhere. */
-import { activate, dispatchNext } from "../../aem/dispatch";
+import { activate } from "../../aem/dispatch";
 import { eventOfJid } from "../../aem/jids";
 import { EFAULT, EINTR, EINVAL, ENOMEM, ERESTART } from "../../kernel/errno";
 import { setQuietCall } from "../../kernel/glue";
 import { VECTOR_TIMER } from "../../kernel/interrupts/apic";
-import { initializePolls, POLL_STORAGE } from "../../kernel/interrupts/polls";
 import { setVector } from "../../kernel/interrupts/vectors";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
-import { currentProcess, endProcess } from "../../kernel/process/process";
+import { currentProcess } from "../../kernel/process/process";
 import { sys_kill, sys_sigtake, SIGUSR1 } from "../../kernel/process/calls";
 import { currentThread } from "../../kernel/scheduler/scheduler";
 import { THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
@@ -18,10 +17,20 @@ import { nextTimer, runTimers } from "../../kernel/time/wheel";
 import { sys_close } from "../../net/socket/calls";
 import { POLL_LIMIT, POLLNVAL, sys_poll } from "../../net/socket/calls-poll";
 import { chance, seedChance } from "../chance";
-import { growMemory } from "../arena";
 import * as fake from "../fake";
+import { endNow } from "../reap";
 import { expectNothingLeft, onTimer, setUp, user } from "../aem/driver";
-import { FakeSocket, fail, newProcess, newStream, open, receive, recycle, switchTo } from "../aem/machine";
+import {
+  FakeSocket,
+  fail,
+  newProcess,
+  newStream,
+  nextHandler,
+  open,
+  receive,
+  recycle,
+  switchTo,
+} from "../aem/machine";
 
 /** A vector that nobody has. */
 const NO_VECTOR: u32 = 0x40;
@@ -91,13 +100,12 @@ function openOne(): void {
 describe("poll", () => {
   beforeAll(() => {
     setUp();
-    initializePolls(growMemory(POLL_STORAGE, 8));
     setVector(VECTOR_TIMER, timer.index, 0);
     fake.onIdle(idle.index);
     // Pools keep their frames: they take them now.
     onTimer(1_000_000_000_000, 0);
     expectNothingLeft();
-    endProcess(newProcess(), 0);
+    endNow(newProcess(), 0);
   });
   beforeEach(() => {
     sockets = [];
@@ -118,7 +126,7 @@ describe("poll", () => {
       recycle(sockets[i]);
     }
     while (sys_sigtake() != 0) {}
-    currentProcess().takeInterruption();
+    currentThread().takeInterruption();
     expectNothingLeft();
   });
 
@@ -196,8 +204,8 @@ describe("poll", () => {
     expect<u32>(<u32>currentThread().waitSet).toBe(0, "nothing is held while handlers run");
     fake.advance(15 * MILLISECOND);
     expect<u32>(stateAfter).toBe(THREAD_RUNNABLE, "woken by the event");
-    dispatchNext();
-    dispatchNext();
+    nextHandler();
+    nextHandler();
     expect<i32>(sys_poll(user, 4, 20)).toBe(0);
     expect<u64>(now() - start).toBeGreaterThanOrEqual(20 * MILLISECOND);
     expect<u64>(now() - start).toBeLessThan(21 * MILLISECOND, "not 20 ms from when it was made again");
@@ -205,15 +213,14 @@ describe("poll", () => {
 
   it("inside a handler waits on though others are pending, with a deadline of its own", () => {
     jid = onTimer(1_000_000_000_000, 0);
-    const process = currentProcess();
     currentThread().deadline = now() + 500 * MILLISECOND; // the main code's own wait, interrupted
-    process.handling = 1;
+    currentThread().handling = 1;
     happens = EVENT;
     const start = now();
     expect<i32>(sys_poll(user, 4, 3)).toBe(0);
     expect<u64>(now() - start).toBeLessThan(4 * MILLISECOND);
     expect<u64>(currentThread().deadline).toBeGreaterThan(now());
-    process.handling = 0;
+    currentThread().handling = 0;
     currentThread().deadline = 0;
   });
 
@@ -225,14 +232,14 @@ describe("poll", () => {
     expect<u32>(stateAfter).toBe(THREAD_BLOCKED);
     setQuietCall(0);
     expect<u32>(currentThread().quiet).toBe(0);
-    expect<bool>(currentProcess().canDispatch).toBe(true, "it is still to be handled");
+    expect<bool>(currentThread().canDispatch).toBe(true, "it is still to be handled");
   });
 
   it("leaves nothing of a process that ends while it waits", () => {
     const process = newProcess();
     const set = createWaitSet(process.thread, 300)!;
     for (let i = 0; i < 300; i++) set.join(i % 7 == 0 ? null : sockets[i & 3], POLLIN);
-    endProcess(process, 0);
+    endNow(process, 0);
     for (let i = 0; i < 4; i++) expect<bool>(sockets[i].isEmpty).toBe(true);
     expect<u32>(freeFrameCount()).toBe(frames);
   });
