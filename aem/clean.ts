@@ -14,6 +14,7 @@ import {
   EVENT_CLOSE,
   EVENT_DRAINING,
   EVENT_ENDED,
+  EVENT_MESSAGE,
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_READ,
@@ -26,6 +27,7 @@ import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING } from "./event";
 import { EXTRA_TIMED_OUT, needExtra, startTimeout } from "./extra";
 import { errorWaits } from "./jobs/shared";
+import { dropMessages } from "./jobs/message";
 import { consume, peek, peekLength, pollSocket } from "./jobs/source";
 import { unregister } from "./registry";
 
@@ -61,6 +63,7 @@ function dropWaiting(event: Event, type: u32): u32 {
   const count = event.count;
   if (type == EVENT_ACCEPT) return dropConnections(event.socket);
   if (type == EVENT_READ) return dropData(event, event.socket);
+  if (type == EVENT_MESSAGE) return dropMessages(event);
   event.count = 0;
   if (type == EVENT_SK) return count == 0 ? 0 : count - 1;
   return type == EVENT_TIMER ? count : 0;

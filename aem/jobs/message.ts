@@ -120,17 +120,19 @@ function attach(event: Event, port: u32): void {
   events++;
 }
 
-/** What waits is dropped. */
 function detach(event: Event): void {
   events--;
+  dropMessages(event);
+}
+
+/** What waits at the event is dropped: how many messages that was. */
+export function dropMessages(event: Event): u32 {
   const process = event.process;
-  const some = event.count != 0;
-  while (event.count != 0) {
-    const message = takeFirst(event);
-    freeMessage(process, message);
-  }
+  const count = event.count;
+  while (event.count != 0) freeMessage(process, takeFirst(event));
   // That was memory which others may wait for.
-  if (some) retryStarved(process);
+  if (count != 0) retryStarved(process);
+  return count;
 }
 
 // ---- Queues ----

@@ -5,7 +5,9 @@ import { type Machine, boot, specImage } from "../machine.ts";
 import { EFAULT, ESRCH } from "../numbers.ts";
 
 const EPERM = -1;
+const EAGAIN = -11;
 const EMFILE = -24;
+const EMSGSIZE = -90;
 const EDQUOT = -122;
 
 describe("policy and limits", () => {
@@ -66,6 +68,22 @@ describe("policy and limits", () => {
     const [result, handled, most, left, heldLeft, heldTotal = 0] = one("held-done");
     assert.deepEqual([result, handled, most, left, heldLeft], [0, 20, 2, 0, 0]);
     assert.ok(heldTotal >= 18);
+  });
+
+  test("3.5.3 of the executors, only the one that is allowed; refusals are counted", () =>
+    assert.deepEqual(one("executors"), [EPERM, EPERM, EPERM, 1, 3, 1]));
+  test("3.5.4 linear memory: memory.grow fails at the manifest's limit, and goes on failing", () =>
+    assert.deepEqual(one("bounded-memory"), [32, -1]));
+  test("3.5.4 vmtable: a message that would take more than half of it is refused, and stays with its sender", () =>
+    assert.deepEqual(one("bounded-vmtable"), [0, EMSGSIZE]));
+  test("3.5.4 threads: as many handlers at once as there are workers, the others after them", () =>
+    assert.deepEqual(one("bounded-threads"), [0, 4, 1]));
+  test("3.5.4 children: one more than there may be is -EAGAIN, until one has been waited for", () =>
+    assert.deepEqual(one("bounded-children"), [1, EAGAIN, 1, 9, 1]));
+  test("3.5.4 processor: a process that computes all along has its share of each period, and no more", () => {
+    const [used = 0, passed = 0] = one("bounded-share");
+    // 10 ms of each 100 ms; a period that has begun, and a quantum at the end of each share, come on top.
+    assert.ok(used > passed * 0.02 && used <= passed * 0.1 + passed * 0.01 + 15e6, `${used} of ${passed} ns`);
   });
 
   test("processinfo: own and others' figures, and no such process", () => {

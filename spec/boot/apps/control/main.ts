@@ -1,5 +1,5 @@
 /**
- * An application's own memory, filters and time-outs on the real machine (spec/boot/control.test.ts): a UDP socket that sends to itself and
+ * An application's own memory, filters and time-outs on the real machine (spec/boot/aem/control.test.ts): a UDP socket that sends to itself and
  * a TCP connection inside the machine. One step follows from the handler of the one before.
  */
 import {
