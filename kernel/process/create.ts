@@ -10,7 +10,15 @@ import { setShare } from "../scheduler/quantum";
 import { wakeThread, yieldPoint } from "../scheduler/scheduler";
 import { createThread } from "../scheduler/thread";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
-import { allocateProcess, countAlive, currentProcess, freeProcess, Process, PROCESS_ALIVE } from "./process";
+import {
+  allocateProcess,
+  CHILD_STILLBORN,
+  countAlive,
+  currentProcess,
+  freeProcess,
+  Process,
+  PROCESS_ALIVE,
+} from "./process";
 
 /**
  * Makes a process of `module` and its main thread runnable. `parent`: whose child it is; null: nobody's. Its pid, -EAGAIN when there
@@ -52,6 +60,7 @@ export function adopt(parent: Process, child: Process): void {
 
 /** It is nobody's again: nobody has ever heard of it, and nobody is told that it ends. */
 export function disown(child: Process): void {
+  child.childFlags = CHILD_STILLBORN;
   child.parent.childCount--;
   child.sibling.remove();
   child.parent = changetype<Process>(0);

@@ -16,6 +16,7 @@ import { closeSomeHandles } from "./handles";
 import {
   CHILD_CAPSULE,
   CHILD_NO_WAIT,
+  CHILD_STILLBORN,
   countAlive,
   freeProcess,
   liveProcesses,
@@ -131,8 +132,10 @@ export function reapPoll(): bool {
     process.pageTables = 0;
   }
   process.capsule.remove();
+  // Of one that could not be finished nothing comes back that was not missing before.
+  const born = !(process.childFlags & CHILD_STILLBORN);
   bury(process);
-  if (memoryFreed != 0) call_indirect<void>(memoryFreed);
+  if (born && memoryFreed != 0) call_indirect<void>(memoryFreed);
   return !dying.isEmpty;
 }
 

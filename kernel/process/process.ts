@@ -33,6 +33,8 @@ export const CHILD_NO_WAIT: u32 = 1;
 export const CHILD_HANDLER: u32 = 2;
 /** The same, but waits for the next one instead of ending. */
 export const CHILD_CAPSULE: u32 = 4;
+/** Could not be finished for want of memory, and never ran. */
+export const CHILD_STILLBORN: u32 = 8;
 
 
 @unmanaged

@@ -9,7 +9,7 @@ import { setExitWork, WORK_RESCHEDULE } from "../glue";
 import { Process } from "../process/process";
 import { clockFrequency, now } from "../time/clock";
 import { Timer, timerPending, timerPrepare, timerStartUrgent } from "../time/wheel";
-import { reserveCharge, setReserve } from "./ready";
+import { PRIORITY_DEFAULT, reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
 export const QUANTUM: u64 = 1_000_000;
@@ -68,6 +68,13 @@ export function charge(process: Process, level: u32): void {
   process.cpuTicks += ticks;
   reserveCharge(level, ticks);
   if (process.share != 0) chargeShare(process, ticks);
+}
+
+/** The same, for work that interrupts have left: no process's, and the lower levels' part of the reserve. */
+export function chargePolls(): void {
+  const time = tsc();
+  reserveCharge(PRIORITY_DEFAULT, time - charged);
+  charged = time;
 }
 
 // ---- A process's limited share ----

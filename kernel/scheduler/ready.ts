@@ -7,6 +7,7 @@
  * have had as much, or want no more. A level that made only a small part of the debt does not stand back: a short handler at 63 does not wait for
  * what a loop at 40 owes.
  */
+import { pollsLeft } from "../interrupts/polls";
 import { Link } from "../list";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
 
@@ -80,12 +81,24 @@ export function readyIsEmpty(): bool {
 @inline
 export function readyLevel(): i32 {
   const top = queue.top;
-  return paying && top > <i32>PRIORITY_DEFAULT && <u32>top <= debtor ? lowerLevel(top) : top;
+  return standsBack(top) ? lowerLevel(top) : top;
 }
 
 function lowerLevel(top: i32): i32 {
   const lower = queue.levels & RESERVED_LEVELS;
   return lower == 0 ? top : 63 - <i32>clz(lower);
+}
+
+/** Whether threads of the level stand back now, also from the work that interrupts have left (kernel/interrupts/polls.ts). */
+@inline
+export function standsBack(level: i32): bool {
+  return paying && level > <i32>PRIORITY_DEFAULT && <u32>level <= debtor;
+}
+
+/** Whether anybody wants the reserve: a lower thread, or work that interrupts have left, which lower threads may wait for. */
+@inline
+function isWanted(): bool {
+  return (queue.levels & RESERVED_LEVELS) != 0 || pollsLeft != 0;
 }
 
 /** Whether a thread at `level` has to go before one that runs at `running`. */
@@ -104,7 +117,7 @@ export function reserveCharge(level: u32, time: u64): void {
     else if (debt != 0) endOfDebt();
     return;
   }
-  if ((queue.levels & RESERVED_LEVELS) == 0) {
+  if (!isWanted()) {
     // Nobody below wants it: what is owed is forgotten.
     if (paying && level <= debtor) endOfDebt();
     return;

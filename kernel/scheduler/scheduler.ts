@@ -31,6 +31,7 @@ import { now } from "../time/clock";
 import { Timer, TIMER_SIZE, timerPrepare, timerStart, timerStartUrgent, timerStop } from "../time/wheel";
 import {
   charge,
+  chargePolls,
   initializeQuantum,
   onShareRefill,
   startCharging,
@@ -48,6 +49,7 @@ import {
   readyLevel,
   readyPrepend,
   readyRemove,
+  standsBack,
 } from "./ready";
 import {
   destroyThread,
@@ -188,9 +190,12 @@ function resume(process: Process): void {
  */
 function schedule(): void {
   let level = readyLevel();
-  if (level < 0 || (pollsLeft != 0 && <i32>pollLevel >= level)) {
+  if (level < 0 || (pollsLeft != 0 && (<i32>pollLevel >= level || standsBack(level)))) {
     waiting = true;
-    if (pollsLeft != 0) runPolls();
+    if (pollsLeft != 0) {
+      runPolls();
+      chargePolls();
+    }
     level = readyLevel();
     if (level < 0 && !wokeUp()) level = idleUntilReady();
     waiting = false;
