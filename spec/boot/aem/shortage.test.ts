@@ -60,11 +60,11 @@ describe("shortage", () => {
     ]);
   });
 
-  test("3.5.2 no frames for a fork: told once, and no more until the application tries again", () => {
+  test("3.5.2 no frames for a fork: told once, and tried again when memory has gone back or the application asks for it", () => {
     const [first, ...rest] = errors(FRAMES);
     assert.deepEqual(first, [ENOMEM, 0, PENDING | STARVED, 1], machine.console());
     // The memory of the process that was ended goes back bit by bit: a try may have come too early.
-    assert.ok(rest.length < machine.rows("retry").length, machine.console());
+    assert.ok(rest.length <= machine.rows("retry").length, machine.console());
     assert.deepEqual(machine.rows("forked"), [[1]]);
   });
 });
