@@ -67,7 +67,7 @@ import { initializeNames, NAME_STORAGE } from "./process/names";
 import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./process/processinfo";
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
-import { startReserve } from "./scheduler/quantum";
+import { startQuantum, startReserve } from "./scheduler/quantum";
 import { readyLevel } from "./scheduler/ready";
 import {
   currentThread,
@@ -365,6 +365,8 @@ export function interrupt(vector: u32): void {
   const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
   const left = pollsLeft != 0 && !deferred && !overtaken && runPollRounds();
   if (left) armDeadline(now() + POLL_DELAY);
+  // Whoever keeps the polls waiting owes the lower levels their share all the same.
+  else if (pollsLeft != 0) startQuantum();
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 

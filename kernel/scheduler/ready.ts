@@ -6,7 +6,10 @@
  * to the debt, and what the lower ones get by themselves pays it off. Once it is a whole quantum, the levels that made it stand back until the lower ones
  * have had as much, or want no more. A level that made only a small part of the debt does not stand back: a short handler at 63 does not wait for
  * what a loop at 40 owes.
+ *
+ * Work that was left to the polls is for the lower levels: as long as there is some, they want their share, though no thread of theirs can run yet.
  */
+import { pollsLeft } from "../interrupts/polls";
 import { Link } from "../list";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
 
@@ -88,6 +91,11 @@ function lowerLevel(top: i32): i32 {
   return lower == 0 ? top : 63 - <i32>clz(lower);
 }
 
+/** Whether a thread at `level` stands back, also for work that the polls have to do for those below it. */
+export function standsBack(level: i32): bool {
+  return paying && level > <i32>PRIORITY_DEFAULT && <u32>level <= debtor;
+}
+
 /** Whether a thread at `level` has to go before one that runs at `running`. */
 @inline
 export function outranks(level: u32, running: u32): bool {
@@ -104,7 +112,7 @@ export function reserveCharge(level: u32, time: u64): void {
     else if (debt != 0) endOfDebt();
     return;
   }
-  if ((queue.levels & RESERVED_LEVELS) == 0) {
+  if ((queue.levels & RESERVED_LEVELS) == 0 && pollsLeft == 0) {
     // Nobody below wants it: what is owed is forgotten.
     if (paying && level <= debtor) endOfDebt();
     return;

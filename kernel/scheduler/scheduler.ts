@@ -48,6 +48,7 @@ import {
   readyLevel,
   readyPrepend,
   readyRemove,
+  standsBack,
 } from "./ready";
 import {
   destroyThread,
@@ -188,7 +189,7 @@ function resume(process: Process): void {
  */
 function schedule(): void {
   let level = readyLevel();
-  if (level < 0 || (pollsLeft != 0 && <i32>pollLevel >= level)) {
+  if (level < 0 || (pollsLeft != 0 && (<i32>pollLevel >= level || standsBack(level)))) {
     waiting = true;
     if (pollsLeft != 0) runPolls();
     level = readyLevel();
@@ -213,7 +214,7 @@ function schedule(): void {
   // A quantum that has ended was that of whoever ran before.
   takeExpired();
   // Ahead of the switch: a new thread does not return here.
-  if (!readyIsEmpty() || next.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollsLeft != 0 || next.process.share != 0) startQuantum();
   switchTo(next);
 }
 
@@ -229,7 +230,7 @@ function wokeUp(): bool {
 @inline
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
-  if (!readyIsEmpty() || running.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollsLeft != 0 || running.process.share != 0) startQuantum();
   noteDispatch();
 }
 
