@@ -365,8 +365,8 @@ export function interrupt(vector: u32): void {
   const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
   const left = pollsLeft != 0 && !deferred && !overtaken && runPollRounds();
   if (left) armDeadline(now() + POLL_DELAY);
-  // Deferred work wants the reserve, if the level does not fall for long.
-  else if (deferred && pollsLeft != 0) startQuantum();
+  // Whoever keeps the polls waiting owes the lower levels their share all the same.
+  else if (pollsLeft != 0) startQuantum();
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 

@@ -6,6 +6,8 @@
  * to the debt, and what the lower ones get by themselves pays it off. Once it is a whole quantum, the levels that made it stand back until the lower ones
  * have had as much, or want no more. A level that made only a small part of the debt does not stand back: a short handler at 63 does not wait for
  * what a loop at 40 owes.
+ *
+ * Work that was left to the polls is for the lower levels: as long as there is some, they want their share, though no thread of theirs can run yet.
  */
 import { pollsLeft } from "../interrupts/polls";
 import { Link } from "../list";

@@ -218,7 +218,7 @@ function schedule(): void {
   // A quantum that has ended was that of whoever ran before.
   takeExpired();
   // Ahead of the switch: a new thread does not return here.
-  if (!readyIsEmpty() || next.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollsLeft != 0 || next.process.share != 0) startQuantum();
   switchTo(next);
 }
 
@@ -234,7 +234,7 @@ function wokeUp(): bool {
 @inline
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
-  if (!readyIsEmpty() || running.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollsLeft != 0 || running.process.share != 0) startQuantum();
   noteDispatch();
 }
 

@@ -60,11 +60,12 @@ describe("shortage", () => {
     ]);
   });
 
-  test("3.5.2 no frames for a fork: told once, and tried again when memory has gone back or the application asks for it", () => {
-    const [first, ...rest] = errors(FRAMES);
-    assert.deepEqual(first, [ENOMEM, 0, PENDING | STARVED, 1], machine.console());
-    // The memory of the process that was ended goes back bit by bit: a try may have come too early.
-    assert.ok(rest.length <= machine.rows("retry").length, machine.console());
+  test("3.5.2 no frames for a fork: told once for each try, until there are some again", () => {
+    const told = errors(FRAMES);
+    assert.ok(told.length >= 1, machine.console());
+    // The memory of the process that the error handler ends goes back bit by bit: a try may come too early. But nothing spins.
+    assert.ok(told.length <= 3 + machine.rows("retry").length, machine.console());
+    for (const row of told) assert.deepEqual(row, [ENOMEM, 0, PENDING | STARVED, 1], machine.console());
     assert.deepEqual(machine.rows("forked"), [[1]]);
   });
 });
