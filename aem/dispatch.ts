@@ -25,6 +25,7 @@ import {
   EVENT_STARVED,
   EVENT_STOPPED,
   EVF_ONESHOT,
+  EVF_THREAD,
 } from "./abi";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
 import { isCloned, isFunction, launch } from "./executors";
@@ -32,7 +33,7 @@ import { deliverExtra, EXTRA_ANSWERED, extraOf } from "./extra";
 import { ALLOCATE, DELIVERED, EMPTY, shortageBytes } from "./job";
 import { releaseEvent } from "./jids";
 import { markActivation } from "./latency";
-import { countTaken, enqueue, retryStarved, starve } from "./queue";
+import { countTaken, enqueue, retryStarved, starve, withdraw } from "./queue";
 import { unregister } from "./registry";
 
 // ---- Activation ----
@@ -155,6 +156,8 @@ function deliver(thread: Thread, event: Event): i32 {
     if (outcome == DELIVERED) {
       event.handled++;
       handledTotal++;
+      if (((<u32>event.flags) & (EVF_ONESHOT | EVF_THREAD)) == (EVF_ONESHOT | EVF_THREAD))
+        deliveredLast(event);
     } else event.mark(EVENT_ALLOCATING);
     event.handlers++;
     thread.handling = changetype<usize>(event);
@@ -162,6 +165,13 @@ function deliver(thread: Thread, event: Event): i32 {
     clearExitWork(WORK_DISPATCH);
   }
   return outcome;
+}
+
+/** Another worker must not call the handler of a one-shot event while the first call of it blocks. */
+function deliveredLast(event: Event): void {
+  if (event.has(EVENT_PENDING)) withdraw(event);
+  event.clear(EVENT_PENDING | EVENT_STARVED);
+  event.mark(EVENT_DRAINING);
 }
 
 /** Code address of what has to be called now for the event: its handler, or the application's allocator; 0: nothing, and all has been done. */

@@ -199,7 +199,7 @@ function deliver(event: Event): i32 {
   }
   const message = takeFirst(event);
   const from = message.from;
-  if (data == message.block) {
+  if (changetype<usize>(process) == changetype<usize>(receiver)) {
     if (data != 0) receiver.messageBytes -= vmtableBlockSize(receiver.vmtable, data);
     pool.release(changetype<usize>(message));
   } else freeMessage(receiver, message);

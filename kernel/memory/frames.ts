@@ -79,13 +79,13 @@ export function setFrameMarks(low: u32, high: u32): void {
 // @ts-ignore: decorator
 @inline
 function checkLow(): void {
-  if (frames.freeUnits < lowMark) call_indirect<void>(markHook);
+  if (frames.freeUnits - reserved < lowMark) call_indirect<void>(markHook);
 }
 
 // @ts-ignore: decorator
 @inline
 function checkHigh(): void {
-  if (frames.freeUnits > highMark) call_indirect<void>(markHook);
+  if (frames.freeUnits - reserved > highMark) call_indirect<void>(markHook);
 }
 
 /** Address of 2^order frames, aligned to their size; 0 when there are none that are not reserved. */
@@ -152,12 +152,14 @@ export function releaseFrame(address: usize): bool {
 export function reserveFrames(count: u32): bool {
   if (frames.freeUnits < reserved + count) return false;
   reserved += count;
+  checkLow();
   return true;
 }
 
 /** Gives up `count` of the frames that were reserved. */
 export function unreserveFrames(count: u32): void {
   reserved -= count;
+  checkHigh();
 }
 
 /** One of the frames reserved, which is reserved no more; 0 should never be. */

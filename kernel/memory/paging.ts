@@ -133,7 +133,11 @@ function pageEntry(pml4: usize, address: u64, make: bool): usize {
     const entry = table + <usize>(((address >> shift) & 511) << 3);
     const value = load<u64>(entry);
     if (value & PAGE_PRESENT) {
-      if (make && (value & PAGE_COPY) != 0 && !unshareTable(entry)) return 0;
+      if (make && (value & PAGE_COPY) != 0) {
+        if (!unshareTable(entry)) return 0;
+        // The processor may remember the table that was shared (SDM 3A, 4.10.4.1).
+        invalidatePage(address);
+      }
       table = <usize>(load<u64>(entry) & PAGE_ADDRESS);
       continue;
     }

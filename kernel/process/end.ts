@@ -131,6 +131,8 @@ export function reapPoll(): bool {
     if (!destroySomeOfWindow(process.pageTables)) return true;
     process.pageTables = 0;
   }
+  // One of the children may be what this poll has interrupted: then this does not return, and the next poll goes on here.
+  orphan(process.children);
   process.capsule.remove();
   // Of one that could not be finished nothing comes back that was not missing before.
   const born = !(process.childFlags & CHILD_STILLBORN);
@@ -144,7 +146,6 @@ function bury(process: Process): void {
   if (changetype<usize>(process.vmtable) != 0) vmtableDestroy(process.vmtable);
   unreserveFrames(process.promised);
   process.promised = 0;
-  orphan(process.children);
   const parent = process.parent;
   if (changetype<usize>(parent) == 0) {
     if (firstStatus == 0) firstStatus = process.status;

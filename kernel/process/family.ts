@@ -20,6 +20,7 @@ import {
   processOfPid,
   PROCESS_ZOMBIE,
 } from "./process";
+import { notifyWorker } from "./workers";
 
 /** fork: the child has copies of the parent's registered events; without it, it starts with none (3.6.4). */
 export const FORK_EVENTS: u32 = 1;
@@ -46,6 +47,10 @@ export function startChild(child: Process, level: u32): void {
   child.thread.quiet = 0;
   countAlive(1);
   wantPollLevel(child.priority, 1);
+  // Its workers, for what was activated before it was finished.
+  const work = child.work;
+  for (let waiting = child.waitingCount; waiting != 0 && !work.isEmpty; waiting--)
+    if (!notifyWorker(child, <u32>work.top)) break;
   wakeThread(child.thread, level);
 }
 

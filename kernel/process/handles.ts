@@ -206,6 +206,7 @@ function closeHandles(process: Process, budget: u32): bool {
   if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
   process.handleDirectory = 0;
   process.handleFree = 0;
+  process.handleCount = 0;
   return true;
 }
 

@@ -12,7 +12,7 @@ import { currentThread, NO_DEADLINE, killThread, waitOn } from "../scheduler/sch
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
 import { framesFor } from "./create";
 import { endProcess } from "./end";
-import { CHILD_CAPSULE, notifyThread, Process } from "./process";
+import { CHILD_CAPSULE, notifyThread, Process, PROCESS_NEW } from "./process";
 import { createShadowStack, freeShadowStack } from "./shadow-stack";
 
 /** Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none. */
@@ -66,6 +66,8 @@ function createWorker(process: Process, stackTop: u64): bool {
 
 /** An event of `level` was put into `process.work`. False: every worker has a handler; it waits for the first that is done. */
 export function notifyWorker(process: Process, level: u32): bool {
+  // A child that is not finished yet: startChild does it.
+  if (process.state == PROCESS_NEW) return true;
   const idle = process.idleWorkers;
   if (idle.isEmpty) return false;
   const worker = threadOfIdle(idle.next);
