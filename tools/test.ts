@@ -3,7 +3,7 @@
  * when its name matches one (then whole), or with those of its test files whose path does. The whole run and `npm test -- aem`
  * end with the table of AEM's requirements.
  *
- * Two lanes run side by side: what computes, and what starts guests and mostly waits for them.
+ * Two lanes run side by side, of about the same length: what computes and then the network's guests, and the guests of AEM.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -34,7 +34,7 @@ interface Stage {
 }
 
 const MINUTE = 60_000;
-const STAGE_LIMIT = 9 * MINUTE;
+const STAGE_LIMIT = 12 * MINUTE;
 
 interface Ended {
   code: number | null;
@@ -148,6 +148,15 @@ function find(ending: string): string[] {
   return names.flatMap((name) => (name.endsWith(ending) ? [join("spec", name)] : [])).sort();
 }
 
+/** Tests on the frame wire, and those of its peer: they wait more than they compute. */
+function isWireTest(file: string): boolean {
+  const folder = join("spec", "boot");
+  return (
+    file.startsWith(join("spec", "wire")) ||
+    [join(folder, "network.test.ts"), join(folder, "tcp.test.ts")].includes(file)
+  );
+}
+
 /** Tests that start guests, and those of their helpers. */
 function isGuestTest(file: string): boolean {
   return file.startsWith(join("spec", "boot")) || file.startsWith(join("spec", "wire"));
@@ -166,6 +175,11 @@ function stages(): { computing: Stage[]; guests: Stage[] } {
       check("layers", process.execPath, "--import", "tsx", layers),
       { name: "specs", files: find(".spec.ts"), run: runSpecs },
       { name: "host", files: hostFiles, run: (files) => runNodeTests("host", files, 1) },
+      {
+        name: "wire",
+        files: guestFiles.filter(isWireTest),
+        run: (files) => runNodeTests("wire", files, 1),
+      },
     ],
     guests: [
       {
@@ -179,7 +193,11 @@ function stages(): { computing: Stage[]; guests: Stage[] } {
           }
         },
       },
-      { name: "boot", files: guestFiles, run: (files) => runNodeTests("boot", files, 1) },
+      {
+        name: "boot",
+        files: guestFiles.filter((file) => !isWireTest(file)),
+        run: (files) => runNodeTests("boot", files, 1),
+      },
     ],
   };
 }
