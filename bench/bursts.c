@@ -12,32 +12,14 @@
  * A line: `burst VECTOR INTERRUPTS TOTAL`, then for each `to` the instructions that had run before it for the first time, or -1. With
  * blocks=1, lines `block ADDRESS INSTRUCTIONS BEFORE` follow when a `to` was reached, in order, BEFORE being what ran ahead.
  *
- * A block counts in full when it begins: interrupts are taken between blocks only. Built by bench/bursts.ts; the declarations are
- * those of the plugin interface, version 1.
+ * A block counts in full when it begins: interrupts are taken between blocks only. Built by bench/bursts.ts.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
-typedef void (*tb_trans_cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
-typedef void (*vcpu_udata_cb)(unsigned int vcpu, void *userdata);
-
-extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, tb_trans_cb cb);
-extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, vcpu_udata_cb cb,
-                                                 enum qemu_plugin_cb_flags flags, void *userdata);
-extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-extern uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-extern struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
-
-__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+#include "qemu-plugin.h"
 
 #define STUBS 4096
 #define STUB_SIZE 16
