@@ -10,7 +10,7 @@ import { retryStarved } from "./queue";
 import { CONTROL_STORAGE, initializeControl } from "./control";
 import { EXTRA_STORAGE, initializeExtras } from "./extra";
 import { inheritEvents } from "./inherit";
-import { initializeEvents, EVENT_STORAGE } from "./jids";
+import { EVENT_LIMIT, EVENT_STORAGE, initializeEvents } from "./jids";
 import { initializeJobs, JOB_STORAGE } from "./job";
 import { defineAccept } from "./jobs/accept";
 import { defineChild } from "./jobs/child";
@@ -39,10 +39,11 @@ export const AEM_STORAGE: usize =
   MESSAGE_STORAGE;
 
 /**
- * Once at boot, after the processes. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, up to EVENT_LIMIT;
+ * Once at boot, after the processes. `storage`: AEM_STORAGE bytes, 8-aligned. `limit`: most events in the system, EVENT_LIMIT if more;
  * `processLimit`: most events of one process; `messages`: most messages that wait in the system.
  */
 export function initializeAem(storage: usize, limit: u32, processLimit: u32, messages: u32): void {
+  limit = min(limit, EVENT_LIMIT);
   initializeEvents(storage, limit);
   const jobs = storage + ((EVENT_STORAGE + 7) & ~7);
   initializeJobs(jobs);

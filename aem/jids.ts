@@ -3,22 +3,23 @@
  *
  * A jid is a slot of the jid table, and how often that slot has been used:
  *
- *      31 30                20 19                             0
- *     ├──┼────────────────────┼────────────────────────────────┤
- *     │ 0│ generation 1..2047 │ slot                           │
- *     └──┴────────────────────┴────────────────────────────────┘
+ *      31 30              22 21                               0
+ *     ├──┼──────────────────┼──────────────────────────────────┤
+ *     │ 0│ generation 1..511│ slot                             │
+ *     └──┴──────────────────┴──────────────────────────────────┘
  *
- * A slot starts at a random generation, and freed slots are used again in the order in which they were freed: an old jid is
- * taken for a new one only after its slot has been round 2047 times, each time waiting behind all other free slots.
+ * A slot starts at a random generation, and freed slots are used again in the order in which they were freed, and only while there are SPARE_SLOTS of
+ * them, as there are at the start: else an event takes a slot that was never used. So an old jid is taken for a new one only after its slot has been round 511 times, each time
+ * behind as many others at least: after two million events have come and gone, even where there are few at a time.
  *
  * A word of the table is the address of the slot's event, which is even; or, for a free slot,
  *
- *      31            21 20              1  0
- *     ├────────────────┼─────────────────┼───┤
- *     │ generation     │ next free slot  │ 1 │
- *     └────────────────┴─────────────────┴───┘
+ *      31          23 22               1  0
+ *     ├──────────────┼──────────────────┼───┤
+ *     │ generation   │ next free slot   │ 1 │
+ *     └──────────────┴──────────────────┴───┘
  *
- * The table grows by a frame at a time behind a directory, and never shrinks.
+ * The table grows by a frame at a time behind a directory, and never shrinks. The spare slots have a word from the start.
  */
 import { allocateFrames } from "../kernel/memory/frames";
 import { Pool } from "../kernel/memory/pool";
@@ -26,18 +27,20 @@ import { Process } from "../kernel/process/process";
 import { random32 } from "../kernel/random";
 import { Event, EVENT_SIZE } from "./event";
 
-const SLOT_BITS: u32 = 20;
+const SLOT_BITS: u32 = 22;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
-const GENERATION_MASK: u32 = 2047;
+const GENERATION_MASK: u32 = 511;
+/** Free slots with fewer of which none is used again. */
+const SPARE_SLOTS: u32 = 4096;
 /** Slots in a frame of the table. */
 const CHUNK_BITS: u32 = 10;
 const CHUNK_MASK: u32 = (1 << CHUNK_BITS) - 1;
 const CHUNKS: u32 = 1 << (SLOT_BITS - CHUNK_BITS);
 
-/** Most events there can be in the whole system. */
-export const EVENT_LIMIT: u32 = 1 << SLOT_BITS;
-/** Bytes that `initializeEvents` needs: a pool, and the directory of the table. */
-export const EVENT_STORAGE: usize = ((offsetof<Pool>() + 7) & ~7) + (CHUNKS << 2);
+/** Most events there can be in the whole system: so many that the spare slots are there all the same. */
+export const EVENT_LIMIT: u32 = (1 << SLOT_BITS) - SPARE_SLOTS;
+/** Bytes that `initializeEvents` needs: a pool, the directory of the table, and the words of the spare slots. */
+export const EVENT_STORAGE: usize = ((offsetof<Pool>() + 7) & ~7) + (CHUNKS << 2) + (SPARE_SLOTS << 2);
 
 let pool: Pool = changetype<Pool>(0);
 let directory: usize = 0;
@@ -49,7 +52,7 @@ let freeCount: u32 = 0;
 let freeFirst: u32 = 0;
 let freeLast: u32 = 0;
 
-/** Once at boot. `storage`: EVENT_STORAGE bytes, 8-aligned; `limit`: most events, up to EVENT_LIMIT. */
+/** Once at boot. `storage`: EVENT_STORAGE bytes, 8-aligned; `limit`: most events, EVENT_LIMIT if more. */
 export function initializeEvents(storage: usize, limit: u32): void {
   pool = changetype<Pool>(storage);
   pool.initialize(EVENT_SIZE, min(limit, EVENT_LIMIT));
@@ -58,6 +61,9 @@ export function initializeEvents(storage: usize, limit: u32): void {
   slotsThere = 0;
   slotsUsed = 0;
   freeCount = 0;
+  const spare = directory + (CHUNKS << 2);
+  while (slotsThere < SPARE_SLOTS) addChunk(spare + (slotsThere << 2));
+  while (slotsUsed < SPARE_SLOTS) freeSlot(slotsUsed++, randomGeneration());
 }
 
 /** The pool of events: limit, in use, peak, failures. */
@@ -73,25 +79,25 @@ function wordOf(slot: u32): usize {
 
 /** A zeroed event with a jid; null at the limit, or when no frame is left. */
 export function allocateEvent(): Event | null {
-  // A slot first: what can fail must not leave anything behind.
-  if (freeCount == 0 && slotsUsed == slotsThere && !growTable()) return null;
+  // A slot first: what can fail must not leave anything behind. Without memory for more of them there are the spare ones.
+  const fresh = freeCount < SPARE_SLOTS && (slotsUsed < slotsThere || growTable());
+  if (!fresh && freeCount == 0) return null;
   const address = pool.allocate();
   if (address == 0) return null;
   let slot: u32;
   let generation: u32;
   let word: usize;
-  if (freeCount != 0) {
+  if (fresh) {
+    slot = slotsUsed++;
+    word = wordOf(slot);
+    generation = randomGeneration();
+  } else {
     slot = freeFirst;
     word = wordOf(slot);
     const free = load<u32>(word);
-    generation = free >> 21;
+    generation = free >> (SLOT_BITS + 1);
     freeFirst = (free >> 1) & SLOT_MASK;
     freeCount--;
-  } else {
-    slot = slotsUsed++;
-    word = wordOf(slot);
-    generation = random32() & GENERATION_MASK;
-    if (generation == 0) generation = 1;
   }
   store<u32>(word, <u32>address);
   const event = changetype<Event>(address);
@@ -103,8 +109,14 @@ export function allocateEvent(): Event | null {
 export function forgetJid(event: Event): void {
   const slot = (<u32>event.jid) & SLOT_MASK;
   const generation = (<u32>event.jid) >> SLOT_BITS;
-  const next: u32 = generation == GENERATION_MASK ? 1 : generation + 1;
-  store<u32>(wordOf(slot), (next << 21) | 1);
+  freeSlot(slot, generation == GENERATION_MASK ? 1 : generation + 1);
+}
+
+/** Its next jid will have `generation`. */
+// @ts-ignore: decorator
+@inline
+function freeSlot(slot: u32, generation: u32): void {
+  store<u32>(wordOf(slot), (generation << (SLOT_BITS + 1)) | 1);
   if (freeCount == 0) freeFirst = slot;
   else {
     const last = wordOf(freeLast);
@@ -132,11 +144,19 @@ export function eventOfJid(process: Process, jid: i32): Event | null {
 }
 
 function growTable(): bool {
-  if (slotsThere >= EVENT_LIMIT) return false;
+  if (slotsThere > SLOT_MASK) return false;
   const frame = allocateFrames(0);
   if (frame == 0) return false;
-  // A word is written before it is read: by the first use of its slot.
-  store<u32>(directory + ((slotsThere >> CHUNK_BITS) << 2), <u32>frame);
-  slotsThere += 1 << CHUNK_BITS;
+  addChunk(frame);
   return true;
+}
+
+/** A word is written before it is read: by the first use of its slot. */
+function addChunk(words: usize): void {
+  store<u32>(directory + ((slotsThere >> CHUNK_BITS) << 2), <u32>words);
+  slotsThere += 1 << CHUNK_BITS;
+}
+
+function randomGeneration(): u32 {
+  return max<u32>(random32() & GENERATION_MASK, 1);
 }

@@ -196,7 +196,7 @@ describe("jids", () => {
     expect<i32>(sys_evctl(0, EVJOBLOOKUP, 0)).toBe(-ESRCH);
     expect<i32>(sys_evctl(-5, EVJOBLOOKUP, 0)).toBe(-ESRCH);
     expect<i32>(sys_evctl(0x7fffffff, EVJOBLOOKUP, 0)).toBe(-ESRCH);
-    expect<i32>(sys_evctl(1 << 20, EVJOBSHTDN, 0)).toBe(-ESRCH);
+    expect<i32>(sys_evctl(1 << 22, EVJOBSHTDN, 0)).toBe(-ESRCH);
   });
 
   it("belong to one process", () => {
