@@ -80,7 +80,7 @@ static void start_${name}(void) {
   aemos_exit(${application.main}(instance));
 }
 
-const struct module_descriptor module_${name} = {
+const struct module_descriptor descriptor_${name} = {
     .name = "${entry.name}",
     .name_length = ${entry.name.length},
     .start = start_${name},
@@ -111,7 +111,7 @@ const struct module_descriptor module_${name} = {
 
 /** The list of descriptors, in the manifest's order, the type codes of the handlers, and what concerns the whole image. */
 export function modulesSource(names: readonly string[], reservePercent: number): string {
-  const symbols = names.map((name) => `module_${identifier(name)}`);
+  const symbols = names.map((name) => `descriptor_${identifier(name)}`);
   const codes = HANDLER_TYPES.map((letters) => {
     const bytes = [...typeCode(letters)].map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
     return `    /* ${letters}*/ {${bytes.join(", ")}},\n`;

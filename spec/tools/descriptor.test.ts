@@ -114,6 +114,15 @@ test("what the manifest says arrives in the descriptor", () => {
   assert.match(modulesSource(["one"], 7), /image_parameters = \{\n {4}\.reserve_percent = 7,/);
 });
 
+test("an application may have any name: no symbol of the list is an application's", () => {
+  const list = modulesSource(["table", "count"], 7);
+  const symbols = [...list.matchAll(/^(?:extern )?const [^=;]*?(\w+)(?:\[.*)?(?: = .*)?;?$/gm)].map(
+    ([, name]) => name,
+  );
+  assert.ok(symbols.length > 4, String(symbols));
+  assert.deepEqual(symbols, [...new Set(symbols)]);
+});
+
 test("there are as many types of event everywhere, with the same names and numbers", () => {
   assert.equal(TYPES, EVENT_TYPE_NAMES.length);
   assert.match(kernel, new RegExp(`MODULE_EVENT_TYPES: u32 = ${TYPES};`));
