@@ -9,13 +9,15 @@
 #include "wasm-rt.h"
 
 /*
- * Whole range of a bulk operation, before its first byte: inside the linear memory as grown, or inside the mapped vmtable zone.
+ * Whole range of a bulk operation, before its first byte: inside the linear memory as grown, or inside the mapped vmtable zone; or where workers'
+ * shadow stacks are, with guards between them.
  * `data_end` is used by no little-endian code, so the runtime keeps the end of the vmtable zone there.
  */
 static inline bool aemos_range_ok(const wasm_rt_memory_t* memory, uint64_t offset, uint64_t length) {
   uint64_t end;
   if (__builtin_add_overflow(offset, length, &end)) return false;
   if (LIKELY(end <= memory->size)) return true;
+  if (offset >= SHADOW_BASE) return end <= SHADOW_END;
   return offset >= VMTABLE_BASE && end <= (uint64_t)(uintptr_t)memory->data_end;
 }
 

@@ -7,6 +7,8 @@
 #define TABLE_BASE    0x8340000000
 #define STACK_TOP     0x8380000000
 #define VMTABLE_BASE  0xf0000000
+#define SHADOW_BASE   0xf8000000
+#define SHADOW_END    0xff000000
 
 /* Selectors of the GDT in entry.S. */
 #define KERNEL_CODE 0x08

@@ -195,6 +195,8 @@ export async function translateApplication(
 const DEFAULT_THREADS = 4;
 /** C's stack of what has an address, in linear memory; each thread has one of its own. */
 const STACK_POINTER = "__stack_pointer";
+/** Room for the shadow stacks of threads, in KiB: SHADOW_BASE to SHADOW_END of boot/layout.h. */
+const SHADOW_KIB = 112 * 1024;
 
 /**
  * How many workers the module can have: handlers on several stacks in one memory need to have its shadow stack switched, if it has one.
@@ -207,8 +209,18 @@ function threadsOf(
   bytes: Uint8Array<ArrayBuffer>,
 ): Pick<Application, "threads" | "stackPointer"> {
   const pointer = module.exports.get(STACK_POINTER);
-  if (pointer?.kind === "global")
-    return { threads: entry.threads ?? DEFAULT_THREADS, stackPointer: STACK_POINTER };
+  if (pointer?.kind === "global") {
+    const threads = entry.threads ?? DEFAULT_THREADS;
+    // The guard below each is larger than any frame, which tools/clang.ts keeps below the main stack's size.
+    const each = entry.threadStackKiB + entry.stackKiB;
+    if (threads * each > SHADOW_KIB) {
+      throw new UserError(
+        `${file}: ${threads} threads with a shadow stack (threadStackKiB) and a guard (stackKiB) of ${each} KiB together need ` +
+          `${threads * each} KiB of addresses; there are ${SHADOW_KIB}`,
+      );
+    }
+    return { threads, stackPointer: STACK_POINTER };
+  }
   const [names] = WebAssembly.Module.customSections(new WebAssembly.Module(bytes), "name");
   const known = names !== undefined && !Buffer.from(names).includes("~lib/rt/itcms/");
   if (names !== undefined && !known && (entry.threads ?? 0) > 0) {

@@ -8,6 +8,7 @@
  *     slot 1   the window of the process:
  *              +0        .. +4 GiB       linear memory of the module, as far as it has grown
  *              +VMTABLE_BASE ..          vmtable zone, inside the linear memory's 4 GiB, above what memory.grow can reach
+ *              +SHADOW_BASE .. +SHADOW_END   shadow stacks of workers, with guards below them (kernel/process/shadow-stack.ts)
  *              +4 GiB    .. +8 GiB+4K    guard: never mapped
  *              +12 GiB   ..              instance struct of the module
  *              +13 GiB   ..              function table
@@ -29,6 +30,9 @@ export const STACK_DISTANCE: u64 = 0xc0_0000;
 export const VMTABLE_BASE: usize = 0xf000_0000;
 /** Largest vmtable zone, in bytes. */
 export const VMTABLE_LIMIT: usize = 0x0800_0000;
+/** Where the shadow stacks of workers are. What is above stays unmapped: the main thread's shadow stack, at address 0, overflows to there. */
+export const SHADOW_BASE: usize = VMTABLE_BASE + VMTABLE_LIMIT;
+export const SHADOW_END: usize = 0xff00_0000;
 
 /** A page of linear memory as wasm counts it. */
 export const WASM_PAGE: usize = 65536;

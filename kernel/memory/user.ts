@@ -1,12 +1,13 @@
 /**
  * An application's memory as the kernel reaches it: checked ranges of the current process's window.
  *
- * A user address is an offset into the window. Valid are the linear memory as far as it has grown, and the vmtable zone. The
- * check is on the whole range before the first byte is touched; the copy itself still answers -EFAULT where a page is missing.
+ * A user address is an offset into the window. Valid are the linear memory as far as it has grown, the vmtable zone, and where workers have their
+ * shadow stacks. The check is on the whole range before the first byte is touched; the copy itself still answers -EFAULT where a page is missing, as
+ * between shadow stacks.
  */
 import { copyFromUser, copyToUser } from "../hal";
 import { EFAULT } from "../errno";
-import { VMTABLE_BASE } from "./layout";
+import { SHADOW_BASE, SHADOW_END, VMTABLE_BASE } from "./layout";
 
 /** Of the current process, set at each switch: bytes of linear memory, and of the vmtable zone. */
 let memoryBytes: u64 = 0;
@@ -21,6 +22,7 @@ export function setUserLimits(memory: u64, vmtable: u64): void {
 export function userRange(address: usize, length: usize): bool {
   const end = <u64>address + length;
   if (end <= memoryBytes) return true;
+  if (address >= SHADOW_BASE) return end <= SHADOW_END;
   return address >= VMTABLE_BASE && end <= <u64>VMTABLE_BASE + vmtableBytes;
 }
 

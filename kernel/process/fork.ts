@@ -7,15 +7,15 @@ import { pageTables, setPageTables } from "../hal";
 import { breakCopy, promised, setPromised, shareWindow } from "../memory/copy-on-write";
 import { freeFrameCount, reserveFrames } from "../memory/frames";
 import { createAddressSpace } from "../memory/paging";
-import { vmtableClone } from "../memory/vmtable";
+import { vmtableClone, vmtableFree } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { yieldPoint } from "../scheduler/scheduler";
-import { createThread } from "../scheduler/thread";
+import { createThread, threadOfMember } from "../scheduler/thread";
 import { adopt, disown } from "./create";
 import { endProcess } from "./end";
 import { shareHandles } from "./handles";
 import { allocateProcess, Process } from "./process";
-import { freeBlocksOfWorkers, ownShadowStackPointer } from "./shadow-stack";
+import { ownShadowStackPointer } from "./shadow-stack";
 
 /**
  * Frames kept back for each side, so that writing to its first so many pages and tables cannot fail for want of memory. Beyond those a process
@@ -87,6 +87,17 @@ function clone(parent: Process, child: Process, entry: usize, stack: u64): bool 
   // Until it is started, events do not wake it.
   thread.quiet = 1;
   return true;
+}
+
+/** `child` has copies of all blocks of the vmtable, but not of the workers of `parent`: the data of their handlers are nobody's in the child. */
+function freeBlocksOfWorkers(parent: Process, child: Process): void {
+  const workers = parent.workers;
+  let link = workers.next;
+  while (changetype<usize>(link) != changetype<usize>(workers)) {
+    const worker = threadOfMember(link);
+    if (worker.block != 0) vmtableFree(child.vmtable, worker.block);
+    link = link.next;
+  }
 }
 
 /** After a write fault of `process`, whose page tables are loaded: BREAK_*. Its promised frames are used first. */

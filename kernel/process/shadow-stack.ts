@@ -2,46 +2,29 @@
  * Shadow stacks: where compiled C keeps what has an address, in linear memory, with its pointer in a wasm global. Each thread of a process has
  * one of its own, so the global changes with the thread. (AssemblyScript without its incremental collector has none.)
  *
+ * That of the main thread is the module's, from address 0 up; growing down it runs past 0 to the top of the 4 GiB, where nothing is mapped. Those of workers
+ * stand at fixed places, each with a guard below it that is never mapped, all as far from each other as there is room:
+ *
+ *     SHADOW_BASE ├ … ┼ guard ┼ stack of worker 2 ┼ guard ┼ stack of worker 1 ┤ SHADOW_END
+ *
+ * A guard is larger than the main stack (the build sees to it), and so than any function's frame (tools/clang.ts): none steps over it.
+ *
  * The global is in the module's instance. Its page is made the process's own before there is more than one thread, and again at each fork, so that a
  * switch writes it without asking for memory.
  */
 import { BREAK_DONE } from "../memory/copy-on-write";
-import { INSTANCE_BASE } from "../memory/layout";
+import { FRAME_SIZE } from "../memory/frames";
+import { INSTANCE_BASE, SHADOW_BASE, SHADOW_END } from "../memory/layout";
 import { translate } from "../memory/paging";
-import { vmtableAllocate, vmtableFree } from "../memory/vmtable";
-import { Thread, threadOfMember } from "../scheduler/thread";
+import { Thread } from "../scheduler/thread";
 import { breakProcessCopy } from "./fork";
+import { ModuleDescriptor } from "./module";
 import { Process } from "./process";
 
-/** Gives a new worker a shadow stack of `bytes`, if its module has any. False without memory for it. */
-export function createShadowStack(worker: Thread, bytes: u32): bool {
-  const process = worker.process;
-  if (process.module.stackPointer == 0) return true;
-  if (!ownShadowStackPointer(process)) return false;
-  const block = vmtableAllocate(process.vmtable, bytes);
-  if (block == 0) return false;
-  worker.shadowBlock = block;
-  worker.shadowStack = <u32>block + bytes;
-  return true;
-}
-
-export function freeShadowStack(worker: Thread): void {
-  if (worker.shadowBlock != 0) vmtableFree(worker.process.vmtable, worker.shadowBlock);
-}
-
-/**
- * `child`, a fork, has copies of all blocks of the vmtable, but not of the workers of `parent`: what those have there, stacks and the data of
- * their handlers, is nobody's in the child.
- */
-export function freeBlocksOfWorkers(parent: Process, child: Process): void {
-  const workers = parent.workers;
-  let link = workers.next;
-  while (changetype<usize>(link) != changetype<usize>(workers)) {
-    const worker = threadOfMember(link);
-    if (worker.shadowBlock != 0) vmtableFree(child.vmtable, worker.shadowBlock);
-    if (worker.block != 0) vmtableFree(child.vmtable, worker.block);
-    link = link.next;
-  }
+/** Where the shadow stack of worker `number`, 1 and up, begins; it grows down from there for `threadStackBytes`. */
+export function shadowStackTop(module: ModuleDescriptor, number: u32): usize {
+  const distance = ((SHADOW_END - SHADOW_BASE) / module.threads) & ~(FRAME_SIZE - 1);
+  return SHADOW_END - <usize>(number - 1) * distance;
 }
 
 /** Makes the page of the global the process's own. False without memory. */

@@ -6,62 +6,89 @@
  */
 import { ENOMEM, EOPNOTSUPP, ERESTART } from "../errno";
 import { image, IMAGE_SERVE } from "../hal";
-import { STACK_DISTANCE, STACK_TOP } from "../memory/layout";
+import { STACK_DISTANCE, STACK_TOP, WINDOW_BASE } from "../memory/layout";
 import { mapFresh, translate, unmapFresh } from "../memory/paging";
 import { currentThread, NO_DEADLINE, killThread, waitOn } from "../scheduler/scheduler";
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
 import { framesFor } from "./create";
 import { endProcess } from "./end";
 import { CHILD_CAPSULE, notifyThread, Process, PROCESS_NEW } from "./process";
-import { createShadowStack, freeShadowStack } from "./shadow-stack";
+import { ownShadowStackPointer, shadowStackTop } from "./shadow-stack";
 
 /** Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none. */
 export function createWorkers(process: Process): i32 {
   if (process.workerCount != 0) return 0;
-  process.lastThread = process.thread;
-  const workers = process.module.threads;
+  const module = process.module;
+  const workers = module.threads;
   if (workers == 0) return -EOPNOTSUPP;
-  for (let k: u32 = 1; k <= workers; k++) {
-    if (createWorker(process, STACK_TOP - <u64>k * STACK_DISTANCE)) continue;
-    const workers = process.workers;
-    while (!workers.isEmpty) {
-      const worker = threadOfMember(workers.next);
-      worker.member.remove();
-      worker.idle.remove();
-      freeShadowStack(worker);
-      killThread(worker);
-    }
-    process.workerCount = 0;
-    return -ENOMEM;
-  }
-  return 0;
+  process.lastThread = process.thread;
+  // A fork has given its child the stacks of its parent's workers.
+  const there = translate(process.pageTables, stackTop(1) - module.threadStackBytes) != 0;
+  if ((there || mapStacks(process)) && createThreads(process)) return 0;
+  if (!there) unmapStacks(process);
+  return -ENOMEM;
 }
 
-function createWorker(process: Process, stackTop: u64): bool {
-  const bytes = <u64>process.module.threadStackBytes;
-  const start = stackTop - bytes;
+/** Of the native stack of worker `number`. */
+// @ts-ignore: decorator
+@inline
+function stackTop(number: u32): u64 {
+  return STACK_TOP - <u64>number * STACK_DISTANCE;
+}
+
+function mapStacks(process: Process): bool {
+  const module = process.module;
+  const bytes = module.threadStackBytes;
   const frames = framesFor(bytes);
-  // A fork has given its child those of the parent's workers.
-  const there = translate(process.pageTables, start) != 0;
-  if (!there && !mapFresh(process.pageTables, start, frames)) {
-    unmapFresh(process.pageTables, start, frames);
-    return false;
+  for (let number: u32 = 1; number <= module.threads; number++) {
+    if (!mapFresh(process.pageTables, stackTop(number) - bytes, frames)) return false;
+    if (module.stackPointer == 0) continue;
+    const shadow = WINDOW_BASE + <u64>shadowStackTop(module, number);
+    if (!mapFresh(process.pageTables, shadow - bytes, frames)) return false;
   }
-  const thread = createThread(process, image(IMAGE_SERVE), stackTop);
-  if (thread === null) {
-    if (!there) unmapFresh(process.pageTables, start, frames);
-    return false;
-  }
-  if (!createShadowStack(thread, process.module.threadStackBytes)) {
-    killThread(thread);
-    if (!there) unmapFresh(process.pageTables, start, frames);
-    return false;
-  }
-  thread.queue = changetype<usize>(process.work);
-  process.workers.append(thread.member);
-  process.idleWorkers.append(thread.idle);
-  process.workerCount++;
   return true;
+}
+
+/** No thread has ever been on them, so nothing of them is in the TLB. */
+function unmapStacks(process: Process): void {
+  const module = process.module;
+  const bytes = module.threadStackBytes;
+  const frames = framesFor(bytes);
+  for (let number: u32 = 1; number <= module.threads; number++) {
+    unmapFresh(process.pageTables, stackTop(number) - bytes, frames);
+    if (module.stackPointer == 0) continue;
+    const shadow = WINDOW_BASE + <u64>shadowStackTop(module, number);
+    unmapFresh(process.pageTables, shadow - bytes, frames);
+  }
+}
+
+function createThreads(process: Process): bool {
+  const module = process.module;
+  if (module.stackPointer != 0 && !ownShadowStackPointer(process)) return false;
+  for (let number: u32 = 1; number <= module.threads; number++) {
+    const thread = createThread(process, image(IMAGE_SERVE), stackTop(number));
+    if (thread === null) {
+      killWorkers(process);
+      return false;
+    }
+    thread.shadowStack = <u32>shadowStackTop(module, number);
+    thread.queue = changetype<usize>(process.work);
+    process.workers.append(thread.member);
+    process.idleWorkers.append(thread.idle);
+    process.workerCount++;
+  }
+  return true;
+}
+
+function killWorkers(process: Process): void {
+  const workers = process.workers;
+  while (!workers.isEmpty) {
+    const worker = threadOfMember(workers.next);
+    worker.member.remove();
+    worker.idle.remove();
+    killThread(worker);
+  }
+  process.workerCount = 0;
 }
 
 /** An event of `level` was put into `process.work`. False: every worker has a handler; it waits for the first that is done. */

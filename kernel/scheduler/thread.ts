@@ -70,9 +70,8 @@ export class Thread extends Link {
   private memberPrev: usize;
   private idleNext: usize;
   private idlePrev: usize;
-  /** kernel/process/shadow-stack.ts: its pointer while it does not run, and a worker's block of the vmtable. */
+  /** kernel/process/shadow-stack.ts: its pointer while it does not run. */
   shadowStack: u32;
-  shadowBlock: usize;
   /** A handler that this thread runs first of all, without its event being in a queue: of a child that was made for it. AEM's. */
   assigned: usize;
 

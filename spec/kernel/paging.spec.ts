@@ -54,7 +54,8 @@ describe("userRange", () => {
     const high: u32[] = [
       0xefff_ffff, 0xf000_0000, 0xf000_0001, 0xf000_0fff, 0xf000_1000, 0xf7ff_ffff, 0xf800_0000, 0xffff_ffff,
     ];
-    const all = edges.concat(high);
+    const shadows: u32[] = [0xf800_0001, 0xfeff_ffff, 0xff00_0000, 0xff00_0001, 0x0700_0000];
+    const all = edges.concat(high).concat(shadows);
     let wrong = 0;
     for (let m = 0; m < limits.length; m++) {
       for (let z = 0; z < zones.length; z++) {
@@ -65,7 +66,8 @@ describe("userRange", () => {
             const end = start + <u64>all[l];
             const linear = end <= limits[m];
             const zone = start >= VMTABLE_BASE && end <= VMTABLE_BASE + zones[z];
-            if (userRange(all[a], all[l]) != (linear || zone)) wrong++;
+            const shadow = start >= 0xf800_0000 && end <= 0xff00_0000;
+            if (userRange(all[a], all[l]) != (linear || zone || shadow)) wrong++;
           }
         }
       }

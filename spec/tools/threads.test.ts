@@ -1,11 +1,12 @@
 /** How many threads an application can have: what its module and its manifest say (tools/application.ts, threadsOf). */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { type Application, compileApplication, translateApplication } from "../../tools/application.ts";
 import { type SystemCalls, compileKernel } from "../../tools/kernel.ts";
 import { loadManifest } from "../../tools/manifest.ts";
-import { BUILD } from "../../tools/paths.ts";
+import { BUILD, ROOT } from "../../tools/paths.ts";
 import { Steps } from "../../tools/steps.ts";
 import { assemble, sourceFolder, writeFiles } from "./support.ts";
 
@@ -70,6 +71,22 @@ test("C: 4, or what the manifest says, and the global that is the shadow stack's
   assert.equal(application.threads, 4);
   assert.equal(application.stackPointer, "__stack_pointer");
   assert.equal((await made("in-c", { module: "main.c", threads: 9 })).threads, 9);
+});
+
+test("C: as many threads as there is room for with their shadow stacks and guards", async () => {
+  const layout = readFileSync(join(ROOT, "boot", "layout.h"), "utf8");
+  const [base, end] = ["BASE", "END"].map((name) =>
+    Number(new RegExp(`define SHADOW_${name} +(\\w+)`).exec(layout)?.[1]),
+  ) as [number, number];
+  // As kernel/memory/layout.ts has them, of which spec/kernel/paging.spec.ts says so.
+  assert.deepEqual([base, end], [0xf8000000, 0xff000000]);
+  const each = (end - base) / 1024 / 64;
+  const most = { module: "main.c", threads: 64, stackKiB: 256, threadStackKiB: each - 256 };
+  assert.equal((await made("in-c", most)).threads, 64);
+  assert.match(
+    await refused("in-c", { ...most, threadStackKiB: each - 252 }),
+    /main\.c: 64 threads with a shadow stack \(threadStackKiB\) and a guard \(stackKiB\) of 1796 KiB together/,
+  );
 });
 
 test("a ready module of which nobody knows whether it has a shadow stack: none, unless the manifest says so", async () => {

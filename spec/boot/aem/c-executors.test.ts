@@ -1,10 +1,11 @@
 /**
  * Executors of an application in C (spec/boot/apps/c-executors): threads, forks and capsules with arrays on the shadow stack, which each
- * thread has one of and each clone has a copy of.
+ * thread has one of and each clone has a copy of. And what becomes of a process when a thread's overflows (spec/boot/apps/c-guard).
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { type Machine, boot, specImage } from "../machine.ts";
+import { EFAULT } from "../numbers.ts";
 
 const EPERM = -1;
 const ECHILD = -10;
@@ -98,4 +99,40 @@ describe("executors in C", () => {
   });
 
   test("nothing has trapped", () => assert.equal(status, STATUS, machine.console()));
+});
+
+describe("shadow stacks of threads", () => {
+  let machine: Machine;
+  const WITHIN = 9;
+  /** Of a process that has touched what is not mapped. */
+  const TRAPPED = 64 + 11;
+
+  before(async () => {
+    machine = await boot(specImage("c-guard.json"), { netdev: "none", ready: false });
+    assert.equal(await machine.exited(60_000), STATUS, machine.console());
+  });
+  after(() => machine?.stop());
+
+  test("3.1.6 C: a handler on a thread uses its stack, and the kernel writes to it, but not beyond its end", () => {
+    // 820 is the sum of 40 frames.
+    assert.deepEqual(machine.rows("c-within"), [[64, EFAULT, 820]]);
+  });
+
+  test("3.1.6 C: a thread that overflows its shadow stack traps before it has written into anything: its process ends", () => {
+    assert.deepEqual(machine.rows("c-guarded"), [
+      [0, 1, WITHIN],
+      // By many frames, by one that is larger than the stack, by one operation, and on the lowest of the stacks.
+      [1, 1, TRAPPED],
+      [2, 1, TRAPPED],
+      [3, 1, TRAPPED],
+      [4, 1, TRAPPED],
+    ]);
+    assert.deepEqual(machine.rows("c-overflowed"), [[0, 0]]);
+    const said = machine.guest.lines.filter((line) => /c-guard.*trapped.*out of bounds/.test(line));
+    assert.equal(said.length, 4, machine.console());
+  });
+
+  test("3.1.6 C: meanwhile the threads of the other process keep what is on theirs", () => {
+    assert.deepEqual(machine.rows("c-neighbours"), [[0]]);
+  });
 });

@@ -1,0 +1,126 @@
+/** How the workers of a process come to be, with and without shadow stacks: guards and want of memory. On the machine of AEM's specs. */
+import { ENOMEM, EOPNOTSUPP } from "../../kernel/errno";
+import {
+  allocateFrames,
+  FRAME_SIZE,
+  freeFrameCount,
+  freeFrames,
+  frameErrorCount,
+} from "../../kernel/memory/frames";
+import { SHADOW_BASE, SHADOW_END, WINDOW_BASE } from "../../kernel/memory/layout";
+import { translate } from "../../kernel/memory/paging";
+import { currentProcess, Process } from "../../kernel/process/process";
+import { shadowStackTop } from "../../kernel/process/shadow-stack";
+import { createWorkers } from "../../kernel/process/workers";
+import { threadOfMember } from "../../kernel/scheduler/thread";
+import { newProcess, setUpMachine, theModule, WORKERS } from "../aem/machine";
+import { endNow } from "../reap";
+
+const STACK: u32 = 65536;
+/** Where in its instance a module of C has the pointer of its shadow stack. */
+const POINTER: u32 = 8;
+
+/** `stackKiB` at most. */
+const LARGEST_STACK: usize = 8192 * 1024;
+
+let main: Process = changetype<Process>(0);
+let process: Process = changetype<Process>(0);
+let result: i32 = 0;
+
+/** Frames that are taken, each with the address of the one before. */
+let taken: usize = 0;
+
+function takeAllBut(left: u32): void {
+  while (freeFrameCount() > left) {
+    const frame = allocateFrames(0);
+    store<usize>(frame, taken);
+    taken = frame;
+  }
+}
+
+function giveBack(): void {
+  while (taken != 0) {
+    const frame = taken;
+    taken = load<usize>(frame);
+    freeFrames(frame, 0);
+  }
+}
+
+beforeAll(() => {
+  setUpMachine();
+  main = currentProcess();
+});
+
+afterEach(() => {
+  theModule().stackPointer = 0;
+  expect<u32>(frameErrorCount()).toBe(0);
+});
+
+describe("workers", () => {
+  it("have shadow stacks if their module has one, with guards that are larger than the main stack", () => {
+    const module = theModule();
+    module.stackPointer = POINTER;
+    process = newProcess();
+    expect<i32>(createWorkers(process)).toBe(0);
+    expect<u32>(process.workerCount).toBe(WORKERS);
+    let link = process.workers.next;
+    let above: usize = SHADOW_END;
+    for (let number: u32 = 1; number <= WORKERS; number++) {
+      const worker = threadOfMember(link);
+      const top = shadowStackTop(module, number);
+      expect<u32>(worker.shadowStack).toBe(<u32>top);
+      expect<usize>(top).toBeLessThanOrEqual(above, "far enough below the one before");
+      let mapped: u32 = 0;
+      const end = number == WORKERS ? SHADOW_BASE : shadowStackTop(module, number + 1);
+      for (let page = top - FRAME_SIZE; page >= end; page -= FRAME_SIZE) {
+        const there = translate(process.pageTables, WINDOW_BASE + <u64>page) != 0;
+        if (there != page >= top - STACK) mapped = 99;
+        if (there) mapped++;
+      }
+      expect<u32>(mapped).toBe(STACK / <u32>FRAME_SIZE, "the stack and nothing else");
+      above = top - STACK - module.stackBytes;
+      link = link.next;
+    }
+    expect<usize>(above).toBeGreaterThanOrEqual(SHADOW_BASE);
+    expect<usize>(SHADOW_END).toBeLessThanOrEqual(<usize>0 - LARGEST_STACK, "the main stack's guard");
+    expect<u32>(process.vmtable.blocks).toBe(0, "nothing in the vmtable");
+    endNow(process, 0);
+  });
+
+  it("are none where the manifest allows none", () => {
+    theModule().threads = 0;
+    expect<i32>(createWorkers(main)).toBe(-EOPNOTSUPP);
+    theModule().threads = WORKERS;
+  });
+
+  it("are all made or none, however few frames there are, and nothing of them stays", () => {
+    const pointers: u32[] = [0, POINTER];
+    for (let kind = 0; kind < pointers.length; kind++) {
+      theModule().stackPointer = pointers[kind];
+      // What pools and tables take for the first time.
+      process = newProcess();
+      expect<i32>(createWorkers(process)).toBe(0);
+      endNow(process, 0);
+      const before = freeFrameCount();
+      process = newProcess();
+      let refusals: u32 = 0;
+      let left: u32 = 0;
+      for (; ; left++) {
+        takeAllBut(left);
+        result = createWorkers(process);
+        const free = freeFrameCount();
+        giveBack();
+        if (result == 0) break;
+        refusals++;
+        assert(result == -ENOMEM, "-ENOMEM");
+        assert(process.workerCount == 0 && process.workers.isEmpty && process.idleWorkers.isEmpty, "none");
+        // Page tables stay with the process: ones for each stack, and those above them.
+        assert(free <= left && free + 2 * WORKERS + 8 >= left, "frames");
+      }
+      expect<u32>(refusals).toBeGreaterThan(WORKERS * (STACK / <u32>FRAME_SIZE));
+      expect<u32>(process.workerCount).toBe(WORKERS);
+      endNow(process, 0);
+      expect<u32>(freeFrameCount()).toBe(before);
+    }
+  });
+});
