@@ -9,19 +9,21 @@ import { currentProcess, Process } from "../kernel/process/process";
 import { EVENT_TYPES, EVENTS_PER_SHARED_SOURCE, EVENTS_PER_SOURCE } from "./abi";
 import { Event } from "./event";
 import { jobOf } from "./job";
-import { createEvent } from "./registry";
+import { admitEvent, createEvent } from "./registry";
 
 /**
  * Registers an event of type `kind` (EVENT_MESSAGE .. EVENT_ERROR); `argument` is the type's own (docs/aem-calls.md). Its jid, or a negative
- * errno: -EINVAL: no such kind, or an argument out of range; -EDQUOT, -ENOSPC: as many as there may be; and those of createEvent.
+ * errno: -EINVAL: no such kind, or an argument out of range; -EDQUOT, -ENOSPC: as many as there may be; and those of admitEvent.
  */
 export function sys_evsystem(kind: u32, argument: u32, flags: u32, handler: u32): i32 {
   if (kind >= EVENT_TYPES) return -EINVAL;
   const job = jobOf(kind);
   if (job.attach == 0) return -EINVAL;
+  const admitted = admitEvent(kind, flags, handler);
+  if (admitted < 0) return <i32>admitted;
   const refused = call_indirect<i32>(job.check, currentProcess(), argument);
   if (refused != 0) return refused;
-  const created = createEvent(kind, flags, handler);
+  const created = createEvent(kind, flags, admitted);
   if (created < 0) return <i32>created;
   const event = changetype<Event>(<usize>created);
   event.object = argument;

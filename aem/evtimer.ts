@@ -5,7 +5,7 @@ import { timerPrepare } from "../kernel/time/wheel";
 import { EVENT_TIMER, EVF_ONESHOT } from "./abi";
 import { Event } from "./event";
 import { startTimer } from "./jobs/timer";
-import { createEvent } from "./registry";
+import { admitEvent, createEvent } from "./registry";
 
 /**
  * Calls `handler` in `interval` nanoseconds, and then every `period` nanoseconds; with period 0, or EVF_ONESHOT, once only: then the
@@ -14,7 +14,8 @@ import { createEvent } from "./registry";
 export function sys_evtimer(interval: i64, period: i64, flags: u32, handler: u32): i32 {
   if (interval < 0 || period < 0) return -EINVAL;
   const once = period == 0 || (flags & EVF_ONESHOT) != 0;
-  const created = createEvent(EVENT_TIMER, once ? flags | EVF_ONESHOT : flags, handler);
+  if (once) flags |= EVF_ONESHOT;
+  const created = createEvent(EVENT_TIMER, flags, admitEvent(EVENT_TIMER, flags, handler));
   if (created < 0) return <i32>created;
   const event = changetype<Event>(<usize>created);
   event.data = once ? 0 : <u64>period;

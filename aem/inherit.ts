@@ -7,9 +7,10 @@
  */
 import { Link } from "../kernel/list";
 import { Process } from "../kernel/process/process";
+import { createWorkers } from "../kernel/process/workers";
 import { yieldPoint } from "../kernel/scheduler/scheduler";
 import { timerPending } from "../kernel/time/wheel";
-import { EVENT_ACCEPT, EVENT_READ, EVENT_SOCK, EVENT_TIMER } from "./abi";
+import { EVENT_ACCEPT, EVENT_READ, EVENT_SOCK, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, eventOfOwned } from "./event";
 import { readerComes } from "./jobs/shared";
 import { startTimer } from "./jobs/timer";
@@ -28,6 +29,12 @@ export function inheritEvents(parent: Process, child: Process): i32 {
   let error: i32 = 0;
   while (changetype<usize>(marker.next) != changetype<usize>(events)) {
     const link = marker.next;
+    if (wantsWorkers(eventOfOwned(link), child)) {
+      error = createWorkers(child);
+      if (error < 0) break;
+      // Others have run meanwhile: the event may be gone.
+      continue;
+    }
     marker.remove();
     insertBehind(link, marker);
     error = inherit(eventOfOwned(link), child);
@@ -39,6 +46,10 @@ export function inheritEvents(parent: Process, child: Process): i32 {
   }
   marker.remove();
   return error;
+}
+
+function wantsWorkers(event: Event, child: Process): bool {
+  return ((<u32>event.flags) & EVF_THREAD) != 0 && child.workerCount == 0;
 }
 
 function insertBehind(link: Link, marker: Link): void {

@@ -14,7 +14,6 @@ import {
 } from "../kernel/process/limits";
 import { resolveHandler } from "../kernel/process/module";
 import { currentProcess, notifyThread, Process } from "../kernel/process/process";
-import { createWorkers } from "../kernel/process/workers";
 import { usageOf } from "../kernel/process/usage";
 import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
 import { timerPrepare, timerStop } from "../kernel/time/wheel";
@@ -42,7 +41,6 @@ import {
   EVF_KNOWN,
   EVF_PRIORITY_MASK,
   EVF_PRIORITY_SHIFT,
-  EVF_THREAD,
   HANDLER_ALLOCATOR,
   PRIORITY_LEVELS,
 } from "./abi";
@@ -66,8 +64,11 @@ export function setProcessLimit(events: u32): void {
 
 // ---- Coming to be ----
 
-/** An event of the current process that listens to nothing yet: > 0 its address, else a negative errno. */
-export function createEvent(type: u32, flags: u32, handler: u32): i64 {
+/**
+ * Whether the current process may register such an event now: > 0 the handler's code address, for `createEvent`, else a negative errno. Others may run
+ * meanwhile (threads are made), so this is the first thing to do: whatever else is looked at stays as it is until the event is there.
+ */
+export function admitEvent(type: u32, flags: u32, handler: u32): i64 {
   const process = currentProcess();
   const forbidden = checkPolicy(process, type, flags);
   if (forbidden != 0) return forbidden;
@@ -85,19 +86,24 @@ export function createEvent(type: u32, flags: u32, handler: u32): i64 {
     return -EDQUOT;
   }
   const exceeded = checkEventLimits(process, type);
-  if (exceeded != 0) return exceeded;
-  const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
-  return makeEvent(process, type, flags, priority == 0 ? jobOf(type).priority : priority - 1, code);
+  return exceeded != 0 ? exceeded : <i64>code;
 }
 
-/** A copy of an event for another process, on the same descriptor, that listens to nothing yet: > 0 its address, else a negative errno. */
+/** An event of the current process that listens to nothing yet: > 0 its address, else a negative errno. `admitted`: what admitEvent gave. */
+export function createEvent(type: u32, flags: u32, admitted: i64): i64 {
+  if (admitted < 0) return admitted;
+  const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
+  const level = priority == 0 ? jobOf(type).priority : priority - 1;
+  return makeEvent(currentProcess(), type, flags, level, <usize>admitted);
+}
+
+/**
+ * A copy of an event for another process, whose executor is there, on the same descriptor, that listens to nothing yet: > 0 its address, else a
+ * negative errno.
+ */
 export function copyEvent(original: Event, process: Process): i64 {
   const type = <u32>original.type;
   const flags = <u32>original.flags;
-  if (flags & EVF_THREAD) {
-    const unavailable = createWorkers(process);
-    if (unavailable != 0) return unavailable;
-  }
   const created = makeEvent(process, type, flags, original.priority, original.handler);
   if (created > 0) changetype<Event>(<usize>created).fd = original.fd;
   return created;
@@ -130,9 +136,11 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
   const object = handleObject(currentProcess(), fd, HANDLE_SOCKET);
   if (object == 0) return -EBADF;
   const socket = changetype<Socket>(object);
+  const admitted = admitEvent(type, flags, handler);
+  if (admitted < 0) return <i32>admitted;
   const refused = checkSocket(type, socket);
   if (refused != 0) return refused;
-  const created = createEvent(type, flags, handler);
+  const created = createEvent(type, flags, admitted);
   if (created < 0) return <i32>created;
   const event = changetype<Event>(<usize>created);
   event.fd = fd;

@@ -78,9 +78,9 @@ function createWindow(process: Process): bool {
   process.pageTables = pml4;
   process.memoryBytes = <u64>module.memoryPages * WASM_PAGE;
   if (!mapInSteps(pml4, WINDOW_BASE, framesFor(process.memoryBytes))) return false;
-  if (!mapFresh(pml4, INSTANCE_BASE, framesFor(module.instanceSize))) return false;
-  if (!mapFresh(pml4, TABLE_BASE, framesFor(<u64>module.tableMax * TABLE_ENTRY_SIZE))) return false;
-  if (!mapFresh(pml4, STACK_TOP - module.stackBytes, framesFor(module.stackBytes))) return false;
+  if (!mapInSteps(pml4, INSTANCE_BASE, framesFor(module.instanceSize))) return false;
+  if (!mapInSteps(pml4, TABLE_BASE, framesFor(<u64>module.tableMax * TABLE_ENTRY_SIZE))) return false;
+  if (!mapInSteps(pml4, STACK_TOP - module.stackBytes, framesFor(module.stackBytes))) return false;
   const vmtable = vmtableCreate(module.vmtableOrder);
   if (vmtable === null) return false;
   process.vmtable = vmtable;
@@ -89,17 +89,32 @@ function createWindow(process: Process): bool {
 }
 
 /** Frames that are cleared and mapped between two moments at which interrupts and other threads have their turn. */
-const MAP_BUDGET: u32 = 16;
+const MAP_BUDGET: u32 = 8;
 
-/** As mapFresh, for ranges that may be large. */
-function mapInSteps(pml4: usize, address: u64, frames: u32): bool {
-  while (frames > MAP_BUDGET) {
-    if (!mapFresh(pml4, address, MAP_BUDGET)) return false;
-    address += <u64>MAP_BUDGET * FRAME_SIZE;
-    frames -= MAP_BUDGET;
+/**
+ * As mapFresh, for ranges that may be large: others may run meanwhile, and at the end. If the process is ended then, this does not come back, and what was
+ * mapped goes with the address space.
+ */
+export function mapInSteps(pml4: usize, address: u64, frames: u32): bool {
+  while (frames != 0) {
+    const step = min(frames, MAP_BUDGET);
+    if (!mapFresh(pml4, address, step)) return false;
+    address += <u64>step * FRAME_SIZE;
+    frames -= step;
     yieldPoint();
   }
-  return mapFresh(pml4, address, frames);
+  return true;
+}
+
+/** As unmapFresh. */
+export function unmapInSteps(pml4: usize, address: u64, frames: u32): void {
+  while (frames != 0) {
+    const step = min(frames, MAP_BUDGET);
+    unmapFresh(pml4, address, step);
+    address += <u64>step * FRAME_SIZE;
+    frames -= step;
+    yieldPoint();
+  }
 }
 
 /** Undoes what has been made of a process that never ran. */
@@ -125,7 +140,7 @@ export function growMemory(pages: u32): i32 {
   // What cannot end well is not begun.
   if (frames > freeFrameCount()) return -1;
   if (!mapInSteps(process.pageTables, start, frames)) {
-    unmapFresh(process.pageTables, start, frames);
+    unmapInSteps(process.pageTables, start, frames);
     return -1;
   }
   process.memoryBytes += <u64>pages * WASM_PAGE;

@@ -7,20 +7,24 @@
 import { ENOMEM, EOPNOTSUPP, ERESTART } from "../errno";
 import { image, IMAGE_SERVE } from "../hal";
 import { STACK_DISTANCE, STACK_TOP, WINDOW_BASE } from "../memory/layout";
-import { mapFresh, translate, unmapFresh } from "../memory/paging";
-import { currentThread, NO_DEADLINE, killThread, waitOn } from "../scheduler/scheduler";
+import { translate } from "../memory/paging";
+import { currentThread, NO_DEADLINE, killThread, waitOn, yieldPoint } from "../scheduler/scheduler";
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
-import { framesFor } from "./create";
+import { framesFor, mapInSteps, unmapInSteps } from "./create";
 import { endProcess } from "./end";
 import { CHILD_CAPSULE, notifyThread, Process, PROCESS_NEW } from "./process";
 import { ownShadowStackPointer, shadowStackTop } from "./shadow-stack";
 
-/** Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none. */
+/**
+ * Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none.
+ *
+ * Others may run meanwhile, but nothing of this process: it has no worker with anything to do yet. If it is ended then, or the current process, whose child it
+ * is, this does not come back; threads that are made by then are in its list, and stacks in its page tables.
+ */
 export function createWorkers(process: Process): i32 {
   if (process.workerCount != 0) return 0;
   const module = process.module;
-  const workers = module.threads;
-  if (workers == 0) return -EOPNOTSUPP;
+  if (module.threads == 0) return -EOPNOTSUPP;
   process.lastThread = process.thread;
   // A fork has given its child the stacks of its parent's workers.
   const there = translate(process.pageTables, stackTop(1) - module.threadStackBytes) != 0;
@@ -41,10 +45,10 @@ function mapStacks(process: Process): bool {
   const bytes = module.threadStackBytes;
   const frames = framesFor(bytes);
   for (let number: u32 = 1; number <= module.threads; number++) {
-    if (!mapFresh(process.pageTables, stackTop(number) - bytes, frames)) return false;
+    if (!mapInSteps(process.pageTables, stackTop(number) - bytes, frames)) return false;
     if (module.stackPointer == 0) continue;
     const shadow = WINDOW_BASE + <u64>shadowStackTop(module, number);
-    if (!mapFresh(process.pageTables, shadow - bytes, frames)) return false;
+    if (!mapInSteps(process.pageTables, shadow - bytes, frames)) return false;
   }
   return true;
 }
@@ -55,10 +59,10 @@ function unmapStacks(process: Process): void {
   const bytes = module.threadStackBytes;
   const frames = framesFor(bytes);
   for (let number: u32 = 1; number <= module.threads; number++) {
-    unmapFresh(process.pageTables, stackTop(number) - bytes, frames);
+    unmapInSteps(process.pageTables, stackTop(number) - bytes, frames);
     if (module.stackPointer == 0) continue;
     const shadow = WINDOW_BASE + <u64>shadowStackTop(module, number);
-    unmapFresh(process.pageTables, shadow - bytes, frames);
+    unmapInSteps(process.pageTables, shadow - bytes, frames);
   }
 }
 
@@ -76,6 +80,7 @@ function createThreads(process: Process): bool {
     process.workers.append(thread.member);
     process.idleWorkers.append(thread.idle);
     process.workerCount++;
+    yieldPoint();
   }
   return true;
 }
@@ -87,8 +92,9 @@ function killWorkers(process: Process): void {
     worker.member.remove();
     worker.idle.remove();
     killThread(worker);
+    process.workerCount--;
+    yieldPoint();
   }
-  process.workerCount = 0;
 }
 
 /** An event of `level` was put into `process.work`. False: every worker has a handler; it waits for the first that is done. */

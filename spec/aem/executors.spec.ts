@@ -22,9 +22,10 @@ import { dispatchNext } from "../../aem/dispatch";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evpost } from "../../aem/evpost";
 import { sys_evsystem } from "../../aem/evsystem";
+import { inheritEvents } from "../../aem/inherit";
 import { eventPool } from "../../aem/jids";
 import { messagePool } from "../../aem/jobs/message";
-import { ECHILD, ERESTART, ESRCH } from "../../kernel/errno";
+import { ECHILD, EINVAL, ERESTART, ESRCH } from "../../kernel/errno";
 import {
   exitWork,
   upcallArgument1,
@@ -32,16 +33,21 @@ import {
   upcallArgument4,
   WORK_DISPATCH,
 } from "../../kernel/glue";
+import { setVector } from "../../kernel/interrupts/vectors";
 import { allocateFrames, frameErrorCount, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { endProcess } from "../../kernel/process/end";
 import { sys_waitpid } from "../../kernel/process/family";
+import { forkProcess } from "../../kernel/process/fork";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
 import { serve } from "../../kernel/process/workers";
 import { currentThread, raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
 import { Thread, THREAD_BLOCKED, threadOfMember } from "../../kernel/scheduler/thread";
 import { sys_close } from "../../net/socket/calls";
+import { SOCKET_LISTENING } from "../../net/socket/socket";
+import { sys_sockasync_read } from "../../aem/sockasync";
 import { chance, seedChance } from "../chance";
+import * as fake from "../fake";
 import { endNow, reapAll } from "../reap";
 import {
   expectNone,
@@ -495,6 +501,53 @@ function isWorker(thread: Thread): bool {
   }
   return false;
 }
+
+const VECTOR: u32 = 0x60;
+/** What happens while threads are made: this event ends, or this socket listens. */
+let ending: i32 = 0;
+let listening: FakeSocket | null = null;
+
+function meanwhile(argument: usize): void {
+  if (ending != 0) sys_evctl(ending, EVJOBSHTDN, SHUTDOWN_DROP);
+  if (listening !== null) listening!.flags |= SOCKET_LISTENING;
+}
+
+describe("others run while threads are made", () => {
+  beforeEach(() => {
+    setVector(VECTOR, meanwhile.index, 0);
+    ending = 0;
+    listening = null;
+  });
+
+  it("what a registration needs of a socket is looked at afterwards", () => {
+    switchTo(newProcess());
+    const process = currentProcess();
+    const socket = newStream();
+    const fd = open(socket);
+    listening = socket;
+    fake.queueInterrupt(VECTOR);
+    expect<i32>(sys_sockasync_read(fd, EVF_THREAD, handlerOf(EVENT_READ))).toBe(-EINVAL);
+    expect<u32>(process.workerCount).toBe(WORKERS);
+    expect<u32>(process.eventCount).toBe(0);
+    become(main);
+    endNow(process, 0);
+  });
+
+  it("an event that ends meanwhile is not inherited", () => {
+    ending = onTimer(1000 * MILLISECOND, 0, EVF_THREAD);
+    onTimer(1000 * MILLISECOND, 0, EVF_THREAD);
+    onTimer(1000 * MILLISECOND, 0);
+    const child = forkProcess(main, 0, 0)!;
+    expect<u32>(child.workerCount).toBe(0);
+    fake.queueInterrupt(VECTOR);
+    expect<i32>(inheritEvents(main, child)).toBe(0);
+    expect<i32>(sys_evctl(ending, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    expect<u32>(child.workerCount).toBe(WORKERS);
+    expect<u32>(child.eventCount).toBe(2);
+    expect<u32>(main.eventCount).toBe(2);
+    endNow(child, 0);
+  });
+});
 
 describe("3.2.3 a thread executor", () => {
   it("runs beside the main code, between its calls", () => {

@@ -1,5 +1,6 @@
-/** How the workers of a process come to be, with and without shadow stacks: guards and want of memory. On the machine of AEM's specs. */
+/** How the workers of a process come to be, with and without shadow stacks: guards, want of memory, and an end in the middle. On the machine of AEM's specs. */
 import { ENOMEM, EOPNOTSUPP } from "../../kernel/errno";
+import { setVector } from "../../kernel/interrupts/vectors";
 import {
   allocateFrames,
   FRAME_SIZE,
@@ -12,10 +13,13 @@ import { translate } from "../../kernel/memory/paging";
 import { currentProcess, Process } from "../../kernel/process/process";
 import { shadowStackTop } from "../../kernel/process/shadow-stack";
 import { createWorkers } from "../../kernel/process/workers";
+import { raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
 import { threadOfMember } from "../../kernel/scheduler/thread";
-import { newProcess, setUpMachine, theModule, WORKERS } from "../aem/machine";
+import { newProcess, setUpMachine, switchTo, theModule, WORKERS } from "../aem/machine";
+import * as fake from "../fake";
 import { endNow } from "../reap";
 
+const VECTOR: u32 = 0x60;
 const STACK: u32 = 65536;
 /** Where in its instance a module of C has the pointer of its shadow stack. */
 const POINTER: u32 = 8;
@@ -26,6 +30,12 @@ const LARGEST_STACK: usize = 8192 * 1024;
 let main: Process = changetype<Process>(0);
 let process: Process = changetype<Process>(0);
 let result: i32 = 0;
+
+function become(next: Process): void {
+  wakeThread(next.thread, 40);
+  raiseThread(next.thread, 40);
+  switchTo(next);
+}
 
 /** Frames that are taken, each with the address of the one before. */
 let taken: usize = 0;
@@ -46,9 +56,23 @@ function giveBack(): void {
   }
 }
 
+/** Interrupts that come before the one in which another process becomes ready. */
+let interruptsLeft: u32 = 0;
+
+function interrupt(argument: usize): void {
+  if (interruptsLeft-- == 0) wakeThread(main.thread, 63);
+}
+
+function noSwitch(save: usize, stackPointer: u64): void {}
+
+function noReturn(save: usize, stackPointer: u64): void {
+  unreachable();
+}
+
 beforeAll(() => {
   setUpMachine();
   main = currentProcess();
+  setVector(VECTOR, interrupt.index, 0);
 });
 
 afterEach(() => {
@@ -122,5 +146,37 @@ describe("workers", () => {
       endNow(process, 0);
       expect<u32>(freeFrameCount()).toBe(before);
     }
+  });
+
+  it("that are not finished when their process is ended go with it, wherever that was", () => {
+    theModule().stackPointer = POINTER;
+    const before = freeFrameCount();
+    let ends: u32 = 0;
+    for (; ; ends++) {
+      process = newProcess();
+      become(process);
+      interruptsLeft = ends;
+      for (let i: u32 = 0; i <= ends; i++) fake.queueInterrupt(VECTOR);
+      fake.onSwitch(noReturn.index);
+      result = 1;
+      const stack = __stack_pointer;
+      // Where main comes to run, the call stands still.
+      expect(() => {
+        result = createWorkers(process);
+        unreachable();
+      }).toThrow();
+      __stack_pointer = stack;
+      fake.onSwitch(noSwitch.index);
+      if (result != 1) break;
+      assert(changetype<usize>(currentProcess()) == changetype<usize>(main), "main runs");
+      endNow(process, 0);
+      if (freeFrameCount() != before) break;
+    }
+    expect<i32>(result).toBe(0, "all interrupts came too late");
+    become(main);
+    endNow(process, 0);
+    expect<u32>(freeFrameCount()).toBe(before);
+    // After each piece of each stack, and each thread.
+    expect<u32>(ends).toBeGreaterThanOrEqual(3 * WORKERS);
   });
 });

@@ -10,3 +10,4 @@ export const PHASE_FORK: i32 = 4;
 export const PHASE_END_ALL: i32 = 5;
 export const PHASE_EXIT: i32 = 6;
 export const PHASE_FORK_FAILS: i32 = 7;
+export const PHASE_THREADS: i32 = 8;
