@@ -8,7 +8,7 @@
 import { Link } from "../kernel/list";
 import { Process } from "../kernel/process/process";
 import { yieldPoint } from "../kernel/scheduler/scheduler";
-import { timerPending } from "../kernel/time/wheel";
+import { timerPending } from "../kernel/time/timers";
 import { EVENT_ACCEPT, EVENT_READ, EVENT_SOCK, EVENT_TIMER } from "./abi";
 import { Event, eventOfOwned } from "./event";
 import { readerComes } from "./jobs/shared";

@@ -4,8 +4,8 @@
  */
 import { setUpcallArguments } from "../../kernel/glue";
 import { now } from "../../kernel/time/clock";
-import { Timer, timerStart, timerStartUrgent } from "../../kernel/time/wheel";
-import { EVENT_TIMER, PRIORITY_DEFAULT } from "../abi";
+import { Timer, timerStartAt } from "../../kernel/time/timers";
+import { EVENT_TIMER } from "../abi";
 import { countActivations, makePending } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY } from "../job";
@@ -17,10 +17,9 @@ export function defineTimer(): void {
   defineJob(EVENT_TIMER, deliver.index, expired.index, 0, 0);
 }
 
-/** (Re)starts the timer of a timer event: in the wheel that its priority wants. */
+/** (Re)starts the timer of a timer event. */
 export function startTimer(event: Event, expires: u64): void {
-  if (<u32>event.priority > PRIORITY_DEFAULT) timerStartUrgent(event, expires);
-  else timerStart(event, expires);
+  timerStartAt(event, expires, event.priority);
 }
 
 function expired(timer: Timer): void {

@@ -8,7 +8,7 @@ import { tsc } from "../hal";
 import { setExitWork, WORK_RESCHEDULE } from "../glue";
 import { Process } from "../process/process";
 import { clockFrequency, now } from "../time/clock";
-import { Timer, timerPending, timerPrepare, timerStartUrgent } from "../time/wheel";
+import { Timer, timerPending, timerPrepare, timerStart } from "../time/timers";
 import { PRIORITY_DEFAULT, reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
@@ -50,7 +50,7 @@ export function takeExpired(): bool {
 /** A quantum begins now, unless one is under way already. */
 @inline
 export function startQuantum(): void {
-  if (!timerPending(timer)) timerStartUrgent(timer, now() + QUANTUM);
+  if (!timerPending(timer)) timerStart(timer, now() + QUANTUM);
 }
 
 /** Time counts from now on: the processor was idle. */
@@ -91,7 +91,7 @@ export function setShare(process: Process, percent: u32): void {
 /** The period begins with the first time that is used in it. */
 function chargeShare(process: Process, ticks: u64): void {
   process.shareUsed += ticks;
-  if (!timerPending(process.shareTimer)) timerStartUrgent(process.shareTimer, now() + SHARE_PERIOD);
+  if (!timerPending(process.shareTimer)) timerStart(process.shareTimer, now() + SHARE_PERIOD);
   if (process.shareUsed >= process.share) process.shareSpent = 1;
 }
 

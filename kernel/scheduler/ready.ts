@@ -9,7 +9,7 @@
  *
  * Work that was left to the polls is for the lower levels: as long as there is some, they want their share, though no thread of theirs can run yet.
  */
-import { pollsLeft } from "../interrupts/polls";
+import { pollLevel } from "../interrupts/polls";
 import { Link } from "../list";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
 
@@ -100,7 +100,7 @@ export function standsBack(level: i32): bool {
 /** Whether anybody wants the reserve: a lower thread, or work that interrupts have left, which lower threads may wait for. */
 @inline
 function isWanted(): bool {
-  return (queue.levels & RESERVED_LEVELS) != 0 || pollsLeft != 0;
+  return (queue.levels & RESERVED_LEVELS) != 0 || pollLevel >= 0;
 }
 
 /** Whether a thread at `level` has to go before one that runs at `running`. */

@@ -9,21 +9,20 @@
  *
  * So all slots in use lie ahead, and those of a level ahead of all those of the levels below: the next one is the first bit in
  * the occupancy map of the lowest level in use. When its time comes, its timers expire or are filed again, each in a lower
- * level (cascade): a timer is moved once per level at most. Level 7 is one list: what is more than nine years away.
+ * level (cascade): a timer is moved once per level at most. A timer that is alone in its slot is never moved: its own time is looked at instead,
+ * and the wheel stands still ahead of the slot until then. Level 7 is one list: what is more than nine years away.
  *
- * There are two such wheels. What serves levels above the default one is in the urgent wheel: so many ordinary timers may be due that it
- * takes long to call them all, and none of the urgent ones waits for that (AEM 3.2.1).
+ * There is a wheel for each priority level that has timers (timers.ts). Each has a frame of its own, so that a list says whose it is:
  *
- * Storage of a wheel:  ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┼ current: u64 ┼ levels: u32 ┤
+ *     ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┼ current: u64 ┼ due: u64 ┼ bound: u64 ┼ levels: u32 ┼ number: u32 ┤
  */
 import { Link } from "../list";
+import { FRAME_SIZE } from "../memory/frames";
 import { now } from "./clock";
 
 const TICK_SHIFT: u64 = 16;
-/** A timer is never early, and less than this late (in ns) when runTimers is called at nextTimer(). */
+/** A timer is never early, and less than this late (in ns) when what is due is called at wheelNext(). */
 export const TIMER_TICK: u64 = 1 << TICK_SHIFT;
-/** Timers that one call of runTimers expires or moves at most. */
-export const TIMER_BUDGET: u32 = 64;
 
 const DIGIT: u32 = 6;
 const TOP_LEVEL: u32 = 7;
@@ -39,10 +38,16 @@ const END_OF_TIME: u64 = 1 << 48;
 
 /** Every tick up to this one has come. Never goes back. */
 const CURRENT: usize = OCCUPANCY + 8 * 8;
+/** The tick at which there is something to do next, or one before it, if a timer has been stopped meanwhile; END_OF_TIME or more: nothing. */
+const DUE: usize = CURRENT + 8;
+/** How far `current` may go before that: not into a slot whose timers lie in it still. */
+const BOUND: usize = DUE + 8;
 /** Bit l: level l has a slot in use. */
-const LEVELS: usize = CURRENT + 8;
-/** Bytes of storage for a wheel; less than a frame. */
-export const WHEEL_SIZE: usize = LEVELS + 8;
+const LEVELS: usize = BOUND + 8;
+/** Whatever the owner wants. */
+const NUMBER: usize = LEVELS + 4;
+/** Bytes of a wheel; less than a frame. */
+export const WHEEL_SIZE: usize = NUMBER + 4;
 
 
 @unmanaged
@@ -57,34 +62,6 @@ export class Timer extends Link {
 
 /** Bytes to reserve for a Timer inside another struct. */
 export const TIMER_SIZE: usize = offsetof<Timer>();
-
-/** The two wheels; the urgent one is 0 where there is none. */
-let ordinary: usize = 0;
-let urgent: usize = 0;
-/** Ordinary timers that are due were left to somebody who calls runOrdinaryTimers before long: nothing is programmed for them. */
-let left: bool = false;
-/** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
-let alarm: u64 = 0;
-let onEarlier: u32 = 0;
-
-/** Once at boot, at time 0. `storage`: WHEEL_SIZE bytes, 8-aligned. Without the second wheel, all timers are ordinary ones. */
-export function initializeWheel(storage: usize): void {
-  ordinary = storage;
-  urgent = 0;
-  left = false;
-  clear(storage);
-}
-
-/** Once at boot, after initializeWheel: the wheel of the urgent timers. `storage`: WHEEL_SIZE bytes, 8-aligned. */
-export function initializeUrgentWheel(storage: usize): void {
-  urgent = storage;
-  clear(storage);
-}
-
-function clear(wheel: usize): void {
-  for (let index: u32 = 0; index < LISTS; index++) list(wheel, index).initialize();
-  memory.fill(wheel + OCCUPANCY, 0, WHEEL_SIZE - OCCUPANCY);
-}
 
 /** Before any other use of a timer. `callback`: (timer: Timer) => void, a function index. */
 // @ts-ignore: decorator
@@ -101,36 +78,6 @@ export function timerPending(timer: Timer): bool {
   return !timer.isEmpty;
 }
 
-/**
- * The hardware will interrupt at `time` (ns since boot) at the latest: when a timer is started that is due before, the function
- * `earlier`, () => void, is called. Time 0: never, because somebody looks at nextTimer() soon.
- */
-export function setAlarm(time: u64, earlier: u32): void {
-  alarm = time;
-  onEarlier = earlier;
-}
-
-/** (Re)starts a timer. `expires`: ns since boot; when that is past, the next runTimers calls it. The last tick of u64 never comes. */
-export function timerStart(timer: Timer, expires: u64): void {
-  startIn(ordinary, timer, expires);
-}
-
-/** The same for one that no ordinary timer may delay. */
-export function timerStartUrgent(timer: Timer, expires: u64): void {
-  startIn(urgent == 0 ? ordinary : urgent, timer, expires);
-}
-
-// @ts-ignore: decorator
-@inline
-function startIn(wheel: usize, timer: Timer, expires: u64): void {
-  if (timerPending(timer)) unlink(timer);
-  timer.expires = expires;
-  // Nothing depends on where an empty wheel stands: catch up, so that the timer need not cascade from a level too high.
-  if (levelsOf(wheel) == 0) advance(wheel, now() >> TICK_SHIFT);
-  file(wheel, timer);
-  if (expires < alarm) call_indirect<void>(onEarlier);
-}
-
 /** Stops a timer; harmless when it is not pending. */
 // @ts-ignore: decorator
 @inline
@@ -138,86 +85,160 @@ export function timerStop(timer: Timer): void {
   if (timerPending(timer)) unlink(timer);
 }
 
+/** A wheel without timers. `wheel`: a frame; the owner may have its bytes from WHEEL_SIZE on. */
+export function wheelInitialize(wheel: usize, number: u32): void {
+  for (let index: u32 = 0; index < LISTS; index++) list(wheel, index).initialize();
+  memory.fill(wheel + OCCUPANCY, 0, WHEEL_SIZE - OCCUPANCY);
+  store<u32>(wheel, number, NUMBER);
+  setNext(wheel, END_OF_TIME, END_OF_TIME);
+}
+
+// @ts-ignore: decorator
+@inline
+export function wheelNumber(wheel: usize): u32 {
+  return load<u32>(wheel, NUMBER);
+}
+
+// @ts-ignore: decorator
+@inline
+export function wheelIsEmpty(wheel: usize): bool {
+  return levelsOf(wheel) == 0;
+}
+
+/** (Re)starts a timer. `expires`: ns since boot; when that is past, the next wheelRun calls it. The last tick of u64 never comes. */
+export function wheelStart(wheel: usize, timer: Timer, expires: u64): void {
+  if (timerPending(timer)) unlink(timer);
+  timer.expires = expires;
+  // Catches up, so that the timer need not cascade from a level too high.
+  advance(wheel, min(now() >> TICK_SHIFT, load<u64>(wheel, BOUND)));
+  file(wheel, timer);
+}
+
 /**
- * Time (ns since boot) at which runTimers has work; u64.MAX_VALUE: none. Never later than the first timer's expiry, rounded up to
+ * Time (ns since boot) at which wheelRun has work; u64.MAX_VALUE: none. Never later than the first timer's expiry, rounded up to
  * a tick; earlier when timers have to cascade (once per level at most); past when the budget of the last call did not suffice.
  */
-export function nextTimer(): u64 {
-  let tick = left ? END_OF_TIME : nextTick(ordinary);
-  if (urgent != 0 && levelsOf(urgent) != 0) tick = min(tick, nextTick(urgent));
+// @ts-ignore: decorator
+@inline
+export function wheelNext(wheel: usize): u64 {
+  const tick = dueOf(wheel);
   return tick < END_OF_TIME ? tick << TICK_SHIFT : u64.MAX_VALUE;
 }
 
 /**
- * Calls what is due at the time `time` (ns since boot), the urgent ones first, else in order of expiry by ticks. A callback may start and
- * stop any timer and free its own; it may not call runTimers. At most TIMER_BUDGET timers are called or moved: if that does not suffice,
- * nextTimer() is past and the caller, once it has let interrupts in, calls again.
+ * Calls what is due at the time `time` (ns since boot) in order of expiry by ticks. A callback may start and
+ * stop any timer and free its own; it may not call wheelRun of this wheel. At most `budget` timers are called or moved: what is left of
+ * that. When it is 0, wheelNext() may be past, and the caller, once it has let interrupts in, calls again.
  */
-export function runTimers(time: u64): void {
-  const budget = runUrgentTimers(time, TIMER_BUDGET);
-  if (budget != 0) runOrdinaryTimers(time, budget);
-}
-
-/** The same for the urgent ones alone, `budget` at most. What is left of the budget. */
-export function runUrgentTimers(time: u64, budget: u32): u32 {
-  return urgent == 0 || levelsOf(urgent) == 0 ? budget : run(urgent, time >> TICK_SHIFT, budget);
-}
-
-/** The same for the others alone. */
-export function runOrdinaryTimers(time: u64, budget: u32): u32 {
-  return run(ordinary, time >> TICK_SHIFT, budget);
-}
-
-/** Ordinary timers are due: true leaves them out of nextTimer(), for somebody calls runOrdinaryTimers before long. */
-export function leaveOrdinaryTimers(leave: bool): void {
-  left = leave;
-}
-
-/** Whether ordinary timers are due, or have to be moved, at the time. */
-export function ordinaryTimersDue(time: u64): bool {
-  return nextTick(ordinary) <= time >> TICK_SHIFT;
+// @ts-ignore: decorator
+@inline
+export function wheelRun(wheel: usize, time: u64, budget: u32): u32 {
+  const target = time >> TICK_SHIFT;
+  return dueOf(wheel) > target ? budget : run(wheel, target, budget);
 }
 
 function run(wheel: usize, target: u64, budget: u32): u32 {
-  const work = list(wheel, WORK);
-  for (;;) {
-    while (!work.isEmpty) {
+  do {
+    if (!list(wheel, WORK).isEmpty) {
+      budget = runWork(wheel, budget);
       if (budget == 0) return 0;
-      budget--;
-      const timer = changetype<Timer>(work.next);
-      unlink(timer);
-      if (tickOf(timer.expires) <= currentOf(wheel)) call_indirect<void>(timer.callback, timer);
-      else file(wheel, timer);
+      continue;
     }
-    const tick = nextTick(wheel);
-    if (tick > target) break;
+    const levels = levelsOf(wheel);
+    const level: u32 = ctz(levels);
+    if (levels == 0 || level == TOP_LEVEL) {
+      const tick = levels == 0 ? END_OF_TIME : beyondTick(wheel);
+      setNext(wheel, tick, tick);
+      if (tick <= target) takeSlot(wheel, BEYOND, tick);
+      continue;
+    }
+    const slot: u32 = <u32>ctz(occupied(wheel, level));
+    const index = (level << DIGIT) + slot;
+    const begin = slotTick(wheel, level, slot);
+    const first = changetype<Timer>(list(wheel, index).next);
+    const alone = isAlone(first);
+    const tick = alone && level != 0 ? tickOf(first.expires) : begin;
+    if (tick > target) {
+      setNext(wheel, tick, begin);
+      break;
+    }
+    if (!alone) {
+      takeSlot(wheel, index, begin);
+      continue;
+    }
+    if (budget == 0) return 0;
+    budget--;
     store<u64>(wheel, tick, CURRENT);
-    takeSlot(wheel);
-  }
-  advance(wheel, target);
+    first.remove();
+    vacate(wheel, index);
+    findNext(wheel);
+    call_indirect<void>(first.callback, first);
+  } while (dueOf(wheel) <= target);
   return budget;
 }
 
-/** The tick at which a slot's time comes next; END_OF_TIME or more: never. */
-function nextTick(wheel: usize): u64 {
-  const levels = levelsOf(wheel);
-  if (levels == 0) return END_OF_TIME;
-  const current = currentOf(wheel);
-  if (!list(wheel, WORK).isEmpty) return current;
-  const level: u32 = ctz(levels);
-  if (level == TOP_LEVEL) {
-    const shift: u64 = TOP_LEVEL * DIGIT;
-    return ((current >> shift) + 1) << shift;
+/** Calls, or files again, what has been taken out of a slot whose time has come. What is left of the budget. */
+function runWork(wheel: usize, budget: u32): u32 {
+  const work = list(wheel, WORK);
+  while (!work.isEmpty) {
+    if (budget == 0) return 0;
+    budget--;
+    const timer = changetype<Timer>(work.next);
+    unlink(timer);
+    if (tickOf(timer.expires) <= currentOf(wheel)) call_indirect<void>(timer.callback, timer);
+    else file(wheel, timer);
   }
-  const shift: u64 = level * DIGIT;
-  return ((current >> (shift + DIGIT)) << (shift + DIGIT)) | (ctz(occupied(wheel, level)) << shift);
+  findNext(wheel);
+  return budget;
 }
 
-/** Moves the timers of the slot whose time `current` is to the empty list WORK. */
-function takeSlot(wheel: usize): void {
-  const level: u32 = ctz(levelsOf(wheel));
-  const slot: u32 = level == TOP_LEVEL ? 0 : <u32>ctz(occupied(wheel, level));
-  const index = (level << DIGIT) + slot;
+/** A slot begins at `begin`, and there is something to do at `tick`. */
+// @ts-ignore: decorator
+@inline
+function setNext(wheel: usize, tick: u64, begin: u64): void {
+  store<u64>(wheel, tick, DUE);
+  store<u64>(wheel, begin - u64(begin != 0), BOUND);
+}
+
+/** Looks for what is next. */
+function findNext(wheel: usize): void {
+  const levels = levelsOf(wheel);
+  if (levels == 0) return setNext(wheel, END_OF_TIME, END_OF_TIME);
+  if (!list(wheel, WORK).isEmpty) return setNext(wheel, currentOf(wheel), currentOf(wheel));
+  const level: u32 = ctz(levels);
+  if (level == TOP_LEVEL) return setNext(wheel, beyondTick(wheel), beyondTick(wheel));
+  const slot: u32 = <u32>ctz(occupied(wheel, level));
+  const begin = slotTick(wheel, level, slot);
+  const first = changetype<Timer>(list(wheel, (level << DIGIT) + slot).next);
+  setNext(wheel, level != 0 && isAlone(first) ? tickOf(first.expires) : begin, begin);
+}
+
+/** The tick at which a slot begins. */
+// @ts-ignore: decorator
+@inline
+function slotTick(wheel: usize, level: u32, slot: u32): u64 {
+  const shift: u64 = level * DIGIT;
+  return (currentOf(wheel) & (~(<u64>63) << shift)) | ((<u64>slot) << shift);
+}
+
+/** The tick at which what is beyond all slots has to be looked at. */
+// @ts-ignore: decorator
+@inline
+function beyondTick(wheel: usize): u64 {
+  const shift: u64 = TOP_LEVEL * DIGIT;
+  return ((currentOf(wheel) >> shift) + 1) << shift;
+}
+
+/** The first of a list is the only one. */
+// @ts-ignore: decorator
+@inline
+function isAlone(first: Timer): bool {
+  return changetype<usize>(first.next) == changetype<usize>(first.prev);
+}
+
+/** The time of a slot has come: moves its timers to the empty list WORK. */
+function takeSlot(wheel: usize, index: u32, tick: u64): void {
+  store<u64>(wheel, tick, CURRENT);
   const head = list(wheel, index);
   const work = list(wheel, WORK);
   const first = head.next;
@@ -248,13 +269,23 @@ function tickOf(time: u64): u64 {
 /** Puts a timer into the list of its slot; one that is past, into the slot of the present tick. */
 function file(wheel: usize, timer: Timer): void {
   const current = currentOf(wheel);
-  let tick = tickOf(timer.expires);
-  if (tick < current) tick = current;
+  const tick = max(tickOf(timer.expires), current);
   const level: u32 = (63 ^ (<u32>clz((tick ^ current) | 1))) / DIGIT;
-  const index =
-    level < TOP_LEVEL ? (level << DIGIT) + ((<u32>(tick >> (level * DIGIT))) & ((1 << DIGIT) - 1)) : BEYOND;
+  let index = BEYOND;
+  let begin = beyondTick(wheel);
+  let next = begin;
+  if (level < TOP_LEVEL) {
+    const shift = <u64>(level * DIGIT);
+    const slots = tick >> shift;
+    index = (level << DIGIT) + ((<u32>slots) & ((1 << DIGIT) - 1));
+    begin = slots << shift;
+    next = list(wheel, index).isEmpty ? tick : begin;
+  }
   list(wheel, index).append(timer);
   occupy(wheel, index);
+  if (next < dueOf(wheel)) store<u64>(wheel, next, DUE);
+  const bound = begin - u64(begin != 0);
+  if (bound < load<u64>(wheel, BOUND)) store<u64>(wheel, bound, BOUND);
 }
 
 /** Takes a pending timer out of its list. */
@@ -265,8 +296,9 @@ function unlink(timer: Timer): void {
   // Its neighbours were the same: the head of the list, which is empty now.
   if (!last) return;
   const head = changetype<usize>(next);
-  const wheel = head - urgent < OCCUPANCY ? urgent : ordinary;
+  const wheel = head & ~(FRAME_SIZE - 1);
   vacate(wheel, <u32>((head - wheel) / LINK_SIZE));
+  if (levelsOf(wheel) == 0 || timer.expires >> TICK_SHIFT <= dueOf(wheel)) findNext(wheel);
 }
 
 // @ts-ignore: decorator
@@ -302,6 +334,12 @@ function vacate(wheel: usize, index: u32): void {
 @inline
 function currentOf(wheel: usize): u64 {
   return load<u64>(wheel, CURRENT);
+}
+
+// @ts-ignore: decorator
+@inline
+function dueOf(wheel: usize): u64 {
+  return load<u64>(wheel, DUE);
 }
 
 // @ts-ignore: decorator

@@ -8,7 +8,8 @@
  */
 import { setClockFrequency, setClockStart } from "../../../kernel/time/clock";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../kernel/random";
-import { initializeWheel, nextTimer, runTimers, WHEEL_SIZE } from "../../../kernel/time/wheel";
+import { initializePolls, POLL_STORAGE } from "../../../kernel/interrupts/polls";
+import { initializeTimers, nextTimer, runTimers } from "../../../kernel/time/timers";
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
 import { NetworkDevice } from "../../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
@@ -229,7 +230,8 @@ export function setUpWorld(): void {
   setClockStart(0);
   setTime(SECOND);
   setUpArena(4096);
-  initializeWheel(growMemory(WHEEL_SIZE, 8));
+  initializeTimers(growMemory(4096, 4096));
+  initializePolls(growMemory(POLL_STORAGE, 8));
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(0x1234567890);
   keySipHash();
