@@ -64,7 +64,7 @@ export function initializeIpv4(noTransport: u32): void {
 /**
  * Registers the input of IPPROTO_ICMP, IPPROTO_TCP or IPPROTO_UDP: `inputIndex` is a (buffer) => void that takes the reference.
  * buffer.data is at the transport header, length is exact, networkHeader is set. LINK_BROADCAST: never answer with an error or reset.
- * `levelIndex`, of TCP and UDP: (buffer) => u32, the level of the socket that the same packet is for (net/levels.ts); it is checked in nothing yet.
+ * `levelIndex`, of TCP and UDP: (buffer) => u32, the level of the socket that the same packet is for (net/packets.ts); nothing in it has been checked then.
  */
 export function ipv4Register(protocol: u32, inputIndex: u32, levelIndex: u32 = 0): void {
   if (protocol == IPPROTO_ICMP) icmpIndex = inputIndex;

@@ -9,8 +9,8 @@ import { Socket } from "./socket/socket";
 
 /** Highest level of a socket, the default one at least: ARP, ICMP and what nobody wants come in at it. */
 export let receiveLevel: u32 = POLL_LEVEL_DEFAULT;
-/** Not every socket is of that level. */
-export let levelsDiffer: bool = false;
+/** There is a socket of another level than the default one. */
+export let levelsMatter: bool = false;
 
 /** 64 counts: sockets of each level. And bit l: there is one of level l. */
 let counts: usize = 0;
@@ -39,7 +39,7 @@ function count(level: u32, change: i32): void {
 
 function update(): void {
   receiveLevel = max(POLL_LEVEL_DEFAULT, 63 - <u32>clz(present | 1));
-  levelsDiffer = (present & ~((<u64>1) << receiveLevel)) != 0;
+  levelsMatter = (present & ~((<u64>1) << POLL_LEVEL_DEFAULT)) != 0;
 }
 
 /** A new socket, of `level` as long as no event listens to it. */

@@ -18,9 +18,8 @@ import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
 
-/** Packets that may wait at one level (net/packets.ts): so many at least, and so small a part of all buffers. */
+/** Packets that may wait at one level (net/packets.ts), at least. */
 const WAITING_LEAST: u32 = 16;
-const WAITING_PART: u32 = 64;
 
 /** Storage that is handed out, and where it ends. */
 let free: usize = 0;
@@ -63,7 +62,7 @@ export function initializeNetwork(
     loopbackPoll.index,
   );
   initializeLevels(take(LEVELS_STORAGE));
-  initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / WAITING_PART));
+  initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
   initializeArp(take(ARP_STORAGE));
   initializeIpv4(icmpNoTransport.index);

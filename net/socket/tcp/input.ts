@@ -4,6 +4,7 @@
 import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../kernel/errno";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { PacketBuffer, releaseBuffer, TUPLE_HASHED } from "../../buffer";
+import { PACKET_PROMISED } from "../../packets";
 import { Ipv4Header } from "../../wire/ipv4";
 import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
@@ -29,7 +30,7 @@ export function tcpInput(buffer: PacketBuffer): void {
   releaseBuffer(buffer);
 }
 
-/** Level of the socket that a segment is for; see ipv4Register. */
+/** Level of the socket that a segment is for, with PACKET_PROMISED; see ipv4Register. */
 export function tcpLevel(buffer: PacketBuffer): u32 {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
   const header = changetype<TcpHeader>(buffer.data);
@@ -42,7 +43,7 @@ export function tcpLevel(buffer: PacketBuffer): u32 {
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
   const c = findConnection(hash, local, remote, localPort, remotePort);
-  if (c !== null) return c.level;
+  if (c !== null) return c.level | PACKET_PROMISED;
   const listener = findListener(local, localPort);
   return listener !== null ? listener.level : POLL_LEVEL_DEFAULT;
 }
