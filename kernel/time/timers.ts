@@ -10,9 +10,9 @@ import {
   Timer,
   WHEEL_SIZE,
   wheelInitialize,
-  wheelIsEmpty,
   wheelNext,
   wheelNumber,
+  wheelRestart,
   wheelRun,
   wheelStart,
 } from "./wheel";
@@ -33,6 +33,8 @@ let active: u64 = 0;
 let left: u64 = 0;
 /** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
 let alarm: u64 = 0;
+/** For callbacks: the time at which they are called. */
+export let timersTime: u64 = 0;
 let onEarlier: u32 = 0;
 
 /** Once at boot, at time 0. `storage`: a frame. */
@@ -84,6 +86,13 @@ export function timerStartAt(timer: Timer, expires: u64, level: u32): void {
   if (expires < alarm) call_indirect<void>(onEarlier);
 }
 
+/** The same for the callback of a timer, which starts that timer again. */
+export function timerRestart(timer: Timer, expires: u64, level: u32): void {
+  const wheel = wheelOf(level);
+  wheelRestart(wheel, timer, expires);
+  active |= (<u64>1) << wheelNumber(wheel);
+}
+
 /** The same for a timer of the kernel's own: of those there are few, and what they do is short. */
 export function timerStart(timer: Timer, expires: u64): void {
   timerStartAt(timer, expires, TOP);
@@ -105,6 +114,7 @@ export function nextTimer(): u64 {
  * may start and stop any timer. The levels at which something due is left, as bits: those below `least`, and what the budget did not suffice for.
  */
 export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET): u64 {
+  timersTime = time;
   let due: u64 = 0;
   let levels = active & ~left;
   while (levels != 0) {
@@ -112,9 +122,10 @@ export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET)
     const bit = (<u64>1) << level;
     const wheel = wheelOf(level);
     levels ^= bit;
-    if (level >= least && budget != 0) budget = wheelRun(wheel, time, budget);
-    if (wheelIsEmpty(wheel)) active &= ~bit;
-    else if ((level < least || budget == 0) && wheelNext(wheel) <= time) due |= bit;
+    if (wheelNext(wheel) <= time && level >= least && budget != 0) budget = wheelRun(wheel, time, budget);
+    const next = wheelNext(wheel);
+    if (next <= time) due |= bit;
+    else if (next == u64.MAX_VALUE) active &= ~bit;
   }
   return due;
 }
@@ -127,7 +138,9 @@ export function leaveTimers(levels: u64): void {
 /** Calls what is due at a level that was left, `budget` at most. True when there is more; else the level is as any other again. */
 export function runTimersOf(level: u32, time: u64, budget: u32): bool {
   const wheel = wheelOf(level);
-  if (wheelRun(wheel, time, budget) == 0 && wheelNext(wheel) <= time) return true;
+  timersTime = time;
+  wheelRun(wheel, time, budget);
+  if (wheelNext(wheel) <= time) return true;
   left &= ~((<u64>1) << level);
   return false;
 }

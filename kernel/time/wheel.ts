@@ -33,12 +33,11 @@ const WORK: u32 = BEYOND + 1;
 const LISTS: u32 = WORK + 1;
 const LINK_SIZE: usize = 8;
 const OCCUPANCY: usize = <usize>LISTS * LINK_SIZE;
-/** First tick that a u64 of nanoseconds does not reach. */
-const END_OF_TIME: u64 = 1 << 48;
+const NEVER: u64 = u64.MAX_VALUE;
 
 /** Every tick up to this one has come. Never goes back. */
 const CURRENT: usize = OCCUPANCY + 8 * 8;
-/** The tick at which there is something to do next, or one before it, if a timer has been stopped meanwhile; END_OF_TIME or more: nothing. */
+/** The time at which there is something to do next, or one before it, if a timer has been stopped meanwhile; u64.MAX_VALUE: there is no timer. */
 const DUE: usize = CURRENT + 8;
 /** How far `current` may go before that: not into a slot whose timers lie in it still. */
 const BOUND: usize = DUE + 8;
@@ -90,19 +89,13 @@ export function wheelInitialize(wheel: usize, number: u32): void {
   for (let index: u32 = 0; index < LISTS; index++) list(wheel, index).initialize();
   memory.fill(wheel + OCCUPANCY, 0, WHEEL_SIZE - OCCUPANCY);
   store<u32>(wheel, number, NUMBER);
-  setNext(wheel, END_OF_TIME, END_OF_TIME);
+  setNext(wheel, NEVER, NEVER);
 }
 
 // @ts-ignore: decorator
 @inline
 export function wheelNumber(wheel: usize): u32 {
   return load<u32>(wheel, NUMBER);
-}
-
-// @ts-ignore: decorator
-@inline
-export function wheelIsEmpty(wheel: usize): bool {
-  return levelsOf(wheel) == 0;
 }
 
 /** (Re)starts a timer. `expires`: ns since boot; when that is past, the next wheelRun calls it. The last tick of u64 never comes. */
@@ -114,6 +107,12 @@ export function wheelStart(wheel: usize, timer: Timer, expires: u64): void {
   file(wheel, timer);
 }
 
+/** The same for the callback of a timer of the wheel, which starts that timer again. */
+export function wheelRestart(wheel: usize, timer: Timer, expires: u64): void {
+  timer.expires = expires;
+  file(wheel, timer);
+}
+
 /**
  * Time (ns since boot) at which wheelRun has work; u64.MAX_VALUE: none. Never later than the first timer's expiry, rounded up to
  * a tick; earlier when timers have to cascade (once per level at most); past when the budget of the last call did not suffice.
@@ -121,35 +120,28 @@ export function wheelStart(wheel: usize, timer: Timer, expires: u64): void {
 // @ts-ignore: decorator
 @inline
 export function wheelNext(wheel: usize): u64 {
-  const tick = dueOf(wheel);
-  return tick < END_OF_TIME ? tick << TICK_SHIFT : u64.MAX_VALUE;
+  return load<u64>(wheel, DUE);
 }
 
 /**
- * Calls what is due at the time `time` (ns since boot) in order of expiry by ticks. A callback may start and
+ * Calls what is due at the time `time` (ns since boot) in order of expiry by ticks; to be called when wheelNext() is not later. A callback may start and
  * stop any timer and free its own; it may not call wheelRun of this wheel. At most `budget` timers are called or moved: what is left of
  * that. When it is 0, wheelNext() may be past, and the caller, once it has let interrupts in, calls again.
  */
-// @ts-ignore: decorator
-@inline
 export function wheelRun(wheel: usize, time: u64, budget: u32): u32 {
   const target = time >> TICK_SHIFT;
-  return dueOf(wheel) > target ? budget : run(wheel, target, budget);
-}
-
-function run(wheel: usize, target: u64, budget: u32): u32 {
-  do {
+  for (;;) {
     if (!list(wheel, WORK).isEmpty) {
       budget = runWork(wheel, budget);
       if (budget == 0) return 0;
-      continue;
     }
     const levels = levelsOf(wheel);
+    if (levels == 0) break;
     const level: u32 = ctz(levels);
-    if (levels == 0 || level == TOP_LEVEL) {
-      const tick = levels == 0 ? END_OF_TIME : beyondTick(wheel);
-      setNext(wheel, tick, tick);
-      if (tick <= target) takeSlot(wheel, BEYOND, tick);
+    if (level == TOP_LEVEL) {
+      const tick = beyondTick(wheel);
+      if (tick > target) break;
+      takeSlot(wheel, BEYOND, tick);
       continue;
     }
     const slot: u32 = <u32>ctz(occupied(wheel, level));
@@ -159,8 +151,8 @@ function run(wheel: usize, target: u64, budget: u32): u32 {
     const alone = isAlone(first);
     const tick = alone && level != 0 ? tickOf(first.expires) : begin;
     if (tick > target) {
-      setNext(wheel, tick, begin);
-      break;
+      setNext(wheel, tick << TICK_SHIFT, begin);
+      return budget;
     }
     if (!alone) {
       takeSlot(wheel, index, begin);
@@ -170,10 +162,10 @@ function run(wheel: usize, target: u64, budget: u32): u32 {
     budget--;
     store<u64>(wheel, tick, CURRENT);
     first.remove();
-    vacate(wheel, index);
-    findNext(wheel);
+    vacate(wheel, level, slot);
     call_indirect<void>(first.callback, first);
-  } while (dueOf(wheel) <= target);
+  }
+  findNext(wheel);
   return budget;
 }
 
@@ -192,25 +184,29 @@ function runWork(wheel: usize, budget: u32): u32 {
   return budget;
 }
 
-/** A slot begins at `begin`, and there is something to do at `tick`. */
+/** A slot begins at the tick `begin`, and there is something to do at the time `due`. */
 // @ts-ignore: decorator
 @inline
-function setNext(wheel: usize, tick: u64, begin: u64): void {
-  store<u64>(wheel, tick, DUE);
+function setNext(wheel: usize, due: u64, begin: u64): void {
+  store<u64>(wheel, due, DUE);
   store<u64>(wheel, begin - u64(begin != 0), BOUND);
 }
 
 /** Looks for what is next. */
 function findNext(wheel: usize): void {
   const levels = levelsOf(wheel);
-  if (levels == 0) return setNext(wheel, END_OF_TIME, END_OF_TIME);
-  if (!list(wheel, WORK).isEmpty) return setNext(wheel, currentOf(wheel), currentOf(wheel));
-  const level: u32 = ctz(levels);
-  if (level == TOP_LEVEL) return setNext(wheel, beyondTick(wheel), beyondTick(wheel));
-  const slot: u32 = <u32>ctz(occupied(wheel, level));
-  const begin = slotTick(wheel, level, slot);
-  const first = changetype<Timer>(list(wheel, (level << DIGIT) + slot).next);
-  setNext(wheel, level != 0 && isAlone(first) ? tickOf(first.expires) : begin, begin);
+  if (levels == 0) return setNext(wheel, NEVER, NEVER);
+  let begin = currentOf(wheel);
+  let tick = begin;
+  if (list(wheel, WORK).isEmpty) {
+    const level: u32 = ctz(levels);
+    if (level == TOP_LEVEL) return setNext(wheel, beyondTime(wheel), beyondTick(wheel));
+    const slot: u32 = <u32>ctz(occupied(wheel, level));
+    begin = slotTick(wheel, level, slot);
+    const first = changetype<Timer>(list(wheel, (level << DIGIT) + slot).next);
+    tick = level != 0 && isAlone(first) ? tickOf(first.expires) : begin;
+  }
+  setNext(wheel, tick << TICK_SHIFT, begin);
 }
 
 /** The tick at which a slot begins. */
@@ -227,6 +223,14 @@ function slotTick(wheel: usize, level: u32, slot: u32): u64 {
 function beyondTick(wheel: usize): u64 {
   const shift: u64 = TOP_LEVEL * DIGIT;
   return ((currentOf(wheel) >> shift) + 1) << shift;
+}
+
+/** The same as a time; a u64 of nanoseconds does not reach the last one. */
+// @ts-ignore: decorator
+@inline
+function beyondTime(wheel: usize): u64 {
+  const tick = beyondTick(wheel);
+  return tick >> (64 - TICK_SHIFT) == 0 ? tick << TICK_SHIFT : NEVER;
 }
 
 /** The first of a list is the only one. */
@@ -248,8 +252,8 @@ function takeSlot(wheel: usize, index: u32, tick: u64): void {
   first.prev = work;
   last.next = work;
   head.initialize();
-  vacate(wheel, index);
-  occupy(wheel, WORK);
+  vacate(wheel, index >> DIGIT, index & ((1 << DIGIT) - 1));
+  occupy(wheel, WORK >> DIGIT, WORK & ((1 << DIGIT) - 1));
 }
 
 /** `current` becomes `tick`, before which no slot's time comes. */
@@ -270,22 +274,28 @@ function tickOf(time: u64): u64 {
 function file(wheel: usize, timer: Timer): void {
   const current = currentOf(wheel);
   const tick = max(tickOf(timer.expires), current);
-  const level: u32 = (63 ^ (<u32>clz((tick ^ current) | 1))) / DIGIT;
-  let index = BEYOND;
-  let begin = beyondTick(wheel);
-  let next = begin;
-  if (level < TOP_LEVEL) {
-    const shift = <u64>(level * DIGIT);
-    const slots = tick >> shift;
-    index = (level << DIGIT) + ((<u32>slots) & ((1 << DIGIT) - 1));
-    begin = slots << shift;
-    next = list(wheel, index).isEmpty ? tick : begin;
+  const bit: u32 = 63 ^ (<u32>clz((tick ^ current) | 1));
+  if (bit >= TOP_LEVEL * DIGIT) {
+    fileBeyond(wheel, timer);
+    return;
   }
-  list(wheel, index).append(timer);
-  occupy(wheel, index);
-  if (next < dueOf(wheel)) store<u64>(wheel, next, DUE);
-  const bound = begin - u64(begin != 0);
-  if (bound < load<u64>(wheel, BOUND)) store<u64>(wheel, bound, BOUND);
+  // bit / DIGIT
+  const level = (bit * 43) >> 8;
+  const shift = <u64>(level * DIGIT);
+  const slots = tick >> shift;
+  const slot = (<u32>slots) & ((1 << DIGIT) - 1);
+  const head = list(wheel, (level << DIGIT) + slot);
+  const begin = slots << shift;
+  const due = (head.isEmpty ? tick : begin) << TICK_SHIFT;
+  head.append(timer);
+  occupy(wheel, level, slot);
+  if (due < wheelNext(wheel)) setNext(wheel, due, begin);
+}
+
+function fileBeyond(wheel: usize, timer: Timer): void {
+  list(wheel, BEYOND).append(timer);
+  occupy(wheel, TOP_LEVEL, 0);
+  if (beyondTime(wheel) < wheelNext(wheel)) setNext(wheel, beyondTime(wheel), beyondTick(wheel));
 }
 
 /** Takes a pending timer out of its list. */
@@ -297,8 +307,9 @@ function unlink(timer: Timer): void {
   if (!last) return;
   const head = changetype<usize>(next);
   const wheel = head & ~(FRAME_SIZE - 1);
-  vacate(wheel, <u32>((head - wheel) / LINK_SIZE));
-  if (levelsOf(wheel) == 0 || timer.expires >> TICK_SHIFT <= dueOf(wheel)) findNext(wheel);
+  const index = <u32>((head - wheel) / LINK_SIZE);
+  vacate(wheel, index >> DIGIT, index & ((1 << DIGIT) - 1));
+  if (levelsOf(wheel) == 0 || timer.expires <= wheelNext(wheel)) findNext(wheel);
 }
 
 // @ts-ignore: decorator
@@ -315,17 +326,15 @@ function occupied(wheel: usize, level: u32): u64 {
 
 // @ts-ignore: decorator
 @inline
-function occupy(wheel: usize, index: u32): void {
-  const level = index >>> DIGIT;
-  store<u64>(wheel + level * 8, occupied(wheel, level) | ((<u64>1) << (index & 63)), OCCUPANCY);
+function occupy(wheel: usize, level: u32, slot: u32): void {
+  store<u64>(wheel + level * 8, occupied(wheel, level) | ((<u64>1) << slot), OCCUPANCY);
   store<u32>(wheel, levelsOf(wheel) | (1 << level), LEVELS);
 }
 
 // @ts-ignore: decorator
 @inline
-function vacate(wheel: usize, index: u32): void {
-  const level = index >>> DIGIT;
-  const slots = occupied(wheel, level) & ~((<u64>1) << (index & 63));
+function vacate(wheel: usize, level: u32, slot: u32): void {
+  const slots = occupied(wheel, level) & ~((<u64>1) << slot);
   store<u64>(wheel + level * 8, slots, OCCUPANCY);
   if (slots == 0) store<u32>(wheel, levelsOf(wheel) & ~(1 << level), LEVELS);
 }
@@ -334,12 +343,6 @@ function vacate(wheel: usize, index: u32): void {
 @inline
 function currentOf(wheel: usize): u64 {
   return load<u64>(wheel, CURRENT);
-}
-
-// @ts-ignore: decorator
-@inline
-function dueOf(wheel: usize): u64 {
-  return load<u64>(wheel, DUE);
 }
 
 // @ts-ignore: decorator
