@@ -10,6 +10,7 @@ import {
   runTimers,
   runTimersOf,
   setAlarm,
+  soonest,
   Timer,
   timerPrepare,
   timerStart,
@@ -151,7 +152,7 @@ function onDeadline(argument: usize): void {
     leaveTimers(due);
     leaveLevels(POLL_TIMERS, due);
   }
-  program(nextTimer());
+  program(soonest);
 }
 
 /** The poll of POLL_TIMERS: timers of a level that were left over, a few at a time. True when there are more. */

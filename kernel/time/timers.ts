@@ -7,6 +7,7 @@
  */
 import { allocateFrames } from "../memory/frames";
 import {
+  dueTime,
   Timer,
   WHEEL_SIZE,
   wheelInitialize,
@@ -35,6 +36,8 @@ let left: u64 = 0;
 let alarm: u64 = 0;
 /** For callbacks: the time at which they are called. */
 export let timersTime: u64 = 0;
+/** Behind runTimers: when there is something to do next, the levels at which something due is left aside. Before that, if a callback has stopped a timer. */
+export let soonest: u64 = 0;
 let onEarlier: u32 = 0;
 
 /** Once at boot, at time 0. `storage`: a frame. */
@@ -83,6 +86,8 @@ export function timerStartAt(timer: Timer, expires: u64, level: u32): void {
   const wheel = wheelOf(level);
   wheelStart(wheel, timer, expires);
   active |= (<u64>1) << wheelNumber(wheel);
+  // From a callback: runTimers may have looked at the wheel before.
+  soonest = min(soonest, dueTime(expires));
   if (expires < alarm) call_indirect<void>(onEarlier);
 }
 
@@ -115,6 +120,7 @@ export function nextTimer(): u64 {
  */
 export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET): u64 {
   timersTime = time;
+  soonest = u64.MAX_VALUE;
   let due: u64 = 0;
   let levels = active & ~left;
   while (levels != 0) {
@@ -126,6 +132,7 @@ export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET)
     const next = wheelNext(wheel);
     if (next <= time) due |= bit;
     else if (next == u64.MAX_VALUE) active &= ~bit;
+    else soonest = min(soonest, next);
   }
   return due;
 }

@@ -225,12 +225,11 @@ function beyondTick(wheel: usize): u64 {
   return ((currentOf(wheel) >> shift) + 1) << shift;
 }
 
-/** The same as a time; a u64 of nanoseconds does not reach the last one. */
+/** The same as a time. */
 // @ts-ignore: decorator
 @inline
 function beyondTime(wheel: usize): u64 {
-  const tick = beyondTick(wheel);
-  return tick >> (64 - TICK_SHIFT) == 0 ? tick << TICK_SHIFT : NEVER;
+  return timeOf(beyondTick(wheel));
 }
 
 /** The first of a list is the only one. */
@@ -263,11 +262,25 @@ function advance(wheel: usize, tick: u64): void {
   if (tick > currentOf(wheel)) store<u64>(wheel, tick, CURRENT);
 }
 
+/** When a tick begins; a u64 of nanoseconds does not reach the one behind the last. */
+// @ts-ignore: decorator
+@inline
+function timeOf(tick: u64): u64 {
+  return tick >> (64 - TICK_SHIFT) == 0 ? tick << TICK_SHIFT : NEVER;
+}
+
 /** First tick that does not begin before the time. */
 // @ts-ignore: decorator
 @inline
 function tickOf(time: u64): u64 {
   return (time >> TICK_SHIFT) + u64((time & (TIMER_TICK - 1)) != 0);
+}
+
+/** Time at which a timer that expires at `expires` is called. */
+// @ts-ignore: decorator
+@inline
+export function dueTime(expires: u64): u64 {
+  return timeOf(tickOf(expires));
 }
 
 /** Puts a timer into the list of its slot; one that is past, into the slot of the present tick. */

@@ -8,11 +8,13 @@ import {
   runTimers,
   runTimersOf,
   setAlarm,
+  soonest,
   Timer,
   TIMER_BUDGET,
   TIMER_TICK,
   timerPending,
   timerPrepare,
+  timerRestart,
   timerStart,
   timerStartAt,
   timerStop,
@@ -48,6 +50,12 @@ function record(t: Timer): void {
   assert(levels[index] >= 0, "it was not pending");
   levels[index] = -1;
   called.push(index);
+}
+
+/** Starts the first timer, of a level that has been looked at, and its own again. */
+function startFirst(t: Timer): void {
+  start(0, clock + 3 * TIMER_TICK, 63);
+  timerRestart(t, clock + 10 * TIMER_TICK, 9);
 }
 
 let earlier: u32 = 0;
@@ -127,6 +135,21 @@ describe("timers of many levels", () => {
     expect<bool>(nextTimer() <= 2 * SECOND + 6 * TIMER_TICK).toBe(true, "as any other level again");
   });
 
+  it("what a callback starts is not missed", () => {
+    timerPrepare(timer(1), startFirst.index);
+    start(1, SECOND, 9);
+    start(2, 9 * SECOND, 63);
+    setTime(SECOND + TIMER_TICK);
+    expect<u64>(runTimers(clock)).toBe(0);
+    expect<bool>(soonest > clock && soonest <= clock + 4 * TIMER_TICK).toBe(true);
+    expect<u64>(soonest).toBe(nextTimer());
+    timerStop(timer(0));
+    timerStop(timer(2));
+    expect<bool>(nextTimer() > clock + 9 * TIMER_TICK).toBe(true, "its own");
+    timerStop(timer(1));
+    expect<u64>(nextTimer()).toBe(NEVER);
+  });
+
   it("a level without a wheel of its own has the highest one's; each takes one frame, once", () => {
     const before = freeFrameCount();
     expect<bool>(addTimerLevel(63) && addTimerLevel(45)).toBe(true);
@@ -185,6 +208,10 @@ describe("levels of timers", () => {
           }
         }
         assert(nextTimer() <= firstDue(0), "nextTimer is later than the first timer");
+        leaveTimers(left);
+        assert(soonest == nextTimer(), "what runTimers has found, as no callback started any");
+        for (let level: u32 = 0; level < 64; level++)
+          if (((left >> level) & 1) != 0) while (runTimersOf(level, clock, 3)) {}
       }
     }
     expect<bool>(true).toBe(true);
