@@ -28,7 +28,7 @@ import { panic } from "../panic";
 import { Process } from "../process/process";
 import { switchShadowStack } from "../process/shadow-stack";
 import { now } from "../time/clock";
-import { Timer, TIMER_SIZE, timerPrepare, timerStartAt, timerStop } from "../time/timers";
+import { Timer, timerPrepare, timerStartAt, timerStop } from "../time/timers";
 import {
   charge,
   chargePolls,
@@ -84,13 +84,13 @@ export let switchCount: u64 = 0;
 export let preemptCount: u64 = 0;
 
 /** Bytes that initializeScheduler needs. */
-export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + TIMER_SIZE;
+export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE;
 
 /** Once at boot. `storage`: SCHEDULER_STORAGE bytes, 8-aligned. */
 export function initializeScheduler(storage: usize): void {
   bootStack = storage;
   initializeReady(storage + 8);
-  initializeQuantum(storage + 8 + READY_STORAGE);
+  initializeQuantum();
   onShareRefill(resume.index);
 }
 

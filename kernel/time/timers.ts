@@ -6,6 +6,7 @@
  * these levels meanwhile.
  */
 import { allocateFrames } from "../memory/frames";
+import { now } from "./clock";
 import {
   dueTime,
   Timer,
@@ -34,6 +35,9 @@ let active: u64 = 0;
 let left: u64 = 0;
 /** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
 let alarm: u64 = 0;
+/** The one time that needs no wheel, for it changes with nearly every switch: the end of the present time slice. MAX_VALUE: there is none. */
+let sliceEnd: u64 = u64.MAX_VALUE;
+let onSliceEnd: u32 = 0;
 /** For callbacks: the time at which they are called. */
 export let timersTime: u64 = 0;
 /** Behind runTimers: when there is something to do next, the levels at which something due is left aside. Before that, if a callback has stopped a timer. */
@@ -45,6 +49,7 @@ export function initializeTimers(storage: usize): void {
   top = storage;
   active = 0;
   left = 0;
+  sliceEnd = u64.MAX_VALUE;
   wheelInitialize(top, TOP);
   for (let level: u32 = 0; level <= TOP; level++) setWheel(level, top);
 }
@@ -103,12 +108,31 @@ export function timerStart(timer: Timer, expires: u64): void {
   timerStartAt(timer, expires, TOP);
 }
 
+/** Once at boot: the function () => void that is told of the end of a time slice. */
+export function setSliceEnd(index: u32): void {
+  onSliceEnd = index;
+  sliceEnd = u64.MAX_VALUE;
+}
+
+/** A time slice of `length` ns begins now, unless one is under way. */
+// @ts-ignore: decorator
+@inline
+export function startSlice(length: u64): void {
+  if (sliceEnd == u64.MAX_VALUE) beginSlice(length);
+}
+
+function beginSlice(length: u64): void {
+  sliceEnd = now() + length;
+  soonest = min(soonest, sliceEnd);
+  if (sliceEnd < alarm) call_indirect<void>(onEarlier);
+}
+
 /**
  * Time (ns since boot) at which runTimers has work; u64.MAX_VALUE: none. Never later than the first timer's expiry, rounded up to
  * a tick; past when the budget of the last call did not suffice. Levels that were left do not count.
  */
 export function nextTimer(): u64 {
-  let next = u64.MAX_VALUE;
+  let next = sliceEnd;
   for (let levels = active & ~left; levels != 0; levels &= levels - 1)
     next = min(next, wheelNext(wheelOf(<u32>ctz(levels))));
   return next;
@@ -120,7 +144,11 @@ export function nextTimer(): u64 {
  */
 export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET): u64 {
   timersTime = time;
-  soonest = u64.MAX_VALUE;
+  if (sliceEnd <= time) {
+    sliceEnd = u64.MAX_VALUE;
+    call_indirect<void>(onSliceEnd);
+  }
+  soonest = sliceEnd;
   let due: u64 = 0;
   let levels = active & ~left;
   while (levels != 0) {
