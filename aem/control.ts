@@ -5,15 +5,16 @@
  * Each returns 0 or a negative errno: -EFAULT where the application's struct cannot be read, -ENOSPC where there is no extra
  * left (aem/extra.ts), -EINVAL.
  */
-import { EDQUOT, EFAULT, EINVAL, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
+import { EDQUOT, EFAULT, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
 import { readUser, writeUser } from "../kernel/memory/user";
 import { resolveHandler } from "../kernel/process/module";
-import { timerStop } from "../kernel/time/wheel";
+import { addTimerLevel, timerPending, timerStartAt, timerStop } from "../kernel/time/timers";
 import {
   BUFFER_STRUCT_SIZE,
   BUFFER_WAIT,
   BUFFERS_PER_EVENT,
   EVENT_READ,
+  EVENT_SOCK,
   EVENT_TIMER,
   EventBuffer,
   EventFilter,
@@ -26,6 +27,7 @@ import {
   FILTER_SIZE,
   HANDLER_ALLOCATOR,
   LATENCY_BUCKETS,
+  PRIORITY_LEVELS,
   STATISTICS_SIZE,
 } from "./abi";
 import { retry, setPriority } from "./queue";
@@ -43,7 +45,7 @@ import {
 import { checkFilter, setFilter } from "./jobs/filter";
 import { hasTimeout } from "./jobs/timeout";
 import { startMeasuring } from "./latency";
-import { checkFlags, keepaliveGained, keepaliveLost, logBadHandler } from "./registry";
+import { checkFlags, keepaliveGained, keepaliveLost, logBadHandler, rankSocket } from "./registry";
 
 /** Bytes that `initializeControl` needs. */
 export const CONTROL_STORAGE: usize = STATISTICS_SIZE;
@@ -114,6 +116,17 @@ export function controlHandler(event: Event, index: u32): i32 {
   return 0;
 }
 
+/** EVJOBPRIO: at once, also for an activation that waits, and for its timers. -ENOMEM: the level would be a new one. */
+export function controlPriority(event: Event, priority: u32): i32 {
+  if (priority >= PRIORITY_LEVELS) return -EINVAL;
+  if (!addTimerLevel(priority)) return -ENOMEM;
+  setPriority(event, priority);
+  if (event.extra != 0 && timerPending(extraOf(event)))
+    timerStartAt(extraOf(event), extraOf(event).expires, priority);
+  if (<u32>event.type <= EVENT_SOCK && event.object != 0) rankSocket(event.socket);
+  return 0;
+}
+
 /** EVJOBFLAGS. A priority of 0 in its field leaves it as it is. A timer without a period stays one-shot. */
 export function controlFlags(event: Event, flags: u32): i32 {
   const old = <u32>event.flags;
@@ -121,12 +134,13 @@ export function controlFlags(event: Event, flags: u32): i32 {
   const refused = checkFlags(flags & ~EVF_EXECUTORS);
   if (refused < 0) return refused;
   if (!same) return -EOPNOTSUPP;
+  const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
+  const changed = priority == 0 ? 0 : controlPriority(event, priority - 1);
+  if (changed < 0) return changed;
   if (event.type == EVENT_TIMER && event.data == 0) flags |= EVF_ONESHOT;
   event.flags = <u8>flags;
   if (flags & ~old & EVF_KEEPALIVE) keepaliveGained(event.process);
   else if (old & ~flags & EVF_KEEPALIVE) keepaliveLost(event.process);
-  const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
-  if (priority != 0) setPriority(event, priority - 1);
   return 0;
 }
 

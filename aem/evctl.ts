@@ -26,7 +26,6 @@ import {
   EVJOBSTOP,
   EVJOBTIMEOUT,
   EVTBLINIT,
-  PRIORITY_LEVELS,
   SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
 } from "./abi";
@@ -38,11 +37,12 @@ import {
   controlFlags,
   controlHandler,
   controlHistogram,
+  controlPriority,
   controlStatistics,
   controlTimeout,
 } from "./control";
 import { makePending } from "./dispatch";
-import { retry, setPriority, withdraw } from "./queue";
+import { retry, withdraw } from "./queue";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
 import { drain, unregister, unregisterSome } from "./registry";
@@ -56,9 +56,7 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
   if (event === null) return -ESRCH;
   switch (operation) {
     case EVJOBPRIO:
-      if (argument >= PRIORITY_LEVELS) return -EINVAL;
-      setPriority(event, argument);
-      return 0;
+      return controlPriority(event, argument);
     case EVJOBSHTDN:
       if (argument > SHUTDOWN_DELIVER) return -EINVAL;
       if (argument == SHUTDOWN_DROP) unregister(event);

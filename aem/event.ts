@@ -11,7 +11,7 @@ import { Link } from "../kernel/list";
 import { Threshold } from "../kernel/scheduler/gauge";
 import { Process, processNumbered } from "../kernel/process/process";
 import { Waiter } from "../kernel/scheduler/wait";
-import { Timer } from "../kernel/time/wheel";
+import { Timer } from "../kernel/time/timers";
 import { Socket } from "../net/socket/socket";
 import { EVENT_MESSAGE, EVENT_OCCURRED, EVENT_PENDING, EVENT_SK, EVENT_STARVED } from "./abi";
 import { waitingExtra } from "./extra";

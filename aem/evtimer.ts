@@ -1,7 +1,7 @@
 /** The call evtimer (AEM 4.3): one-shot and periodic timers on the timing wheel. */
 import { EINVAL } from "../kernel/errno";
 import { now } from "../kernel/time/clock";
-import { timerPrepare } from "../kernel/time/wheel";
+import { timerPrepare } from "../kernel/time/timers";
 import { EVENT_TIMER, EVF_ONESHOT } from "./abi";
 import { Event } from "./event";
 import { startTimer } from "./jobs/timer";

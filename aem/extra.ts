@@ -10,7 +10,7 @@ import { Pool } from "../kernel/memory/pool";
 import { VMTABLE_BASE } from "../kernel/memory/layout";
 import { userRange } from "../kernel/memory/user";
 import { now } from "../kernel/time/clock";
-import { Timer, timerPrepare, timerStart, timerStartUrgent, timerStop } from "../kernel/time/wheel";
+import { Timer, timerPrepare, timerStartAt, timerStop } from "../kernel/time/timers";
 import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
 import {
   BUFFERS_PER_EVENT,
@@ -21,7 +21,6 @@ import {
   EVENT_STARVED,
   EVENT_STOPPED,
   LATENCY_BUCKETS,
-  PRIORITY_DEFAULT,
 } from "./abi";
 import { activate } from "./dispatch";
 import { retry } from "./queue";
@@ -217,8 +216,7 @@ export function startTimeout(extra: EventExtra): void {
   if (extra.timeout == 0) return;
   const due = now() + extra.timeout;
   const expires = due < extra.timeout ? u64.MAX_VALUE : due;
-  if (<u32>extra.event.priority > PRIORITY_DEFAULT) timerStartUrgent(extra, expires);
-  else timerStart(extra, expires);
+  timerStartAt(extra, expires, extra.event.priority);
 }
 
 /**

@@ -9,7 +9,7 @@ import { Link } from "../kernel/list";
 import { Process } from "../kernel/process/process";
 import { createWorkers } from "../kernel/process/workers";
 import { yieldPoint } from "../kernel/scheduler/scheduler";
-import { timerPending } from "../kernel/time/wheel";
+import { timerPending } from "../kernel/time/timers";
 import { EVENT_ACCEPT, EVENT_READ, EVENT_SOCK, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, eventOfOwned } from "./event";
 import { readerComes } from "./jobs/shared";

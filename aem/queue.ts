@@ -7,12 +7,11 @@
  * An event's place is inside of it, so none of this can fail; all of it is O(1). `process.waitingCount` counts those that wait anywhere.
  */
 import { EAGAIN } from "../kernel/errno";
-import { wantPollLevel } from "../kernel/interrupts/polls";
 import { notifyThread, Process } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
-import { timerPending } from "../kernel/time/wheel";
+import { timerPending } from "../kernel/time/timers";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
-import { EVENT_PENDING, EVENT_SOCK, EVENT_STARVED, EVENT_TIMER, EVF_THREAD } from "./abi";
+import { EVENT_PENDING, EVENT_STARVED, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, EVENT_HELD } from "./event";
 import { reportError } from "./jobs/error";
 import { startTimer } from "./jobs/timer";
@@ -90,10 +89,6 @@ export function withdraw(event: Event): void {
 export function setPriority(event: Event, priority: u32): void {
   const pending = event.has(EVENT_PENDING);
   if (pending) withdraw(event);
-  if (<u32>event.type <= EVENT_SOCK) {
-    wantPollLevel(event.priority, -1);
-    wantPollLevel(priority, 1);
-  }
   event.priority = <u8>priority;
   if (event.type == EVENT_TIMER && timerPending(event)) startTimer(event, event.expires);
   // One that starved tries once more.

@@ -2,9 +2,8 @@
  * Registration: an event comes to be and goes. All that can fail fails here, so that nothing can fail later: the handler is
  * resolved and type-checked once, memory is taken, the place in the queue of activations is inside the event.
  */
-import { EBADF, EDQUOT, EINVAL, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
+import { EBADF, EDQUOT, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
 import { logDecimal, logEnd, LOG_WARNING, logStart, logText } from "../kernel/console";
-import { wantPollLevel } from "../kernel/interrupts/polls";
 import { HANDLE_SOCKET, handleObject } from "../kernel/process/handles";
 import {
   LIMIT_EVENTS,
@@ -16,7 +15,8 @@ import { resolveHandler } from "../kernel/process/module";
 import { currentProcess, notifyThread, Process } from "../kernel/process/process";
 import { usageOf } from "../kernel/process/usage";
 import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
-import { timerPrepare, timerStop } from "../kernel/time/wheel";
+import { addTimerLevel, timerPrepare, timerStop } from "../kernel/time/timers";
+import { setSocketLevel } from "../net/levels";
 import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
 import {
   EVENT_ACCEPT,
@@ -110,6 +110,8 @@ export function copyEvent(original: Event, process: Process): i64 {
 }
 
 function makeEvent(process: Process, type: u32, flags: u32, priority: u32, code: usize): i64 {
+  // Its own timer, its time-out, and what its handler waits for.
+  if (!addTimerLevel(priority)) return -ENOMEM;
   const event = allocateEvent();
   if (event === null) {
     reportLimit(process, LIMIT_SYSTEM_EVENTS, eventPool().limit);
@@ -126,7 +128,6 @@ function makeEvent(process: Process, type: u32, flags: u32, priority: u32, code:
   process.events.append(event.owned);
   process.eventCount++;
   usageOf(process).addEventOfType(type, 1);
-  if (type <= EVENT_SOCK) wantPollLevel(priority, 1);
   if (flags & EVF_KEEPALIVE) keepaliveGained(process);
   return <i64>changetype<usize>(event);
 }
@@ -150,6 +151,7 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
   event.waiter.prepare(job.occurred, job.mask);
   if (type == EVENT_READ) readerComes(event, socket);
   socket.append(event.waiter);
+  rankSocket(socket);
   // What came before the registration is reported too, as if the socket told it now.
   const held = job.initial != 0 ? call_indirect<u32>(socket.protocol.poll, socket) & job.initial : 0;
   if (held != 0) call_indirect<void>(job.occurred, event.waiter, held, 0);
@@ -191,6 +193,21 @@ function isEvent(waiter: Waiter): bool {
   return false;
 }
 
+/**
+ * Which events listen to a socket, or their priorities, have changed: it is of the level of the highest of them from now on, or of its process without any. At
+ * most EVENTS_PER_SOCKET steps.
+ */
+export function rankSocket(socket: Socket): void {
+  let level: i32 = -1;
+  let link = socket.next;
+  while (changetype<usize>(link) != changetype<usize>(socket)) {
+    const waiter = changetype<Waiter>(link);
+    if (isEvent(waiter)) level = max(level, <i32>changetype<Event>(waiter).priority);
+    link = link.next;
+  }
+  setSocketLevel(socket, level < 0 ? socket.ownLevel : level);
+}
+
 // ---- Going ----
 
 /**
@@ -207,7 +224,6 @@ export function unregister(event: Event): void {
   event.owned.remove();
   process.eventCount--;
   usageOf(process).addEventOfType(event.type, -1);
-  if (<u32>event.type <= EVENT_SOCK) wantPollLevel(event.priority, -1);
   if ((<u32>event.flags) & EVF_KEEPALIVE) keepaliveLost(process);
   forgetJid(event);
   if (event.handlers != 0) event.mark(EVENT_DEAD);
@@ -236,7 +252,9 @@ export function detach(event: Event): void {
   if (event.job.detach != 0) call_indirect<void>(event.job.detach, event);
   const object = event.object;
   event.object = 0;
-  if (object == 0 || event.job.type != EVENT_READ) return;
+  if (object == 0 || event.type > EVENT_SOCK) return;
+  rankSocket(changetype<Socket>(object));
+  if (event.job.type != EVENT_READ) return;
   if (!event.has(EVENT_ENDED)) readerGoes(changetype<Socket>(object));
   readerGone(changetype<Socket>(object));
 }

@@ -35,16 +35,20 @@ import { armDeadline, initializeDeadline, timerPoll } from "./interrupts/deadlin
 import {
   deferPolls,
   initializePolls,
-  leavePolls,
+  POLL_LEVEL_DEFAULT,
+  POLL_OUTPUT,
+  POLL_PACKETS,
+  POLL_REAP,
+  POLL_RECEIVE,
   POLL_STORAGE,
+  POLL_TIMERS,
   pollLevel,
-  pollsLeft,
-  registerPoll,
   runPollRounds,
   runPolls,
+  setPoll,
 } from "./interrupts/polls";
 import { handleVector, initializeVectors } from "./interrupts/vectors";
-import { FRAME_SIZE, freeFrameCount, totalFrameCount } from "./memory/frames";
+import { allocateFrames, FRAME_SIZE, freeFrameCount, totalFrameCount } from "./memory/frames";
 import { protectKernel } from "./memory/paging";
 import { permanent } from "./memory/permanent";
 import { initializePhysicalMemory } from "./memory/physical";
@@ -78,7 +82,7 @@ import {
 } from "./scheduler/scheduler";
 import { initializeThreads, THREAD_STORAGE } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
-import { initializeUrgentWheel, initializeWheel, TIMER_SIZE, WHEEL_SIZE } from "./time/wheel";
+import { addTimerLevel, initializeTimers, TIMER_SIZE } from "./time/timers";
 import { AEM_STORAGE, initializeAem } from "../aem/aem";
 import { dispatchNext } from "../aem/dispatch";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
@@ -88,6 +92,8 @@ import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
 import { IP_DHCP, parseIpOption } from "../net/config";
 import { dhcpStart } from "../net/dhcp";
+import { loopbackPoll } from "../net/loopback";
+import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
 import { attachDevice, networkFlush, networkInterface } from "../net/interface";
 import { initializeNetwork } from "../net/stack";
@@ -210,11 +216,12 @@ function initializeMemory(): void {
 
 function initializeInterrupts(): void {
   if (!initializeApic()) fail("the processor has no APIC");
-  initializeWheel(need(WHEEL_SIZE));
-  initializeUrgentWheel(need(WHEEL_SIZE));
-  if (!initializeVectors()) fail("not enough memory");
+  const timers = allocateFrames(0);
+  if (timers == 0) fail("not enough memory");
+  initializeTimers(timers);
+  if (!addTimerLevel(POLL_LEVEL_DEFAULT) || !initializeVectors()) fail("not enough memory");
   initializePolls(need(POLL_STORAGE));
-  registerPoll(timerPoll.index);
+  setPoll(POLL_TIMERS, timerPoll.index);
   if (initializeDeadline(need(TIMER_SIZE)) == 0) fail("the 8254 timer does not count: no clock");
 }
 
@@ -252,8 +259,9 @@ function startNetwork(): void {
     fail("not enough memory for the network");
   if (!initializeTcp(frames * 2)) fail("not enough memory for the network");
   initializeSocketCalls(need(SOCKET_CALLS_STORAGE));
-  registerPoll(virtioNetPoll.index);
-  registerPoll(flush.index);
+  setPoll(POLL_RECEIVE, receive.index);
+  setPoll(POLL_PACKETS, packetsPoll.index);
+  setPoll(POLL_OUTPUT, flush.index);
   const device = virtioNetProbe();
   if (device === null) {
     log(LOG_ERROR, "net", "no network device (virtio-net): applications reach this machine only");
@@ -268,7 +276,13 @@ function startNetwork(): void {
   dhcpStart(0);
 }
 
-function flush(): bool {
+/** What comes in from this machine itself, and from the device. */
+function receive(level: u32): bool {
+  loopbackPoll();
+  return virtioNetPoll();
+}
+
+function flush(level: u32): bool {
   networkFlush();
   return false;
 }
@@ -308,7 +322,7 @@ function initializeProcessesAndThreads(): void {
   initializeEnd(need(END_STORAGE), onLastExit.index);
   initializeFamily(need(4));
   initializeModules(need(NAME_LIMIT));
-  registerPoll(reapPoll.index);
+  setPoll(POLL_REAP, reapPoll.index);
   initializeHandles(need(HANDLE_STORAGE));
   initializeProcessCalls(need(256));
   initializeNames(need(NAME_STORAGE));
@@ -356,17 +370,19 @@ function onLastExit(status: i32): void {
 
 /** From the stub: an interrupt while an application ran. */
 export function interrupt(vector: u32): void {
-  const deferred = currentThread().priority > pollLevel;
-  deferPolls(deferred);
+  const level = currentThread().priority;
+  // What is for lower levels is left until theirs has its turn.
+  deferPolls(level);
   handleVector(vector);
-  deferPolls(false);
-  // What is left is taken up again soon, even if the application never calls; deferred work, when the level falls.
-  // Nor does a thread wait for it that has become ready and ranks higher.
-  const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > <i32>pollLevel;
-  const left = pollsLeft != 0 && !deferred && !overtaken && runPollRounds();
-  if (left) armDeadline(now() + POLL_DELAY);
-  // Whoever keeps the polls waiting owes the lower levels their share all the same.
-  else if (pollsLeft != 0) startQuantum();
+  if (pollLevel >= 0) {
+    // Nor does a thread wait that has become ready and ranks higher.
+    const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > pollLevel;
+    // What is still left is taken up again soon, even if the application never calls.
+    if (!overtaken && runPollRounds(level)) armDeadline(now() + POLL_DELAY);
+    // Whoever keeps the polls waiting owes the lower levels their share all the same.
+    else if (pollLevel >= 0) startQuantum();
+  }
+  deferPolls(0);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 

@@ -13,7 +13,7 @@
  */
 import { Link } from "../kernel/list";
 import { random32 } from "../kernel/random";
-import { Timer } from "../kernel/time/wheel";
+import { Timer } from "../kernel/time/timers";
 import { BufferQueue } from "./buffer";
 
 /** Entries, a power of two. */

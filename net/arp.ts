@@ -14,7 +14,7 @@
 import { ENOBUFS } from "../kernel/errno";
 import { LOG_WARNING, logAddress, logEnd, logMac, logStart, logText } from "../kernel/console";
 import { now } from "../kernel/time/clock";
-import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/wheel";
+import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timers";
 import {
   ARP_CACHE_STORAGE,
   ArpEntry,

@@ -30,6 +30,8 @@ export const CHECKSUM_PARTIAL: u32 = 2;
 export const LINK_BROADCAST: u32 = 4;
 /** To send: the sender will use the bytes again, so nobody may keep the buffer but a device that reads it. */
 export const BUFFER_RETAINED: u32 = 8;
+/** Received: `word1` is the hash of its four-tuple (TCP). */
+export const TUPLE_HASHED: u32 = 16;
 
 
 @unmanaged
@@ -51,12 +53,23 @@ export class PacketBuffer {
   references: u32;
   /** For the protocol that holds the buffer (Linux: cb); TCP: sequence number and length in sequence space. */
   sequence: u32;
+  /** Before that, of a received packet that waits: its transport's input (net/packets.ts). */
   endSequence: u32;
   /** TCP: times sent. UDP: source address and port of a datagram. */
   word0: u32;
   word1: u32;
   /** Nanoseconds at which it was last sent, or was received. */
   time: u64;
+
+  // @ts-ignore: decorator
+  @inline get input(): u32 {
+    return this.endSequence;
+  }
+
+  // @ts-ignore: decorator
+  @inline set input(index: u32) {
+    this.endSequence = index;
+  }
 
   /** Removes `bytes` from the front. The caller has checked that they are there. */
   @inline pull(bytes: u32): void {

@@ -47,6 +47,8 @@ export class NetworkCounters {
   /** Fragments: refused, there is no reassembly. */
   ipFragments: u64;
   ipNoTransport: u64;
+  /** For a socket of a lower level, at which too many waited already (net/packets.ts). */
+  packetsDropped: u64;
   ipSent: u64;
   ipNoRoute: u64;
   ipTooBig: u64;
@@ -115,6 +117,7 @@ export function droppedPackets(): u64 {
     c.ipBadDestination +
     c.ipFragments +
     c.ipNoTransport +
+    c.packetsDropped +
     c.icmpMalformed +
     c.icmpBadChecksum +
     c.icmpBadEmbedded +

@@ -12,7 +12,7 @@ import { LOG_ERROR, LOG_INFO, LOG_WARNING, log, logAddress, logEnd, logStart } f
 import { logText, logUnsigned } from "../kernel/console";
 import { random32 } from "../kernel/random";
 import { now } from "../kernel/time/clock";
-import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/wheel";
+import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timers";
 import { PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { DhcpOptions } from "./dhcp-options";

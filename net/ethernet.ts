@@ -1,5 +1,5 @@
 /** Output of Ethernet frames (RFC 894). Input is in net/input.ts. */
-import { LEFT_OUTPUT, leavePolls } from "../kernel/interrupts/polls";
+import { leavePoll, POLL_LEVEL_TOP, POLL_OUTPUT } from "../kernel/interrupts/polls";
 import { PacketBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { deviceTransmit } from "./device";
@@ -19,7 +19,7 @@ export function ethernetOutput(buffer: PacketBuffer, destination0: u32, destinat
   header.type = type;
   const result = deviceTransmit(device, buffer);
   networkInterface_.dirty = 1;
-  leavePolls(LEFT_OUTPUT);
+  leavePoll(POLL_OUTPUT, POLL_LEVEL_TOP);
   if (result < 0) networkCounters().frameNotSent++;
   return result;
 }

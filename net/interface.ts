@@ -3,7 +3,7 @@
  *
  * 127.0.0.0/8 and the interface's own address are always local (net/loopback.ts), whether or not a device is there.
  */
-import { LEFT_OUTPUT, takeFromPolls } from "../kernel/interrupts/polls";
+import { POLL_OUTPUT, takePoll } from "../kernel/interrupts/polls";
 import { WaitQueue } from "../kernel/scheduler/wait";
 import { deviceFlush, NetworkDevice } from "./device";
 
@@ -139,7 +139,7 @@ export function networkFlush(): void {
     networkInterface_.dirty = 0;
     deviceFlush(networkInterface_.device);
   }
-  takeFromPolls(LEFT_OUTPUT);
+  takePoll(POLL_OUTPUT);
 }
 
 /** Neither 0.0.0.0/8, multicast, reserved nor broadcast (RFC 1122, 3.2.1.3): an address that one host can have. */

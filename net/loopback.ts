@@ -4,9 +4,10 @@
  * They are copied, because the sender may use its buffer again at once, and queued, because the sender stands in the middle
  * of its own work: they come in when the queue is drained (networkFlush), never from within the call that sent them.
  */
-import { LEFT_OUTPUT, LEFT_WORK, leavePolls } from "../kernel/interrupts/polls";
+import { ENOBUFS } from "../kernel/errno";
+import { leavePoll, POLL_LEVEL_TOP, POLL_OUTPUT, POLL_RECEIVE } from "../kernel/interrupts/polls";
 import { now } from "../kernel/time/clock";
-import { Timer, timerPrepare, timerStart } from "../kernel/time/wheel";
+import { Timer, timerPrepare, timerStart } from "../kernel/time/timers";
 import {
   allocateBuffer,
   BUFFER_HEADER,
@@ -16,7 +17,7 @@ import {
   PacketBuffer,
 } from "./buffer";
 import { networkCounters } from "./counters";
-import { ENOBUFS } from "../kernel/errno";
+import { receiveLevel } from "./levels";
 
 /** Packets that one drain hands in at most; a poll drains the rest, or a timer, so that nothing else starves. */
 const BUDGET: u32 = 8;
@@ -61,7 +62,7 @@ export function loopbackOutput(buffer: PacketBuffer): i32 {
   copy.flags = CHECKSUM_VALID;
   memory.copy(copy.data, buffer.data, buffer.length);
   loopback.append(copy);
-  leavePolls(LEFT_OUTPUT);
+  leavePoll(POLL_OUTPUT, POLL_LEVEL_TOP);
   return 0;
 }
 
@@ -77,7 +78,7 @@ export function loopbackPoll(): void {
   }
   loopback.draining = 0;
   if (loopback.count == 0) return;
-  leavePolls(LEFT_WORK);
+  leavePoll(POLL_RECEIVE, receiveLevel);
   timerStart(timer, now());
 }
 

@@ -12,9 +12,14 @@ import { icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
 import { initializeIpv4, ipv4LoopbackInput, ipv4Register } from "./ipv4";
+import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
+import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
+
+/** Packets that may wait at one level (net/packets.ts), at least. */
+const WAITING_LEAST: u32 = 16;
 
 /** Storage that is handed out, and where it ends. */
 let free: usize = 0;
@@ -35,6 +40,8 @@ export function initializeNetwork(
     room(offsetof<Pool>()) +
     room(offsetof<NetworkCounters>()) +
     room(offsetof<NetworkInterface>()) +
+    room(LEVELS_STORAGE) +
+    room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
     room(ARP_STORAGE) +
     room(UDP_STORAGE) +
@@ -54,6 +61,8 @@ export function initializeNetwork(
     addressChanged.index,
     loopbackPoll.index,
   );
+  initializeLevels(take(LEVELS_STORAGE));
+  initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
   initializeArp(take(ARP_STORAGE));
   initializeIpv4(icmpNoTransport.index);

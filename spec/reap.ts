@@ -3,7 +3,7 @@ import { endProcess, reapPoll } from "../kernel/process/end";
 import { Process } from "../kernel/process/process";
 
 export function reapAll(): void {
-  while (reapPoll()) {}
+  while (reapPoll(0)) {}
 }
 
 export function endNow(process: Process, status: i32): void {

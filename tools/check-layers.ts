@@ -28,7 +28,7 @@ const RULES: readonly Rule[] = [
   { room: "kernel/hal.ts", may: [], external: true },
   { room: "kernel", may: [] },
   { room: "net", may: ["kernel"] },
-  { room: "drivers", may: ["net/device.ts", "net/buffer.ts", "kernel"] },
+  { room: "drivers", may: ["net/device.ts", "net/buffer.ts", "net/levels.ts", "kernel"] },
   { room: "aem", may: ["net", "kernel"] },
   { room: "kernel/main.ts", may: ["kernel", "net", "drivers", "aem"] },
   { room: "sdk", may: [], external: true },

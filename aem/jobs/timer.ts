@@ -3,9 +3,8 @@
  * before the handler has run are one call, and `overrun` says how many beyond the one.
  */
 import { setUpcallArguments } from "../../kernel/glue";
-import { now } from "../../kernel/time/clock";
-import { Timer, timerStart, timerStartUrgent } from "../../kernel/time/wheel";
-import { EVENT_TIMER, PRIORITY_DEFAULT } from "../abi";
+import { Timer, timerRestart, timersTime, timerStartAt } from "../../kernel/time/timers";
+import { EVENT_TIMER } from "../abi";
 import { countActivations, makePending } from "../dispatch";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY } from "../job";
@@ -17,10 +16,9 @@ export function defineTimer(): void {
   defineJob(EVENT_TIMER, deliver.index, expired.index, 0, 0);
 }
 
-/** (Re)starts the timer of a timer event: in the wheel that its priority wants. */
+/** (Re)starts the timer of a timer event. */
 export function startTimer(event: Event, expires: u64): void {
-  if (<u32>event.priority > PRIORITY_DEFAULT) timerStartUrgent(event, expires);
-  else timerStart(event, expires);
+  timerStartAt(event, expires, event.priority);
 }
 
 function expired(timer: Timer): void {
@@ -29,14 +27,14 @@ function expired(timer: Timer): void {
   let times: u64 = 1;
   if (period != 0) {
     let next = timer.expires + period;
-    const time = now();
+    const time = timersTime;
     if (next <= time) {
       // Late by whole periods: interrupts were off, or the period is shorter than a tick of the wheel.
       const missed = (time - next) / period + 1;
       times += missed;
       next += missed * period;
     }
-    startTimer(event, next);
+    timerRestart(timer, next, event.priority);
   }
   event.count = <u32>min(<u64>event.count + times, MOST + 1);
   countActivations(event, <u32>times);

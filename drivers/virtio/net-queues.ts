@@ -15,7 +15,7 @@
 import { read16, read32 } from "../../kernel/hal";
 import { EINVAL, ENETDOWN, ENOBUFS } from "../../kernel/errno";
 import { now } from "../../kernel/time/clock";
-import { Timer, timerPending, timerStart } from "../../kernel/time/wheel";
+import { Timer, timerPending, timerStart } from "../../kernel/time/timers";
 import {
   allocateBuffer,
   BUFFER_HEADER,

@@ -3,9 +3,9 @@
  *
  * An interrupt of the receive queue runs one round of bounded length; what that leaves over, virtioNetPoll() takes in.
  */
-import { LEFT_WORK, leavePolls, pollsDeferred } from "../../kernel/interrupts/polls";
+import { leavePoll, POLL_RECEIVE, pollsFrom } from "../../kernel/interrupts/polls";
 import { random32 } from "../../kernel/random";
-import { Timer, timerPrepare } from "../../kernel/time/wheel";
+import { Timer, timerPrepare } from "../../kernel/time/timers";
 import {
   LOG_INFO,
   LOG_NOTICE,
@@ -18,6 +18,7 @@ import {
 } from "../../kernel/console";
 import { PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { DEVICE_CHECKSUM_TX, NetworkDevice } from "../../net/device";
+import { receiveLevel } from "../../net/levels";
 import { pciLogAddress } from "../pci";
 import {
   addReceiveBuffers,
@@ -231,10 +232,10 @@ function onReceive(argument: usize): void {
 
 /** One round now, or, where what runs is more urgent than all that could come in, when that is over. */
 function workOrLeave(it: VirtioNet): void {
-  if (pollsDeferred && !it.stopped) {
+  if (receiveLevel < pollsFrom && !it.stopped) {
     it.receiveQueue.disableInterrupts();
     it.more = 1;
-    leavePolls(LEFT_WORK);
+    leavePoll(POLL_RECEIVE, receiveLevel);
   } else work(it);
 }
 
@@ -267,7 +268,7 @@ function work(it: VirtioNet): void {
   if (it.stopped) return;
   if (it.transmitQueue.inFlight != 0) reclaim(it);
   receiveFrames(it);
-  if (it.more != 0) leavePolls(LEFT_WORK);
+  if (it.more != 0) leavePoll(POLL_RECEIVE, receiveLevel);
   if (it.receiveQueue.broken != 0 || it.transmitQueue.broken != 0)
     stop(it, "it broke the rules of its queues");
 }

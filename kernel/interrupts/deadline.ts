@@ -5,18 +5,18 @@
 import { cpuid, in8, out8, scale, tsc, writeMsr } from "../hal";
 import { now, setClockFrequency, timeAt, tscFromNanoseconds } from "../time/clock";
 import {
-  leaveOrdinaryTimers,
+  leaveTimers,
   nextTimer,
-  ordinaryTimersDue,
-  runOrdinaryTimers,
-  runUrgentTimers,
+  runTimers,
+  runTimersOf,
   setAlarm,
+  soonest,
   Timer,
   timerPrepare,
   timerStart,
-} from "../time/wheel";
+} from "../time/timers";
 import { setTimerCount, setTimerMode, timerCount, VECTOR_TIMER } from "./apic";
-import { LEFT_WORK, leavePolls, pollsDeferred } from "./polls";
+import { leaveLevels, POLL_TIMERS, pollsFrom } from "./polls";
 import { interruptTsc, setVector } from "./vectors";
 
 const MSR_TSC_DEADLINE: u32 = 0x6e0;
@@ -140,38 +140,24 @@ function refine(timer: Timer): void {
 const INTERRUPT_BUDGET: u32 = 32;
 const POLL_BUDGET: u32 = 16;
 
-/** Ordinary timers that are due were left to the poll. */
-let leftOver: bool = false;
-
 /**
- * Urgent timers come at once. The others too if they are few, and if what runs does not rank above all that they can be for; else they are left to
- * the poll, so that neither application code nor an urgent timer waits for them.
+ * Timers of the level of what runs and above are called at once, as far as the budget goes. The others are left to the poll, which does them when
+ * their level has its turn, so that neither application code nor a timer of a higher level waits for them.
  */
 function onDeadline(argument: usize): void {
   // Nothing is programmed now; all that runs here, and all that it starts, counts at the end.
   setAlarm(0, 0);
-  const time = timeAt(interruptTsc);
-  let budget = runUrgentTimers(time, INTERRUPT_BUDGET);
-  if (!leftOver) {
-    if (pollsDeferred) budget = 0;
-    else if (budget != 0) budget = runOrdinaryTimers(time, budget);
-    if (budget == 0 && ordinaryTimersDue(time)) leaveOver(true);
+  const due = runTimers(timeAt(interruptTsc), pollsFrom, INTERRUPT_BUDGET);
+  if (due != 0) {
+    leaveTimers(due);
+    leaveLevels(POLL_TIMERS, due);
   }
-  program(nextTimer());
+  program(soonest);
 }
 
-function leaveOver(leave: bool): void {
-  leftOver = leave;
-  leaveOrdinaryTimers(leave);
-  if (leave) leavePolls(LEFT_WORK);
-}
-
-/** A poll: the ordinary timers that were left over, a few at a time. True when there are more. */
-export function timerPoll(): bool {
-  if (!leftOver) return false;
-  const time = now();
-  if (runOrdinaryTimers(time, POLL_BUDGET) == 0 && ordinaryTimersDue(time)) return true;
-  leaveOver(false);
+/** The poll of POLL_TIMERS: timers of a level that were left over, a few at a time. True when there are more. */
+export function timerPoll(level: u32): bool {
+  if (runTimersOf(level, now(), POLL_BUDGET)) return true;
   armDeadline(NEVER);
   return false;
 }

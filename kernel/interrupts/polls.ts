@@ -1,107 +1,139 @@
 /**
  * Work that an interrupt or a system call leaves to be done before application code goes on or the processor halts: frames
- * that a driver still has to take in, loopback, doorbells. Each is a function () => bool, true when it has more to do. Nobody looks for such work:
- * whoever leaves it says so (`leavePolls`), so that an interrupt without any costs nothing here.
+ * that a driver still has to take in, packets that wait for their sockets' turn, timers, doorbells. Each kind has a function that does some of it, and
+ * each piece of work a priority level, that of what it is for: it is done before threads of lower levels run, and after those of higher ones.
+ * Nobody looks for such work: whoever leaves it says so, so that an interrupt without any costs nothing here.
+ *
+ *     left: for each kind, bit l = there is work of level l          levels: all kinds together; their highest bit: pollLevel
  */
 import { exitWork, WORK_RESCHEDULE } from "../glue";
 import { poll } from "../hal";
 import { handleVector } from "./vectors";
 
-const LIMIT: u32 = 8;
-/** Level of the work when nobody wants it higher: the default one. */
-export const POLL_LEVEL_LEAST: u32 = 32;
+/** The kinds, in the order in which those of one level have their turn. */
+/** Timers that are due. */
+export const POLL_TIMERS: u32 = 0;
+/** Frames that nobody has looked at yet. */
+export const POLL_RECEIVE: u32 = 1;
+/** Packets for sockets. */
+export const POLL_PACKETS: u32 = 2;
+/** Frames to be handed to the device, or to this machine itself. */
+export const POLL_OUTPUT: u32 = 3;
+/** Dying processes. */
+export const POLL_REAP: u32 = 4;
+const KINDS: u32 = 5;
+
+/** Level of work that is nobody's in particular: the default one. */
+export const POLL_LEVEL_DEFAULT: u32 = 32;
+/** Level of work that is short, and waits for nobody. */
+export const POLL_LEVEL_TOP: u32 = 63;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
 const ROUNDS: u32 = 32;
 
-/**
- * Level of this work: of the highest that any of it can be for. A thread that runs at a higher level is not kept from it; one of the
- * same level shares the processor with it.
- */
-export let pollLevel: u32 = POLL_LEVEL_LEAST;
-/** An application runs at a higher level: an interrupt's own handler leaves its work to the polls, too. */
-export let pollsDeferred: bool = false;
+/** The highest level at which work is left; -1: there is none. */
+export let pollLevel: i32 = -1;
+/** Work of lower levels than this is left also by those who could do it at once: what the interrupt has stopped ranks higher. */
+export let pollsFrom: u32 = 0;
 
-/** 64 counts: how many want it to be done at each level. And bit l: somebody wants level l. */
-let wanted: usize = 0;
-let wantedLevels: u64 = 0;
-
-/** One more (`change` 1) or one less (-1) of those for whom this work is done is of `level`: processes, and events of sockets. */
-export function wantPollLevel(level: u32, change: i32): void {
-  const word = wanted + (level << 2);
-  const count = load<u32>(word) + change;
-  store<u32>(word, count);
-  const bit = (<u64>1) << level;
-  wantedLevels = count == 0 ? wantedLevels & ~bit : wantedLevels | bit;
-  pollLevel = max(POLL_LEVEL_LEAST, 63 - <u32>clz(wantedLevels | 1));
-}
-
-export function deferPolls(defer: bool): void {
-  pollsDeferred = defer;
-}
-
-/** What there is to do: LEFT_* bits. */
-export let pollsLeft: u32 = 0;
-/** Frames to be handed to the device, or to this machine itself: whoever flushes them takes the bit away. */
-export const LEFT_OUTPUT: u32 = 1;
-/** Anything else. */
-export const LEFT_WORK: u32 = 2;
-
-/** For the handler of an interrupt, or a call: there is work for a poll. */
-// @ts-ignore: decorator
-@inline
-export function leavePolls(work: u32): void {
-  pollsLeft |= work;
-}
-
-/** The work has been done before its poll came to it. */
-// @ts-ignore: decorator
-@inline
-export function takeFromPolls(work: u32): void {
-  pollsLeft &= ~work;
-}
-
+let levels: u64 = 0;
+/** KINDS × { left: u64 }, then KINDS × { function index: u32 }. */
 let table: usize = 0;
-let count: u32 = 0;
+const FUNCTIONS: usize = KINDS * 8;
 
-/** Once at boot. `storage`: POLL_STORAGE bytes. */
-export const POLL_STORAGE: u32 = (LIMIT + 64) * 4;
+/** Once at boot. `storage`: POLL_STORAGE bytes, 8-aligned. */
+export const POLL_STORAGE: usize = KINDS * 12;
 export function initializePolls(storage: usize): void {
   table = storage;
-  wanted = storage + LIMIT * 4;
-  memory.fill(wanted, 0, 256);
-  wantedLevels = 0;
-  pollLevel = POLL_LEVEL_LEAST;
+  memory.fill(storage, 0, POLL_STORAGE);
+  pollsFrom = 0;
+  count();
 }
 
-/** Registers a function index () => bool. Calls are made in the order of registration. */
-export function registerPoll(index: u32): void {
-  if (count == LIMIT) unreachable();
-  store<u32>(table + (count << 2), index);
-  count++;
+/** Once at boot: does work of the kind, a function (level: u32) => bool, true when more of this level is left. */
+export function setPoll(kind: u32, index: u32): void {
+  store<u32>(table + (kind << 2), index, FUNCTIONS);
 }
 
-/** One round of all, each bounded, with interrupts let in behind each that has more to do. True when there is more to do. */
-export function runPolls(): bool {
-  pollsLeft = 0;
-  for (let i: u32 = 0; i < count; i++) {
-    if (!call_indirect<bool>(load<u32>(table + (i << 2)))) continue;
-    pollsLeft |= LEFT_WORK;
-    letInterruptIn();
-  }
-  return pollsLeft != 0;
+
+@inline
+export function deferPolls(below: u32): void {
+  pollsFrom = below;
+}
+
+// @ts-ignore: decorator
+@inline
+function leftOf(kind: u32): u64 {
+  return load<u64>(table + (kind << 3));
+}
+
+// @ts-ignore: decorator
+@inline
+function setLeft(kind: u32, bits: u64): void {
+  store<u64>(table + (kind << 3), bits);
+}
+
+/** There is work of the kind and level. */
+// @ts-ignore: decorator
+@inline
+export function leavePoll(kind: u32, level: u32): void {
+  leaveLevels(kind, (<u64>1) << level);
+}
+
+/** The same of several levels, a bit each. */
+export function leaveLevels(kind: u32, bits: u64): void {
+  setLeft(kind, leftOf(kind) | bits);
+  levels |= bits;
+  pollLevel = 63 - <i32>clz(levels);
+}
+
+/** The work of a kind has been done before its poll came to it. */
+export function takePoll(kind: u32): void {
+  if (leftOf(kind) == 0) return;
+  setLeft(kind, 0);
+  count();
+}
+
+function count(): void {
+  levels = 0;
+  for (let kind: u32 = 0; kind < KINDS; kind++) levels |= leftOf(kind);
+  pollLevel = 63 - <i32>clz(levels);
 }
 
 /**
- * Before application code goes on: a few rounds, between which interrupts get in, and which end when a thread that ranks higher can run. True
- * when something is still left.
+ * One round of the work of the highest level that has any: of each kind a piece, each bounded, with interrupts let in behind each that has more
+ * to do. True when there is more, of whichever level.
  */
-export function runPollRounds(): bool {
+export function runPolls(): bool {
+  if (pollLevel < 0) return false;
+  const level = <u32>pollLevel;
+  const bit = (<u64>1) << level;
+  const from = pollsFrom;
+  pollsFrom = max(from, level);
+  for (let kind: u32 = 0; kind < KINDS; kind++) {
+    const left = leftOf(kind);
+    if (!(left & bit)) continue;
+    setLeft(kind, left & ~bit);
+    if (!call_indirect<bool>(load<u32>(table + (kind << 2), FUNCTIONS), level)) continue;
+    setLeft(kind, leftOf(kind) | bit);
+    letInterruptIn();
+  }
+  pollsFrom = from;
+  count();
+  return pollLevel >= 0;
+}
+
+/**
+ * Before something of `level` goes on: a few rounds of what ranks no lower, between which interrupts get in, and which end when a thread that ranks
+ * higher can run. True when some of it is still left.
+ */
+export function runPollRounds(level: u32): bool {
   for (let round: u32 = 0; round < ROUNDS; round++) {
     letInterruptIn();
+    if (pollLevel < <i32>level) return false;
     if (exitWork & WORK_RESCHEDULE) return true;
-    if (!runPolls()) return false;
+    runPolls();
   }
-  return true;
+  return pollLevel >= <i32>level;
 }
 
 /** Ends one section with interrupts off and begins the next one. Whether an interrupt has come, and was handled. */

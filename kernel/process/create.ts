@@ -1,6 +1,5 @@
 /** How a process comes to be from a module of the image; and how its memory grows. */
 import { EAGAIN, ENOMEM } from "../errno";
-import { wantPollLevel } from "../interrupts/polls";
 import { freeFrameCount, FRAME_SIZE } from "../memory/frames";
 import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
 import { createAddressSpace, destroyAddressSpace, mapFresh, unmapFresh } from "../memory/paging";
@@ -9,6 +8,7 @@ import { vmtableCreate, vmtableDestroy } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { wakeThread, yieldPoint } from "../scheduler/scheduler";
 import { createThread } from "../scheduler/thread";
+import { addTimerLevel } from "../time/timers";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";
 import {
   allocateProcess,
@@ -32,7 +32,7 @@ export function createProcess(module: ModuleDescriptor, parent: Process | null =
   process.module = module;
   process.priority = module.priority;
   setShare(process, module.cpuPercent);
-  if (!createWindow(process)) {
+  if (!addTimerLevel(process.priority) || !createWindow(process)) {
     discardProcess(process);
     return -ENOMEM;
   }
@@ -46,7 +46,6 @@ export function createProcess(module: ModuleDescriptor, parent: Process | null =
   thread.level = process.priority;
   process.state = PROCESS_ALIVE;
   countAlive(1);
-  wantPollLevel(process.priority, 1);
   wakeThread(thread, process.priority);
   return process.pid;
 }

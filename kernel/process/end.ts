@@ -3,7 +3,7 @@
  * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
  */
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { LEFT_WORK, leavePolls, wantPollLevel } from "../interrupts/polls";
+import { leavePoll, POLL_LEVEL_DEFAULT, POLL_REAP } from "../interrupts/polls";
 import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
@@ -11,7 +11,7 @@ import { vmtableDestroy } from "../memory/vmtable";
 import { currentThread, exitThread, killThread, runsNow } from "../scheduler/scheduler";
 import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
 import { POLLHUP, POLLIN } from "../scheduler/wait";
-import { timerStop } from "../time/wheel";
+import { timerStop } from "../time/timers";
 import { closeSomeHandles } from "./handles";
 import {
   CHILD_CAPSULE,
@@ -76,10 +76,7 @@ export function onChildEnded(index: u32): void {
 /** Ends a process: it never runs again, and all that it has goes back. Returns only when it is not the current one. */
 export function endProcess(process: Process, status: i32): void {
   if (process.state >= PROCESS_DYING) return;
-  if (process.state == PROCESS_ALIVE) {
-    countAlive(-1);
-    wantPollLevel(process.priority, -1);
-  }
+  if (process.state == PROCESS_ALIVE) countAlive(-1);
   process.state = PROCESS_DYING;
   process.status = status;
   timerStop(process.shareTimer);
@@ -101,7 +98,7 @@ export function endProcess(process: Process, status: i32): void {
   // A capsule that is idle is in its parent's list.
   process.capsule.remove();
   dying.append(process.capsule);
-  leavePolls(LEFT_WORK);
+  leavePoll(POLL_REAP, POLL_LEVEL_DEFAULT);
   // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
   if (loaded) setPageTables(image(IMAGE_PAGE_TABLES));
   if (current) exitThread();
@@ -121,7 +118,7 @@ function endThread(thread: Thread, self: Thread | null): void {
 }
 
 /** A poll: gives back some of what a dying process has. True when there is more to do. */
-export function reapPoll(): bool {
+export function reapPoll(level: u32): bool {
   if (dying.isEmpty) return false;
   const process = processOfCapsule(dying.next);
   for (let i: u32 = 0; i < hookCount; i++)

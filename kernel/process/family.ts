@@ -1,7 +1,6 @@
 /** Calls about other processes of one's own: fork, spawn, waitpid. Names and numbers as in POSIX and Linux. */
 import { EAGAIN, ECHILD, EFAULT, EINVAL, ENOENT, EPERM } from "../errno";
 import { kernelStackTop } from "../glue";
-import { wantPollLevel } from "../interrupts/polls";
 import { userRange, writeUser } from "../memory/user";
 import { NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
 import { POLLIN } from "../scheduler/wait";
@@ -46,7 +45,6 @@ export function startChild(child: Process, level: u32): void {
   child.state = PROCESS_ALIVE;
   child.thread.quiet = 0;
   countAlive(1);
-  wantPollLevel(child.priority, 1);
   // Its workers, for what was activated before it was finished.
   const work = child.work;
   for (let waiting = child.waitingCount; waiting != 0 && !work.isEmpty; waiting--)

@@ -12,7 +12,7 @@ import { currentThread, noteDispatch, raiseThread, wakeThread } from "../schedul
 import { Gauge } from "../scheduler/gauge";
 import { Thread, THREAD_BLOCKED } from "../scheduler/thread";
 import { WaitQueue } from "../scheduler/wait";
-import { Timer } from "../time/wheel";
+import { Timer } from "../time/timers";
 import { LIMIT_KINDS } from "./limits";
 import { ModuleDescriptor } from "./module";
 

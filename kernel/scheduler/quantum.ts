@@ -1,14 +1,14 @@
 /**
  * Processor time: whose it was, and when somebody else's turn comes. Time is counted in ticks of the TSC.
  *
- * The quantum timer runs only while threads compete or a process has a limited share, so that a machine with one thing to do is
+ * A quantum is under way only while threads compete or a process has a limited share, so that a machine with one thing to do is
  * tickless. When it fires, the thread that runs goes behind the others of its level.
  */
 import { tsc } from "../hal";
 import { setExitWork, WORK_RESCHEDULE } from "../glue";
 import { Process } from "../process/process";
 import { clockFrequency, now } from "../time/clock";
-import { Timer, timerPending, timerPrepare, timerStartUrgent } from "../time/wheel";
+import { setSliceEnd, startSlice, Timer, timerPending, timerPrepare, timerStart } from "../time/timers";
 import { PRIORITY_DEFAULT, reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
@@ -16,16 +16,14 @@ export const QUANTUM: u64 = 1_000_000;
 /** Period of a limited share, in ns. */
 export const SHARE_PERIOD: u64 = 100_000_000;
 
-let timer: Timer = changetype<Timer>(0);
 /** TSC up to which time has been charged. */
 let charged: u64 = 0;
-/** The quantum timer has fired since somebody looked. */
+/** A quantum has ended since somebody looked. */
 let expired: bool = false;
 
-/** Once at boot. `storage`: TIMER_SIZE bytes, 8-aligned. */
-export function initializeQuantum(storage: usize): void {
-  timer = changetype<Timer>(storage);
-  timerPrepare(timer, onQuantum.index);
+/** Once at boot. */
+export function initializeQuantum(): void {
+  setSliceEnd(onQuantum.index);
   expired = false;
 }
 
@@ -34,7 +32,7 @@ export function startReserve(percent: u32): void {
   setReserve(percent, (clockFrequency() * QUANTUM) / 1_000_000_000);
 }
 
-function onQuantum(fired: Timer): void {
+function onQuantum(): void {
   expired = true;
   setExitWork(WORK_RESCHEDULE);
 }
@@ -50,7 +48,7 @@ export function takeExpired(): bool {
 /** A quantum begins now, unless one is under way already. */
 @inline
 export function startQuantum(): void {
-  if (!timerPending(timer)) timerStartUrgent(timer, now() + QUANTUM);
+  startSlice(QUANTUM);
 }
 
 /** Time counts from now on: the processor was idle. */
@@ -91,7 +89,7 @@ export function setShare(process: Process, percent: u32): void {
 /** The period begins with the first time that is used in it. */
 function chargeShare(process: Process, ticks: u64): void {
   process.shareUsed += ticks;
-  if (!timerPending(process.shareTimer)) timerStartUrgent(process.shareTimer, now() + SHARE_PERIOD);
+  if (!timerPending(process.shareTimer)) timerStart(process.shareTimer, now() + SHARE_PERIOD);
   if (process.shareUsed >= process.share) process.shareSpent = 1;
 }
 

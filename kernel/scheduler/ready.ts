@@ -9,7 +9,7 @@
  *
  * Work that was left to the polls is for the lower levels: as long as there is some, they want their share, though no thread of theirs can run yet.
  */
-import { pollsLeft } from "../interrupts/polls";
+import { pollLevel } from "../interrupts/polls";
 import { Link } from "../list";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
 
@@ -20,8 +20,12 @@ const RESERVED_LEVELS: u64 = ((<u64>1) << (PRIORITY_DEFAULT + 1)) - 1;
 let queue: PriorityQueue = changetype<PriorityQueue>(0);
 /** Debt per time unit that a higher level runs, 16 fractional bits; 0: no reserve. */
 let rate: u64 = 0;
-/** What is owed, and when it is paid, in the units of `reserveCharge`. */
+/**
+ * What is owed, and when it is paid, in the units of `reserveCharge`. What the lower levels got beyond it, as they are given whole slices, counts for the
+ * next debt.
+ */
 let debt: u64 = 0;
+let credit: u64 = 0;
 let quantum: u64 = 0;
 /** What each level has added to the debt since it began, a u64 for each; and which have added something: only those words count. */
 let parts: usize = 0;
@@ -100,7 +104,7 @@ export function standsBack(level: i32): bool {
 /** Whether anybody wants the reserve: a lower thread, or work that interrupts have left, which lower threads may wait for. */
 @inline
 function isWanted(): bool {
-  return (queue.levels & RESERVED_LEVELS) != 0 || pollsLeft != 0;
+  return (queue.levels & RESERVED_LEVELS) != 0 || pollLevel >= 0;
 }
 
 /** Whether a thread at `level` has to go before one that runs at `running`. */
@@ -116,7 +120,11 @@ export function outranks(level: u32, running: u32): bool {
 export function reserveCharge(level: u32, time: u64): void {
   if (level <= PRIORITY_DEFAULT) {
     if (time < debt) debt -= time;
-    else if (debt != 0) endOfDebt();
+    else if (debt != 0) {
+      const more = paying ? time - debt : 0;
+      endOfDebt();
+      credit = more;
+    }
     return;
   }
   if (!isWanted()) {
@@ -125,7 +133,10 @@ export function reserveCharge(level: u32, time: u64): void {
     return;
   }
   if (rate == 0 || (paying && level <= debtor)) return;
-  const part = (time * rate) >> 16;
+  let part = (time * rate) >> 16;
+  const paid = min(part, credit);
+  credit -= paid;
+  part -= paid;
   const place = parts + ((<usize>level) << 3);
   const bit = (<u64>1) << level;
   store<u64>(place, owing & bit ? load<u64>(place) + part : part);
@@ -159,6 +170,7 @@ function partOf(level: u32): u64 {
 
 function endOfDebt(): void {
   debt = 0;
+  credit = 0;
   debtor = 0;
   owing = 0;
   paying = false;

@@ -20,7 +20,7 @@ import {
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
-import { letInterruptIn, POLL_LEVEL_LEAST, pollLevel, pollsLeft, runPolls } from "../interrupts/polls";
+import { deferPolls, letInterruptIn, pollLevel, runPollRounds, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
@@ -28,7 +28,7 @@ import { panic } from "../panic";
 import { Process } from "../process/process";
 import { switchShadowStack } from "../process/shadow-stack";
 import { now } from "../time/clock";
-import { Timer, TIMER_SIZE, timerPrepare, timerStart, timerStartUrgent, timerStop } from "../time/wheel";
+import { Timer, timerPrepare, timerStartAt, timerStop } from "../time/timers";
 import {
   charge,
   chargePolls,
@@ -84,13 +84,13 @@ export let switchCount: u64 = 0;
 export let preemptCount: u64 = 0;
 
 /** Bytes that initializeScheduler needs. */
-export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE + TIMER_SIZE;
+export const SCHEDULER_STORAGE: usize = 8 + READY_STORAGE;
 
 /** Once at boot. `storage`: SCHEDULER_STORAGE bytes, 8-aligned. */
 export function initializeScheduler(storage: usize): void {
   bootStack = storage;
   initializeReady(storage + 8);
-  initializeQuantum(storage + 8 + READY_STORAGE);
+  initializeQuantum();
   onShareRefill(resume.index);
 }
 
@@ -158,6 +158,12 @@ function noteReady(level: u32): void {
   startQuantum();
 }
 
+/** Work of `level` has been left to the polls: who runs has to let it go first, unless it ranks higher. */
+export function noteWork(level: u32): void {
+  if (changetype<usize>(running) == 0 || running.state != THREAD_RUNNABLE) return;
+  if (level >= running.priority) setExitWork(WORK_RESCHEDULE);
+}
+
 /** Something of `level` waits for what this thread has, or for the thread itself: it does not rank lower until that is done. */
 export function raiseThread(thread: Thread, level: u32): void {
   if (thread.priority >= level) return;
@@ -190,10 +196,12 @@ function resume(process: Process): void {
  */
 function schedule(): void {
   let level = readyLevel();
-  if (level < 0 || (pollsLeft != 0 && (<i32>pollLevel >= level || standsBack(level)))) {
+  if (level < 0 || (pollLevel >= 0 && (pollLevel >= level || standsBack(level)))) {
     waiting = true;
-    if (pollsLeft != 0) {
+    if (pollLevel >= 0) {
       runPolls();
+      // All that ranks higher, and of its own level one piece at a time.
+      if (pollLevel > level && level >= 0) runPollRounds(level + 1);
       chargePolls();
     }
     level = readyLevel();
@@ -218,7 +226,7 @@ function schedule(): void {
   // A quantum that has ended was that of whoever ran before.
   takeExpired();
   // Ahead of the switch: a new thread does not return here.
-  if (!readyIsEmpty() || pollsLeft != 0 || next.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollLevel >= 0 || next.process.share != 0) startQuantum();
   switchTo(next);
 }
 
@@ -234,7 +242,7 @@ function wokeUp(): bool {
 @inline
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
-  if (!readyIsEmpty() || pollsLeft != 0 || running.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollLevel >= 0 || running.process.share != 0) startQuantum();
   noteDispatch();
 }
 
@@ -242,13 +250,13 @@ function goOn(): void {
 function idleUntilReady(): i32 {
   let level: i32;
   do {
-    if (pollsLeft == 0) {
+    if (pollLevel < 0) {
       if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
       armDeadline(NO_DEADLINE);
       handleVector(idle());
     }
     // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
-    if (pollsLeft != 0 && !letInterruptIn()) runPolls();
+    if (pollLevel >= 0 && !letInterruptIn()) runPolls();
     level = readyLevel();
   } while (level < 0 && !wokeUp());
   startCharging();
@@ -348,8 +356,7 @@ function settleRanks(thread: Thread, level: u32, main: bool): void {
   }
   if (!(exitWork & WORK_RESCHEDULE) && !lowered) return;
   const ready = readyLevel();
-  const polls = pollsLeft != 0 && <i32>pollLevel >= effective;
-  if (polls || process.shareSpent != 0 || (ready >= 0 && outranks(ready, effective))) {
+  if (pollLevel >= effective || process.shareSpent != 0 || (ready >= 0 && outranks(ready, effective))) {
     chargeRunning();
     requeue(false);
     schedule();
@@ -410,7 +417,11 @@ export function exitThread(): void {
 export function yieldPoint(): void {
   // At boot nobody runs yet.
   if (changetype<usize>(running) == 0) return;
+  deferPolls(running.priority);
   letInterruptIn();
+  deferPolls(0);
+  // Nobody else looks after what has been left.
+  if (pollLevel >= 0) startQuantum();
   if (exitWork & WORK_RESCHEDULE) reschedule();
 }
 
@@ -472,8 +483,7 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   }
   if (deadline != NO_DEADLINE) {
     timerPrepare(thread.timer, onTimeout.index);
-    if (thread.level > POLL_LEVEL_LEAST) timerStartUrgent(thread.timer, deadline);
-    else timerStart(thread.timer, deadline);
+    timerStartAt(thread.timer, deadline, thread.level);
   }
   chargeRunning();
   thread.state = THREAD_BLOCKED;

@@ -2,7 +2,7 @@
  * A thread: a kernel stack, and where it left off. Its registers are on that stack while it does not run.
  */
 import { Link } from "../list";
-import { Timer, TIMER_SIZE } from "../time/wheel";
+import { Timer, TIMER_SIZE } from "../time/timers";
 import { Pool } from "../memory/pool";
 import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { prepareStack } from "../hal";

@@ -9,21 +9,20 @@
  *
  * So all slots in use lie ahead, and those of a level ahead of all those of the levels below: the next one is the first bit in
  * the occupancy map of the lowest level in use. When its time comes, its timers expire or are filed again, each in a lower
- * level (cascade): a timer is moved once per level at most. Level 7 is one list: what is more than nine years away.
+ * level (cascade): a timer is moved once per level at most. A timer that is alone in its slot is never moved: its own time is looked at instead,
+ * and the wheel stands still ahead of the slot until then. Level 7 is one list: what is more than nine years away.
  *
- * There are two such wheels. What serves levels above the default one is in the urgent wheel: so many ordinary timers may be due that it
- * takes long to call them all, and none of the urgent ones waits for that (AEM 3.2.1).
+ * There is a wheel for each priority level that has timers (timers.ts). Each has a frame of its own, so that a list says whose it is:
  *
- * Storage of a wheel:  ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┼ current: u64 ┼ levels: u32 ┤
+ *     ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┼ current: u64 ┼ due: u64 ┼ bound: u64 ┼ levels: u32 ┼ number: u32 ┤
  */
 import { Link } from "../list";
+import { FRAME_SIZE } from "../memory/frames";
 import { now } from "./clock";
 
 const TICK_SHIFT: u64 = 16;
-/** A timer is never early, and less than this late (in ns) when runTimers is called at nextTimer(). */
+/** A timer is never early, and less than this late (in ns) when what is due is called at wheelNext(). */
 export const TIMER_TICK: u64 = 1 << TICK_SHIFT;
-/** Timers that one call of runTimers expires or moves at most. */
-export const TIMER_BUDGET: u32 = 64;
 
 const DIGIT: u32 = 6;
 const TOP_LEVEL: u32 = 7;
@@ -34,15 +33,20 @@ const WORK: u32 = BEYOND + 1;
 const LISTS: u32 = WORK + 1;
 const LINK_SIZE: usize = 8;
 const OCCUPANCY: usize = <usize>LISTS * LINK_SIZE;
-/** First tick that a u64 of nanoseconds does not reach. */
-const END_OF_TIME: u64 = 1 << 48;
+const NEVER: u64 = u64.MAX_VALUE;
 
 /** Every tick up to this one has come. Never goes back. */
 const CURRENT: usize = OCCUPANCY + 8 * 8;
+/** The time at which there is something to do next, or one before it, if a timer has been stopped meanwhile; u64.MAX_VALUE: there is no timer. */
+const DUE: usize = CURRENT + 8;
+/** How far `current` may go before that: not into a slot whose timers lie in it still. */
+const BOUND: usize = DUE + 8;
 /** Bit l: level l has a slot in use. */
-const LEVELS: usize = CURRENT + 8;
-/** Bytes of storage for a wheel; less than a frame. */
-export const WHEEL_SIZE: usize = LEVELS + 8;
+const LEVELS: usize = BOUND + 8;
+/** Whatever the owner wants. */
+const NUMBER: usize = LEVELS + 4;
+/** Bytes of a wheel; less than a frame. */
+export const WHEEL_SIZE: usize = NUMBER + 4;
 
 
 @unmanaged
@@ -57,34 +61,6 @@ export class Timer extends Link {
 
 /** Bytes to reserve for a Timer inside another struct. */
 export const TIMER_SIZE: usize = offsetof<Timer>();
-
-/** The two wheels; the urgent one is 0 where there is none. */
-let ordinary: usize = 0;
-let urgent: usize = 0;
-/** Ordinary timers that are due were left to somebody who calls runOrdinaryTimers before long: nothing is programmed for them. */
-let left: bool = false;
-/** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
-let alarm: u64 = 0;
-let onEarlier: u32 = 0;
-
-/** Once at boot, at time 0. `storage`: WHEEL_SIZE bytes, 8-aligned. Without the second wheel, all timers are ordinary ones. */
-export function initializeWheel(storage: usize): void {
-  ordinary = storage;
-  urgent = 0;
-  left = false;
-  clear(storage);
-}
-
-/** Once at boot, after initializeWheel: the wheel of the urgent timers. `storage`: WHEEL_SIZE bytes, 8-aligned. */
-export function initializeUrgentWheel(storage: usize): void {
-  urgent = storage;
-  clear(storage);
-}
-
-function clear(wheel: usize): void {
-  for (let index: u32 = 0; index < LISTS; index++) list(wheel, index).initialize();
-  memory.fill(wheel + OCCUPANCY, 0, WHEEL_SIZE - OCCUPANCY);
-}
 
 /** Before any other use of a timer. `callback`: (timer: Timer) => void, a function index. */
 // @ts-ignore: decorator
@@ -101,36 +77,6 @@ export function timerPending(timer: Timer): bool {
   return !timer.isEmpty;
 }
 
-/**
- * The hardware will interrupt at `time` (ns since boot) at the latest: when a timer is started that is due before, the function
- * `earlier`, () => void, is called. Time 0: never, because somebody looks at nextTimer() soon.
- */
-export function setAlarm(time: u64, earlier: u32): void {
-  alarm = time;
-  onEarlier = earlier;
-}
-
-/** (Re)starts a timer. `expires`: ns since boot; when that is past, the next runTimers calls it. The last tick of u64 never comes. */
-export function timerStart(timer: Timer, expires: u64): void {
-  startIn(ordinary, timer, expires);
-}
-
-/** The same for one that no ordinary timer may delay. */
-export function timerStartUrgent(timer: Timer, expires: u64): void {
-  startIn(urgent == 0 ? ordinary : urgent, timer, expires);
-}
-
-// @ts-ignore: decorator
-@inline
-function startIn(wheel: usize, timer: Timer, expires: u64): void {
-  if (timerPending(timer)) unlink(timer);
-  timer.expires = expires;
-  // Nothing depends on where an empty wheel stands: catch up, so that the timer need not cascade from a level too high.
-  if (levelsOf(wheel) == 0) advance(wheel, now() >> TICK_SHIFT);
-  file(wheel, timer);
-  if (expires < alarm) call_indirect<void>(onEarlier);
-}
-
 /** Stops a timer; harmless when it is not pending. */
 // @ts-ignore: decorator
 @inline
@@ -138,86 +84,164 @@ export function timerStop(timer: Timer): void {
   if (timerPending(timer)) unlink(timer);
 }
 
+/** A wheel without timers. `wheel`: a frame; the owner may have its bytes from WHEEL_SIZE on. */
+export function wheelInitialize(wheel: usize, number: u32): void {
+  for (let index: u32 = 0; index < LISTS; index++) list(wheel, index).initialize();
+  memory.fill(wheel + OCCUPANCY, 0, WHEEL_SIZE - OCCUPANCY);
+  store<u32>(wheel, number, NUMBER);
+  setNext(wheel, NEVER, NEVER);
+}
+
+// @ts-ignore: decorator
+@inline
+export function wheelNumber(wheel: usize): u32 {
+  return load<u32>(wheel, NUMBER);
+}
+
+/** (Re)starts a timer. `expires`: ns since boot; when that is past, the next wheelRun calls it. The last tick of u64 never comes. */
+export function wheelStart(wheel: usize, timer: Timer, expires: u64): void {
+  if (timerPending(timer)) unlink(timer);
+  timer.expires = expires;
+  // Catches up, so that the timer need not cascade from a level too high.
+  advance(wheel, min(now() >> TICK_SHIFT, load<u64>(wheel, BOUND)));
+  file(wheel, timer);
+}
+
+/** The same for the callback of a timer of the wheel, which starts that timer again. */
+export function wheelRestart(wheel: usize, timer: Timer, expires: u64): void {
+  timer.expires = expires;
+  file(wheel, timer);
+}
+
 /**
- * Time (ns since boot) at which runTimers has work; u64.MAX_VALUE: none. Never later than the first timer's expiry, rounded up to
+ * Time (ns since boot) at which wheelRun has work; u64.MAX_VALUE: none. Never later than the first timer's expiry, rounded up to
  * a tick; earlier when timers have to cascade (once per level at most); past when the budget of the last call did not suffice.
  */
-export function nextTimer(): u64 {
-  let tick = left ? END_OF_TIME : nextTick(ordinary);
-  if (urgent != 0 && levelsOf(urgent) != 0) tick = min(tick, nextTick(urgent));
-  return tick < END_OF_TIME ? tick << TICK_SHIFT : u64.MAX_VALUE;
+// @ts-ignore: decorator
+@inline
+export function wheelNext(wheel: usize): u64 {
+  return load<u64>(wheel, DUE);
 }
 
 /**
- * Calls what is due at the time `time` (ns since boot), the urgent ones first, else in order of expiry by ticks. A callback may start and
- * stop any timer and free its own; it may not call runTimers. At most TIMER_BUDGET timers are called or moved: if that does not suffice,
- * nextTimer() is past and the caller, once it has let interrupts in, calls again.
+ * Calls what is due at the time `time` (ns since boot) in order of expiry by ticks; to be called when wheelNext() is not later. A callback may start and
+ * stop any timer and free its own; it may not call wheelRun of this wheel. At most `budget` timers are called or moved: what is left of
+ * that. When it is 0, wheelNext() may be past, and the caller, once it has let interrupts in, calls again.
  */
-export function runTimers(time: u64): void {
-  const budget = runUrgentTimers(time, TIMER_BUDGET);
-  if (budget != 0) runOrdinaryTimers(time, budget);
-}
-
-/** The same for the urgent ones alone, `budget` at most. What is left of the budget. */
-export function runUrgentTimers(time: u64, budget: u32): u32 {
-  return urgent == 0 || levelsOf(urgent) == 0 ? budget : run(urgent, time >> TICK_SHIFT, budget);
-}
-
-/** The same for the others alone. */
-export function runOrdinaryTimers(time: u64, budget: u32): u32 {
-  return run(ordinary, time >> TICK_SHIFT, budget);
-}
-
-/** Ordinary timers are due: true leaves them out of nextTimer(), for somebody calls runOrdinaryTimers before long. */
-export function leaveOrdinaryTimers(leave: bool): void {
-  left = leave;
-}
-
-/** Whether ordinary timers are due, or have to be moved, at the time. */
-export function ordinaryTimersDue(time: u64): bool {
-  return nextTick(ordinary) <= time >> TICK_SHIFT;
-}
-
-function run(wheel: usize, target: u64, budget: u32): u32 {
-  const work = list(wheel, WORK);
+export function wheelRun(wheel: usize, time: u64, budget: u32): u32 {
+  const target = time >> TICK_SHIFT;
   for (;;) {
-    while (!work.isEmpty) {
+    if (!list(wheel, WORK).isEmpty) {
+      budget = runWork(wheel, budget);
       if (budget == 0) return 0;
-      budget--;
-      const timer = changetype<Timer>(work.next);
-      unlink(timer);
-      if (tickOf(timer.expires) <= currentOf(wheel)) call_indirect<void>(timer.callback, timer);
-      else file(wheel, timer);
     }
-    const tick = nextTick(wheel);
-    if (tick > target) break;
+    const levels = levelsOf(wheel);
+    if (levels == 0) break;
+    const level: u32 = ctz(levels);
+    if (level == TOP_LEVEL) {
+      const tick = beyondTick(wheel);
+      if (tick > target) break;
+      takeSlot(wheel, BEYOND, tick);
+      continue;
+    }
+    const slot: u32 = <u32>ctz(occupied(wheel, level));
+    const index = (level << DIGIT) + slot;
+    const begin = slotTick(wheel, level, slot);
+    const first = changetype<Timer>(list(wheel, index).next);
+    const alone = isAlone(first);
+    const tick = alone && level != 0 ? tickOf(first.expires) : begin;
+    if (tick > target) {
+      setNext(wheel, tick << TICK_SHIFT, begin);
+      return budget;
+    }
+    if (!alone) {
+      takeSlot(wheel, index, begin);
+      continue;
+    }
+    if (budget == 0) return 0;
+    budget--;
     store<u64>(wheel, tick, CURRENT);
-    takeSlot(wheel);
+    first.remove();
+    vacate(wheel, level, slot);
+    call_indirect<void>(first.callback, first);
   }
-  advance(wheel, target);
+  findNext(wheel);
   return budget;
 }
 
-/** The tick at which a slot's time comes next; END_OF_TIME or more: never. */
-function nextTick(wheel: usize): u64 {
-  const levels = levelsOf(wheel);
-  if (levels == 0) return END_OF_TIME;
-  const current = currentOf(wheel);
-  if (!list(wheel, WORK).isEmpty) return current;
-  const level: u32 = ctz(levels);
-  if (level == TOP_LEVEL) {
-    const shift: u64 = TOP_LEVEL * DIGIT;
-    return ((current >> shift) + 1) << shift;
+/** Calls, or files again, what has been taken out of a slot whose time has come. What is left of the budget. */
+function runWork(wheel: usize, budget: u32): u32 {
+  const work = list(wheel, WORK);
+  while (!work.isEmpty) {
+    if (budget == 0) return 0;
+    budget--;
+    const timer = changetype<Timer>(work.next);
+    unlink(timer);
+    if (tickOf(timer.expires) <= currentOf(wheel)) call_indirect<void>(timer.callback, timer);
+    else file(wheel, timer);
   }
-  const shift: u64 = level * DIGIT;
-  return ((current >> (shift + DIGIT)) << (shift + DIGIT)) | (ctz(occupied(wheel, level)) << shift);
+  findNext(wheel);
+  return budget;
 }
 
-/** Moves the timers of the slot whose time `current` is to the empty list WORK. */
-function takeSlot(wheel: usize): void {
-  const level: u32 = ctz(levelsOf(wheel));
-  const slot: u32 = level == TOP_LEVEL ? 0 : <u32>ctz(occupied(wheel, level));
-  const index = (level << DIGIT) + slot;
+/** A slot begins at the tick `begin`, and there is something to do at the time `due`. */
+// @ts-ignore: decorator
+@inline
+function setNext(wheel: usize, due: u64, begin: u64): void {
+  store<u64>(wheel, due, DUE);
+  store<u64>(wheel, begin - u64(begin != 0), BOUND);
+}
+
+/** Looks for what is next. */
+function findNext(wheel: usize): void {
+  const levels = levelsOf(wheel);
+  if (levels == 0) return setNext(wheel, NEVER, NEVER);
+  let begin = currentOf(wheel);
+  let tick = begin;
+  if (list(wheel, WORK).isEmpty) {
+    const level: u32 = ctz(levels);
+    if (level == TOP_LEVEL) return setNext(wheel, beyondTime(wheel), beyondTick(wheel));
+    const slot: u32 = <u32>ctz(occupied(wheel, level));
+    begin = slotTick(wheel, level, slot);
+    const first = changetype<Timer>(list(wheel, (level << DIGIT) + slot).next);
+    tick = level != 0 && isAlone(first) ? tickOf(first.expires) : begin;
+  }
+  setNext(wheel, tick << TICK_SHIFT, begin);
+}
+
+/** The tick at which a slot begins. */
+// @ts-ignore: decorator
+@inline
+function slotTick(wheel: usize, level: u32, slot: u32): u64 {
+  const shift: u64 = level * DIGIT;
+  return (currentOf(wheel) & (~(<u64>63) << shift)) | ((<u64>slot) << shift);
+}
+
+/** The tick at which what is beyond all slots has to be looked at. */
+// @ts-ignore: decorator
+@inline
+function beyondTick(wheel: usize): u64 {
+  const shift: u64 = TOP_LEVEL * DIGIT;
+  return ((currentOf(wheel) >> shift) + 1) << shift;
+}
+
+/** The same as a time. */
+// @ts-ignore: decorator
+@inline
+function beyondTime(wheel: usize): u64 {
+  return timeOf(beyondTick(wheel));
+}
+
+/** The first of a list is the only one. */
+// @ts-ignore: decorator
+@inline
+function isAlone(first: Timer): bool {
+  return changetype<usize>(first.next) == changetype<usize>(first.prev);
+}
+
+/** The time of a slot has come: moves its timers to the empty list WORK. */
+function takeSlot(wheel: usize, index: u32, tick: u64): void {
+  store<u64>(wheel, tick, CURRENT);
   const head = list(wheel, index);
   const work = list(wheel, WORK);
   const first = head.next;
@@ -227,8 +251,8 @@ function takeSlot(wheel: usize): void {
   first.prev = work;
   last.next = work;
   head.initialize();
-  vacate(wheel, index);
-  occupy(wheel, WORK);
+  vacate(wheel, index >> DIGIT, index & ((1 << DIGIT) - 1));
+  occupy(wheel, WORK >> DIGIT, WORK & ((1 << DIGIT) - 1));
 }
 
 /** `current` becomes `tick`, before which no slot's time comes. */
@@ -238,6 +262,13 @@ function advance(wheel: usize, tick: u64): void {
   if (tick > currentOf(wheel)) store<u64>(wheel, tick, CURRENT);
 }
 
+/** When a tick begins; a u64 of nanoseconds does not reach the one behind the last. */
+// @ts-ignore: decorator
+@inline
+function timeOf(tick: u64): u64 {
+  return tick >> (64 - TICK_SHIFT) == 0 ? tick << TICK_SHIFT : NEVER;
+}
+
 /** First tick that does not begin before the time. */
 // @ts-ignore: decorator
 @inline
@@ -245,16 +276,39 @@ function tickOf(time: u64): u64 {
   return (time >> TICK_SHIFT) + u64((time & (TIMER_TICK - 1)) != 0);
 }
 
+/** Time at which a timer that expires at `expires` is called. */
+// @ts-ignore: decorator
+@inline
+export function dueTime(expires: u64): u64 {
+  return timeOf(tickOf(expires));
+}
+
 /** Puts a timer into the list of its slot; one that is past, into the slot of the present tick. */
 function file(wheel: usize, timer: Timer): void {
   const current = currentOf(wheel);
-  let tick = tickOf(timer.expires);
-  if (tick < current) tick = current;
-  const level: u32 = (63 ^ (<u32>clz((tick ^ current) | 1))) / DIGIT;
-  const index =
-    level < TOP_LEVEL ? (level << DIGIT) + ((<u32>(tick >> (level * DIGIT))) & ((1 << DIGIT) - 1)) : BEYOND;
-  list(wheel, index).append(timer);
-  occupy(wheel, index);
+  const tick = max(tickOf(timer.expires), current);
+  const bit: u32 = 63 ^ (<u32>clz((tick ^ current) | 1));
+  if (bit >= TOP_LEVEL * DIGIT) {
+    fileBeyond(wheel, timer);
+    return;
+  }
+  // bit / DIGIT
+  const level = (bit * 43) >> 8;
+  const shift = <u64>(level * DIGIT);
+  const slots = tick >> shift;
+  const slot = (<u32>slots) & ((1 << DIGIT) - 1);
+  const head = list(wheel, (level << DIGIT) + slot);
+  const begin = slots << shift;
+  const due = (head.isEmpty ? tick : begin) << TICK_SHIFT;
+  head.append(timer);
+  occupy(wheel, level, slot);
+  if (due < wheelNext(wheel)) setNext(wheel, due, begin);
+}
+
+function fileBeyond(wheel: usize, timer: Timer): void {
+  list(wheel, BEYOND).append(timer);
+  occupy(wheel, TOP_LEVEL, 0);
+  if (beyondTime(wheel) < wheelNext(wheel)) setNext(wheel, beyondTime(wheel), beyondTick(wheel));
 }
 
 /** Takes a pending timer out of its list. */
@@ -265,8 +319,10 @@ function unlink(timer: Timer): void {
   // Its neighbours were the same: the head of the list, which is empty now.
   if (!last) return;
   const head = changetype<usize>(next);
-  const wheel = head - urgent < OCCUPANCY ? urgent : ordinary;
-  vacate(wheel, <u32>((head - wheel) / LINK_SIZE));
+  const wheel = head & ~(FRAME_SIZE - 1);
+  const index = <u32>((head - wheel) / LINK_SIZE);
+  vacate(wheel, index >> DIGIT, index & ((1 << DIGIT) - 1));
+  if (levelsOf(wheel) == 0 || timer.expires <= wheelNext(wheel)) findNext(wheel);
 }
 
 // @ts-ignore: decorator
@@ -283,17 +339,15 @@ function occupied(wheel: usize, level: u32): u64 {
 
 // @ts-ignore: decorator
 @inline
-function occupy(wheel: usize, index: u32): void {
-  const level = index >>> DIGIT;
-  store<u64>(wheel + level * 8, occupied(wheel, level) | ((<u64>1) << (index & 63)), OCCUPANCY);
+function occupy(wheel: usize, level: u32, slot: u32): void {
+  store<u64>(wheel + level * 8, occupied(wheel, level) | ((<u64>1) << slot), OCCUPANCY);
   store<u32>(wheel, levelsOf(wheel) | (1 << level), LEVELS);
 }
 
 // @ts-ignore: decorator
 @inline
-function vacate(wheel: usize, index: u32): void {
-  const level = index >>> DIGIT;
-  const slots = occupied(wheel, level) & ~((<u64>1) << (index & 63));
+function vacate(wheel: usize, level: u32, slot: u32): void {
+  const slots = occupied(wheel, level) & ~((<u64>1) << slot);
   store<u64>(wheel + level * 8, slots, OCCUPANCY);
   if (slots == 0) store<u32>(wheel, levelsOf(wheel) & ~(1 << level), LEVELS);
 }

@@ -38,6 +38,7 @@ import { currentProcess } from "../../kernel/process/process";
 import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, WAKE_ACCEPT, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../interface";
+import { ownSocket } from "../levels";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
 import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
 import { initializeSockaddr, packAddress, readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "./sockaddr";
@@ -122,6 +123,7 @@ export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
   const socket = kind == SOCK_STREAM ? tcpCreate() : udpCreate();
   if (socket === null) return -ENOBUFS;
   if (type & SOCK_NONBLOCK) socket.flags |= SOCKET_NONBLOCK;
+  ownSocket(socket, process.priority);
   // Cannot fail: nothing has taken the handle that was there.
   return handleInstall(process, changetype<usize>(socket), HANDLE_SOCKET);
 }
@@ -247,6 +249,7 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
       return written;
     }
   }
+  ownSocket(socket, process.priority);
   const accepted = handleInstall(process, connection, HANDLE_SOCKET);
   if (accepted < 0) call_indirect<void>(socket.protocol.abort, socket);
   return accepted;

@@ -36,7 +36,10 @@ export class Socket extends WaitQueue {
   /** What the transport does for each call. */
   protocol: SocketProtocol;
   /** SOCK_STREAM or SOCK_DGRAM. */
-  type: u32;
+  type: u8;
+  /** Priority of what is received for it (net/levels.ts), and as long as no event listens to it. */
+  level: u8;
+  ownLevel: u8;
   /** SOCKET_* flags. */
   flags: u32;
   /** Positive errno to be reported once (SO_ERROR), or 0. */

@@ -1,9 +1,11 @@
 /** UDP sockets: their struct, their pool, and the table in which ports find them. */
 import { EADDRINUSE } from "../../kernel/errno";
+import { POLL_LEVEL_DEFAULT } from "../../kernel/interrupts/polls";
 import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
+import { addSocketLevel, removeSocketLevel } from "../levels";
 import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
 
 /** Bits of `status`. */
@@ -96,13 +98,15 @@ export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
   socket.initialize();
   socket.link.initialize();
   socket.protocol = protocol;
-  socket.type = SOCK_DGRAM;
+  socket.type = <u8>SOCK_DGRAM;
+  addSocketLevel(socket, POLL_LEVEL_DEFAULT);
   return socket;
 }
 
 /** Gives back a socket whose queue is empty. */
 export function freeUdpSocket(socket: UdpSocket): void {
   socket.link.remove();
+  removeSocketLevel(socket);
   pool.release(changetype<usize>(socket));
 }
 

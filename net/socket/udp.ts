@@ -13,6 +13,7 @@ import {
   EPIPE,
   EPROTO,
 } from "../../kernel/errno";
+import { POLL_LEVEL_DEFAULT, POLL_LEVEL_TOP } from "../../kernel/interrupts/polls";
 import { POLLERR, POLLIN } from "../../kernel/scheduler/wait";
 import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releaseBuffer } from "../buffer";
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../checksum";
@@ -68,7 +69,7 @@ export function initializeUdp(storage: usize, maxSockets: u32, maxQueued: u32): 
   initializeUdpSockets(storage + PROTOCOL_SIZE, maxSockets);
   claimedPort = 0;
   claimedInput = 0;
-  ipv4Register(IPPROTO_UDP, udpInput.index);
+  ipv4Register(IPPROTO_UDP, udpInput.index, udpLevel.index);
   registerTransportError(IPPROTO_UDP, udpError.index);
 }
 
@@ -94,6 +95,17 @@ export function udpClaimPort(port: u32, input: u32): void {
   claimedPort = input != 0 ? port : 0;
   claimedInput = input;
   setClaimedPort(claimedPort);
+}
+
+/** Level of the socket that a datagram is for; see ipv4Register. */
+function udpLevel(buffer: PacketBuffer): u32 {
+  if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
+  const header = changetype<UdpHeader>(buffer.data);
+  const port = header.destinationPort;
+  if (port == claimedPort) return POLL_LEVEL_TOP;
+  const network = changetype<Ipv4Header>(buffer.networkHeader);
+  const socket = findUdpSocket(network.destination, port, network.source, header.sourcePort);
+  return socket === null ? POLL_LEVEL_DEFAULT : socket.level;
 }
 
 /** A datagram; see ipv4Register. */

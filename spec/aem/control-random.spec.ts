@@ -49,7 +49,7 @@ import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
-import { TIMER_TICK } from "../../kernel/time/wheel";
+import { TIMER_TICK } from "../../kernel/time/timers";
 import { sys_close } from "../../net/socket/calls";
 import { SOCK_DGRAM } from "../../net/socket/socket";
 import { growMemory } from "../arena";

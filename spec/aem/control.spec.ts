@@ -39,7 +39,7 @@ import { sys_enter_keepalive } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
-import { TIMER_TICK } from "../../kernel/time/wheel";
+import { TIMER_TICK } from "../../kernel/time/timers";
 import * as fake from "../fake";
 import {
   expectData,

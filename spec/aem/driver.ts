@@ -27,7 +27,7 @@ import { translate } from "../../kernel/memory/paging";
 import { currentProcess } from "../../kernel/process/process";
 import { WAKE_STATE } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
-import { nextTimer, runTimers } from "../../kernel/time/wheel";
+import { nextTimer, runTimers } from "../../kernel/time/timers";
 import { growMemory } from "../arena";
 import * as fake from "../fake";
 import { nextHandler, FakeSocket, handlerOf, HANDLER_CODE, pattern, setUpMachine } from "./machine";

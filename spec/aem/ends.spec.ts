@@ -24,7 +24,7 @@ import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } fr
 import { currentProcess } from "../../kernel/process/process";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
-import { TIMER_TICK } from "../../kernel/time/wheel";
+import { TIMER_TICK } from "../../kernel/time/timers";
 import { sys_close } from "../../net/socket/calls";
 import {
   expectHandler,

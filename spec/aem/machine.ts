@@ -10,7 +10,15 @@ import { HANDLER_ALLOCATOR, PRIORITY_DEFAULT } from "../../aem/abi";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic } from "../../kernel/interrupts/apic";
-import { initializePolls, POLL_STORAGE } from "../../kernel/interrupts/polls";
+import {
+  initializePolls,
+  POLL_OUTPUT,
+  POLL_PACKETS,
+  POLL_REAP,
+  POLL_RECEIVE,
+  POLL_STORAGE,
+  setPoll,
+} from "../../kernel/interrupts/polls";
 import { initializeVectors } from "../../kernel/interrupts/vectors";
 import { BREAK_DONE } from "../../kernel/memory/copy-on-write";
 import { TABLE_BASE, VMTABLE_BASE, WINDOW_BASE } from "../../kernel/memory/layout";
@@ -25,7 +33,7 @@ import {
   initializeHandles,
 } from "../../kernel/process/handles";
 import { createProcess } from "../../kernel/process/create";
-import { END_STORAGE, initializeEnd } from "../../kernel/process/end";
+import { END_STORAGE, initializeEnd, reapPoll } from "../../kernel/process/end";
 import { initializeFamily } from "../../kernel/process/family";
 import { breakProcessCopy } from "../../kernel/process/fork";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "../../kernel/process/module";
@@ -50,8 +58,10 @@ import {
 } from "../../kernel/scheduler/scheduler";
 import { initializeThreads, THREAD_STORAGE } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
-import { initializeWheel, WHEEL_SIZE } from "../../kernel/time/wheel";
-import { initializeInterface, NetworkInterface } from "../../net/interface";
+import { initializeTimers } from "../../kernel/time/timers";
+import { initializeInterface, networkFlush, NetworkInterface } from "../../net/interface";
+import { loopbackPoll } from "../../net/loopback";
+import { packetsPoll } from "../../net/packets";
 import { initializeTcp } from "../../net/socket/tcp/tcp";
 import { initializeNetwork } from "../../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../../net/socket/calls";
@@ -104,9 +114,13 @@ export function setUpMachine(network: bool = false): void {
   fake.setMsr(0x1b, growMemory(4096, 4096));
   assert(initializeApic() && initializeVectors(), "interrupts");
   initializePolls(growMemory(POLL_STORAGE, 8));
+  setPoll(POLL_RECEIVE, comeIn.index);
+  setPoll(POLL_PACKETS, packetsPoll.index);
+  setPoll(POLL_OUTPUT, flush.index);
+  setPoll(POLL_REAP, reapPoll.index);
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(1);
-  initializeWheel(growMemory(WHEEL_SIZE, 8));
+  initializeTimers(growMemory(4096, 4096));
   initializeScheduler(growMemory(SCHEDULER_STORAGE, 8));
   initializeThreads(growMemory(THREAD_STORAGE, 8), 5 * PROCESS_LIMIT);
   initializeProcesses(growMemory(PROCESS_STORAGE, 8));
@@ -254,6 +268,16 @@ export let aborts: i32 = 0;
 let freeSockets: FakeSocket[] = [];
 let ring: usize = 0;
 
+function comeIn(level: u32): bool {
+  loopbackPoll();
+  return false;
+}
+
+function flush(level: u32): bool {
+  networkFlush();
+  return false;
+}
+
 function initializeFakeSockets(): void {
   streamProtocol = changetype<SocketProtocol>(growMemory(offsetof<SocketProtocol>(), 8));
   const p = streamProtocol;
@@ -292,7 +316,7 @@ function fakeSocket(type: u32): FakeSocket {
   socket.lengths = lengths;
   socket.initialize();
   socket.protocol = streamProtocol;
-  socket.type = type;
+  socket.type = <u8>type;
   socket.end = NO_END;
   socket.buffer = RING;
   return socket;

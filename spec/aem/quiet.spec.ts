@@ -10,7 +10,7 @@ import { currentProcess } from "../../kernel/process/process";
 import { currentThread, NO_DEADLINE, waitOn, wakeThread } from "../../kernel/scheduler/scheduler";
 import { Thread, THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
 import { now } from "../../kernel/time/clock";
-import { nextTimer, runTimers } from "../../kernel/time/wheel";
+import { nextTimer, runTimers } from "../../kernel/time/timers";
 import * as fake from "../fake";
 import { expectNothingLeft, onTimer, setUp } from "./driver";
 import { newProcess, nextHandler } from "./machine";

@@ -2,11 +2,11 @@ import * as fake from "../fake";
 import { setUpArena, growMemory } from "../arena";
 import { Pool } from "../../kernel/memory/pool";
 import { initializeApic } from "../../kernel/interrupts/apic";
-import { deferPolls, pollsLeft } from "../../kernel/interrupts/polls";
+import { deferPolls, initializePolls, POLL_STORAGE, pollLevel } from "../../kernel/interrupts/polls";
 import { handleVector, initializeVectors } from "../../kernel/interrupts/vectors";
 import { initializeRandom, RANDOM_SIZE } from "../../kernel/random";
 import { now } from "../../kernel/time/clock";
-import { initializeWheel, runTimers, WHEEL_SIZE } from "../../kernel/time/wheel";
+import { initializeTimers, runTimers } from "../../kernel/time/timers";
 import { setConsoleSink } from "../../kernel/console";
 import { EINVAL, ENETDOWN, ENOBUFS } from "../../kernel/errno";
 import {
@@ -175,14 +175,15 @@ describe("virtio", () => {
   beforeAll(() => {
     setUpArena(4096);
     pool = changetype<Pool>(growMemory(64, 8));
-    wheel = growMemory(WHEEL_SIZE, 8);
+    wheel = growMemory(4096, 4096);
     randomState = growMemory(RANDOM_SIZE, 16);
     initializeRandom(randomState);
     initializeVectors();
   });
   beforeEach(() => {
     fake.reset();
-    initializeWheel(wheel);
+    initializeTimers(wheel);
+    initializePolls(growMemory(POLL_STORAGE, 8));
     initializeBuffers(pool, 60);
     model.setUp();
     model.features = ALL;
@@ -393,15 +394,15 @@ describe("virtio", () => {
 
   it("leaves the work to its poll while something more urgent runs", () => {
     start(MODERN_NET);
-    deferPolls(true);
+    deferPolls(33);
     deliver(60, 0, 1);
     interruptReceive();
     expect<i32>(received.length).toBe(0);
-    expect<u32>(pollsLeft).not.toBe(0);
+    expect<i32>(pollLevel).toBe(32);
     // More of it interrupts nobody.
     deliver(60, 0, 1);
     expect<bool>(model.rings[0].complete()).toBe(false, "no interrupt is asked for");
-    deferPolls(false);
+    deferPolls(0);
     expect<bool>(virtioNetPoll()).toBe(false);
     expect<i32>(received.length).toBe(2);
     deliver(60, 0, 1);

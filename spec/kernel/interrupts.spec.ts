@@ -4,12 +4,20 @@ import { tsc } from "../../kernel/hal";
 import { initializeApic, localApicId, VECTOR_SPURIOUS, VECTOR_TIMER } from "../../kernel/interrupts/apic";
 import { armDeadline, initializeDeadline } from "../../kernel/interrupts/deadline";
 import {
+  deferPolls,
   initializePolls,
+  leaveLevels,
+  leavePoll,
+  POLL_PACKETS,
+  POLL_RECEIVE,
   POLL_STORAGE,
-  pollsLeft,
-  registerPoll,
+  POLL_TIMERS,
+  pollLevel,
+  pollsFrom,
   runPollRounds,
   runPolls,
+  setPoll,
+  takePoll,
 } from "../../kernel/interrupts/polls";
 import {
   allocateVector,
@@ -21,14 +29,13 @@ import {
 } from "../../kernel/interrupts/vectors";
 import { clockFrequency, now } from "../../kernel/time/clock";
 import {
-  initializeWheel,
+  initializeTimers,
   Timer,
   TIMER_SIZE,
   timerPrepare,
   timerStart,
   timerStop,
-  WHEEL_SIZE,
-} from "../../kernel/time/wheel";
+} from "../../kernel/time/timers";
 import { growMemory, setUpArena } from "../arena";
 import * as fake from "../fake";
 
@@ -120,7 +127,7 @@ function machine(): void {
   fake.reset();
   if (apic == 0) {
     apic = growMemory(4096, 4096);
-    storage = growMemory(TIMER_SIZE * 4 + WHEEL_SIZE + 64, 8);
+    storage = growMemory(4096 + TIMER_SIZE * 4 + 64, 4096);
   }
   memory.fill(apic, 0, 4096);
   store<u32>(apic, 3 << 24, 0x20);
@@ -206,7 +213,7 @@ describe("vectors", () => {
 
 let pollOrder = "";
 let firstLeft: u32 = 0;
-function firstPoll(): bool {
+function firstPoll(level: u32): bool {
   pollOrder += "1";
   if (firstLeft == 0) return false;
   firstLeft--;
@@ -216,73 +223,112 @@ function firstPoll(): bool {
 let secondRound: u32 = 0;
 let rescheduleIn: u32 = 0;
 let interruptIn: u32 = 0;
-function secondPoll(): bool {
+function secondPoll(level: u32): bool {
   pollOrder += "2";
   secondRound++;
   if (secondRound == interruptIn) fake.queueInterrupt(0x31);
   if (secondRound == rescheduleIn) setExitWork(WORK_RESCHEDULE);
+  return true;
+}
+let asked: u32[] = [];
+function levelPoll(level: u32): bool {
+  asked.push(level);
   return false;
 }
+/** An interrupt leaves packets of level 20, and does not see to what ranks lower. */
+let seen: u32 = 0;
 function onPollVector(argument: usize): void {
-  pollOrder += "i";
+  seen = pollsFrom;
+  leavePoll(POLL_PACKETS, 20);
 }
 
 describe("polls", () => {
-  it("run in order, a bounded number of rounds, and say when there is more", () => {
+  beforeEach(() => {
     initializePolls(growMemory(POLL_STORAGE, 8));
-    expect<bool>(runPolls()).toBe(false);
-    registerPoll(firstPoll.index);
-    registerPoll(secondPoll.index);
-    expect<bool>(runPolls()).toBe(false);
-    expect<string>(pollOrder).toBe("12");
+    setPoll(POLL_TIMERS, firstPoll.index);
+    setPoll(POLL_RECEIVE, secondPoll.index);
+    setPoll(POLL_PACKETS, levelPoll.index);
     pollOrder = "";
+    firstLeft = 0;
+    secondRound = 0;
+    rescheduleIn = 0;
+    asked = [];
+    clearExitWork(WORK_RESCHEDULE);
+  });
+
+  it("nothing is called that was not left, and once what was", () => {
+    expect<i32>(pollLevel).toBe(-1);
+    expect<bool>(runPolls()).toBe(false);
+    leavePoll(POLL_TIMERS, 32);
+    leavePoll(POLL_TIMERS, 32);
+    expect<i32>(pollLevel).toBe(32);
+    expect<bool>(runPolls()).toBe(false);
+    expect<string>(pollOrder).toBe("1");
+    expect<i32>(pollLevel).toBe(-1);
+  });
+
+  it("run by level, the kinds of one level in order, a bounded number of rounds, and say when there is more", () => {
+    leaveLevels(POLL_PACKETS, ((<u64>1) << 63) | (1 << 5) | (1 << 40));
+    leavePoll(POLL_TIMERS, 40);
     firstLeft = 2;
-    expect<bool>(runPollRounds()).toBe(false);
-    expect<string>(pollOrder).toBe("121212");
-    expect<u32>(pollsLeft).toBe(0);
+    expect<bool>(runPollRounds(6)).toBe(false);
+    expect<string>(pollOrder).toBe("111");
+    expect<i32>(asked.length).toBe(2);
+    expect<u32>(asked[0]).toBe(63);
+    expect<u32>(asked[1]).toBe(40);
+    expect<i32>(pollLevel).toBe(5, "somebody ranks higher");
+    leavePoll(POLL_RECEIVE, 32);
     pollOrder = "";
-    firstLeft = 100;
-    expect<bool>(runPollRounds()).toBe(true);
-    expect<string>(pollOrder).toBe("12".repeat(32));
-    expect<u32>(pollsLeft).not.toBe(0);
+    expect<bool>(runPollRounds(0)).toBe(true);
+    expect<string>(pollOrder).toBe("2".repeat(32));
+    expect<i32>(asked.length).toBe(2);
+    takePoll(POLL_RECEIVE);
+    expect<bool>(runPollRounds(0)).toBe(false);
+    expect<i32>(asked.length).toBe(3);
   });
 
   it("stop when a thread that ranks higher can run, with what is left", () => {
-    pollOrder = "";
-    firstLeft = 10;
-    secondRound = 0;
+    leavePoll(POLL_RECEIVE, 32);
     rescheduleIn = 3;
-    expect<bool>(runPollRounds()).toBe(true);
-    expect<string>(pollOrder).toBe("121212");
-    expect<u32>(pollsLeft).not.toBe(0);
+    expect<bool>(runPollRounds(0)).toBe(true);
+    expect<string>(pollOrder).toBe("222");
     // As long as it has not run, nothing is done.
-    expect<bool>(runPollRounds()).toBe(true);
-    expect<string>(pollOrder).toBe("121212");
-    clearExitWork(WORK_RESCHEDULE);
-    rescheduleIn = 0;
-    expect<bool>(runPollRounds()).toBe(false);
-    expect<string>(pollOrder).toBe("12".repeat(11));
-    expect<u32>(pollsLeft).toBe(0);
+    expect<bool>(runPollRounds(0)).toBe(true);
+    expect<string>(pollOrder).toBe("222");
+    expect<i32>(pollLevel).toBe(32);
   });
 
-  it("have a limit", () => {
-    for (let i = 0; i < 6; i++) registerPoll(secondPoll.index);
-    expect(() => {
-      registerPoll(secondPoll.index);
-    }).toThrow("there is room for eight");
+  it("let interrupts in behind a piece that has more to do; those leave what ranks below it", () => {
+    assert(initializeVectors(), "vectors");
+    setVector(0x31, onPollVector.index, 0);
+    leavePoll(POLL_RECEIVE, 32);
+    interruptIn = 1;
+    seen = 0;
+    expect<bool>(runPolls()).toBe(true);
+    expect<u32>(seen).toBe(32);
+    expect<u32>(pollsFrom).toBe(0, "as before");
+    takePoll(POLL_RECEIVE);
+    expect<i32>(pollLevel).toBe(20);
+    interruptIn = 0;
+    deferPolls(50);
+    leavePoll(POLL_RECEIVE, 32);
+    interruptIn = secondRound + 1;
+    runPolls();
+    expect<u32>(seen).toBe(50);
+    deferPolls(0);
   });
 });
 
 // ---- The hardware timer ----
 
 function timer(index: usize): Timer {
-  return changetype<Timer>(storage + index * ((TIMER_SIZE + 7) & ~7));
+  return changetype<Timer>(storage + 4096 + index * ((TIMER_SIZE + 7) & ~7));
 }
 
 function startDeadline(deadlineMode: bool): u64 {
   fake.setCpuid(1, 0, 2, deadlineMode ? 1 << 24 : 0);
   assert(initializeVectors(), "vectors");
-  initializeWheel(storage + 4 * ((TIMER_SIZE + 7) & ~7));
+  initializeTimers(storage);
   for (let i: usize = 1; i < 4; i++) timerPrepare(timer(i), onExpired.index);
   expired = 0;
   return initializeDeadline(changetype<usize>(timer(0)));

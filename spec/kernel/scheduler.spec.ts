@@ -24,7 +24,7 @@ import {
   threadOfMember,
 } from "../../kernel/scheduler/thread";
 import { now, setClockFrequency } from "../../kernel/time/clock";
-import { nextTimer, runTimers } from "../../kernel/time/wheel";
+import { nextTimer, runTimers } from "../../kernel/time/timers";
 import { newProcess, setUpMachine } from "../aem/machine";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";

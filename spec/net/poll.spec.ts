@@ -13,7 +13,7 @@ import { THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { createWaitSet } from "../../kernel/scheduler/waitset";
 import { now } from "../../kernel/time/clock";
-import { nextTimer, runTimers } from "../../kernel/time/wheel";
+import { nextTimer, runTimers } from "../../kernel/time/timers";
 import { sys_close } from "../../net/socket/calls";
 import { POLL_LIMIT, POLLNVAL, sys_poll } from "../../net/socket/calls-poll";
 import { chance, seedChance } from "../chance";

@@ -3,7 +3,7 @@
  * queue, measures the round trip, moves the windows, and finds losses by duplicates (RFC 5681, RFC 6582).
  */
 import { now } from "../../../kernel/time/clock";
-import { timerStart, timerStop } from "../../../kernel/time/wheel";
+import { timerStartAt, timerStop } from "../../../kernel/time/timers";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { releaseBuffer } from "../../buffer";
 import { SOCKET_ORPHAN } from "../socket";
@@ -37,7 +37,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
     progress(c, bytes, flight);
     if (c.SND_UNA == c.SND_MAX) timerStop(c.retransmitTimer);
     else if (c.timerMode == TIMER_RETRANSMIT && c.flight != 0)
-      timerStart(c.retransmitTimer, now() + retransmitInterval(c));
+      timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
   } else if (ack == c.SND_UNA && isDuplicate(c, s, window)) {
     duplicate(c);
   }
@@ -124,5 +124,5 @@ function duplicate(c: TcpConnection): void {
   c.status |= IN_RECOVERY;
   congestionLoss(c);
   retransmitFirst(c);
-  timerStart(c.retransmitTimer, now() + retransmitInterval(c));
+  timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
 }

@@ -8,7 +8,7 @@
 
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
-import { timerStart, timerStop } from "../../../kernel/time/wheel";
+import { timerStartAt, timerStop } from "../../../kernel/time/timers";
 import { releaseBuffer } from "../../buffer";
 import { SHUT_RD, SHUT_RDWR, SHUT_WR, SOCKET_ORPHAN } from "../socket";
 import { FIN_QUEUED, freeConnection, RECEIVE_SHUT, TcpConnection } from "./connection";
@@ -79,7 +79,7 @@ export function closeConnection(c: TcpConnection): void {
   c.flags |= SOCKET_ORPHAN;
   statistics.orphans++;
   if (c.state == TCP_TIME_WAIT) leaveTimeWait(c);
-  else if (c.state == TCP_FIN_WAIT2) timerStart(c.lifeTimer, now() + FIN_WAIT_2_LENGTH);
+  else if (c.state == TCP_FIN_WAIT2) timerStartAt(c.lifeTimer, now() + FIN_WAIT_2_LENGTH, c.level);
 }
 
 /** `abort`, and every close that cannot be orderly: a reset where the peer knows of the connection; the socket is freed. */
@@ -137,7 +137,7 @@ export function enterTimeWait(c: TcpConnection): void {
   clearReassembly(c);
   setState(c, TCP_TIME_WAIT);
   if ((c.flags & SOCKET_ORPHAN) != 0) return leaveTimeWait(c);
-  timerStart(c.lifeTimer, now() + TIME_WAIT_LENGTH);
+  timerStartAt(c.lifeTimer, now() + TIME_WAIT_LENGTH, c.level);
   c.wake(POLLIN | POLLHUP | POLLRDHUP, 0);
 }
 
@@ -152,7 +152,7 @@ function leaveTimeWait(c: TcpConnection): void {
 /** FIN-WAIT-2 was reached: nobody waits for the peer's FIN for ever. */
 export function enterFinWait2(c: TcpConnection): void {
   setState(c, TCP_FIN_WAIT2);
-  if ((c.flags & SOCKET_ORPHAN) != 0) timerStart(c.lifeTimer, now() + FIN_WAIT_2_LENGTH);
+  if ((c.flags & SOCKET_ORPHAN) != 0) timerStartAt(c.lifeTimer, now() + FIN_WAIT_2_LENGTH, c.level);
 }
 
 // ---- Parts ----

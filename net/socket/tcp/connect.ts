@@ -8,7 +8,7 @@ import {
   ENETUNREACH,
 } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
-import { timerStart } from "../../../kernel/time/wheel";
+import { timerStartAt } from "../../../kernel/time/timers";
 import { isBroadcast, isUnicast } from "../../interface";
 import { sourceAddressFor } from "../../ipv4";
 import { ephemeralPort } from "./bind";
@@ -60,6 +60,6 @@ export function connectTo(c: TcpConnection, address: u32, port: u32): i32 {
   c.lastSent = now();
   c.timerMode = TIMER_RETRANSMIT;
   sendSyn(c, localMss(), 0);
-  timerStart(c.retransmitTimer, now() + retransmitInterval(c));
+  timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
   return -EINPROGRESS;
 }

@@ -13,8 +13,10 @@
  */
 import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
-import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/wheel";
+import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
+import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
+import { addSocketLevel, removeSocketLevel } from "../../levels";
 import { SOCK_STREAM, Socket, SocketProtocol } from "../socket";
 import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
 import { TCP_CLOSE } from "./state";
@@ -251,7 +253,8 @@ export function allocateConnection(): TcpConnection | null {
   connection.initialize();
   connection.queueLink.initialize();
   connection.protocol = protocol;
-  connection.type = SOCK_STREAM;
+  connection.type = <u8>SOCK_STREAM;
+  addSocketLevel(connection, POLL_LEVEL_DEFAULT);
   timerPrepare(connection.retransmitTimer, onRetransmit);
   timerPrepare(connection.ackTimer, onAck);
   timerPrepare(connection.lifeTimer, onLife);
@@ -286,5 +289,6 @@ export function resetConnection(connection: TcpConnection): void {
 
 /** Gives the memory back. */
 export function freeConnection(connection: TcpConnection): void {
+  removeSocketLevel(connection);
   pool.release(changetype<usize>(connection));
 }

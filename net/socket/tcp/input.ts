@@ -2,9 +2,11 @@
  * Segments from the IPv4 layer, and errors about segments that we sent: to whom they go.
  */
 import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../kernel/errno";
-import { PacketBuffer, releaseBuffer } from "../../buffer";
+import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
+import { PacketBuffer, releaseBuffer, TUPLE_HASHED } from "../../buffer";
+import { PACKET_PROMISED } from "../../packets";
 import { Ipv4Header } from "../../wire/ipv4";
-import { TCP_ACK, TCP_SYN, TcpHeader } from "../../wire/tcp";
+import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { findConnection, findListener, findRequest, findTimeWait, HASH_TABLE, tupleHash } from "./demux";
@@ -28,10 +30,31 @@ export function tcpInput(buffer: PacketBuffer): void {
   releaseBuffer(buffer);
 }
 
+/** Level of the socket that a segment is for, with PACKET_PROMISED; see ipv4Register. */
+export function tcpLevel(buffer: PacketBuffer): u32 {
+  if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
+  const header = changetype<TcpHeader>(buffer.data);
+  const network = changetype<Ipv4Header>(buffer.networkHeader);
+  const local = network.destination;
+  const remote = network.source;
+  const localPort = header.destinationPort;
+  const remotePort = header.sourcePort;
+  const hash = <u32>tupleHash(local, remote, localPort, remotePort, HASH_TABLE);
+  buffer.word1 = hash;
+  buffer.flags |= TUPLE_HASHED;
+  const c = findConnection(hash, local, remote, localPort, remotePort);
+  if (c !== null) return c.level | PACKET_PROMISED;
+  const listener = findListener(local, localPort);
+  return listener !== null ? listener.level : POLL_LEVEL_DEFAULT;
+}
+
 function demultiplex(s: Segment): void {
   const local = s.destination;
   const remote = s.source;
-  const hash = <u32>tupleHash(local, remote, s.destinationPort, s.sourcePort, HASH_TABLE);
+  const hash =
+    s.buffer.flags & TUPLE_HASHED
+      ? s.buffer.word1
+      : <u32>tupleHash(local, remote, s.destinationPort, s.sourcePort, HASH_TABLE);
   let least: u32 = 0;
   const c = findConnection(hash, local, remote, s.destinationPort, s.sourcePort);
   if (c !== null) {

@@ -10,6 +10,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
+import { setSocketLevel } from "../../levels";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { initialSequence, milliseconds, timestampOffset } from "./clock";
@@ -231,6 +232,8 @@ export function completeOpen(
   child.localPort = <u16>s.destinationPort;
   child.remotePort = <u16>s.sourcePort;
   child.flags = c.flags & SOCKET_NODELAY;
+  child.ownLevel = c.ownLevel;
+  setSocketLevel(child, c.level);
   child.timestampOffset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
   if (hasTimestamps) {
     child.status |= HAS_TIMESTAMPS;

@@ -8,7 +8,8 @@
 import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerPending, timerPrepare, timerStart } from "../../../kernel/time/wheel";
+import { Timer, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
 import { receiveLimit, TcpConnection } from "./connection";
@@ -114,7 +115,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
 function enqueue(r: TcpRequest): void {
   r.expires = now() + ((<u64>RTO_INITIAL * 1000) << r.retries);
   queueOf(r.retries).append(r);
-  if (!timerPending(timer) || timer.expires > r.expires) timerStart(timer, r.expires);
+  if (!timerPending(timer) || timer.expires > r.expires) timerStartAt(timer, r.expires, receiveLevel);
 }
 
 function forget(r: TcpRequest): void {
@@ -154,7 +155,8 @@ export function requestsExpired(_: Timer): void {
     }
   }
   // What `repeat` queued again started the timer already where it is earlier.
-  if (next != u64.MAX_VALUE && (!timerPending(timer) || timer.expires > next)) timerStart(timer, next);
+  if (next != u64.MAX_VALUE && (!timerPending(timer) || timer.expires > next))
+    timerStartAt(timer, next, receiveLevel);
 }
 
 function repeat(r: TcpRequest): void {

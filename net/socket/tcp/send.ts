@@ -3,7 +3,7 @@
  * (3.8.6.2.1).
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStart, timerStop } from "../../../kernel/time/wheel";
+import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "../../buffer";
 import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
@@ -84,7 +84,7 @@ function armTimer(c: TcpConnection): void {
     if (timerPending(timer)) timerStop(timer);
     return;
   }
-  timerStart(timer, now() + retransmitInterval(c));
+  timerStartAt(timer, now() + retransmitInterval(c), c.level);
 }
 
 /** The device or the pool had no room: acknowledgements of what is in flight will call again, else the timer. */
@@ -92,7 +92,7 @@ export function retryLater(c: TcpConnection): void {
   statistics.memoryDrops++;
   if (c.flight != 0) return armTimer(c);
   c.timerMode = TIMER_RESOURCE;
-  timerStart(c.retransmitTimer, now() + RESOURCE_RETRY);
+  timerStartAt(c.retransmitTimer, now() + RESOURCE_RETRY, c.level);
 }
 
 /**

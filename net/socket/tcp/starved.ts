@@ -5,7 +5,8 @@
 import { Link } from "../../../kernel/list";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerPending, timerPrepare, timerStart } from "../../../kernel/time/wheel";
+import { Timer, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { receiveLevel } from "../../levels";
 import { connectionOfLink, IS_STARVED, NO_SPACE, TcpConnection } from "./connection";
 import { RESOURCE_RETRY } from "./parameters";
 import { buffersScarce } from "./window";
@@ -25,7 +26,7 @@ export function starve(c: TcpConnection): void {
   if (c.has(IS_STARVED)) return;
   c.status |= IS_STARVED;
   list.append(c.queueLink);
-  if (!timerPending(timer)) timerStart(timer, now() + RESOURCE_RETRY);
+  if (!timerPending(timer)) timerStartAt(timer, now() + RESOURCE_RETRY, receiveLevel);
 }
 
 export function unstarve(c: TcpConnection): void {
@@ -42,5 +43,5 @@ export function feedStarved(_: Timer): void {
     c.status &= ~NO_SPACE;
     c.wake(POLLOUT, 0);
   }
-  if (!list.isEmpty) timerStart(timer, now() + RESOURCE_RETRY);
+  if (!list.isEmpty) timerStartAt(timer, now() + RESOURCE_RETRY, receiveLevel);
 }

@@ -1,7 +1,7 @@
 /** Segment arrival in SYN-SENT (RFC 9293, 3.10.7.3): the answer to an active open, or the SYN of a simultaneous one. */
 import { ECONNREFUSED } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
-import { timerStart } from "../../../kernel/time/wheel";
+import { timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
@@ -48,5 +48,5 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   }
   setState(c, TCP_SYN_RECV);
   sendSyn(c, localMss(), TCP_ACK);
-  timerStart(c.retransmitTimer, now() + retransmitInterval(c));
+  timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
 }

@@ -11,7 +11,7 @@
 import { Link } from "../../../kernel/list";
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
 import { Pool } from "../../../kernel/memory/pool";
-import { Timer, TIMER_SIZE } from "../../../kernel/time/wheel";
+import { Timer, TIMER_SIZE } from "../../../kernel/time/timers";
 import { BUFFER_SIZE, bufferPool, BufferQueue } from "../../buffer";
 import { registerTransportError } from "../../errors";
 import { ipv4Register } from "../../ipv4";
@@ -21,7 +21,7 @@ import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } 
 import { allocateConnection, initializeConnections, setBufferLimits, TcpConnection } from "./connection";
 import { connectTo } from "./connect";
 import { initializeDemux } from "./demux";
-import { tcpError, tcpInput } from "./input";
+import { tcpError, tcpInput, tcpLevel } from "./input";
 import { acceptFrom, initializeListeners, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
@@ -93,7 +93,7 @@ export function initializeTcp(maxConnections: u32): bool {
   );
   setOrphanLimit(max<u32>(maxConnections / 4, 64));
   chooseBufferLimits();
-  ipv4Register(IPPROTO_TCP, tcpInput.index);
+  ipv4Register(IPPROTO_TCP, tcpInput.index, tcpLevel.index);
   registerTransportError(IPPROTO_TCP, tcpError.index);
   return true;
 }

@@ -1,7 +1,7 @@
 /** What happens when a connection's timers run out: retransmission and persist, delayed acknowledgement, end of life. */
 import { ETIMEDOUT } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerStart } from "../../../kernel/time/wheel";
+import { Timer, timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK } from "../../wire/tcp";
 import { SOCKET_ORPHAN } from "../socket";
 import { finish } from "./close";
@@ -43,7 +43,7 @@ export function retransmitExpired(timer: Timer): void {
   } else timedOut(c);
   // RFC 6298, 5.5: the time-out doubles.
   if (c.backoff < 16) c.backoff++;
-  timerStart(c.retransmitTimer, now() + retransmitInterval(c));
+  timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
 }
 
 function retriesAllowed(c: TcpConnection): u8 {
@@ -72,7 +72,7 @@ function timedOut(c: TcpConnection): void {
 // @ts-ignore: decorator
 @inline
 export function delayAck(c: TcpConnection): void {
-  timerStart(c.ackTimer, now() + DELAYED_ACK);
+  timerStartAt(c.ackTimer, now() + DELAYED_ACK, c.level);
 }
 
 /** Call-back of `ackTimer`. */

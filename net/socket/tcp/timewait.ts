@@ -8,7 +8,8 @@
 import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerPending, timerPrepare, timerStart, timerStop } from "../../../kernel/time/wheel";
+import { Timer, timerPending, timerPrepare, timerStartAt, timerStop } from "../../../kernel/time/timers";
+import { receiveLevel } from "../../levels";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds } from "./clock";
@@ -87,7 +88,7 @@ export function rememberTimeWait(c: TcpConnection): void {
 function enqueue(t: TimeWait): void {
   t.expires = now() + TIME_WAIT_LENGTH;
   queue.append(t);
-  if (!timerPending(timer)) timerStart(timer, t.expires);
+  if (!timerPending(timer)) timerStartAt(timer, t.expires, receiveLevel);
 }
 
 function forget(t: TimeWait): void {
@@ -103,7 +104,7 @@ export function timeWaitExpired(_: Timer): void {
   while (!queue.isEmpty) {
     const oldest = changetype<TimeWait>(queue.next);
     if (oldest.expires > time) {
-      timerStart(timer, oldest.expires);
+      timerStartAt(timer, oldest.expires, receiveLevel);
       return;
     }
     forget(oldest);

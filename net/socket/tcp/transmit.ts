@@ -5,7 +5,7 @@
  * application wrote it: headers are pushed in front, IPv4 borrows it, and its bounds are put back.
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStop } from "../../../kernel/time/wheel";
+import { timerPending, timerStop } from "../../../kernel/time/timers";
 import {
   allocateBuffer,
   BUFFER_HEADROOM,

@@ -268,3 +268,34 @@ describe("a flood from the network", () => {
     }
   });
 });
+
+describe("a flood for a socket of a low level", () => {
+  test("3.2.1 what is received ranks as its socket: level 40 computes on, 63 gets every datagram of its own, 10 has what the reserve leaves it", async () => {
+    const machine = await boot(specImage("priority-reception.json"), { icount: true, udp: [4010, 4063] });
+    const socket = createSocket("udp4");
+    const payload = Buffer.alloc(1000, 1);
+    let sent = 0;
+    const flood = setInterval(() => {
+      for (let n = 0; n < 32; n++) socket.send(payload, machine.udp(4010), "127.0.0.1", () => {});
+    }, 1);
+    const calls = setInterval(() => {
+      if (machine.rows("cpu").length > 0 && machine.rows("cpu").length < 12 && ++sent)
+        socket.send(payload, machine.udp(4063), "127.0.0.1", () => {});
+    }, 50);
+    try {
+      await machine.exited(120_000);
+    } finally {
+      clearInterval(flood);
+      clearInterval(calls);
+      socket.close();
+      await machine.stop();
+    }
+    const low = machine.rows("sink").filter(([, level]) => level === 10);
+    const high = machine.rows("sink").filter(([, level]) => level === 63);
+    assert.ok(low.length > 0, "the flood has come");
+    assert.ok(sent >= 5 && high.length >= sent - 1, `${high.length} of ${sent}\n${machine.console()}`);
+    const { percent, span } = share(machine, 2);
+    assert.ok(percent <= 5 + (100 * (MILLISECOND + 2 * TICK)) / span, `${percent} % for level 10`);
+    assert.ok(share(machine, 1).percent >= 60, `${share(machine, 1).percent} % for level 40`);
+  });
+});

@@ -3,6 +3,8 @@
  * octet, both ends close in order, and every object is given back.
  */
 import { chance, seedChance } from "../../chance";
+import { networkCounters } from "../../../net/counters";
+import { setSocketLevel } from "../../../net/levels";
 import { Socket } from "../../../net/socket/socket";
 import { tcpStatistics, TcpConnection } from "../../../net/socket/tcp/tcp";
 import { accept, close, connect, create, listener, peekLength, read, shutdown, write } from "./ends";
@@ -61,9 +63,11 @@ class End {
 }
 
 /** One connection, both directions; true when all went well. */
-function transfer(up: u32, down: u32, limit: u64): string {
+function transfer(up: u32, down: u32, limit: u64, level: u32 = 32): string {
   const server = listener(7, 5);
   const socket = create();
+  setSocketLevel(server, level);
+  setSocketLevel(socket, level);
   connect(socket, MIRROR, 7);
   const client = new End(socket, 0, up, down);
   let peer: End | null = null;
@@ -135,5 +139,35 @@ describe("transfer over a link with accidents", () => {
       if (result != "") failures = "seed " + seed.toString() + ": " + result;
     }
     expect(failures).toBe("");
+  });
+
+  it("survives hundreds of schedules in which packets wait until the level of their socket has its turn", () => {
+    const bystander = create();
+    setSocketLevel(bystander, 63);
+    let failures = "";
+    for (let seed: u32 = 0; seed < 300 && failures == ""; seed++) {
+      seedChance(5000 + seed);
+      calm();
+      accidents.lazy = chance(900);
+      accidents.loss = chance(60);
+      accidents.delay = <u64>chance(20) * MILLISECOND;
+      const result = transfer(chance(60000), chance(60000), 7200 * SECOND, chance(64));
+      if (result != "connections 1") failures = "seed " + seed.toString() + ": " + result;
+    }
+    expect(failures).toBe("");
+    close(bystander);
+  });
+
+  it("loses nothing of a connection whose packets wait, however long", () => {
+    const bystander = create();
+    setSocketLevel(bystander, 63);
+    calm();
+    accidents.lazy = 800;
+    const before = networkCounters().packetsDropped;
+    const retransmitted = tcpStatistics().retransmitted;
+    expect(transfer(3 << 20, 100, 7200 * SECOND, 10)).toBe("connections 1");
+    expect(networkCounters().packetsDropped).toBe(before);
+    expect<bool>(tcpStatistics().retransmitted >= retransmitted).toBe(true);
+    close(bystander);
   });
 });

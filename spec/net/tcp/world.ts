@@ -8,10 +8,19 @@
  */
 import { setClockFrequency, setClockStart } from "../../../kernel/time/clock";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../kernel/random";
-import { initializeWheel, nextTimer, runTimers, WHEEL_SIZE } from "../../../kernel/time/wheel";
+import {
+  initializePolls,
+  POLL_PACKETS,
+  POLL_STORAGE,
+  pollLevel,
+  runPolls,
+  setPoll,
+} from "../../../kernel/interrupts/polls";
+import { initializeTimers, nextTimer, runTimers } from "../../../kernel/time/timers";
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
 import { NetworkDevice } from "../../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
+import { packetsPoll } from "../../../net/packets";
 import { initializeNetwork } from "../../../net/stack";
 import { connectionPool } from "../../../net/socket/tcp/connection";
 import { requestPool } from "../../../net/socket/tcp/request";
@@ -57,6 +66,8 @@ export class Accidents {
   duplicate: u32 = 0;
   corrupt: u32 = 0;
   delay: u64 = 1_000_000;
+  /** In how many cases a thousand packets that wait for the turn of their socket's level wait on. */
+  lazy: u32 = 0;
   jitter: u32 = 0;
   /** The device refuses, as with a full transmit queue. */
   refuse: u32 = 0;
@@ -192,9 +203,18 @@ let device: NetworkDevice = changetype<NetworkDevice>(0);
 
 // ---- Events ----
 
+/** The levels at which packets wait have their turn, or some of them. */
+function takeTurns(): void {
+  while (pollLevel >= 0 && (accidents.lazy == 0 || chance(1000) >= accidents.lazy)) {
+    runPolls();
+    networkFlush();
+  }
+}
+
 /** Lets everything happen until `end`. */
 export function runUntil(end: u64): void {
   networkFlush();
+  takeTurns();
   for (;;) {
     const timer = nextTimer();
     const packet = flying.length != 0 ? flying[0].due : u64.MAX_VALUE;
@@ -204,6 +224,7 @@ export function runUntil(end: u64): void {
     if (packet <= timer) arrive(flying.shift().bytes);
     else runTimers(time);
     networkFlush();
+    takeTurns();
   }
   setTime(max(time, end));
 }
@@ -216,7 +237,10 @@ export function run(duration: u64): void {
 export function step(): bool {
   networkFlush();
   const next = min(nextTimer(), flying.length != 0 ? flying[0].due : u64.MAX_VALUE);
-  if (next == u64.MAX_VALUE) return false;
+  if (next == u64.MAX_VALUE) {
+    takeTurns();
+    return pollLevel >= 0;
+  }
   runUntil(max(next, time));
   return true;
 }
@@ -229,7 +253,9 @@ export function setUpWorld(): void {
   setClockStart(0);
   setTime(SECOND);
   setUpArena(4096);
-  initializeWheel(growMemory(WHEEL_SIZE, 8));
+  initializeTimers(growMemory(4096, 4096));
+  initializePolls(growMemory(POLL_STORAGE, 8));
+  setPoll(POLL_PACKETS, packetsPoll.index);
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(0x1234567890);
   keySipHash();
