@@ -8,8 +8,8 @@ import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
 import { vmtableDestroy } from "../memory/vmtable";
-import { currentThread, exitThread, killThread, runsNow } from "../scheduler/scheduler";
-import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
+import { currentThread, exitThread, killThread, stopThread, runsNow } from "../scheduler/scheduler";
+import { graveThread, threadOfMember } from "../scheduler/thread";
 import { POLLHUP, POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/timers";
 import { closeSomeHandles } from "./handles";
@@ -85,15 +85,24 @@ export function endProcess(process: Process, status: i32): void {
   const loaded = changetype<usize>(running.process) == changetype<usize>(process);
   // Not when the scheduler only waits on its stack.
   const current = loaded && runsNow(running);
+  // Workers stay in the list, for the reaper: none of them runs again.
   const workers = process.workers;
-  while (!workers.isEmpty) {
-    const worker = threadOfMember(workers.next);
-    worker.member.remove();
+  let link = workers.next;
+  while (changetype<usize>(link) != changetype<usize>(workers)) {
+    const worker = threadOfMember(link);
+    link = link.next;
     // Its events are still there, and may be activated.
     worker.idle.remove();
-    endThread(worker, current ? running : null);
+    if (threadEnded != 0) call_indirect<void>(threadEnded, worker);
+    // The one that does this goes last, by itself.
+    if (current && changetype<usize>(worker) == changetype<usize>(running)) worker.member.remove();
+    else stopThread(worker);
   }
-  if (changetype<usize>(process.thread) != 0) endThread(process.thread, current ? running : null);
+  const main = process.thread;
+  if (changetype<usize>(main) != 0) {
+    if (threadEnded != 0) call_indirect<void>(threadEnded, main);
+    if (!current || changetype<usize>(main) != changetype<usize>(running)) killThread(main);
+  }
   process.thread = graveThread();
   // A capsule that is idle is in its parent's list.
   process.capsule.remove();
@@ -111,16 +120,11 @@ export function onThreadEnded(index: u32): void {
   threadEnded = index;
 }
 
-/** `self`: the thread that does this, if it is one of those that end: it goes last. */
-function endThread(thread: Thread, self: Thread | null): void {
-  if (threadEnded != 0) call_indirect<void>(threadEnded, thread);
-  if (self === null || changetype<usize>(thread) != changetype<usize>(self)) killThread(thread);
-}
-
 /** A poll: gives back some of what a dying process has. True when there is more to do. */
 export function reapPoll(level: u32): bool {
   if (dying.isEmpty) return false;
   const process = processOfCapsule(dying.next);
+  if (!freeSomeWorkers(process.workers)) return true;
   for (let i: u32 = 0; i < hookCount; i++)
     if (!call_indirect<bool>(load<u32>(hooks + (i << 2)), process)) return true;
   if (!closeSomeHandles(process)) return true;
@@ -129,13 +133,27 @@ export function reapPoll(level: u32): bool {
     process.pageTables = 0;
   }
   // One of the children may be what this poll has interrupted: then this does not return, and the next poll goes on here.
-  orphan(process.children);
+  if (!orphanSome(process.children)) return true;
   process.capsule.remove();
   // Of one that could not be finished nothing comes back that was not missing before.
   const born = !(process.childFlags & CHILD_STILLBORN);
   bury(process);
   if (born && memoryFreed != 0) call_indirect<void>(memoryFreed);
   return !dying.isEmpty;
+}
+
+/** Workers that one step of the reaper frees. */
+const WORKER_BUDGET: u32 = 8;
+
+/** False: there are more. */
+function freeSomeWorkers(workers: Link): bool {
+  for (let budget = WORKER_BUDGET; budget != 0; budget--) {
+    if (workers.isEmpty) return true;
+    const worker = threadOfMember(workers.next);
+    worker.member.remove();
+    killThread(worker);
+  }
+  return workers.isEmpty;
 }
 
 /** All has gone back. */
@@ -175,9 +193,12 @@ export function release(process: Process): void {
   if (childEnded != 0) call_indirect<void>(childEnded, parent);
 }
 
-/** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. */
-function orphan(children: Link): void {
-  while (!children.isEmpty) {
+/** Children that one step lets go of, of which one is ended at most. */
+const CHILD_BUDGET: u32 = 8;
+
+/** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. False: there are more. */
+function orphanSome(children: Link): bool {
+  for (let budget = CHILD_BUDGET; budget != 0 && !children.isEmpty; budget--) {
     const child = processOfSibling(children.next);
     child.sibling.remove();
     if (child.state == PROCESS_ZOMBIE) {
@@ -186,6 +207,10 @@ function orphan(children: Link): void {
       continue;
     }
     child.parent = changetype<Process>(0);
-    if (child.state == PROCESS_NEW || (child.childFlags & CHILD_CAPSULE) != 0) endProcess(child, 0);
+    if (child.state == PROCESS_NEW || (child.childFlags & CHILD_CAPSULE) != 0) {
+      endProcess(child, 0);
+      break;
+    }
   }
+  return children.isEmpty;
 }

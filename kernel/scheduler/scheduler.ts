@@ -434,22 +434,22 @@ export function reschedule(): void {
 
 /** Takes a thread that is not running out of whatever it waits in, and frees it; later, when the processor idles on its stack. */
 export function killThread(thread: Thread): void {
-  unlinkThread(thread);
-  thread.state = THREAD_DEAD;
+  stopThread(thread);
   if (changetype<usize>(thread) == changetype<usize>(running)) {
     reap();
     dead = thread;
   } else destroyThread(thread);
 }
 
-/** Out of the run queue, of its process's queue, of what it waits on. */
-function unlinkThread(thread: Thread): void {
+/** A thread that is not running never does again: out of the run queue, of its process's queue, of what it waits on. It is still to be freed. */
+export function stopThread(thread: Thread): void {
   if (!thread.isEmpty) {
     if (thread.state == THREAD_WAITING) thread.process.waiting.remove(thread, thread.priority);
     else readyRemove(thread, thread.priority);
   }
   thread.waiter.remove();
   timerStop(thread.timer);
+  thread.state = THREAD_DEAD;
 }
 
 // ---- Waiting ----
