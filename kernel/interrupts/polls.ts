@@ -28,7 +28,7 @@ export const POLL_LEVEL_DEFAULT: u32 = 32;
 /** Level of work that is short, and waits for nobody. */
 export const POLL_LEVEL_TOP: u32 = 63;
 /** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
-const ROUNDS: u32 = 32;
+export const POLL_ROUNDS: u32 = 32;
 
 /** The highest level at which work is left; -1: there is none. */
 export let pollLevel: i32 = -1;
@@ -127,7 +127,7 @@ export function runPolls(): bool {
  * higher can run. True when some of it is still left.
  */
 export function runPollRounds(level: u32): bool {
-  for (let round: u32 = 0; round < ROUNDS; round++) {
+  for (let round: u32 = 0; round < POLL_ROUNDS; round++) {
     letInterruptIn();
     if (pollLevel < <i32>level) return false;
     if (exitWork & WORK_RESCHEDULE) return true;

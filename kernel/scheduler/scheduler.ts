@@ -20,7 +20,7 @@ import {
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
-import { deferPolls, letInterruptIn, pollLevel, runPollRounds, runPolls } from "../interrupts/polls";
+import { deferPolls, letInterruptIn, POLL_ROUNDS, pollLevel, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
@@ -199,9 +199,13 @@ function schedule(): void {
   if (level < 0 || (pollLevel >= 0 && (pollLevel >= level || standsBack(level)))) {
     waiting = true;
     if (pollLevel >= 0) {
-      runPolls();
       // All that ranks higher, and of its own level one piece at a time.
-      if (pollLevel > level && level >= 0) runPollRounds(level + 1);
+      for (let round: u32 = 0; round < POLL_ROUNDS; round++) {
+        runPolls();
+        level = readyLevel();
+        if (level < 0 || pollLevel <= level) break;
+        letInterruptIn();
+      }
       chargePolls();
     }
     level = readyLevel();
@@ -407,6 +411,8 @@ export function exitThread(): void {
   reap();
   running.state = THREAD_DEAD;
   dead = running;
+  // It may have been ended by a poll, to which nobody returns.
+  deferPolls(0);
   schedule();
 }
 
