@@ -11,10 +11,11 @@
  * All of it is O(1), but for two lists that are as long as what has really been activated: events whose data something else
  * took are passed over one by one, and events that wait for memory are tried again when some is freed.
  */
-import { ENOMEM } from "../kernel/errno";
+import { EAGAIN, ENOMEM } from "../kernel/errno";
 import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
+import { CHILD_VAIN } from "../kernel/process/process";
 import { currentThread, noteDispatch, settle, yieldPoint } from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
@@ -30,10 +31,19 @@ import {
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
 import { isCloned, isFunction, launch } from "./executors";
 import { deliverExtra, EXTRA_ANSWERED, extraOf } from "./extra";
-import { ALLOCATE, DELIVERED, EMPTY, shortageBytes } from "./job";
+import {
+  ALLOCATE,
+  DELIVERED,
+  EMPTY,
+  SHORT_FRAMES,
+  SHORT_OWN,
+  SHORT_PLACE,
+  shortageBytes,
+  shortageKind,
+} from "./job";
 import { releaseEvent } from "./jids";
 import { markActivation } from "./latency";
-import { countTaken, enqueue, retryStarved, starve, withdraw } from "./queue";
+import { countTaken, enqueue, retryOwn, starve, withdraw } from "./queue";
 import { unregister } from "./registry";
 
 // ---- Activation ----
@@ -142,7 +152,7 @@ function elsewhere(event: Event): void {
     enqueue(event);
   } else {
     const error = launch(event);
-    if (error < 0) starve(event, -error, 0);
+    if (error < 0) starve(event, -error, 0, error == -EAGAIN ? SHORT_PLACE : SHORT_FRAMES);
     // Nothing that occurs before the handler has returned may have it called a second time.
     else if (error == 0 && (<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
   }
@@ -179,7 +189,7 @@ function deliveredLast(event: Event): void {
 function codeFor(event: Event, outcome: i32): usize {
   if (outcome == DELIVERED) return event.handler;
   if (outcome == ALLOCATE) return extraOf(event).allocator;
-  if (outcome != EMPTY) starve(event, -outcome, shortageBytes);
+  if (outcome < EMPTY) starve(event, -outcome, shortageBytes, shortageKind);
   else if (isDrained(event)) unregister(event);
   return 0;
 }
@@ -199,6 +209,7 @@ function takeAssigned(thread: Thread): Event | null {
     return null;
   }
   if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
+  if (outcome < EMPTY) thread.process.childFlags |= CHILD_VAIN;
   codeFor(event, outcome);
   return null;
 }
@@ -233,7 +244,7 @@ function allocated(thread: Thread, event: Event, address: u32): usize {
     extra.mark(EXTRA_ANSWERED);
     return codeFor(event, deliver(thread, event));
   }
-  starve(event, ENOMEM, extra.asked);
+  starve(event, ENOMEM, extra.asked, SHORT_OWN);
   return 0;
 }
 
@@ -290,5 +301,5 @@ function freeBlock(thread: Thread): void {
   thread.block = 0;
   const event = changetype<Event>(thread.handling);
   const alone = process.workerCount == 0 && changetype<usize>(event) != 0 && event.job.type != EVENT_MESSAGE;
-  if (!alone) retryStarved(process);
+  if (!alone) retryOwn(process);
 }

@@ -9,7 +9,7 @@
  * A clone is made by the process's main thread when it dispatches, so never inside a computation. The event's data are fetched by the clone
  * itself, straight into its own memory (direct data copy, 3.4.2): its job's `deliver` runs there.
  */
-import { EAGAIN, EINVAL } from "../kernel/errno";
+import { EAGAIN, EINVAL, ENOMEM } from "../kernel/errno";
 import { image, IMAGE_SERVE } from "../kernel/hal";
 import { STACK_TOP } from "../kernel/memory/layout";
 import { closeAllHandles, shareHandles } from "../kernel/process/handles";
@@ -62,7 +62,7 @@ export function launch(event: Event): i32 {
     const clone = processOfCapsule(idle.next);
     // It sees the descriptors that there are now, and its own from last time are closed.
     closeAllHandles(clone);
-    if (!shareHandles(process, clone)) return -EAGAIN;
+    if (!shareHandles(process, clone)) return -ENOMEM;
     clone.capsule.remove();
     event.handlers++;
     clone.thread.assigned = changetype<usize>(event);

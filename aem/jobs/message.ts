@@ -21,10 +21,10 @@ import { currentThread } from "../../kernel/scheduler/scheduler";
 import { Waiter, WaitQueue, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_MESSAGE, EVENTS_PER_PORT, MESSAGE_QUEUE, PRIORITY_DEFAULT } from "../abi";
 import { again, countActivations, makePending } from "../dispatch";
-import { retryStarved } from "../queue";
+import { retryOwn } from "../queue";
 import { Event } from "../event";
 import { refuse } from "../evsystem";
-import { defineSystemJob, DELIVERED, EMPTY, shortage } from "../job";
+import { defineSystemJob, DELIVERED, EMPTY, noFrame, shortage } from "../job";
 import { copyFromProcess } from "../transfer";
 
 /** Buckets, a power of two, and most message events in the system: a chain is short whatever is registered. */
@@ -131,7 +131,7 @@ export function dropMessages(event: Event): u32 {
   const count = event.count;
   while (event.count != 0) freeMessage(process, takeFirst(event));
   // That was memory which others may wait for.
-  if (count != 0) retryStarved(process);
+  if (count != 0) retryOwn(process);
   return count;
 }
 
@@ -193,7 +193,7 @@ function deliver(event: Event): i32 {
     if (own == 0) return shortage(ENOMEM, length);
     if (copyFromProcess(receiver, data, own, length) < 0) {
       vmtableFree(process.vmtable, own);
-      return shortage(ENOMEM, length);
+      return noFrame();
     }
     data = own;
   }

@@ -12,7 +12,7 @@ import { currentThread, NO_DEADLINE, killThread, waitOn } from "../scheduler/sch
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
 import { framesFor } from "./create";
 import { endProcess } from "./end";
-import { CHILD_CAPSULE, notifyThread, Process, PROCESS_NEW } from "./process";
+import { CHILD_CAPSULE, CHILD_VAIN, notifyThread, Process, PROCESS_NEW } from "./process";
 import { createShadowStack, freeShadowStack } from "./shadow-stack";
 
 /** Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none. */
@@ -98,7 +98,7 @@ export function serve(): i32 {
   return -ERESTART;
 }
 
-/** (capsule: Process) => void: it has nothing to do any more. */
+/** (parent: Process) => void: a capsule of it has nothing to do any more. */
 let capsuleIdle: u32 = 0;
 
 export function onCapsuleIdle(index: u32): void {
@@ -108,8 +108,10 @@ export function onCapsuleIdle(index: u32): void {
 function serveCapsule(thread: Thread, process: Process): i32 {
   thread.level = 0;
   if (changetype<usize>(process.parent) == 0) endProcess(process, 0);
-  process.parent.capsules.append(process.capsule);
-  call_indirect<void>(capsuleIdle, process);
+  // The last to rest is the first to work, but for one that could not take what it was given.
+  if (process.childFlags & CHILD_VAIN) process.parent.capsules.append(process.capsule);
+  else process.parent.capsules.prepend(process.capsule);
+  call_indirect<void>(capsuleIdle, process.parent);
   while (!thread.canDispatch) waitOn(null, 0, NO_DEADLINE);
   // Still there when what it has to do is an event that it registered itself.
   process.capsule.remove();

@@ -23,7 +23,8 @@ import { sys_evctl } from "../../aem/evctl";
 import { sys_evpost } from "../../aem/evpost";
 import { sys_evsystem } from "../../aem/evsystem";
 import { eventPool } from "../../aem/jids";
-import { messagePool } from "../../aem/jobs/message";
+import { SHORT_PLACE } from "../../aem/job";
+import { retryStarved } from "../../aem/queue";
 import { ECHILD, ERESTART, ESRCH } from "../../kernel/errno";
 import {
   exitWork,
@@ -32,17 +33,18 @@ import {
   upcallArgument4,
   WORK_DISPATCH,
 } from "../../kernel/glue";
-import { allocateFrames, frameErrorCount, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
+import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { endProcess } from "../../kernel/process/end";
 import { sys_waitpid } from "../../kernel/process/family";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
-import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
+import { currentProcess, processOfPid } from "../../kernel/process/process";
 import { serve } from "../../kernel/process/workers";
-import { currentThread, raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/scheduler";
 import { Thread, THREAD_BLOCKED, threadOfMember } from "../../kernel/scheduler/thread";
 import { sys_close } from "../../net/socket/calls";
 import { chance, seedChance } from "../chance";
 import { endNow, reapAll } from "../reap";
+import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
 import {
   expectNone,
   onRead,
@@ -67,73 +69,18 @@ import {
   open,
   receive,
   serveAndLeave,
-  switchTo,
   WORKERS,
 } from "./machine";
 
 const MILLISECOND: u64 = 1_000_000;
 
-let main: Process = changetype<Process>(0);
-
-/** Children of the main process that are alive, the first to be made first. */
-function children(): Process[] {
-  const list: Process[] = [];
-  for (let pid = 1; pid <= PROCESS_LIMIT; pid++) {
-    const child = processOfPid(pid);
-    if (child !== null && child.state == 1 && changetype<usize>(child.parent) == changetype<usize>(main))
-      list.push(child);
-  }
-  return list;
-}
-
-/** `process` gets the processor, whoever else could run. */
-function become(process: Process): void {
-  if (changetype<usize>(process) == changetype<usize>(currentProcess())) return;
-  wakeThread(process.thread, 63);
-  raiseThread(process.thread, 63);
-  switchTo(process);
-}
-
-/** The handler of type `type` begins in the clone; the clone is the current process then. */
-function begin(clone: Process, type: u32): void {
-  become(clone);
-  expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + type, "in the clone");
-}
-
-/** The handler of the current clone returns, and the clone does what it does then; the main process is the current one afterwards. */
-function finish(): void {
-  expect<u32>(<u32>nextHandler()).toBe(0);
-  wakeThread(main.thread, 63);
-  serveAndLeave();
-  become(main);
-  reapAll();
-}
-
 function fd(socket: FakeSocket): i32 {
   return open(socket);
 }
 
-function expectAllGone(): void {
-  while (sys_waitpid(-1, 0, 1) > 0) {}
-  sys_evctl(0, EVTBLINIT, 0);
-  nextHandler();
-  const list = children();
-  for (let i = 0; i < list.length; i++) endNow(list[i], 0);
-  while (sys_waitpid(-1, 0, 1) > 0) {}
-  expect<u32>(main.childCount).toBe(0, "children");
-  expect<u32>(main.capsuleCount).toBe(0, "capsules");
-  expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
-  expect<u32>(main.eventCount).toBe(0);
-  expect<u32>(main.waitingCount).toBe(0);
-  expect<u32>(main.vmtable.blocks).toBe(0);
-  expect<u32>(main.vmtable.badFrees).toBe(0);
-  expect<u32>(messagePool().inUse).toBe(0);
-  expect<u32>(frameErrorCount()).toBe(0);
-}
-
 beforeAll(() => {
   setUp();
-  main = currentProcess();
+  beMain(currentProcess());
 });
 
 afterEach(expectAllGone);
@@ -279,14 +226,14 @@ describe("3.2.3 a process executor", () => {
     const parent = newProcess();
     const first = main;
     become(parent);
-    main = parent;
+    beMain(parent);
     const socket = newStream();
     onRead(fd(socket), EVF_FORK);
     receive(socket, 10);
     expectNone("launched");
     const clone = children()[0];
     begin(clone, EVENT_READ);
-    main = first;
+    beMain(first);
     become(first);
     endNow(parent, 0);
     expect<u32>(eventPool().inUse).toBe(1, "the clone's handler still runs");
@@ -449,7 +396,7 @@ describe("3.2.3 a capsule", () => {
     const parent = newProcess();
     const first = main;
     become(parent);
-    main = parent;
+    beMain(parent);
     const socket = newStream();
     onRead(fd(socket), EVF_CAPSULE);
     receive(socket, 10);
@@ -458,7 +405,7 @@ describe("3.2.3 a capsule", () => {
     const pid = capsule.pid;
     begin(capsule, EVENT_READ);
     finish();
-    main = first;
+    beMain(first);
     become(first);
     endNow(parent, 0);
     expect<bool>(processOfPid(pid) === null).toBe(true);
@@ -611,7 +558,7 @@ function randomRuns(): void {
         if (done && (clone.childFlags & 4) == 0) endNow(clone, 0);
         else if (done) {
           main.capsules.append(clone.capsule);
-          sys_close(open(newStream()));
+          retryStarved(main, SHORT_PLACE);
         }
         launched++;
       } else if (what < 92) {
