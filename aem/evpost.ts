@@ -4,7 +4,6 @@
  */
 import { EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ESRCH } from "../kernel/errno";
 import { userRange } from "../kernel/memory/user";
-import { vmtableAllocate, vmtableBlockSize } from "../kernel/memory/vmtable";
 import { currentProcess, findProcess, Process } from "../kernel/process/process";
 import { EVENT_DRAINING, EVENT_MESSAGE, MESSAGE_LIMIT } from "./abi";
 import { Event } from "./event";
@@ -12,6 +11,7 @@ import { eventOfJid } from "./jids";
 import {
   bucketOf,
   freeMessage,
+  lendBlock,
   Message,
   newMessage,
   nextListener,
@@ -86,8 +86,7 @@ function freeChain(receiver: Process, chain: usize): void {
  * vmtable, so that senders cannot take from its sockets all that those need.
  */
 function makeMessage(receiver: Process, data: usize, length: u32): i64 {
-  const vmtable = receiver.vmtable;
-  const most = <u32>(vmtable.size >>> 1);
+  const most = <u32>(receiver.vmtable.size >>> 1);
   if (length > most) return -EMSGSIZE;
   if (receiver.messageBytes + length > most) return -EAGAIN;
   const message = newMessage();
@@ -95,10 +94,8 @@ function makeMessage(receiver: Process, data: usize, length: u32): i64 {
   message.length = length;
   message.from = currentProcess().pid;
   if (length == 0) return <i64>changetype<usize>(message);
-  const block = vmtableAllocate(vmtable, length);
-  message.block = block;
-  if (block != 0) receiver.messageBytes += vmtableBlockSize(vmtable, block);
-  const error = block == 0 ? -EAGAIN : copyToProcess(receiver, block, data, length);
+  const found = lendBlock(receiver, message, length);
+  const error = found ? copyToProcess(receiver, message.block, data, length) : -EAGAIN;
   if (error == 0) return <i64>changetype<usize>(message);
   freeMessage(receiver, message);
   return error;

@@ -13,7 +13,13 @@ import { ENOMEM, ENOSPC } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
-import { vmtableAllocate, vmtableBlockSize, vmtableFree } from "../../kernel/memory/vmtable";
+import {
+  vmtableAllocate,
+  vmtableBlockSize,
+  vmtableClaim,
+  vmtableFree,
+  vmtableLend,
+} from "../../kernel/memory/vmtable";
 import { LIMIT_SYSTEM_EVENTS, reportLimit } from "../../kernel/process/limits";
 import { currentProcess, Process } from "../../kernel/process/process";
 import { sipHash } from "../../kernel/random";
@@ -142,10 +148,28 @@ export function newMessage(): Message | null {
   return changetype<Message | null>(pool.allocate());
 }
 
+/** Finds the bytes of a message to `process`, at least 1, a block: it waits in it, and is not the application's yet. False: there is none. */
+export function lendBlock(process: Process, message: Message, bytes: u32): bool {
+  const vmtable = process.vmtable;
+  const block = vmtableAllocate(vmtable, bytes);
+  if (block == 0) return false;
+  message.block = block;
+  process.messageBytes += vmtableBlockSize(vmtable, block);
+  vmtableLend(vmtable, block);
+  return true;
+}
+
+/** The message waits no more; its block is still in use. */
+function claimBlock(process: Process, message: Message): void {
+  const vmtable = process.vmtable;
+  vmtableClaim(vmtable, message.block);
+  process.messageBytes -= vmtableBlockSize(vmtable, message.block);
+}
+
 /** Gives a message of `process` back that has not been queued, or is to be dropped. */
 export function freeMessage(process: Process, message: Message): void {
   if (message.block != 0) {
-    process.messageBytes -= vmtableBlockSize(process.vmtable, message.block);
+    claimBlock(process, message);
     vmtableFree(process.vmtable, message.block);
   }
   pool.release(changetype<usize>(message));
@@ -200,7 +224,7 @@ function deliver(event: Event): i32 {
   const message = takeFirst(event);
   const from = message.from;
   if (changetype<usize>(process) == changetype<usize>(receiver)) {
-    if (data != 0) receiver.messageBytes -= vmtableBlockSize(receiver.vmtable, data);
+    if (data != 0) claimBlock(receiver, message);
     pool.release(changetype<usize>(message));
   } else freeMessage(receiver, message);
   currentThread().block = data;

@@ -26,7 +26,9 @@ const LINK_SIZE: usize = 8;
 const FREE: u32 = 0x20;
 const ALLOCATED: u32 = 0x40;
 const KEPT: u32 = 0x60;
-const KIND: u32 = 0x60;
+/** Allocated, but for something that a copy does not get. */
+const LENT: u32 = 0x80;
+const KIND: u32 = 0xe0;
 const ORDER: u32 = 0x1f;
 /** Orders of which blocks are kept. */
 const KEPT_ORDERS: u32 = 12;
@@ -100,7 +102,7 @@ export class Buddy {
     }
   }
 
-  /** Makes what is allocated in `other`, which is as large, allocated here, and the rest free. One step a block; for a new one without ranges. */
+  /** Makes what is allocated, and not lent, in `other`, which is as large, allocated here, and the rest free. One step a block; for a new one without ranges. */
   copyFrom(other: Buddy): void {
     let unit = other.first;
     const end = unit + other.units;
@@ -139,6 +141,16 @@ export class Buddy {
     }
     this.merge(unit, order);
     return true;
+  }
+
+  /** An allocated block becomes one that copyFrom leaves out, and that nobody finds: until it is claimed it can neither be freed nor be asked for. */
+  lend(unit: u32): void {
+    this.setState(unit, LENT | (this.stateOf(unit) & ORDER));
+  }
+
+  /** A block that was lent is allocated like others. */
+  claim(unit: u32): void {
+    this.setState(unit, ALLOCATED | (this.stateOf(unit) & ORDER));
   }
 
   /** Order of the allocated block that starts at the unit, or -1; any number may be asked for. */

@@ -30,8 +30,9 @@ export class Vmtable extends Buddy {
   /** Bytes of the blocks in use (each block counts whole), and the most there were. */
   bytesInUse: u32;
   peak: u32;
-  /** Blocks in use. */
+  /** Blocks in use, and those of them that are lent. */
   blocks: u32;
+  lent: u32;
   /** Allocations refused. */
   failures: u32;
   /** Frees refused: not the start of an allocated block. */
@@ -56,14 +57,14 @@ export function vmtableCreate(order: u32): Vmtable | null {
   return v;
 }
 
-/** For a clone of the zone: with the same blocks allocated. Costs a step for each block, and a memset of the units' states. */
+/** For a clone of the zone: with the same blocks allocated, but for those that are lent. Costs a step for each block, and a memset of the units' states. */
 export function vmtableClone(original: Vmtable): Vmtable | null {
   const v = allocate(<u32>ctz(original.size / FRAME_SIZE));
   if (v === null) return null;
   v.copyFrom(original);
-  v.bytesInUse = original.bytesInUse;
-  v.peak = original.bytesInUse;
-  v.blocks = original.blocks;
+  v.bytesInUse = <u32>v.size - v.freeUnits * VMTABLE_BLOCK;
+  v.peak = v.bytesInUse;
+  v.blocks = original.blocks - original.lent;
   return v;
 }
 
@@ -116,6 +117,21 @@ export function vmtableFree(v: Vmtable, address: usize): bool {
   v.blocks--;
   v.bytesInUse -= VMTABLE_BLOCK << order;
   return true;
+}
+
+/**
+ * A block in use is not the application's yet (a message waits in it): a clone of the zone does not have it, and the application cannot name it. Nor
+ * can anybody else before `vmtableClaim`.
+ */
+export function vmtableLend(v: Vmtable, address: usize): void {
+  v.lend(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
+  v.lent++;
+}
+
+/** Of a block that was lent: it is like any other from here on. */
+export function vmtableClaim(v: Vmtable, address: usize): void {
+  v.claim(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
+  v.lent--;
 }
 
 /** Bytes of the block that starts at the user address; 0 when none does. */
