@@ -179,7 +179,7 @@ function deliver(thread: Thread, event: Event): i32 {
 
 /** Another worker must not call the handler of a one-shot event while the first call of it blocks. */
 function deliveredLast(event: Event): void {
-  if (event.has(EVENT_PENDING)) withdraw(event);
+  withdraw(event);
   event.clear(EVENT_PENDING | EVENT_STARVED);
   event.mark(EVENT_DRAINING);
 }

@@ -79,8 +79,9 @@ export function countTaken(process: Process): void {
   if (process.heldCount != 0) admit(process);
 }
 
-/** Takes an event that is pending, starved or held out of where it waits. The caller sees to the rest of its state. */
-export function withdraw(event: Event): void {
+/** Takes an event that is pending, starved or held out of where it waits. False: it does not wait. The caller sees to its state. */
+export function withdraw(event: Event): bool {
+  if (!event.has(EVENT_PENDING)) return false;
   const process = event.process;
   const level = <u32>event.priority;
   event.activation.remove();
@@ -96,12 +97,12 @@ export function withdraw(event: Event): void {
     process.heldCount--;
   }
   countTaken(process);
+  return true;
 }
 
 /** A new priority, at once: also of an activation that waits. */
 export function setPriority(event: Event, priority: u32): void {
-  const pending = event.has(EVENT_PENDING);
-  if (pending) withdraw(event);
+  const pending = withdraw(event);
   if (<u32>event.type <= EVENT_SOCK) {
     wantPollLevel(event.priority, -1);
     wantPollLevel(priority, 1);
@@ -123,7 +124,7 @@ export function starve(event: Event, errno: i32, bytes: u32, what: u32): void {
   const process = event.process;
   event.errors++;
   // Activated again while its allocator ran.
-  if (event.has(EVENT_PENDING)) withdraw(event);
+  withdraw(event);
   event.mark(EVENT_PENDING | EVENT_STARVED);
   event.setLack(errno, bytes);
   process.unreported(what).append(event.activation, event.priority);
