@@ -28,6 +28,7 @@ import {
   LATENCY_BUCKETS,
   STATISTICS_SIZE,
 } from "./abi";
+import { makePending } from "./dispatch";
 import { retry, setPriority } from "./queue";
 import { Event, EVENT_MEASURED } from "./event";
 import { isFunction } from "./executors";
@@ -123,6 +124,8 @@ export function controlFlags(event: Event, flags: u32): i32 {
   if (!same) return -EOPNOTSUPP;
   if (event.type == EVENT_TIMER && event.data == 0) flags |= EVF_ONESHOT;
   event.flags = <u8>flags;
+  // What has occurred during its only call was passed over (dispatch.ts). That is one of several now.
+  if (old & ~flags & EVF_ONESHOT && event.handlers != 0 && !isFunction(event)) makePending(event);
   if (flags & ~old & EVF_KEEPALIVE) keepaliveGained(event.process);
   else if (old & ~flags & EVF_KEEPALIVE) keepaliveLost(event.process);
   const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;

@@ -26,7 +26,6 @@ import {
   EVENT_STARVED,
   EVENT_STOPPED,
   EVF_ONESHOT,
-  EVF_THREAD,
 } from "./abi";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
 import { isCloned, isFunction, launch } from "./executors";
@@ -43,7 +42,7 @@ import {
 } from "./job";
 import { releaseEvent } from "./jids";
 import { markActivation } from "./latency";
-import { countTaken, enqueue, retryOwn, starve, withdraw } from "./queue";
+import { countTaken, enqueue, retryOwn, starve } from "./queue";
 import { unregister } from "./registry";
 
 // ---- Activation ----
@@ -78,7 +77,7 @@ export function makePending(event: Event): void {
   enqueue(event);
 }
 
-/** For `deliver`: there is more at the source, the event gets another turn behind those that wait now. */
+/** There is more at the source, or still what there was: the event gets another turn behind those that wait now, also if it drains. */
 export function again(event: Event): void {
   if (event.has(EVENT_PENDING)) return;
   if (event.has(EVENT_STOPPED)) {
@@ -134,8 +133,7 @@ export function dispatchNext(returned: bool, result: u32): usize {
     queue.remove(event.activation, top);
     countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
-    if (main && !isFunction(event)) elsewhere(event);
-    else {
+    if (isFunction(event) || isForWorker(event, main)) {
       const outcome = deliver(thread, event);
       if (outcome == DELIVERED) return event.handler;
       const code = codeFor(event, outcome);
@@ -144,8 +142,11 @@ export function dispatchNext(returned: bool, result: u32): usize {
   }
 }
 
-/** The event's handler does not run on the main thread. */
-function elsewhere(event: Event): void {
+/** Of an event whose handlers do not run on the main thread: whether this thread, a worker, calls one now. Else it has been seen to. */
+function isForWorker(event: Event, main: bool): bool {
+  // The only call of a one-shot event is under way: nothing that occurs meanwhile may have a second one made.
+  if (event.handlers != 0 && (<u32>event.flags) & EVF_ONESHOT) return false;
+  if (!main) return true;
   if (!isCloned(event)) {
     // It has starved, and goes back to where it came from.
     event.mark(EVENT_PENDING);
@@ -153,9 +154,8 @@ function elsewhere(event: Event): void {
   } else {
     const error = launch(event);
     if (error < 0) starve(event, -error, 0, error == -EAGAIN ? SHORT_PLACE : SHORT_FRAMES);
-    // Nothing that occurs before the handler has returned may have it called a second time.
-    else if (error == 0 && (<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
   }
+  return false;
 }
 
 /** Has the job fetch what the event carries: DELIVERED, ALLOCATE, EMPTY or a shortage. With the first two something is called for it. */
@@ -166,8 +166,6 @@ function deliver(thread: Thread, event: Event): i32 {
     if (outcome == DELIVERED) {
       event.handled++;
       handledTotal++;
-      if (((<u32>event.flags) & (EVF_ONESHOT | EVF_THREAD)) == (EVF_ONESHOT | EVF_THREAD))
-        deliveredLast(event);
     } else event.mark(EVENT_ALLOCATING);
     event.handlers++;
     thread.handling = changetype<usize>(event);
@@ -175,13 +173,6 @@ function deliver(thread: Thread, event: Event): i32 {
     clearExitWork(WORK_DISPATCH);
   }
   return outcome;
-}
-
-/** Another worker must not call the handler of a one-shot event while the first call of it blocks. */
-function deliveredLast(event: Event): void {
-  withdraw(event);
-  event.clear(EVENT_PENDING | EVENT_STARVED);
-  event.mark(EVENT_DRAINING);
 }
 
 /** Code address of what has to be called now for the event: its handler, or the application's allocator; 0: nothing, and all has been done. */
@@ -208,7 +199,6 @@ function takeAssigned(thread: Thread): Event | null {
     if (event.handlers == 0) releaseEvent(event);
     return null;
   }
-  if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
   if (outcome < EMPTY) thread.process.childFlags |= CHILD_VAIN;
   codeFor(event, outcome);
   return null;
@@ -283,10 +273,7 @@ export function abandonHandler(thread: Thread): void {
     return;
   }
   // An event that drains is owed this one still.
-  const draining = event.has(EVENT_DRAINING) && !((<u32>event.flags) & EVF_ONESHOT);
-  event.clear(EVENT_DRAINING);
-  makePending(event);
-  if (draining) event.mark(EVENT_DRAINING);
+  again(event);
 }
 
 /**

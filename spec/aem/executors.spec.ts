@@ -12,6 +12,7 @@ import {
   EVF_ONESHOT,
   EVF_PRIORITY_SHIFT,
   EVF_THREAD,
+  EVJOBFLAGS,
   EVJOBLOOKUP,
   EVJOBSHTDN,
   EVJOBSTART,
@@ -156,6 +157,51 @@ describe("3.2.3 a process executor", () => {
     expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
     expect<i32>(children().length).toBe(0);
     expect<u32>(socket.taken).toBe(30);
+  });
+
+  it("with EVF_ONESHOT that is taken back while it runs goes on with what has occurred meanwhile", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT | EVF_ONESHOT);
+    receive(socket, 10);
+    expectNone("launched");
+    begin(children()[0], EVENT_READ);
+    receive(socket, 20);
+    become(main);
+    expectNone("not a second one");
+    expect<i32>(children().length).toBe(1);
+    expect<i32>(sys_evctl(jid, EVJOBFLAGS, EVF_FORK | EVF_NOCLDWAIT)).toBe(0);
+    expectNone("launched");
+    const list = children();
+    expect<i32>(list.length).toBe(2);
+    begin(list[1], EVENT_READ);
+    expect<u32>(upcallArgument4).toBe(20);
+    become(main);
+    become(list[0]);
+    finish();
+    become(list[1]);
+    finish();
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(1, "it goes on");
+  });
+
+  it("with EVF_ONESHOT that finds nothing leaves its event as it was, and ends one that was to end", () => {
+    for (let drains = 0; drains < 2; drains++) {
+      const socket = newStream();
+      const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT | EVF_ONESHOT);
+      receive(socket, 10);
+      expectNone("launched");
+      if (drains) sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
+      // Something else has read them.
+      socket.taken = socket.received;
+      become(children()[0]);
+      finish();
+      expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(drains ? -ESRCH : 1);
+      if (drains) break;
+      receive(socket, 30);
+      expectNone("launched");
+      begin(children()[0], EVENT_READ);
+      finish();
+      expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    }
   });
 
   it("that is killed before its handler ran leaves the activation to another one", () => {
