@@ -28,7 +28,7 @@ import {
   EVF_ONESHOT,
 } from "./abi";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
-import { isCloned, isFunction, launch } from "./executors";
+import { isCloned, isFunction, launch, renewHandles } from "./executors";
 import { deliverExtra, EXTRA_ANSWERED, extraOf } from "./extra";
 import {
   ALLOCATE,
@@ -188,8 +188,9 @@ function codeFor(event: Event, outcome: i32): usize {
 /** In a clone: the event that it was made for, if there is (still) something to be delivered. */
 function takeAssigned(thread: Thread): Event | null {
   const event = changetype<Event>(thread.assigned);
-  thread.assigned = 0;
   settle(event.priority, false);
+  renewHandles(thread.process);
+  thread.assigned = 0;
   // The parent may have ended it, or may have ended itself, meanwhile.
   const outcome = event.has(EVENT_DEAD) ? EMPTY : deliver(thread, event);
   event.handlers--;

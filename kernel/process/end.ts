@@ -12,7 +12,7 @@ import { currentThread, exitThread, killThread, runsNow } from "../scheduler/sch
 import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
 import { POLLHUP, POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/wheel";
-import { closeSomeHandles } from "./handles";
+import { closeSomeHandles, freeHandleTable } from "./handles";
 import {
   CHILD_CAPSULE,
   CHILD_NO_WAIT,
@@ -126,7 +126,7 @@ export function reapPoll(): bool {
   const process = processOfCapsule(dying.next);
   for (let i: u32 = 0; i < hookCount; i++)
     if (!call_indirect<bool>(load<u32>(hooks + (i << 2)), process)) return true;
-  if (!closeSomeHandles(process)) return true;
+  if (!closeSomeHandles(process, false)) return true;
   if (process.pageTables != 0) {
     if (!destroySomeOfWindow(process.pageTables)) return true;
     process.pageTables = 0;
@@ -144,6 +144,7 @@ export function reapPoll(): bool {
 /** All has gone back. */
 function bury(process: Process): void {
   if (changetype<usize>(process.vmtable) != 0) vmtableDestroy(process.vmtable);
+  freeHandleTable(process);
   unreserveFrames(process.promised);
   process.promised = 0;
   const parent = process.parent;

@@ -9,6 +9,7 @@ import { EMFILE, ENOMEM } from "../errno";
 import { allocateFrames, freeFrames, FRAME_SIZE, isShared, releaseFrame, shareFrame } from "../memory/frames";
 import { LIMIT_DESCRIPTORS, reportLimit } from "./limits";
 import { Process } from "./process";
+import { yieldPoint } from "../scheduler/scheduler";
 import { usageOf } from "./usage";
 
 export const HANDLE_SOCKET: u32 = 1;
@@ -17,7 +18,7 @@ const CHUNK_ENTRIES: u32 = 512;
 /** Most handles of a process. */
 export const HANDLE_LIMIT: u32 = 262_144;
 
-/** KIND_LIMIT function indices (object: usize) => void: lets go of an object whose process has ended. As many behind them: one more holder. */
+/** KIND_LIMIT function indices (object: usize, orderly: bool) => void: lets go of an object. As many behind them, (object: usize) => void: one more holder. */
 let releases: usize = 0;
 let holds: usize = 0;
 
@@ -33,7 +34,10 @@ export function onHandleHeld(kind: u32, index: u32): void {
   store<u32>(holds + (kind << 2), index);
 }
 
-/** What is called for each handle of `kind` that a process still had when it ended: a function index (object: usize) => void. */
+/**
+ * What is called for each handle of `kind` that is closed with all others: a function index (object: usize, orderly: bool) => void. `orderly`: as
+ * by a call of the process; else the process has ended.
+ */
 export function onHandleAbandoned(kind: u32, index: u32): void {
   store<u32>(releases + (kind << 2), index);
 }
@@ -140,12 +144,17 @@ function copyChunk(slot: usize): bool {
   return true;
 }
 
+/** Whether shareHandles can give the process handles without asking for a frame: now it can, unless there is none. */
+export function handlesPrepared(process: Process): bool {
+  if (process.handleDirectory == 0) process.handleDirectory = allocateFrames(0);
+  return process.handleDirectory != 0;
+}
+
 /** Gives `child`, which has none, all handles of `parent`. One step for 512 of them. False without a frame. */
 export function shareHandles(parent: Process, child: Process): bool {
   if (parent.handleDirectory == 0) return true;
-  const directory = allocateFrames(0);
-  if (directory == 0) return false;
-  child.handleDirectory = directory;
+  if (!handlesPrepared(child)) return false;
+  const directory = child.handleDirectory;
   for (let first: u32 = 0; first < parent.handleCapacity; first += CHUNK_ENTRIES) {
     const slot = (first / CHUNK_ENTRIES) << 2;
     const chunk = load<u32>(parent.handleDirectory + slot);
@@ -179,38 +188,31 @@ export function handleRemove(process: Process, handle: i32): usize {
   return object;
 }
 
-/** Lets go of every object, and frees the table. */
-export function closeAllHandles(process: Process): void {
-  while (!closeHandles(process, CHUNK_ENTRIES)) {}
-}
-
 /** Objects that one step lets go of: each may be a connection that has to be reset, some thousand instructions. */
 const CLOSE_BUDGET: u32 = 4;
 
-/** The same for some of them. True: none are left. */
-export function closeSomeHandles(process: Process): bool {
-  return closeHandles(process, CLOSE_BUDGET);
+/** Closes all handles of the current process, in steps. */
+export function closeAllHandles(process: Process): void {
+  while (!closeSomeHandles(process, true)) yieldPoint();
 }
 
-/** At most `budget` objects of one chunk. */
-function closeHandles(process: Process, budget: u32): bool {
+/** At most CLOSE_BUDGET of them, in one chunk. True: none are left. */
+export function closeSomeHandles(process: Process, orderly: bool): bool {
   if (process.handleCapacity != 0) {
     const first = process.handleCapacity - CHUNK_ENTRIES;
     const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));
     if (isShared(chunk)) releaseFrame(chunk);
-    else if (closeSomeOfChunk(chunk)) freeFrames(chunk, 0);
+    else if (closeSomeOfChunk(chunk, orderly)) freeFrames(chunk, 0);
     else return false;
     process.handleCapacity = first;
-    return false;
+    if (first != 0) return false;
   }
-  if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
-  process.handleDirectory = 0;
   process.handleFree = 0;
   process.handleCount = 0;
   return true;
 }
 
-function closeSomeOfChunk(chunk: usize): bool {
+function closeSomeOfChunk(chunk: usize, orderly: bool): bool {
   let budget = CLOSE_BUDGET;
   for (let entry = chunk; entry < chunk + FRAME_SIZE; entry += 8) {
     const kind = load<u32>(entry, 4);
@@ -218,7 +220,13 @@ function closeSomeOfChunk(chunk: usize): bool {
     if (budget-- == 0) return false;
     const release = load<u32>(releases + (kind << 2));
     store<u32>(entry, 0, 4);
-    if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry));
+    if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry), orderly);
   }
   return true;
+}
+
+/** The process, which has no handles any more, is gone. */
+export function freeHandleTable(process: Process): void {
+  if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
+  process.handleDirectory = 0;
 }

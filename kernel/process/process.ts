@@ -38,6 +38,8 @@ export const CHILD_CAPSULE: u32 = 4;
 export const CHILD_STILLBORN: u32 = 8;
 /** A capsule that could not take what it was given, and has freed nothing since. */
 export const CHILD_VAIN: u32 = 16;
+/** A capsule whose descriptors, if it has any, are those of an earlier call. */
+export const CHILD_STALE: u32 = 32;
 
 
 @unmanaged

@@ -12,7 +12,8 @@ import { currentThread, NO_DEADLINE, killThread, waitOn } from "../scheduler/sch
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
 import { framesFor } from "./create";
 import { endProcess } from "./end";
-import { CHILD_CAPSULE, CHILD_VAIN, notifyThread, Process, PROCESS_NEW } from "./process";
+import { closeAllHandles } from "./handles";
+import { CHILD_CAPSULE, CHILD_STALE, CHILD_VAIN, notifyThread, Process, PROCESS_NEW } from "./process";
 import { createShadowStack, freeShadowStack } from "./shadow-stack";
 
 /** Makes the process's workers, if it has none yet. 0; -ENOMEM: none are made; -EOPNOTSUPP: its module or manifest has none. */
@@ -107,6 +108,9 @@ export function onCapsuleIdle(index: u32): void {
 
 function serveCapsule(thread: Thread, process: Process): i32 {
   thread.level = 0;
+  // Nobody who is at the other end has to wait for its next call. Events of its own still need them.
+  if (process.eventCount == 0) closeAllHandles(process);
+  process.childFlags |= CHILD_STALE;
   if (changetype<usize>(process.parent) == 0) endProcess(process, 0);
   // The last to rest is the first to work, but for one that could not take what it was given.
   if (process.childFlags & CHILD_VAIN) process.parent.capsules.append(process.capsule);

@@ -3,6 +3,7 @@ import { EVTBLINIT } from "../../aem/abi";
 import { sys_evctl } from "../../aem/evctl";
 import { eventPool } from "../../aem/jids";
 import { messagePool } from "../../aem/jobs/message";
+import { clearExitWork, WORK_RESCHEDULE } from "../../kernel/glue";
 import { frameErrorCount } from "../../kernel/memory/frames";
 import { sys_waitpid } from "../../kernel/process/family";
 import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
@@ -41,13 +42,20 @@ export function begin(clone: Process, type: u32): void {
   expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + type, "in the clone");
 }
 
-/** The handler of the current clone returns, and the clone does what it does then; the main process is the current one afterwards. */
-export function finish(): void {
-  expect<u32>(<u32>nextHandler()).toBe(0);
+/** The current clone has no handler to run: it does what it does then, up to its end or rest; the main process is the current one afterwards. */
+export function leave(): void {
   wakeThread(main.thread, 63);
+  // Not before: no stack is switched here, so what yields would not come back.
+  clearExitWork(WORK_RESCHEDULE);
   serveAndLeave();
   become(main);
   reapAll();
+}
+
+/** The handler of the current clone returns, and the clone does what it does then; the main process is the current one afterwards. */
+export function finish(): void {
+  expect<u32>(<u32>nextHandler()).toBe(0);
+  leave();
 }
 
 /** After each test: nothing may be left of it. */

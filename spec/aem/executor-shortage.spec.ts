@@ -21,20 +21,10 @@ import { EAGAIN, ENOMEM } from "../../kernel/errno";
 import { upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { vmtableAllocate, vmtableFree, VMTABLE_BLOCK } from "../../kernel/memory/vmtable";
 import { currentProcess, Process } from "../../kernel/process/process";
-import { wakeThread } from "../../kernel/scheduler/scheduler";
-import { endNow, reapAll } from "../reap";
-import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
+import { endNow } from "../reap";
+import { become, beMain, begin, children, expectAllGone, finish, leave, main } from "./clones";
 import { expectHandler, expectNone, onRead, readStatistics, setUp, statistics, user } from "./driver";
-import {
-  handlerOf,
-  newProcess,
-  newStream,
-  nextHandler,
-  open,
-  receive,
-  serveAndLeave,
-  theModule,
-} from "./machine";
+import { handlerOf, newProcess, newStream, nextHandler, open, receive, theModule } from "./machine";
 
 beforeAll(() => {
   setUp();
@@ -81,10 +71,7 @@ function cannotTake(clone: Process, jid: i32, told: bool): void {
     expectNone("once");
   }
   become(clone);
-  wakeThread(main.thread, 63);
-  serveAndLeave();
-  become(main);
-  reapAll();
+  leave();
 }
 
 describe("3.5.2 data that do not fit into a clone", () => {

@@ -392,14 +392,77 @@ describe("3.2.3 a capsule", () => {
     expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).not.toBe(changetype<usize>(late));
     receive(socket, 10);
     expectNone("in the capsule");
-    expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).toBe(changetype<usize>(late));
     begin(capsule, EVENT_READ);
+    expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).toBe(changetype<usize>(late));
     // It closes its own; the parent's stays open.
     expect<i32>(sys_close(descriptor)).toBe(0);
     finish();
     expect<u32>(late.closed).toBe(0);
     expect<i32>(sys_close(descriptor)).toBe(0);
     expect<u32>(late.closed).toBe(1);
+  });
+
+  it("lets go of all descriptors when it rests: what it opened is closed, and what the process closes then is nobody's", () => {
+    const socket = newStream();
+    onRead(fd(socket), EVF_CAPSULE);
+    for (let round = 0; round < 2; round++) {
+      const parents = newStream();
+      const descriptor = open(parents);
+      receive(socket, 10);
+      expectNone("in the capsule");
+      const capsule = children()[0];
+      begin(capsule, EVENT_READ);
+      const own = newStream();
+      const ownDescriptor = open(own);
+      expect<i32>(ownDescriptor).toBeGreaterThan(descriptor);
+      // As at the end of each of its calls.
+      expect<u32>(<u32>dispatchNext(false, 0)).toBe(0);
+      expect<u32>(own.closed).toBe(0);
+      finish();
+      expect<u32>(own.closed).toBe(1, "at rest");
+      expect<u32>(own.aborted).toBe(0, "in order");
+      expect<u32>(capsule.handleCount).toBe(0);
+      expect<u32>(parents.closed).toBe(0);
+      expect<i32>(sys_close(descriptor)).toBe(0);
+      expect<u32>(parents.closed).toBe(1, "no capsule that rests keeps it open");
+    }
+  });
+
+  it("does not rest as long as it has events of its own: those need their descriptors", () => {
+    const socket = newStream();
+    onRead(fd(socket), EVF_CAPSULE);
+    receive(socket, 10);
+    expectNone("in the capsule");
+    const capsule = children()[0];
+    begin(capsule, EVENT_READ);
+    const own = newStream();
+    const jid = onRead(open(own), 0);
+    finish();
+    expect<u32>(own.closed).toBe(0);
+    expect<bool>(main.capsules.isEmpty).toBe(false, "it can be called");
+    receive(own, 30);
+    // As the thread does it when it is woken.
+    capsule.capsule.remove();
+    begin(capsule, EVENT_READ);
+    expect<i32>(<i32>upcallArgument1).toBe(jid);
+    finish();
+    expect<u32>(own.closed).toBe(0);
+    // The next call brings the parent's.
+    receive(socket, 10);
+    expectNone("in the capsule");
+    begin(capsule, EVENT_READ);
+    expect<u32>(own.closed).toBe(1);
+    expect<u32>(capsule.eventCount).toBe(0);
+    const last = newStream();
+    onTimer(MILLISECOND, 0);
+    open(last);
+    finish();
+    expect<u32>(last.closed).toBe(0);
+    timePasses(2 * MILLISECOND);
+    capsule.capsule.remove();
+    begin(capsule, EVENT_TIMER);
+    finish();
+    expect<u32>(last.closed).toBe(1, "its last event has ended");
   });
 
   it("has a limit; the event waits for the first that is idle again", () => {

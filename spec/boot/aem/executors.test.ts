@@ -37,7 +37,10 @@ describe("executors of data from the network", () => {
   const parent = 1;
 
   before(async () => {
-    machine = await boot(specImage("executors.json"), { tcp: [2000, 2001, 2002, 2003], udp: [2004, 2005] });
+    machine = await boot(specImage("executors.json"), {
+      tcp: [2000, 2001, 2002, 2003, 2006],
+      udp: [2004, 2005],
+    });
   });
   after(() => machine?.stop());
 
@@ -141,6 +144,17 @@ describe("executors of data from the network", () => {
       [0, 1, 2, 3, 4],
     );
     for (const word of words) assert.deepEqual(await found(word), [0, 0]);
+  });
+
+  test("3.2.3 capsule: what its handler has left open is closed when it rests: no client waits for its next call", async () => {
+    for (let call = 0; call < 3; call++) {
+      const connection = await Connection.open(machine.tcp(2006));
+      // All of the answer, and an end in order.
+      const answer = await connection.readToEnd(5_000);
+      assert.equal(answer.length, 16);
+      assert.notEqual(reply(answer).pid, parent);
+      connection.destroy();
+    }
   });
 
   test("3.4.2 a datagram arrives in the child alone", async () => {
