@@ -7,7 +7,7 @@ import { pageTables, setPageTables } from "../hal";
 import { breakCopy, promised, setPromised, shareWindow } from "../memory/copy-on-write";
 import { reserveFrames } from "../memory/frames";
 import { createAddressSpace } from "../memory/paging";
-import { vmtableClone } from "../memory/vmtable";
+import { vmtableClone, vmtableCloneSome } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { yieldPoint } from "../scheduler/scheduler";
 import { createThread } from "../scheduler/thread";
@@ -75,6 +75,7 @@ function clone(parent: Process, child: Process, entry: usize, stack: u64): bool 
   const vmtable = vmtableClone(parent.vmtable);
   if (vmtable === null) return false;
   child.vmtable = vmtable;
+  while (!vmtableCloneSome(vmtable, parent.vmtable)) yieldPoint();
   freeBlocksOfWorkers(parent, child);
   yieldPoint();
   if (!shareHandles(parent, child)) return false;
