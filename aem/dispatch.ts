@@ -41,6 +41,7 @@ import {
   shortageKind,
 } from "./job";
 import { releaseEvent } from "./jids";
+import { abandonPost } from "./jobs/message";
 import { markActivation } from "./latency";
 import { countTaken, enqueue, retryOwn, starve } from "./queue";
 import { unregister } from "./registry";
@@ -261,8 +262,9 @@ function complete(thread: Thread): void {
   else if (isDrained(event)) unregister(event);
 }
 
-/** The thread ends, and with it the handler that runs on it, or was to. Its block goes with the memory of the process. */
+/** The thread ends, and with it the handler that runs on it, or was to, and what it was posting. Its block goes with the memory of the process. */
 export function abandonHandler(thread: Thread): void {
+  abandonPost(thread, 0);
   thread.block = 0;
   complete(thread);
   if (thread.assigned == 0) return;

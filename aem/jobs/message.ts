@@ -21,9 +21,10 @@ import {
   vmtableLend,
 } from "../../kernel/memory/vmtable";
 import { LIMIT_SYSTEM_EVENTS, reportLimit } from "../../kernel/process/limits";
-import { currentProcess, Process } from "../../kernel/process/process";
+import { currentProcess, findProcess, Process } from "../../kernel/process/process";
 import { sipHash } from "../../kernel/random";
 import { currentThread } from "../../kernel/scheduler/scheduler";
+import { Thread } from "../../kernel/scheduler/thread";
 import { Waiter, WaitQueue, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_MESSAGE, EVENTS_PER_PORT, MESSAGE_QUEUE, PRIORITY_DEFAULT } from "../abi";
 import { again, countActivations, makePending } from "../dispatch";
@@ -38,16 +39,21 @@ const BUCKETS: u32 = 2048;
 export const MESSAGE_EVENTS: u32 = 8192;
 const BUCKET_SIZE: usize = offsetof<WaitQueue>();
 
-/** A message that waits. */
+/** A message that waits, or is being posted. */
 @unmanaged
 export class Message {
-  /** The next one of its queue. */
+  /** The next one of its queue, or of the same post. */
   next: Message;
   /** User address of its block in the receiver's vmtable; 0: no bytes. */
   block: usize;
   length: u32;
   /** The sender's pid. */
   from: i32;
+  /** While it is being posted: the event that it is for. */
+  jid: i32;
+  /** While it is being posted: the receiver's, whose `pid` may have become another one's. */
+  pid: i32;
+  serial: u64;
 }
 
 /** Bytes that `defineMessage` needs. */
@@ -173,6 +179,24 @@ export function freeMessage(process: Process, message: Message): void {
     vmtableFree(process.vmtable, message.block);
   }
   pool.release(changetype<usize>(message));
+}
+
+/** Whom a message that is being posted is for; null: it is no more, and the message's block has gone with it. */
+export function receiverOf(message: Message): Process | null {
+  const process = findProcess(message.pid);
+  return process !== null && process.serial == message.serial ? process : null;
+}
+
+/** What the thread is about to post is not posted: `error`. */
+export function abandonPost(thread: Thread, error: i32): i32 {
+  while (thread.posting != 0) {
+    const message = changetype<Message>(thread.posting);
+    thread.posting = changetype<usize>(message.next);
+    const receiver = receiverOf(message);
+    if (receiver === null) pool.release(changetype<usize>(message));
+    else freeMessage(receiver, message);
+  }
+  return error;
 }
 
 

@@ -46,6 +46,8 @@ export const CHILD_STALE: u32 = 32;
 export class Process {
   /** 1 .. PROCESS_LIMIT. */
   pid: i32;
+  /** No two processes since boot have the same. */
+  serial: u64;
   /** PROCESS_*. */
   state: u32;
   module: ModuleDescriptor;
@@ -299,6 +301,7 @@ const END_OFFSET: usize = STARVED_OFFSET + <usize>SHORTAGE_KINDS * 2 * PRIORITY_
 let table: usize = 0;
 let freePids: usize = 0;
 let aliveCount: i32 = 0;
+let serials: u64 = 0;
 
 const TABLE_SIZE: usize = (<usize>PROCESS_LIMIT * 4 + 7) & ~7;
 /** Bytes that `initializeProcesses` needs, 8-aligned. */
@@ -330,6 +333,7 @@ export function allocateProcess(): Process | null {
   memory.fill(address, 0, PENDING_OFFSET);
   const process = changetype<Process>(address);
   process.pid = pid;
+  process.serial = ++serials;
   for (let queue = PENDING_OFFSET; queue < END_OFFSET; queue += PRIORITY_QUEUE_SIZE)
     changetype<PriorityQueue>(address + queue).initialize();
   process.overload.initialize();
