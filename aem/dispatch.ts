@@ -43,7 +43,7 @@ import {
 import { releaseEvent } from "./jids";
 import { abandonPost } from "./jobs/message";
 import { markActivation } from "./latency";
-import { countTaken, enqueue, retryOwn, starve } from "./queue";
+import { countTaken, enqueue, retry, retryOwn, starve } from "./queue";
 import { unregister } from "./registry";
 
 // ---- Activation ----
@@ -201,8 +201,13 @@ function takeAssigned(thread: Thread): Event | null {
     if (event.handlers == 0) releaseEvent(event);
     return null;
   }
-  if (outcome < EMPTY) thread.process.childFlags |= CHILD_VAIN;
   codeFor(event, outcome);
+  if (outcome < EMPTY) {
+    const clone = thread.process;
+    clone.childFlags |= CHILD_VAIN;
+    // What the process has freed since it made the clone has come too late for this one, and too early for an event that did not starve.
+    if (event.process.freed != clone.freedBefore) retry(event);
+  }
   return null;
 }
 

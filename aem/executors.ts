@@ -66,6 +66,7 @@ export function launch(event: Event): i32 {
     clone.capsule.remove();
     event.handlers++;
     clone.thread.assigned = changetype<usize>(event);
+    clone.freedBefore = process.freed;
     notifyThread(clone.thread, level);
     return 0;
   }
@@ -80,6 +81,7 @@ export function launch(event: Event): i32 {
   } else
     clone.childFlags = (<u32>event.flags) & EVF_NOCLDWAIT ? CHILD_HANDLER | CHILD_NO_WAIT : CHILD_HANDLER;
   clone.thread.assigned = changetype<usize>(event);
+  clone.freedBefore = process.freed;
   startChild(clone, level);
   return 0;
 }

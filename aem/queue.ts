@@ -154,6 +154,7 @@ export function retryStarved(process: Process, what: u32): void {
 /** The process has freed memory of the vmtable, or a descriptor. (A capsule's parent tries again when it rests.) */
 export function retryOwn(process: Process): void {
   process.childFlags &= ~CHILD_VAIN;
+  process.freed++;
   retryStarved(process, SHORT_OWN);
   retryStarved(process, SHORT_FRAMES);
 }

@@ -142,8 +142,6 @@ export function dropMessages(event: Event): u32 {
   const process = event.process;
   const count = event.count;
   while (event.count != 0) freeMessage(process, takeFirst(event));
-  // That was memory which others may wait for.
-  if (count != 0) retryOwn(process);
   return count;
 }
 
@@ -177,6 +175,8 @@ export function freeMessage(process: Process, message: Message): void {
   if (message.block != 0) {
     claimBlock(process, message);
     vmtableFree(process.vmtable, message.block);
+    // Others may wait for that memory.
+    retryOwn(process);
   }
   pool.release(changetype<usize>(message));
 }

@@ -89,6 +89,9 @@ export class Process {
   parent: Process;
   /** CHILD_* bits. */
   childFlags: u32;
+  /** Times that it has freed some of what its events may starve for; and of a clone, what that was of its parent when it was launched. */
+  freed: u32;
+  freedBefore: u32;
   /** Children that are alive, and ended ones that nobody has waited for. */
   childCount: u32;
   private childrenNext: usize;

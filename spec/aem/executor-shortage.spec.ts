@@ -108,6 +108,22 @@ describe("3.5.2 data that do not fit into a clone", () => {
     finish();
   });
 
+  it("are tried again when the process has freed something since the clone was made", () => {
+    const socket = newStream();
+    const jid = onRead(open(socket), EVF_FORK | EVF_NOCLDWAIT);
+    const blocks = fill(main);
+    receive(socket, 10);
+    expectNone("launched");
+    const clone = children()[0];
+    expect<i32>(sys_vmtable_free(<u32>blocks.pop())).toBe(0);
+    cannotTake(clone, jid, false);
+    expectNone("launched again");
+    begin(children()[0], EVENT_READ);
+    expect<u32>(upcallArgument4).toBe(10);
+    finish();
+    empty(main, blocks);
+  });
+
   it("of an event that nobody is told of wait as well", () => {
     const socket = newStream();
     const jid = onRead(open(socket), EVF_FORK | EVF_NOCLDWAIT);
@@ -123,6 +139,25 @@ describe("3.5.2 data that do not fit into a clone", () => {
     expectNone("launched");
     begin(children()[0], EVENT_READ);
     finish();
+  });
+
+  it("of the process itself are tried again when a clone has taken a message out of its memory", () => {
+    const port = sys_evsystem(EVENT_MESSAGE, 5, EVF_FORK | EVF_NOCLDWAIT, handlerOf(EVENT_MESSAGE));
+    expect<i32>(sys_evpost(0, port, user, 100)).toBe(0);
+    const blocks = fill(main);
+    const socket = newStream();
+    const jid = onRead(open(socket));
+    expectNone("launched");
+    receive(socket, 10);
+    expectNone("no room");
+    expectStarved(jid);
+    begin(children()[0], EVENT_MESSAGE);
+    become(main);
+    expectHandler(EVENT_READ, "has the message's memory");
+    expectNone("one");
+    become(children()[0]);
+    finish();
+    empty(main, blocks);
   });
 
   it("keep no place from those that wait for one", () => {
