@@ -6,9 +6,17 @@
  *     directory (one frame) ──► chunk (one frame): 512 × { u32 object, u32 kind }, kind 0 = free: object is then the next free handle + 1
  */
 import { EMFILE, ENOMEM } from "../errno";
-import { allocateFrames, freeFrames, FRAME_SIZE, isShared, releaseFrame, shareFrame } from "../memory/frames";
+import {
+  allocateFrames,
+  freeFrames,
+  FRAME_SIZE,
+  isShared,
+  releaseFrame,
+  shareFrame,
+  takeReservedFrame,
+} from "../memory/frames";
 import { LIMIT_DESCRIPTORS, reportLimit } from "./limits";
-import { Process } from "./process";
+import { CHILD_HANDLER, Process } from "./process";
 import { yieldPoint } from "../scheduler/scheduler";
 import { usageOf } from "./usage";
 
@@ -93,13 +101,24 @@ export function handleInstall(process: Process, object: usize, kind: u32): i32 {
   return <i32>handle;
 }
 
+/**
+ * A frame for a table; 0: there is none. A clone that was made for a handler takes one of those that it was promised rather than end for want of it: its
+ * end would give it back, and have another one made that ends so.
+ */
+function tableFrame(process: Process): usize {
+  const frame = allocateFrames(0);
+  if (frame != 0 || process.promised == 0 || !(process.childFlags & CHILD_HANDLER)) return frame;
+  process.promised--;
+  return takeReservedFrame();
+}
+
 function addChunk(process: Process): i32 {
   if (process.handleCapacity >= HANDLE_LIMIT) return -EMFILE;
   if (process.handleDirectory == 0) {
-    process.handleDirectory = allocateFrames(0);
+    process.handleDirectory = tableFrame(process);
     if (process.handleDirectory == 0) return -ENOMEM;
   }
-  const chunk = allocateFrames(0);
+  const chunk = tableFrame(process);
   if (chunk == 0) return -ENOMEM;
   const first = process.handleCapacity;
   store<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2), <u32>chunk);
@@ -125,12 +144,12 @@ export function handleAvailable(process: Process): bool {
 @inline
 export function handleWritable(process: Process, handle: u32): bool {
   const slot = process.handleDirectory + ((handle / CHUNK_ENTRIES) << 2);
-  return !isShared(<usize>load<u32>(slot)) || copyChunk(slot);
+  return !isShared(<usize>load<u32>(slot)) || copyChunk(process, slot);
 }
 
-function copyChunk(slot: usize): bool {
+function copyChunk(process: Process, slot: usize): bool {
   const chunk = <usize>load<u32>(slot);
-  const own = allocateFrames(0);
+  const own = tableFrame(process);
   if (own == 0) return false;
   memory.copy(own, chunk, FRAME_SIZE);
   for (let entry = own; entry < own + FRAME_SIZE; entry += 8) {

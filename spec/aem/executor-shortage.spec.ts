@@ -3,6 +3,7 @@
  * of the very clone that could not take it is no reason to make another one.
  */
 import {
+  EVENT_ACCEPT,
   EVENT_ERROR,
   EVENT_MESSAGE,
   EVENT_PENDING,
@@ -12,19 +13,32 @@ import {
   EVF_FORK,
   EVF_NOCLDWAIT,
   EVJOBLOOKUP,
+  EVJOBRETRY,
 } from "../../aem/abi";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evpost } from "../../aem/evpost";
 import { sys_evsystem } from "../../aem/evsystem";
+import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free } from "../../aem/vmtable";
 import { EAGAIN, ENOMEM } from "../../kernel/errno";
 import { upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
+import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { vmtableAllocate, vmtableFree, VMTABLE_BLOCK } from "../../kernel/memory/vmtable";
 import { currentProcess, Process } from "../../kernel/process/process";
-import { endNow } from "../reap";
+import { endNow, reapAll } from "../reap";
 import { become, beMain, begin, children, expectAllGone, finish, leave, main } from "./clones";
 import { expectHandler, expectNone, onRead, readStatistics, setUp, statistics, user } from "./driver";
-import { handlerOf, newProcess, newStream, nextHandler, open, receive, theModule } from "./machine";
+import {
+  establish,
+  handlerOf,
+  newListener,
+  newProcess,
+  newStream,
+  nextHandler,
+  open,
+  receive,
+  theModule,
+} from "./machine";
 
 beforeAll(() => {
   setUp();
@@ -257,6 +271,30 @@ describe("3.5.2 data that do not fit into a clone", () => {
     expectNone("all have tried");
     expect<bool>(list[0].thread.assigned == 0 && list[1].thread.assigned == 0).toBe(true);
     expectStarved(jid);
+  });
+});
+
+describe("3.5.2 frames for a clone", () => {
+  it("are enough for its delivery, too, when they are enough to make it", () => {
+    const listener = newListener();
+    const jid = sys_sockasync_accept(open(listener), 0, 0, EVF_FORK | EVF_NOCLDWAIT, handlerOf(EVENT_ACCEPT));
+    const taken: usize[] = [];
+    while (freeFrameCount() > 0) taken.push(allocateFrames(0));
+    establish(listener);
+    for (let i = 0; i < 200 && children().length == 0; i++) {
+      expectNone("no clone yet");
+      reapAll();
+      if (children().length != 0) break;
+      freeFrames(taken.pop(), 0);
+      sys_evctl(jid, EVJOBRETRY, 0);
+    }
+    expect<i32>(children().length).toBe(1);
+    expect<bool>(freeFrameCount() < 4).toBe(true, "no more than it took");
+    while (freeFrameCount() > 0) taken.push(allocateFrames(0));
+    // The connection's descriptor needs a copy of the table.
+    begin(children()[0], EVENT_ACCEPT);
+    while (taken.length > 0) freeFrames(taken.pop(), 0);
+    finish();
   });
 });
 
