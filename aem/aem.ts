@@ -1,17 +1,24 @@
 /** AEM as the rest of the kernel starts it. */
-import { onChildEnded, onMemoryFreed, onProcessExit, onThreadEnded } from "../kernel/process/end";
+import { onMemoryFreed, onProcessExit, onProcessGone, onThreadEnded } from "../kernel/process/end";
 import { onHandleLimit } from "../kernel/process/handles";
-import { findProcess, Process, PROCESS_LIMIT } from "../kernel/process/process";
+import {
+  CHILD_CAPSULE,
+  CHILD_VAIN,
+  findProcess,
+  Process,
+  PROCESS_LIMIT,
+  processOfCapsule,
+} from "../kernel/process/process";
 import { onInheritEvents } from "../kernel/process/family";
 import { onCapsuleIdle } from "../kernel/process/workers";
 import { onDescriptorFree, onSharedClose } from "../net/socket/calls";
 import { abandonHandler } from "./dispatch";
-import { retryStarved } from "./queue";
+import { retryOwn, retryStarved } from "./queue";
 import { CONTROL_STORAGE, initializeControl } from "./control";
 import { EXTRA_STORAGE, initializeExtras } from "./extra";
 import { inheritEvents } from "./inherit";
 import { EVENT_LIMIT, EVENT_STORAGE, initializeEvents } from "./jids";
-import { initializeJobs, JOB_STORAGE } from "./job";
+import { initializeJobs, JOB_STORAGE, SHORT_FRAMES, SHORT_OWN, SHORT_PLACE } from "./job";
 import { defineAccept } from "./jobs/accept";
 import { defineChild } from "./jobs/child";
 import { defineClose } from "./jobs/close";
@@ -67,30 +74,38 @@ export function initializeAem(storage: usize, limit: u32, processLimit: u32, mes
   defineLimit();
   defineError();
   setProcessLimit(processLimit);
-  onDescriptorFree(tryAgain.index);
+  onDescriptorFree(retryOwn.index);
   onSharedClose(socketClosed.index);
   onProcessExit(aemProcessExit.index);
+  onProcessGone(processGone.index);
   onThreadEnded(abandonHandler.index);
-  onChildEnded(tryAgain.index);
-  onMemoryFreed(tryAllAgain.index);
+  onMemoryFreed(memoryFreed.index);
   onCapsuleIdle(capsuleIdle.index);
   onInheritEvents(inheritEvents.index);
   onHandleLimit(descriptorLimitMet.index);
 }
 
-/** A descriptor, or a child's place, is free. */
-function tryAgain(process: Process): void {
-  retryStarved(process);
+/** Frames are free again, for whomever. */
+function memoryFreed(): void {
+  retryEverywhere(SHORT_FRAMES);
 }
 
-/** Frames are free again: whoever could not be cloned for want of them tries again. */
-function tryAllAgain(): void {
+/** A process with these CHILD_* bits is gone: its place with its parent is free, and its number, which may have been the last. */
+function processGone(parent: Process, flags: u32): void {
+  retryEverywhere(SHORT_PLACE);
+  if (flags & CHILD_CAPSULE && changetype<usize>(parent) != 0) capsuleIdle(parent);
+}
+
+function retryEverywhere(what: u32): void {
   for (let pid: i32 = 1; pid <= PROCESS_LIMIT; pid++) {
     const process = findProcess(pid);
-    if (process !== null) retryStarved(process);
+    if (process !== null) retryStarved(process, what);
   }
 }
 
-function capsuleIdle(capsule: Process): void {
-  retryStarved(capsule.parent);
+/** A capsule of it rests, or a new one may be made. What did not fit into another one may fit into this. */
+function capsuleIdle(parent: Process): void {
+  retryStarved(parent, SHORT_PLACE);
+  const idle = parent.capsules;
+  if (idle.isEmpty || !(processOfCapsule(idle.next).childFlags & CHILD_VAIN)) retryStarved(parent, SHORT_OWN);
 }

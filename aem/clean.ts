@@ -40,7 +40,7 @@ export function clean(event: Event): i32 {
   // What the allocator has been asked for is on its way.
   const waiting = event.waiting - <u32>event.has(EVENT_ALLOCATING);
   const found = dropWaiting(event, type);
-  if (event.has(EVENT_PENDING)) withdraw(event);
+  withdraw(event);
   event.clear(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
   if (extra.has(EXTRA_TIMED_OUT)) {
     extra.clear(EXTRA_TIMED_OUT);

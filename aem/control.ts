@@ -30,6 +30,7 @@ import {
   PRIORITY_LEVELS,
   STATISTICS_SIZE,
 } from "./abi";
+import { makePending } from "./dispatch";
 import { retry, setPriority } from "./queue";
 import { Event, EVENT_MEASURED } from "./event";
 import { isFunction } from "./executors";
@@ -139,6 +140,8 @@ export function controlFlags(event: Event, flags: u32): i32 {
   if (changed < 0) return changed;
   if (event.type == EVENT_TIMER && event.data == 0) flags |= EVF_ONESHOT;
   event.flags = <u8>flags;
+  // What has occurred during its only call was passed over (dispatch.ts). That is one of several now.
+  if (old & ~flags & EVF_ONESHOT && event.handlers != 0 && !isFunction(event)) makePending(event);
   if (flags & ~old & EVF_KEEPALIVE) keepaliveGained(event.process);
   else if (old & ~flags & EVF_KEEPALIVE) keepaliveLost(event.process);
   return 0;

@@ -11,10 +11,11 @@
  * All of it is O(1), but for two lists that are as long as what has really been activated: events whose data something else
  * took are passed over one by one, and events that wait for memory are tried again when some is freed.
  */
-import { ENOMEM } from "../kernel/errno";
+import { EAGAIN, ENOMEM } from "../kernel/errno";
 import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
+import { CHILD_VAIN } from "../kernel/process/process";
 import { currentThread, noteDispatch, settle, yieldPoint } from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
@@ -25,15 +26,24 @@ import {
   EVENT_STARVED,
   EVENT_STOPPED,
   EVF_ONESHOT,
-  EVF_THREAD,
 } from "./abi";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, EVENT_MEASURED, eventOfActivation } from "./event";
-import { isCloned, isFunction, launch } from "./executors";
+import { isCloned, isFunction, launch, renewHandles } from "./executors";
 import { deliverExtra, EXTRA_ANSWERED, extraOf } from "./extra";
-import { ALLOCATE, DELIVERED, EMPTY, shortageBytes } from "./job";
+import {
+  ALLOCATE,
+  DELIVERED,
+  EMPTY,
+  SHORT_FRAMES,
+  SHORT_OWN,
+  SHORT_PLACE,
+  shortageBytes,
+  shortageKind,
+} from "./job";
 import { releaseEvent } from "./jids";
+import { abandonPost } from "./jobs/message";
 import { markActivation } from "./latency";
-import { countTaken, enqueue, retryStarved, starve, withdraw } from "./queue";
+import { countTaken, enqueue, retry, retryOwn, starve } from "./queue";
 import { unregister } from "./registry";
 
 // ---- Activation ----
@@ -68,7 +78,7 @@ export function makePending(event: Event): void {
   enqueue(event);
 }
 
-/** For `deliver`: there is more at the source, the event gets another turn behind those that wait now. */
+/** There is more at the source, or still what there was: the event gets another turn behind those that wait now, also if it drains. */
 export function again(event: Event): void {
   if (event.has(EVENT_PENDING)) return;
   if (event.has(EVENT_STOPPED)) {
@@ -124,8 +134,7 @@ export function dispatchNext(returned: bool, result: u32): usize {
     queue.remove(event.activation, top);
     countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
-    if (main && !isFunction(event)) elsewhere(event);
-    else {
+    if (isFunction(event) || isForWorker(event, main)) {
       const outcome = deliver(thread, event);
       if (outcome == DELIVERED) return event.handler;
       const code = codeFor(event, outcome);
@@ -134,18 +143,20 @@ export function dispatchNext(returned: bool, result: u32): usize {
   }
 }
 
-/** The event's handler does not run on the main thread. */
-function elsewhere(event: Event): void {
+/** Of an event whose handlers do not run on the main thread: whether this thread, a worker, calls one now. Else it has been seen to. */
+function isForWorker(event: Event, main: bool): bool {
+  // The only call of a one-shot event is under way: nothing that occurs meanwhile may have a second one made.
+  if (event.handlers != 0 && (<u32>event.flags) & EVF_ONESHOT) return false;
+  if (!main) return true;
   if (!isCloned(event)) {
     // It has starved, and goes back to where it came from.
     event.mark(EVENT_PENDING);
     enqueue(event);
   } else {
     const error = launch(event);
-    if (error < 0) starve(event, -error, 0);
-    // Nothing that occurs before the handler has returned may have it called a second time.
-    else if (error == 0 && (<u32>event.flags) & EVF_ONESHOT) event.mark(EVENT_DRAINING);
+    if (error < 0) starve(event, -error, 0, error == -EAGAIN ? SHORT_PLACE : SHORT_FRAMES);
   }
+  return false;
 }
 
 /** Has the job fetch what the event carries: DELIVERED, ALLOCATE, EMPTY or a shortage. With the first two something is called for it. */
@@ -156,8 +167,6 @@ function deliver(thread: Thread, event: Event): i32 {
     if (outcome == DELIVERED) {
       event.handled++;
       handledTotal++;
-      if (((<u32>event.flags) & (EVF_ONESHOT | EVF_THREAD)) == (EVF_ONESHOT | EVF_THREAD))
-        deliveredLast(event);
     } else event.mark(EVENT_ALLOCATING);
     event.handlers++;
     thread.handling = changetype<usize>(event);
@@ -167,19 +176,12 @@ function deliver(thread: Thread, event: Event): i32 {
   return outcome;
 }
 
-/** Another worker must not call the handler of a one-shot event while the first call of it blocks. */
-function deliveredLast(event: Event): void {
-  if (event.has(EVENT_PENDING)) withdraw(event);
-  event.clear(EVENT_PENDING | EVENT_STARVED);
-  event.mark(EVENT_DRAINING);
-}
-
 /** Code address of what has to be called now for the event: its handler, or the application's allocator; 0: nothing, and all has been done. */
 @inline
 function codeFor(event: Event, outcome: i32): usize {
   if (outcome == DELIVERED) return event.handler;
   if (outcome == ALLOCATE) return extraOf(event).allocator;
-  if (outcome != EMPTY) starve(event, -outcome, shortageBytes);
+  if (outcome < EMPTY) starve(event, -outcome, shortageBytes, shortageKind);
   else if (isDrained(event)) unregister(event);
   return 0;
 }
@@ -187,8 +189,9 @@ function codeFor(event: Event, outcome: i32): usize {
 /** In a clone: the event that it was made for, if there is (still) something to be delivered. */
 function takeAssigned(thread: Thread): Event | null {
   const event = changetype<Event>(thread.assigned);
-  thread.assigned = 0;
   settle(event.priority, false);
+  renewHandles(thread.process);
+  thread.assigned = 0;
   // The parent may have ended it, or may have ended itself, meanwhile.
   const outcome = event.has(EVENT_DEAD) ? EMPTY : deliver(thread, event);
   event.handlers--;
@@ -198,8 +201,13 @@ function takeAssigned(thread: Thread): Event | null {
     if (event.handlers == 0) releaseEvent(event);
     return null;
   }
-  if ((<u32>event.flags) & EVF_ONESHOT) event.clear(EVENT_DRAINING);
   codeFor(event, outcome);
+  if (outcome < EMPTY) {
+    const clone = thread.process;
+    clone.childFlags |= CHILD_VAIN;
+    // What the process has freed since it made the clone has come too late for this one, and too early for an event that did not starve.
+    if (event.process.freed != clone.freedBefore) retry(event);
+  }
   return null;
 }
 
@@ -233,7 +241,7 @@ function allocated(thread: Thread, event: Event, address: u32): usize {
     extra.mark(EXTRA_ANSWERED);
     return codeFor(event, deliver(thread, event));
   }
-  starve(event, ENOMEM, extra.asked);
+  starve(event, ENOMEM, extra.asked, SHORT_OWN);
   return 0;
 }
 
@@ -259,8 +267,9 @@ function complete(thread: Thread): void {
   else if (isDrained(event)) unregister(event);
 }
 
-/** The thread ends, and with it the handler that runs on it, or was to. Its block goes with the memory of the process. */
+/** The thread ends, and with it the handler that runs on it, or was to, and what it was posting. Its block goes with the memory of the process. */
 export function abandonHandler(thread: Thread): void {
+  abandonPost(thread, 0);
   thread.block = 0;
   complete(thread);
   if (thread.assigned == 0) return;
@@ -272,10 +281,7 @@ export function abandonHandler(thread: Thread): void {
     return;
   }
   // An event that drains is owed this one still.
-  const draining = event.has(EVENT_DRAINING) && !((<u32>event.flags) & EVF_ONESHOT);
-  event.clear(EVENT_DRAINING);
-  makePending(event);
-  if (draining) event.mark(EVENT_DRAINING);
+  again(event);
 }
 
 /**
@@ -290,5 +296,5 @@ function freeBlock(thread: Thread): void {
   thread.block = 0;
   const event = changetype<Event>(thread.handling);
   const alone = process.workerCount == 0 && changetype<usize>(event) != 0 && event.job.type != EVENT_MESSAGE;
-  if (!alone) retryStarved(process);
+  if (!alone) retryOwn(process);
 }

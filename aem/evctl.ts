@@ -112,8 +112,7 @@ function unregisterAll(process: Process): i32 {
 /** No handler is called until `start`. What occurs, or waits already, is one activation then; a draining event ignores it. */
 function stop(event: Event): void {
   if (event.has(EVENT_STOPPED | EVENT_DRAINING)) return;
-  if (event.has(EVENT_PENDING)) {
-    withdraw(event);
+  if (withdraw(event)) {
     event.clear(EVENT_PENDING | EVENT_STARVED);
     event.mark(EVENT_OCCURRED);
   }

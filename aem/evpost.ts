@@ -1,24 +1,34 @@
 /**
  * The call evpost: a message to an event of another process, or of one's own. Its bytes are copied once, from the sender's memory into
  * vmtable blocks of the receiver; the kernel buffers nothing. All listeners of the port get the message, or none does.
+ *
+ *     made, each with a block ──► copied, a piece at a time ──► queued, all at once
+ *     (thread.posting has them: if the thread ends, they are given back)
  */
 import { EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ESRCH } from "../kernel/errno";
 import { userRange } from "../kernel/memory/user";
-import { vmtableAllocate, vmtableBlockSize } from "../kernel/memory/vmtable";
 import { currentProcess, findProcess, Process } from "../kernel/process/process";
+import { currentThread, yieldPoint } from "../kernel/scheduler/scheduler";
+import { Thread } from "../kernel/scheduler/thread";
 import { EVENT_DRAINING, EVENT_MESSAGE, MESSAGE_LIMIT } from "./abi";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
 import {
+  abandonPost,
   bucketOf,
   freeMessage,
+  lendBlock,
   Message,
   newMessage,
   nextListener,
   queueHasRoom,
   queueMessage,
+  receiverOf,
 } from "./jobs/message";
 import { copyToProcess } from "./transfer";
+
+/** Bytes that are copied between two moments at which interrupts and other threads have their turn. */
+const PIECE: u32 = 16384;
 
 /**
  * Posts `length` bytes at `data` to the events that listen on port `to` of process `pid`; with `pid` 0 to the event with the jid `to` of the
@@ -40,11 +50,8 @@ function postToJid(jid: i32, data: usize, length: u32): i32 {
   if (event === null) return -ESRCH;
   if (event.job.type != EVENT_MESSAGE) return -EINVAL;
   if (event.has(EVENT_DRAINING)) return -ECONNREFUSED;
-  if (!queueHasRoom(event)) return -EAGAIN;
-  const made = makeMessage(process, data, length);
-  if (made < 0) return <i32>made;
-  queueMessage(event, changetype<Message>(<usize>made));
-  return 0;
+  const error = makeMessage(process, event, length);
+  return error < 0 ? error : finish(process, data, length);
 }
 
 function postToPort(receiver: Process, port: u32, data: usize, length: u32): i32 {
@@ -52,54 +59,78 @@ function postToPort(receiver: Process, port: u32, data: usize, length: u32): i32
   let event = nextListener(head, head, receiver, port);
   if (event === null) return -ECONNREFUSED;
   // A message for each, before any of them has one.
-  let chain: usize = 0;
   while (event !== null) {
-    const made = queueHasRoom(event) ? makeMessage(receiver, data, length) : -EAGAIN;
-    if (made < 0) {
-      freeChain(receiver, chain);
-      return <i32>made;
-    }
-    changetype<Message>(<usize>made).next = changetype<Message>(chain);
-    chain = <usize>made;
+    const error = makeMessage(receiver, event, length);
+    if (error < 0) return abandonPost(currentThread(), error);
     event = nextListener(head, event, receiver, port);
   }
-  event = nextListener(head, head, receiver, port);
-  while (event !== null) {
-    const message = changetype<Message>(chain);
-    chain = changetype<usize>(message.next);
-    queueMessage(event, message);
-    event = nextListener(head, event, receiver, port);
-  }
-  return 0;
-}
-
-function freeChain(receiver: Process, chain: usize): void {
-  while (chain != 0) {
-    const message = changetype<Message>(chain);
-    chain = changetype<usize>(message.next);
-    freeMessage(receiver, message);
-  }
+  return finish(receiver, data, length);
 }
 
 /**
- * A message with its bytes in place: > 0 its address, else a negative errno. What waits in messages is at most half of a process's
- * vmtable, so that senders cannot take from its sockets all that those need.
+ * One message more that the current thread is about to post, with room for its bytes. 0 or a negative errno. What waits in messages is at most half of a
+ * process's vmtable, so that senders cannot take from its sockets all that those need.
  */
-function makeMessage(receiver: Process, data: usize, length: u32): i64 {
-  const vmtable = receiver.vmtable;
-  const most = <u32>(vmtable.size >>> 1);
+function makeMessage(receiver: Process, event: Event, length: u32): i32 {
+  const most = <u32>(receiver.vmtable.size >>> 1);
   if (length > most) return -EMSGSIZE;
-  if (receiver.messageBytes + length > most) return -EAGAIN;
+  if (!queueHasRoom(event) || receiver.messageBytes + length > most) return -EAGAIN;
   const message = newMessage();
   if (message === null) return -EAGAIN;
+  if (length != 0 && !lendBlock(receiver, message, length)) {
+    freeMessage(receiver, message);
+    return -EAGAIN;
+  }
   message.length = length;
   message.from = currentProcess().pid;
-  if (length == 0) return <i64>changetype<usize>(message);
-  const block = vmtableAllocate(vmtable, length);
-  message.block = block;
-  if (block != 0) receiver.messageBytes += vmtableBlockSize(vmtable, block);
-  const error = block == 0 ? -EAGAIN : copyToProcess(receiver, block, data, length);
-  if (error == 0) return <i64>changetype<usize>(message);
-  freeMessage(receiver, message);
-  return error;
+  message.jid = event.jid;
+  message.pid = receiver.pid;
+  message.serial = receiver.serial;
+  // Behind the others, at most EVENTS_PER_PORT.
+  let link = changetype<usize>(currentThread()) + offsetof<Thread>("posting");
+  while (load<usize>(link) != 0) link = load<usize>(link) + offsetof<Message>("next");
+  store<usize>(link, changetype<usize>(message));
+  return 0;
+}
+
+/**
+ * Copies the bytes into the messages that the current thread has made, in pieces, and queues them. Between two pieces anything may happen: the
+ * receiver may end, or its events, or become full; if the sender ends, its thread has the messages, and they are given back (abandonPost).
+ */
+function finish(receiver: Process, data: usize, length: u32): i32 {
+  const thread = currentThread();
+  let first = true;
+  for (let at = thread.posting; at != 0; at = changetype<usize>(changetype<Message>(at).next)) {
+    const message = changetype<Message>(at);
+    for (let done: u32 = 0; done < length; done += PIECE) {
+      if (!first) {
+        yieldPoint();
+        if (receiverOf(message) === null) return abandonPost(thread, -ESRCH);
+      }
+      first = false;
+      const error = copyToProcess(receiver, message.block + done, data + done, min(length - done, PIECE));
+      if (error < 0) return abandonPost(thread, error);
+    }
+  }
+  return queueAll(thread, receiver);
+}
+
+/** Those of the events that are still there get their messages, or, where one of them has no room any more, none does. */
+function queueAll(thread: Thread, receiver: Process): i32 {
+  for (let at = thread.posting; at != 0; at = changetype<usize>(changetype<Message>(at).next)) {
+    const event = eventOfJid(receiver, changetype<Message>(at).jid);
+    if (event !== null && !queueHasRoom(event)) return abandonPost(thread, -EAGAIN);
+  }
+  let queued = 0;
+  while (thread.posting != 0) {
+    const message = changetype<Message>(thread.posting);
+    thread.posting = changetype<usize>(message.next);
+    const event = eventOfJid(receiver, message.jid);
+    if (event === null || event.has(EVENT_DRAINING)) freeMessage(receiver, message);
+    else {
+      queueMessage(event, message);
+      queued++;
+    }
+  }
+  return queued != 0 ? 0 : -ECONNREFUSED;
 }

@@ -9,18 +9,20 @@
  * A clone is made by the process's main thread when it dispatches, so never inside a computation. The event's data are fetched by the clone
  * itself, straight into its own memory (direct data copy, 3.4.2): its job's `deliver` runs there.
  */
-import { EAGAIN, EINVAL } from "../kernel/errno";
+import { EAGAIN, EINVAL, ENOMEM } from "../kernel/errno";
 import { image, IMAGE_SERVE } from "../kernel/hal";
 import { STACK_TOP } from "../kernel/memory/layout";
-import { closeAllHandles, shareHandles } from "../kernel/process/handles";
+import { closeAllHandles, handlesPrepared, shareHandles } from "../kernel/process/handles";
 import { startChild } from "../kernel/process/family";
 import { forkError, forkProcess } from "../kernel/process/fork";
 import {
   CHILD_CAPSULE,
   CHILD_HANDLER,
   CHILD_NO_WAIT,
+  CHILD_STALE,
   notifyThread,
   Process,
+  PROCESS_ALIVE,
   processOfCapsule,
 } from "../kernel/process/process";
 import { createWorkers } from "../kernel/process/workers";
@@ -60,12 +62,11 @@ export function launch(event: Event): i32 {
   const idle = process.capsules;
   if (capsule && !idle.isEmpty) {
     const clone = processOfCapsule(idle.next);
-    // It sees the descriptors that there are now, and its own from last time are closed.
-    closeAllHandles(clone);
-    if (!shareHandles(process, clone)) return -EAGAIN;
+    if (!handlesPrepared(clone)) return -ENOMEM;
     clone.capsule.remove();
     event.handlers++;
     clone.thread.assigned = changetype<usize>(event);
+    clone.freedBefore = process.freed;
     notifyThread(clone.thread, level);
     return 0;
   }
@@ -80,8 +81,19 @@ export function launch(event: Event): i32 {
   } else
     clone.childFlags = (<u32>event.flags) & EVF_NOCLDWAIT ? CHILD_HANDLER | CHILD_NO_WAIT : CHILD_HANDLER;
   clone.thread.assigned = changetype<usize>(event);
+  clone.freedBefore = process.freed;
   startChild(clone, level);
   return 0;
+}
+
+/** A capsule begins with a call: it has the descriptors that its parent has now. Others may run meanwhile. */
+export function renewHandles(capsule: Process): void {
+  if (!(capsule.childFlags & CHILD_STALE)) return;
+  capsule.childFlags &= ~CHILD_STALE;
+  closeAllHandles(capsule);
+  const parent = capsule.parent;
+  // Cannot fail: the frame for it is there.
+  if (changetype<usize>(parent) != 0 && parent.state == PROCESS_ALIVE) shareHandles(parent, capsule);
 }
 
 /**

@@ -4,6 +4,8 @@
  *
  * A struct of function indices, filled in once at boot.
  */
+import { ENOMEM } from "../kernel/errno";
+import { FRAME_SIZE } from "../kernel/memory/frames";
 import { EVENT_TYPES, PRIORITY_DEFAULT } from "./abi";
 
 /** `deliver`: the arguments of the handler are set, it has to be called. */
@@ -13,18 +15,35 @@ export const ALLOCATE: i32 = 2;
 /** `deliver`: the source has nothing (any more). */
 export const EMPTY: i32 = 0;
 
-/** Bytes that the delivery which returned `shortage` wanted. */
+// What is short decides who can give it back (queue.ts), so each kind has queues of its own: SHORTAGE_KINDS of them.
+/** What the process, or its clone, has for itself: a vmtable block, a descriptor, memory of the application's own. */
+export const SHORT_OWN: u32 = 0;
+/** Frames. */
+export const SHORT_FRAMES: u32 = 1;
+/** A place for one more clone: among the children or the capsules, or a process number. */
+export const SHORT_PLACE: u32 = 2;
+
+/** Bytes that the delivery which returned `shortage` wanted, and what is short (SHORT_*). */
 export let shortageBytes: u32 = 0;
+export let shortageKind: u32 = 0;
 
 /**
- * For `return shortage(…)` in `deliver`: there is something, but nothing to hand it over in. It stays where it is. `errno`: what is
- * short (ENOMEM: memory, EMFILE: descriptors); `bytes`: how much of it was wanted, 0 where it is not memory. Less than 0.
+ * For `return shortage(…)` in `deliver`: there is something, but nothing to hand it over in. It stays where it is. `errno`: what the process is
+ * short of (ENOMEM: memory, EMFILE: descriptors); `bytes`: how much of it was wanted, 0 where it is not memory. Less than 0.
  */
 // @ts-ignore: decorator
 @inline
 export function shortage(errno: i32, bytes: u32): i32 {
+  shortageKind = SHORT_OWN;
   shortageBytes = bytes;
   return -errno;
+}
+
+/** The same where the machine is short of frames. */
+export function noFrame(): i32 {
+  shortageKind = SHORT_FRAMES;
+  shortageBytes = <u32>FRAME_SIZE;
+  return -ENOMEM;
 }
 
 

@@ -5,14 +5,24 @@
  *               └─► process.work    ──► workers                           (the error handler is told)
  *
  * An event's place is inside of it, so none of this can fail; all of it is O(1). `process.waitingCount` counts those that wait anywhere.
+ *
+ * What is short decides where an event starves, and what comes back decides who tries again:
+ *
+ *     SHORT_OWN      the process frees a block or a descriptor; a capsule's: the capsule does, or is gone
+ *     SHORT_FRAMES   the memory of a process is back; or the process frees a block, for that may stand on a page that needs no copy
+ *     SHORT_PLACE    a child is gone, or a capsule rests
+ *
+ * So the end of a clone that could not take its event's data does not have another clone made for them. A clone that has come to be has taken
+ * its event out of the latter two; no end of a clone brings one back into them. So nothing spins.
  */
 import { EAGAIN } from "../kernel/errno";
-import { notifyThread, Process } from "../kernel/process/process";
+import { CHILD_VAIN, notifyThread, Process, SHORTAGE_KINDS } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
 import { timerPending } from "../kernel/time/timers";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { EVENT_PENDING, EVENT_STARVED, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, EVENT_HELD } from "./event";
+import { SHORT_FRAMES, SHORT_OWN } from "./job";
 import { reportError } from "./jobs/error";
 import { startTimer } from "./jobs/timer";
 import { admit, hasToWait, hold } from "./limits";
@@ -68,27 +78,30 @@ export function countTaken(process: Process): void {
   if (process.heldCount != 0) admit(process);
 }
 
-/** Takes an event that is pending, starved or held out of where it waits. The caller sees to the rest of its state. */
-export function withdraw(event: Event): void {
+/** Takes an event that is pending, starved or held out of where it waits. False: it does not wait. The caller sees to its state. */
+export function withdraw(event: Event): bool {
+  if (!event.has(EVENT_PENDING)) return false;
   const process = event.process;
   const level = <u32>event.priority;
   event.activation.remove();
   process.pending.tidy(level);
   process.work.tidy(level);
-  process.starved.tidy(level);
-  process.unreported.tidy(level);
+  for (let what: u32 = 0; what < SHORTAGE_KINDS; what++) {
+    process.starved(what).tidy(level);
+    process.unreported(what).tidy(level);
+  }
   if (event.has(EVENT_HELD)) {
     event.clear(EVENT_HELD);
     process.held.tidy(level);
     process.heldCount--;
   }
   countTaken(process);
+  return true;
 }
 
 /** A new priority, at once: also of an activation that waits. */
 export function setPriority(event: Event, priority: u32): void {
-  const pending = event.has(EVENT_PENDING);
-  if (pending) withdraw(event);
+  const pending = withdraw(event);
   event.priority = <u8>priority;
   if (event.type == EVENT_TIMER && timerPending(event)) startTimer(event, event.expires);
   // One that starved tries once more.
@@ -99,17 +112,17 @@ export function setPriority(event: Event, priority: u32): void {
 // ---- Shortage ----
 
 /**
- * The event waits, its data where they are, until `retry` or `retryStarved`. What is short (`errno`, `bytes`) is kept in it for the
+ * The event waits, its data where they are, until `retry` or `retryStarved`. `what` is short: SHORT_*. `errno` and `bytes` are kept in it for the
  * application's error handler: the queue of starved events is the queue of reports, so that no report needs memory.
  */
-export function starve(event: Event, errno: i32, bytes: u32): void {
+export function starve(event: Event, errno: i32, bytes: u32, what: u32): void {
   const process = event.process;
   event.errors++;
   // Activated again while its allocator ran.
-  if (event.has(EVENT_PENDING)) withdraw(event);
+  withdraw(event);
   event.mark(EVENT_PENDING | EVENT_STARVED);
   event.setLack(errno, bytes);
-  process.unreported.append(event.activation, event.priority);
+  process.unreported(what).append(event.activation, event.priority);
   countWaiting(process);
   process.errorWaiters.wake(WAKE_SYSTEM, 0);
 }
@@ -122,14 +135,21 @@ export function retry(event: Event): void {
   enqueue(event);
 }
 
-/**
- * The application has freed memory of the vmtable, or a descriptor, or a child has ended: whoever waits for one queues again, behind
- * what is pending at its priority, in order. Each tries once, so nothing spins.
- */
-export function retryStarved(process: Process): void {
-  const level = max(process.starved.top, process.unreported.top);
+/** Some of what was short is back (`what`: SHORT_*): whoever waits for it queues again, behind what is pending at its priority, in order. Each tries once. */
+export function retryStarved(process: Process, what: u32): void {
+  const starved = process.starved(what);
+  const unreported = process.unreported(what);
+  const level = max(starved.top, unreported.top);
   if (level < 0) return;
-  process.pending.appendAll(process.starved);
-  process.pending.appendAll(process.unreported);
+  process.pending.appendAll(starved);
+  process.pending.appendAll(unreported);
   notifyThread(process.thread, level);
+}
+
+/** The process has freed memory of the vmtable, or a descriptor. (A capsule's parent tries again when it rests.) */
+export function retryOwn(process: Process): void {
+  process.childFlags &= ~CHILD_VAIN;
+  process.freed++;
+  retryStarved(process, SHORT_OWN);
+  retryStarved(process, SHORT_FRAMES);
 }

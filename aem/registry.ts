@@ -219,7 +219,7 @@ export function unregister(event: Event): void {
   if (state & EVENT_DEAD) return;
   detach(event);
   if (event.extra != 0) dropExtra(event);
-  if (state & EVENT_PENDING) withdraw(event);
+  withdraw(event);
   const process = event.process;
   event.owned.remove();
   process.eventCount--;

@@ -10,7 +10,7 @@ import { VMTABLE_BLOCK, vmtableFree, vmtableHas } from "../kernel/memory/vmtable
 import { currentProcess, Process } from "../kernel/process/process";
 import { currentThread } from "../kernel/scheduler/scheduler";
 import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
-import { retryStarved } from "./queue";
+import { retryOwn } from "./queue";
 
 /** 0; -EINVAL: these are not the data of the handler that runs now, or it has kept them already. */
 export function sys_vmtable_keep(data: u32): i32 {
@@ -30,7 +30,7 @@ export function sys_vmtable_free(data: u32): i32 {
   const thread = currentThread();
   if (thread.block == block) thread.block = 0;
   vmtableFree(process.vmtable, block);
-  retryStarved(process);
+  retryOwn(process);
   return 0;
 }
 

@@ -3,9 +3,8 @@
  * the handler, with a descriptor of its own. When the process can have no more descriptors, connections stay in that queue, and
  * the event is tried again when one is closed.
  */
-import { EMFILE, ENOMEM } from "../../kernel/errno";
+import { EMFILE } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
-import { FRAME_SIZE } from "../../kernel/memory/frames";
 import {
   HANDLE_SOCKET,
   handleAvailable,
@@ -19,7 +18,7 @@ import { packAddress, writeSockaddr } from "../../net/socket/sockaddr";
 import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
 import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
-import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
+import { defineJob, DELIVERED, EMPTY, noFrame, shortage } from "../job";
 import { acceptFiltered } from "./filter";
 import { pollSocket, sourceOccurred } from "./source";
 
@@ -32,8 +31,7 @@ function deliver(event: Event): i32 {
   // In a clone the connection is the clone's.
   const process = currentProcess();
   if ((pollSocket(listener) & POLLIN) == 0) return EMPTY;
-  if (!handleAvailable(process))
-    return handlesExhausted(process) ? shortage(EMFILE, 0) : shortage(ENOMEM, <u32>FRAME_SIZE);
+  if (!handleAvailable(process)) return handlesExhausted(process) ? shortage(EMFILE, 0) : noFrame();
   const connection =
     event.extra == 0
       ? call_indirect<usize>(listener.protocol.accept, listener)

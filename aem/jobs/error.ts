@@ -2,13 +2,13 @@
  * The job of error events (AEM 3.5.2): a delivery was put off because something is short, and the application is told what and how
  * much. It decides: free memory or a descriptor (the delivery is tried again at once), shut the event down, take the data itself, or wait.
  *
- * Source: the process's list of starved events, `unreported`: each is one report, told once for each time that its delivery was
+ * Source: the process's queues of starved events, `unreported`: each is one report, told once for each time that its delivery was
  * tried, so that reports need no memory. Where there are several error events, one of them gets a report. Reports about anything
  * else than a starved event (`reportError`) have one place: a newer one takes the place of one that was not told yet.
  */
 import { EINVAL } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
-import { Process } from "../../kernel/process/process";
+import { Process, SHORTAGE_KINDS } from "../../kernel/process/process";
 import { Waiter, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_DRAINING, EVENT_ERROR, EVENT_STARVED, PRIORITY_URGENT } from "../abi";
 import { activate, again, countActivations } from "../dispatch";
@@ -49,7 +49,20 @@ export function reportError(process: Process, about: i32, errno: i32, bytes: u32
 
 @inline
 function hasReport(process: Process): bool {
-  return !process.unreported.isEmpty || process.reportErrno != 0;
+  return kindToTell(process) >= 0 || process.reportErrno != 0;
+}
+
+/** The kind of shortage (SHORT_*) with the event of the highest priority that was not told of; -1: none. */
+function kindToTell(process: Process): i32 {
+  let kind = -1;
+  let level = -1;
+  for (let what: u32 = 0; what < SHORTAGE_KINDS; what++) {
+    const top = process.unreported(what).top;
+    if (top <= level) continue;
+    level = top;
+    kind = what;
+  }
+  return kind;
 }
 
 function check(process: Process, argument: u32): i32 {
@@ -68,12 +81,13 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {
 
 function deliver(event: Event): i32 {
   const process = event.process;
-  const unreported = process.unreported;
-  if (!unreported.isEmpty) {
+  const what = kindToTell(process);
+  if (what >= 0) {
+    const unreported = process.unreported(what);
     const level = unreported.top;
     const link = unreported.first(level);
     unreported.remove(link, level);
-    process.starved.append(link, level);
+    process.starved(what).append(link, level);
     const starved = eventOfActivation(link);
     setUpcallArguments(<u32>event.jid, <u32>starved.jid, <u32>-starved.lackErrno, starved.lackBytes, 0);
   } else if (process.reportErrno != 0) {

@@ -13,18 +13,25 @@ import { ENOMEM, ENOSPC } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
-import { vmtableAllocate, vmtableBlockSize, vmtableFree } from "../../kernel/memory/vmtable";
+import {
+  vmtableAllocate,
+  vmtableBlockSize,
+  vmtableClaim,
+  vmtableFree,
+  vmtableLend,
+} from "../../kernel/memory/vmtable";
 import { LIMIT_SYSTEM_EVENTS, reportLimit } from "../../kernel/process/limits";
-import { currentProcess, Process } from "../../kernel/process/process";
+import { currentProcess, findProcess, Process } from "../../kernel/process/process";
 import { sipHash } from "../../kernel/random";
 import { currentThread } from "../../kernel/scheduler/scheduler";
+import { Thread } from "../../kernel/scheduler/thread";
 import { Waiter, WaitQueue, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_MESSAGE, EVENTS_PER_PORT, MESSAGE_QUEUE, PRIORITY_DEFAULT } from "../abi";
 import { again, countActivations, makePending } from "../dispatch";
-import { retryStarved } from "../queue";
+import { retryOwn } from "../queue";
 import { Event } from "../event";
 import { refuse } from "../evsystem";
-import { defineSystemJob, DELIVERED, EMPTY, shortage } from "../job";
+import { defineSystemJob, DELIVERED, EMPTY, noFrame, shortage } from "../job";
 import { copyFromProcess } from "../transfer";
 
 /** Buckets, a power of two, and most message events in the system: a chain is short whatever is registered. */
@@ -32,16 +39,21 @@ const BUCKETS: u32 = 2048;
 export const MESSAGE_EVENTS: u32 = 8192;
 const BUCKET_SIZE: usize = offsetof<WaitQueue>();
 
-/** A message that waits. */
+/** A message that waits, or is being posted. */
 @unmanaged
 export class Message {
-  /** The next one of its queue. */
+  /** The next one of its queue, or of the same post. */
   next: Message;
   /** User address of its block in the receiver's vmtable; 0: no bytes. */
   block: usize;
   length: u32;
   /** The sender's pid. */
   from: i32;
+  /** While it is being posted: the event that it is for. */
+  jid: i32;
+  /** While it is being posted: the receiver's, whose `pid` may have become another one's. */
+  pid: i32;
+  serial: u64;
 }
 
 /** Bytes that `defineMessage` needs. */
@@ -130,8 +142,6 @@ export function dropMessages(event: Event): u32 {
   const process = event.process;
   const count = event.count;
   while (event.count != 0) freeMessage(process, takeFirst(event));
-  // That was memory which others may wait for.
-  if (count != 0) retryStarved(process);
   return count;
 }
 
@@ -142,13 +152,51 @@ export function newMessage(): Message | null {
   return changetype<Message | null>(pool.allocate());
 }
 
+/** Finds the bytes of a message to `process`, at least 1, a block: it waits in it, and is not the application's yet. False: there is none. */
+export function lendBlock(process: Process, message: Message, bytes: u32): bool {
+  const vmtable = process.vmtable;
+  const block = vmtableAllocate(vmtable, bytes);
+  if (block == 0) return false;
+  message.block = block;
+  process.messageBytes += vmtableBlockSize(vmtable, block);
+  vmtableLend(vmtable, block);
+  return true;
+}
+
+/** The message waits no more; its block is still in use. */
+function claimBlock(process: Process, message: Message): void {
+  const vmtable = process.vmtable;
+  vmtableClaim(vmtable, message.block);
+  process.messageBytes -= vmtableBlockSize(vmtable, message.block);
+}
+
 /** Gives a message of `process` back that has not been queued, or is to be dropped. */
 export function freeMessage(process: Process, message: Message): void {
   if (message.block != 0) {
-    process.messageBytes -= vmtableBlockSize(process.vmtable, message.block);
+    claimBlock(process, message);
     vmtableFree(process.vmtable, message.block);
+    // Others may wait for that memory.
+    retryOwn(process);
   }
   pool.release(changetype<usize>(message));
+}
+
+/** Whom a message that is being posted is for; null: it is no more, and the message's block has gone with it. */
+export function receiverOf(message: Message): Process | null {
+  const process = findProcess(message.pid);
+  return process !== null && process.serial == message.serial ? process : null;
+}
+
+/** What the thread is about to post is not posted: `error`. */
+export function abandonPost(thread: Thread, error: i32): i32 {
+  while (thread.posting != 0) {
+    const message = changetype<Message>(thread.posting);
+    thread.posting = changetype<usize>(message.next);
+    const receiver = receiverOf(message);
+    if (receiver === null) pool.release(changetype<usize>(message));
+    else freeMessage(receiver, message);
+  }
+  return error;
 }
 
 
@@ -193,14 +241,14 @@ function deliver(event: Event): i32 {
     if (own == 0) return shortage(ENOMEM, length);
     if (copyFromProcess(receiver, data, own, length) < 0) {
       vmtableFree(process.vmtable, own);
-      return shortage(ENOMEM, length);
+      return noFrame();
     }
     data = own;
   }
   const message = takeFirst(event);
   const from = message.from;
   if (changetype<usize>(process) == changetype<usize>(receiver)) {
-    if (data != 0) receiver.messageBytes -= vmtableBlockSize(receiver.vmtable, data);
+    if (data != 0) claimBlock(receiver, message);
     pool.release(changetype<usize>(message));
   } else freeMessage(receiver, message);
   currentThread().block = data;

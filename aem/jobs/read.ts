@@ -10,7 +10,6 @@
  */
 import { EAGAIN, ENOMEM, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
-import { FRAME_SIZE } from "../../kernel/memory/frames";
 import { writeUser } from "../../kernel/memory/user";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { currentProcess } from "../../kernel/process/process";
@@ -22,7 +21,7 @@ import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ } from "../abi";
 import { activate, again, countActivations } from "../dispatch";
 import { Event } from "../event";
-import { defineJob, DELIVERED, EMPTY, shortage } from "../job";
+import { defineJob, DELIVERED, EMPTY, noFrame, shortage } from "../job";
 import { sourceGone } from "../registry";
 import { readerGone } from "./close";
 import { dropDatagrams, tooLittle } from "./filter";
@@ -85,7 +84,7 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   } while (source != 0 && filled < room);
   if (filled == 0) {
     vmtableFree(vmtable, block);
-    return shortage(ENOMEM, <u32>FRAME_SIZE);
+    return noFrame();
   }
   networkFlush();
   hand(event, block, block, filled, 0, source != 0 || peekLength(event, socket) != -EAGAIN);
@@ -100,7 +99,7 @@ function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
   const sender = peekSource(event, socket);
   if (putUserSockaddr(block, sender) < 0 || writeUser(block + SOCKADDR_SIZE, source, length) < 0) {
     vmtableFree(vmtable, block);
-    return shortage(ENOMEM, <u32>FRAME_SIZE);
+    return noFrame();
   }
   consume(event, socket, length);
   hand(

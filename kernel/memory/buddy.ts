@@ -26,7 +26,9 @@ const LINK_SIZE: usize = 8;
 const FREE: u32 = 0x20;
 const ALLOCATED: u32 = 0x40;
 const KEPT: u32 = 0x60;
-const KIND: u32 = 0x60;
+/** Allocated, but for something that a copy does not get. */
+const LENT: u32 = 0x80;
+const KIND: u32 = 0xe0;
 const ORDER: u32 = 0x1f;
 /** Orders of which blocks are kept. */
 const KEPT_ORDERS: u32 = 12;
@@ -67,7 +69,8 @@ export class Buddy {
   private states: usize;
 
   /**
-   * No unit is free yet: addRange gives them. `storage`: buddyMetadataSize(units) bytes, 8-aligned, whatever is in them.
+   * No unit is free yet: addRange gives them. `storage`: buddyMetadataSize(units) bytes, 8-aligned, whatever is in them; before anything else, clearSome
+   * has to clear all of it.
    * `keep`: most freed blocks of an order that wait for an allocation unmerged; 0: all are merged at once.
    */
   initialize(storage: usize, first: u32, units: u32, keep: u32): void {
@@ -85,7 +88,7 @@ export class Buddy {
     const states = this.counts + ORDERS;
     this.links = links - LINK_SIZE * first;
     this.states = states - first;
-    memory.fill(this.counts, 0, ORDERS + units);
+    memory.fill(this.counts, 0, ORDERS);
     for (let head = storage; head < links; head += LINK_SIZE) changetype<Link>(head).initialize();
   }
 
@@ -100,20 +103,40 @@ export class Buddy {
     }
   }
 
-  /** Makes what is allocated in `other`, which is as large, allocated here, and the rest free. One step a block; for a new one without ranges. */
-  copyFrom(other: Buddy): void {
-    let unit = other.first;
-    const end = unit + other.units;
-    while (unit < end) {
+  /** Forgets whatever is in the storage of up to `budget` units from `unit` on; the unit to go on with. */
+  clearSome(unit: u32, budget: u32): u32 {
+    const count = min(budget, this.first + this.units - unit);
+    memory.fill(this.states + unit, 0, count);
+    return unit + count;
+  }
+
+  /**
+   * Makes what is allocated, and not lent, in `other`, which is as large, allocated here, and the rest free: up to `budget` blocks from `unit` on; the
+   * unit to go on with. In `other` nothing may change between the steps but blocks that are lent: here, whatever they were is free. This one
+   * is new, without ranges, and cleared.
+   */
+  copySome(other: Buddy, unit: u32, budget: u32): u32 {
+    const end = this.first + this.units;
+    let free = unit;
+    for (; unit < end && budget != 0; budget--) {
       const state = other.stateOf(unit);
-      const order = state & ORDER;
       const kind = state & KIND;
+      // Inside of a block that has come to be since the last step.
+      if (kind == 0) {
+        unit++;
+        continue;
+      }
+      const next = unit + (1 << (state & ORDER));
       if (kind == ALLOCATED) {
+        if (free < unit) this.addRange(free, unit);
         this.setState(unit, state);
-        this.totalUnits += 1 << order;
-      } else if (kind != 0) this.addRange(unit, unit + (1 << order));
-      unit += kind == 0 ? 1 : 1 << order;
+        this.totalUnits += next - unit;
+        free = next;
+      }
+      unit = next;
     }
+    if (free < unit) this.addRange(free, unit);
+    return unit;
   }
 
   /** First unit of a block of 2^order units, or NO_UNIT. */
@@ -139,6 +162,16 @@ export class Buddy {
     }
     this.merge(unit, order);
     return true;
+  }
+
+  /** An allocated block becomes one that copySome leaves out, and that nobody finds: until it is claimed it can neither be freed nor be asked for. */
+  lend(unit: u32): void {
+    this.setState(unit, LENT | (this.stateOf(unit) & ORDER));
+  }
+
+  /** A block that was lent is allocated like others. */
+  claim(unit: u32): void {
+    this.setState(unit, ALLOCATED | (this.stateOf(unit) & ORDER));
   }
 
   /** Order of the allocated block that starts at the unit, or -1; any number may be asked for. */

@@ -43,6 +43,7 @@ export function initializeFrames(storage: usize, start: usize, end: usize): void
   const first = <u32>(start >>> FRAME_SHIFT);
   const units = <u32>(end >>> FRAME_SHIFT) - first;
   frames.initialize(storage + structSize(), first, units, 0);
+  frames.clearSome(first, units);
   const counts = storage + structSize() + buddySize(units);
   memory.fill(counts, 0, (<usize>units) << 1);
   shares = counts - ((<usize>first) << 1);

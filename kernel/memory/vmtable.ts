@@ -25,13 +25,17 @@ const KEEP: u32 = 4;
 export class Vmtable extends Buddy {
   /** Bytes of the zone. */
   size: usize;
+  /** How far it has come to be a clone: units. */
+  cleared: u32;
+  copied: u32;
   /** Frames of the metadata. */
   private metadata: usize;
   /** Bytes of the blocks in use (each block counts whole), and the most there were. */
   bytesInUse: u32;
   peak: u32;
-  /** Blocks in use. */
+  /** Blocks in use, and those of them that are lent. */
   blocks: u32;
+  lent: u32;
   /** Allocations refused. */
   failures: u32;
   /** Frees refused: not the start of an allocated block. */
@@ -52,19 +56,36 @@ export function initializeVmtables(storage: Pool, limit: u32): void {
  */
 export function vmtableCreate(order: u32): Vmtable | null {
   const v = allocate(order);
-  if (v !== null) v.addRange(0, v.units);
+  if (v === null) return null;
+  v.clearSome(0, v.units);
+  v.addRange(0, v.units);
   return v;
 }
 
-/** For a clone of the zone: with the same blocks allocated. Costs a step for each block, and a memset of the units' states. */
+/** For a clone of the zone; it is to be used when `vmtableCloneSome` says so. */
 export function vmtableClone(original: Vmtable): Vmtable | null {
-  const v = allocate(<u32>ctz(original.size / FRAME_SIZE));
-  if (v === null) return null;
-  v.copyFrom(original);
-  v.bytesInUse = original.bytesInUse;
-  v.peak = original.bytesInUse;
-  v.blocks = original.blocks;
-  return v;
+  return allocate(<u32>ctz(original.size / FRAME_SIZE));
+}
+
+/** Units that one step clears, and blocks that one copies. */
+const CLEAR_BUDGET: u32 = 32768;
+const COPY_BUDGET: u32 = 64;
+
+/**
+ * One step towards the same blocks in the clone as in the original, but for those that are lent. True: it was the last. The original's process does not
+ * run meanwhile, but messages may come and go there.
+ */
+export function vmtableCloneSome(v: Vmtable, original: Vmtable): bool {
+  if (v.cleared < v.units) {
+    v.cleared = v.clearSome(v.cleared, CLEAR_BUDGET);
+    return false;
+  }
+  v.copied = v.copySome(original, v.copied, COPY_BUDGET);
+  if (v.copied < v.units) return false;
+  v.bytesInUse = <u32>v.size - v.freeUnits * VMTABLE_BLOCK;
+  v.peak = v.bytesInUse;
+  v.blocks = original.blocks - original.lent;
+  return true;
 }
 
 function allocate(order: u32): Vmtable | null {
@@ -116,6 +137,21 @@ export function vmtableFree(v: Vmtable, address: usize): bool {
   v.blocks--;
   v.bytesInUse -= VMTABLE_BLOCK << order;
   return true;
+}
+
+/**
+ * A block in use is not the application's yet (a message waits in it): a clone of the zone does not have it, and the application cannot name it. Nor
+ * can anybody else before `vmtableClaim`.
+ */
+export function vmtableLend(v: Vmtable, address: usize): void {
+  v.lend(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
+  v.lent++;
+}
+
+/** Of a block that was lent: it is like any other from here on. */
+export function vmtableClaim(v: Vmtable, address: usize): void {
+  v.claim(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
+  v.lent--;
 }
 
 /** Bytes of the block that starts at the user address; 0 when none does. */

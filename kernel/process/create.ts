@@ -1,5 +1,5 @@
 /** How a process comes to be from a module of the image; and how its memory grows. */
-import { EAGAIN, ENOMEM } from "../errno";
+import { ENOMEM } from "../errno";
 import { freeFrameCount, FRAME_SIZE } from "../memory/frames";
 import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
 import { createAddressSpace, destroyAddressSpace, mapFresh, unmapFresh } from "../memory/paging";
@@ -18,6 +18,7 @@ import {
   freeProcess,
   Process,
   PROCESS_ALIVE,
+  whyNoProcess,
 } from "./process";
 
 /**
@@ -26,7 +27,7 @@ import {
  */
 export function createProcess(module: ModuleDescriptor, parent: Process | null = null): i32 {
   const process = allocateProcess();
-  if (process === null) return freeFrameCount() == 0 ? -ENOMEM : -EAGAIN;
+  if (process === null) return whyNoProcess();
   // First of all: if the parent ends meanwhile, the child that was not finished goes with it.
   if (parent !== null) adopt(parent, process);
   process.module = module;

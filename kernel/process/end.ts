@@ -12,7 +12,7 @@ import { currentThread, exitThread, killThread, stopThread, runsNow } from "../s
 import { graveThread, threadOfMember } from "../scheduler/thread";
 import { POLLHUP, POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/timers";
-import { closeSomeHandles } from "./handles";
+import { closeSomeHandles, freeHandleTable } from "./handles";
 import {
   CHILD_CAPSULE,
   CHILD_NO_WAIT,
@@ -40,8 +40,8 @@ export const END_STORAGE: usize = 8 + <usize>HOOK_LIMIT * 4;
 let dying: Link = changetype<Link>(0);
 let hooks: usize = 0;
 let hookCount: u32 = 0;
-/** (parent: Process) => void: a child is gone, and its place is free; 0: nobody asked. */
-let childEnded: u32 = 0;
+/** (parent: Process, flags: u32) => void: a process with these CHILD_* bits is gone: its pid is free, and its place with its parent (0: none). */
+let processGone: u32 = 0;
 /** First status other than 0 that a process without a parent ended with. */
 let firstStatus: i32 = 0;
 /** (status: i32) => void: called when the last process has ended. */
@@ -69,8 +69,8 @@ export function onMemoryFreed(index: u32): void {
   memoryFreed = index;
 }
 
-export function onChildEnded(index: u32): void {
-  childEnded = index;
+export function onProcessGone(index: u32): void {
+  processGone = index;
 }
 
 /** Ends a process: it never runs again, and all that it has goes back. Returns only when it is not the current one. */
@@ -127,7 +127,7 @@ export function reapPoll(level: u32): bool {
   if (!freeSomeWorkers(process.workers)) return true;
   for (let i: u32 = 0; i < hookCount; i++)
     if (!call_indirect<bool>(load<u32>(hooks + (i << 2)), process)) return true;
-  if (!closeSomeHandles(process)) return true;
+  if (!closeSomeHandles(process, false)) return true;
   if (process.pageTables != 0) {
     if (!destroySomeOfWindow(process.pageTables)) return true;
     process.pageTables = 0;
@@ -159,12 +159,13 @@ function freeSomeWorkers(workers: Link): bool {
 /** All has gone back. */
 function bury(process: Process): void {
   if (changetype<usize>(process.vmtable) != 0) vmtableDestroy(process.vmtable);
+  freeHandleTable(process);
   unreserveFrames(process.promised);
   process.promised = 0;
   const parent = process.parent;
   if (changetype<usize>(parent) == 0) {
     if (firstStatus == 0) firstStatus = process.status;
-    freeProcess(process);
+    release(process);
     if (liveProcesses() == 0 && dying.isEmpty) call_indirect<void>(lastExit, firstStatus);
     return;
   }
@@ -175,22 +176,23 @@ function bury(process: Process): void {
     process.state = PROCESS_ZOMBIE;
     parent.zombies.append(process.capsule);
     parent.childWait.wake(POLLIN, process.pid);
-    if (childEnded != 0) call_indirect<void>(childEnded, parent);
   }
 }
 
-/** Its parent is done with a process that has ended: there is room for another child. */
+/** Its parent, if it has one, is done with a process that has ended: there is room for another one. */
 export function release(process: Process): void {
   const parent = process.parent;
   const waited = process.state == PROCESS_ZOMBIE;
+  const flags = process.childFlags;
   process.sibling.remove();
   process.capsule.remove();
   freeProcess(process);
-  if (changetype<usize>(parent) == 0) return;
-  parent.childCount--;
-  // Nobody has waited for it, but somebody may wait for all.
-  if (!waited) parent.childWait.wake(WAKE_UNWAITED, 0);
-  if (childEnded != 0) call_indirect<void>(childEnded, parent);
+  if (changetype<usize>(parent) != 0) {
+    parent.childCount--;
+    // Nobody has waited for it, but somebody may wait for all.
+    if (!waited) parent.childWait.wake(WAKE_UNWAITED, 0);
+  }
+  if (processGone != 0) call_indirect<void>(processGone, parent, flags);
 }
 
 /** Children that one step lets go of, of which one is ended at most. */

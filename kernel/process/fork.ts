@@ -2,19 +2,19 @@
  * Fork: a copy of the current process, whose memory, globals, tables and stack are its own from then on (copy-on-write.ts), with the same
  * handles. It has a main thread and no other one, and no events unless AEM gives it some.
  */
-import { EAGAIN, ENOMEM } from "../errno";
+import { ENOMEM } from "../errno";
 import { pageTables, setPageTables } from "../hal";
 import { breakCopy, promised, setPromised, shareWindow } from "../memory/copy-on-write";
-import { freeFrameCount, reserveFrames } from "../memory/frames";
+import { reserveFrames } from "../memory/frames";
 import { createAddressSpace } from "../memory/paging";
-import { vmtableClone, vmtableFree } from "../memory/vmtable";
+import { vmtableClone, vmtableCloneSome, vmtableFree } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { yieldPoint } from "../scheduler/scheduler";
 import { createThread, threadOfMember } from "../scheduler/thread";
 import { adopt, disown } from "./create";
 import { endProcess } from "./end";
 import { shareHandles } from "./handles";
-import { allocateProcess, Process } from "./process";
+import { allocateProcess, Process, whyNoProcess } from "./process";
 import { ownShadowStackPointer } from "./shadow-stack";
 
 /**
@@ -31,10 +31,9 @@ export let forkError: i32 = 0;
  * forkError says why: -EAGAIN there are PROCESS_LIMIT, -ENOMEM.
  */
 export function forkProcess(parent: Process, entry: usize, stack: u64): Process | null {
-  forkError = -ENOMEM;
   const child = allocateProcess();
   if (child === null) {
-    if (freeFrameCount() != 0) forkError = -EAGAIN;
+    forkError = whyNoProcess();
     return null;
   }
   child.module = parent.module;
@@ -76,6 +75,7 @@ function clone(parent: Process, child: Process, entry: usize, stack: u64): bool 
   const vmtable = vmtableClone(parent.vmtable);
   if (vmtable === null) return false;
   child.vmtable = vmtable;
+  while (!vmtableCloneSome(vmtable, parent.vmtable)) yieldPoint();
   freeBlocksOfWorkers(parent, child);
   yieldPoint();
   if (!shareHandles(parent, child)) return false;

@@ -6,9 +6,18 @@
  *     directory (one frame) ──► chunk (one frame): 512 × { u32 object, u32 kind }, kind 0 = free: object is then the next free handle + 1
  */
 import { EMFILE, ENOMEM } from "../errno";
-import { allocateFrames, freeFrames, FRAME_SIZE, isShared, releaseFrame, shareFrame } from "../memory/frames";
+import {
+  allocateFrames,
+  freeFrames,
+  FRAME_SIZE,
+  isShared,
+  releaseFrame,
+  shareFrame,
+  takeReservedFrame,
+} from "../memory/frames";
 import { LIMIT_DESCRIPTORS, reportLimit } from "./limits";
-import { Process } from "./process";
+import { CHILD_HANDLER, Process } from "./process";
+import { yieldPoint } from "../scheduler/scheduler";
 import { usageOf } from "./usage";
 
 export const HANDLE_SOCKET: u32 = 1;
@@ -17,7 +26,7 @@ const CHUNK_ENTRIES: u32 = 512;
 /** Most handles of a process. */
 export const HANDLE_LIMIT: u32 = 262_144;
 
-/** KIND_LIMIT function indices (object: usize) => void: lets go of an object whose process has ended. As many behind them: one more holder. */
+/** KIND_LIMIT function indices (object: usize, orderly: bool) => void: lets go of an object. As many behind them, (object: usize) => void: one more holder. */
 let releases: usize = 0;
 let holds: usize = 0;
 
@@ -33,7 +42,10 @@ export function onHandleHeld(kind: u32, index: u32): void {
   store<u32>(holds + (kind << 2), index);
 }
 
-/** What is called for each handle of `kind` that a process still had when it ended: a function index (object: usize) => void. */
+/**
+ * What is called for each handle of `kind` that is closed with all others: a function index (object: usize, orderly: bool) => void. `orderly`: as
+ * by a call of the process; else the process has ended.
+ */
 export function onHandleAbandoned(kind: u32, index: u32): void {
   store<u32>(releases + (kind << 2), index);
 }
@@ -89,13 +101,24 @@ export function handleInstall(process: Process, object: usize, kind: u32): i32 {
   return <i32>handle;
 }
 
+/**
+ * A frame for a table; 0: there is none. A clone that was made for a handler takes one of those that it was promised rather than end for want of it: its
+ * end would give it back, and have another one made that ends so.
+ */
+function tableFrame(process: Process): usize {
+  const frame = allocateFrames(0);
+  if (frame != 0 || process.promised == 0 || !(process.childFlags & CHILD_HANDLER)) return frame;
+  process.promised--;
+  return takeReservedFrame();
+}
+
 function addChunk(process: Process): i32 {
   if (process.handleCapacity >= HANDLE_LIMIT) return -EMFILE;
   if (process.handleDirectory == 0) {
-    process.handleDirectory = allocateFrames(0);
+    process.handleDirectory = tableFrame(process);
     if (process.handleDirectory == 0) return -ENOMEM;
   }
-  const chunk = allocateFrames(0);
+  const chunk = tableFrame(process);
   if (chunk == 0) return -ENOMEM;
   const first = process.handleCapacity;
   store<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2), <u32>chunk);
@@ -121,12 +144,12 @@ export function handleAvailable(process: Process): bool {
 @inline
 export function handleWritable(process: Process, handle: u32): bool {
   const slot = process.handleDirectory + ((handle / CHUNK_ENTRIES) << 2);
-  return !isShared(<usize>load<u32>(slot)) || copyChunk(slot);
+  return !isShared(<usize>load<u32>(slot)) || copyChunk(process, slot);
 }
 
-function copyChunk(slot: usize): bool {
+function copyChunk(process: Process, slot: usize): bool {
   const chunk = <usize>load<u32>(slot);
-  const own = allocateFrames(0);
+  const own = tableFrame(process);
   if (own == 0) return false;
   memory.copy(own, chunk, FRAME_SIZE);
   for (let entry = own; entry < own + FRAME_SIZE; entry += 8) {
@@ -140,12 +163,17 @@ function copyChunk(slot: usize): bool {
   return true;
 }
 
+/** Whether shareHandles can give the process handles without asking for a frame: now it can, unless there is none. */
+export function handlesPrepared(process: Process): bool {
+  if (process.handleDirectory == 0) process.handleDirectory = allocateFrames(0);
+  return process.handleDirectory != 0;
+}
+
 /** Gives `child`, which has none, all handles of `parent`. One step for 512 of them. False without a frame. */
 export function shareHandles(parent: Process, child: Process): bool {
   if (parent.handleDirectory == 0) return true;
-  const directory = allocateFrames(0);
-  if (directory == 0) return false;
-  child.handleDirectory = directory;
+  if (!handlesPrepared(child)) return false;
+  const directory = child.handleDirectory;
   for (let first: u32 = 0; first < parent.handleCapacity; first += CHUNK_ENTRIES) {
     const slot = (first / CHUNK_ENTRIES) << 2;
     const chunk = load<u32>(parent.handleDirectory + slot);
@@ -179,38 +207,31 @@ export function handleRemove(process: Process, handle: i32): usize {
   return object;
 }
 
-/** Lets go of every object, and frees the table. */
-export function closeAllHandles(process: Process): void {
-  while (!closeHandles(process, CHUNK_ENTRIES)) {}
-}
-
 /** Objects that one step lets go of: each may be a connection that has to be reset, some thousand instructions. */
 const CLOSE_BUDGET: u32 = 4;
 
-/** The same for some of them. True: none are left. */
-export function closeSomeHandles(process: Process): bool {
-  return closeHandles(process, CLOSE_BUDGET);
+/** Closes all handles of the current process, in steps. */
+export function closeAllHandles(process: Process): void {
+  while (!closeSomeHandles(process, true)) yieldPoint();
 }
 
-/** At most `budget` objects of one chunk. */
-function closeHandles(process: Process, budget: u32): bool {
+/** At most CLOSE_BUDGET of them, in one chunk. True: none are left. */
+export function closeSomeHandles(process: Process, orderly: bool): bool {
   if (process.handleCapacity != 0) {
     const first = process.handleCapacity - CHUNK_ENTRIES;
     const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));
     if (isShared(chunk)) releaseFrame(chunk);
-    else if (closeSomeOfChunk(chunk)) freeFrames(chunk, 0);
+    else if (closeSomeOfChunk(chunk, orderly)) freeFrames(chunk, 0);
     else return false;
     process.handleCapacity = first;
-    return false;
+    if (first != 0) return false;
   }
-  if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
-  process.handleDirectory = 0;
   process.handleFree = 0;
   process.handleCount = 0;
   return true;
 }
 
-function closeSomeOfChunk(chunk: usize): bool {
+function closeSomeOfChunk(chunk: usize, orderly: bool): bool {
   let budget = CLOSE_BUDGET;
   for (let entry = chunk; entry < chunk + FRAME_SIZE; entry += 8) {
     const kind = load<u32>(entry, 4);
@@ -218,7 +239,13 @@ function closeSomeOfChunk(chunk: usize): bool {
     if (budget-- == 0) return false;
     const release = load<u32>(releases + (kind << 2));
     store<u32>(entry, 0, 4);
-    if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry));
+    if (release != 0) call_indirect<void>(release, <usize>load<u32>(entry), orderly);
   }
   return true;
+}
+
+/** The process, which has no handles any more, is gone. */
+export function freeHandleTable(process: Process): void {
+  if (process.handleDirectory != 0) freeFrames(process.handleDirectory, 0);
+  process.handleDirectory = 0;
 }

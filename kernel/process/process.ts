@@ -4,6 +4,7 @@
  * The network and AEM hang their parts here as plain links and addresses (the kernel does not know what an event is). How a process comes to be and
  * ends is in create.ts, fork.ts and end.ts.
  */
+import { EAGAIN, ENOMEM } from "../errno";
 import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { Link } from "../list";
 import { Vmtable } from "../memory/vmtable";
@@ -35,12 +36,18 @@ export const CHILD_HANDLER: u32 = 2;
 export const CHILD_CAPSULE: u32 = 4;
 /** Could not be finished for want of memory, and never ran. */
 export const CHILD_STILLBORN: u32 = 8;
+/** A capsule that could not take what it was given, and has freed nothing since. */
+export const CHILD_VAIN: u32 = 16;
+/** A capsule whose descriptors, if it has any, are those of an earlier call. */
+export const CHILD_STALE: u32 = 32;
 
 
 @unmanaged
 export class Process {
   /** 1 .. PROCESS_LIMIT. */
   pid: i32;
+  /** No two processes since boot have the same. */
+  serial: u64;
   /** PROCESS_*. */
   state: u32;
   module: ModuleDescriptor;
@@ -82,6 +89,9 @@ export class Process {
   parent: Process;
   /** CHILD_* bits. */
   childFlags: u32;
+  /** Times that it has freed some of what its events may starve for; and of a clone, what that was of its parent when it was launched. */
+  freed: u32;
+  freedBefore: u32;
   /** Children that are alive, and ended ones that nobody has waited for. */
   childCount: u32;
   private childrenNext: usize;
@@ -171,14 +181,18 @@ export class Process {
     return changetype<Link>(changetype<usize>(this) + offsetof<Process>("eventsNext"));
   }
 
-  /** Activated events that wait for vmtable memory or a handle, and of which the error handler has been told. */
-  @inline get starved(): PriorityQueue {
-    return changetype<PriorityQueue>(changetype<usize>(this) + STARVED_OFFSET);
+  /** Activated events that wait for what is short, of kind `what` < SHORTAGE_KINDS, and of which the error handler has been told. */
+  @inline starved(what: u32): PriorityQueue {
+    return changetype<PriorityQueue>(
+      changetype<usize>(this) + STARVED_OFFSET + <usize>what * 2 * PRIORITY_QUEUE_SIZE,
+    );
   }
 
-  /** Starved events that the error handler has still to hear of. */
-  @inline get unreported(): PriorityQueue {
-    return changetype<PriorityQueue>(changetype<usize>(this) + UNREPORTED_OFFSET);
+  /** Those that the error handler has still to hear of. */
+  @inline unreported(what: u32): PriorityQueue {
+    return changetype<PriorityQueue>(
+      changetype<usize>(this) + STARVED_OFFSET + (<usize>what * 2 + 1) * PRIORITY_QUEUE_SIZE,
+    );
   }
 
   /** Activated events for which the queue has no room (aem/limits.ts). */
@@ -268,24 +282,29 @@ export class Process {
   }
 }
 
+/** Kinds of shortage that events wait in (aem/job.ts). */
+export const SHORTAGE_KINDS: u32 = 3;
+
 /**
- * A process has a frame of its own; its queues stand behind its fields:
+ * A process has two frames of its own; its queues stand behind its fields:
  *
- *     frame   ├ Process ┼ pending ┼ starved ┼ waiting ┼ work ┼ unreported ┼ held ┼ ProcessUsage ┤
+ *     frames   ├ Process ┼ ProcessUsage ┼ pending ┼ waiting ┼ work ┼ held ┼ SHORTAGE_KINDS × { starved ┼ unreported } ┤
  */
-const PENDING_OFFSET: usize = 720;
-const STARVED_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
-const WAITING_OFFSET: usize = STARVED_OFFSET + PRIORITY_QUEUE_SIZE;
+const PROCESS_ORDER: u32 = 1;
+/** usage.ts. */
+export const USAGE_OFFSET: usize = 720;
+const PENDING_OFFSET: usize = 880;
+const WAITING_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
 const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
-const UNREPORTED_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
-const HELD_OFFSET: usize = UNREPORTED_OFFSET + PRIORITY_QUEUE_SIZE;
-/** Behind the queues: usage.ts. */
-export const USAGE_OFFSET: usize = HELD_OFFSET + PRIORITY_QUEUE_SIZE;
+const HELD_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
+const STARVED_OFFSET: usize = HELD_OFFSET + PRIORITY_QUEUE_SIZE;
+const END_OFFSET: usize = STARVED_OFFSET + <usize>SHORTAGE_KINDS * 2 * PRIORITY_QUEUE_SIZE;
 
 /** PROCESS_LIMIT slots: address of the process with pid index + 1, or 0. Behind them a map of the free ones, bit n of it for pid n + 1. */
 let table: usize = 0;
 let freePids: usize = 0;
 let aliveCount: i32 = 0;
+let serials: u64 = 0;
 
 const TABLE_SIZE: usize = (<usize>PROCESS_LIMIT * 4 + 7) & ~7;
 /** Bytes that `initializeProcesses` needs, 8-aligned. */
@@ -295,7 +314,7 @@ export function initializeProcesses(storage: usize): void {
   table = storage;
   memory.fill(table, 0, TABLE_SIZE);
   freePids = storage + TABLE_SIZE;
-  if (offsetof<Process>() > PENDING_OFFSET) unreachable();
+  if (offsetof<Process>() > USAGE_OFFSET || END_OFFSET > FRAME_SIZE << PROCESS_ORDER) unreachable();
   memory.fill(freePids, 0xff, (<usize>MAP_WORDS) << 3);
   // The last word's bits beyond the limit are none.
   store<u64>(freePids + ((MAP_WORDS - 1) << 3), u64.MAX_VALUE >>> (<u64>MAP_WORDS * 64 - PROCESS_LIMIT));
@@ -308,22 +327,18 @@ export function currentProcess(): Process {
   return currentThread().process;
 }
 
-/** Zeroed, with its queues and lists empty, and the least free pid. Null: no frame or no pid is left. */
+/** Zeroed, with its queues and lists empty, and the least free pid. Null: no frames are left, or no pid (`whyNoProcess`). */
 export function allocateProcess(): Process | null {
   const pid = freePid();
   if (pid == 0) return null;
-  const address = allocateFrames(0);
+  const address = allocateFrames(PROCESS_ORDER);
   if (address == 0) return null;
   memory.fill(address, 0, PENDING_OFFSET);
-  memory.fill(address + USAGE_OFFSET, 0, FRAME_SIZE - USAGE_OFFSET);
   const process = changetype<Process>(address);
   process.pid = pid;
-  process.pending.initialize();
-  process.starved.initialize();
-  process.waiting.initialize();
-  process.work.initialize();
-  process.unreported.initialize();
-  process.held.initialize();
+  process.serial = ++serials;
+  for (let queue = PENDING_OFFSET; queue < END_OFFSET; queue += PRIORITY_QUEUE_SIZE)
+    changetype<PriorityQueue>(address + queue).initialize();
   process.overload.initialize();
   process.signalWaiters.initialize();
   process.limitWaiters.initialize();
@@ -345,7 +360,12 @@ export function allocateProcess(): Process | null {
 /** Its pid is free again. */
 export function freeProcess(process: Process): void {
   setSlot(process.pid, 0);
-  freeFrames(changetype<usize>(process), 0);
+  freeFrames(changetype<usize>(process), PROCESS_ORDER);
+}
+
+/** The errno for an `allocateProcess` that gave null. */
+export function whyNoProcess(): i32 {
+  return freePid() == 0 ? -EAGAIN : -ENOMEM;
 }
 
 function freePid(): i32 {

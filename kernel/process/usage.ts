@@ -1,5 +1,5 @@
 /**
- * What a process has used, and what it was refused (AEM 3.5.3, 3.5.4): counters beside its `Process`, at the end of the same frame.
+ * What a process has used, and what it was refused (AEM 3.5.3, 3.5.4): counters beside its `Process`, in the same frame.
  */
 import { EPERM } from "../errno";
 import { logBytes, logDecimal, logEnd, logStart, logText, LOG_WARNING } from "../console";

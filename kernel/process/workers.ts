@@ -12,7 +12,8 @@ import { currentThread, NO_DEADLINE, killThread, waitOn, yieldPoint } from "../s
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
 import { framesFor, mapInSteps, unmapInSteps } from "./create";
 import { endProcess } from "./end";
-import { CHILD_CAPSULE, notifyThread, Process, PROCESS_NEW } from "./process";
+import { closeAllHandles } from "./handles";
+import { CHILD_CAPSULE, CHILD_STALE, CHILD_VAIN, notifyThread, Process, PROCESS_NEW } from "./process";
 import { ownShadowStackPointer, shadowStackTop } from "./shadow-stack";
 
 /**
@@ -131,7 +132,7 @@ export function serve(): i32 {
   return -ERESTART;
 }
 
-/** (capsule: Process) => void: it has nothing to do any more. */
+/** (parent: Process) => void: a capsule of it has nothing to do any more. */
 let capsuleIdle: u32 = 0;
 
 export function onCapsuleIdle(index: u32): void {
@@ -140,9 +141,14 @@ export function onCapsuleIdle(index: u32): void {
 
 function serveCapsule(thread: Thread, process: Process): i32 {
   thread.level = 0;
+  // Nobody who is at the other end has to wait for its next call. Events of its own still need them.
+  if (process.eventCount == 0) closeAllHandles(process);
+  process.childFlags |= CHILD_STALE;
   if (changetype<usize>(process.parent) == 0) endProcess(process, 0);
-  process.parent.capsules.append(process.capsule);
-  call_indirect<void>(capsuleIdle, process);
+  // The last to rest is the first to work, but for one that could not take what it was given.
+  if (process.childFlags & CHILD_VAIN) process.parent.capsules.append(process.capsule);
+  else process.parent.capsules.prepend(process.capsule);
+  call_indirect<void>(capsuleIdle, process.parent);
   while (!thread.canDispatch) waitOn(null, 0, NO_DEADLINE);
   // Still there when what it has to do is an event that it registered itself.
   process.capsule.remove();

@@ -74,6 +74,8 @@ export class Thread extends Link {
   shadowStack: u32;
   /** A handler that this thread runs first of all, without its event being in a queue: of a child that was made for it. AEM's. */
   assigned: usize;
+  /** The first of the messages that it is about to post. AEM's. */
+  posting: usize;
 
   /** Its place in the wait queue it waits on. */
   @inline get waiter(): Waiter {

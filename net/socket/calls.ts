@@ -148,15 +148,18 @@ export function sys_close(fd: i32): i32 {
   return 0;
 }
 
-/** The last process that had the socket open has ended: its peer gets a reset, for nobody will read what it sends. */
-function abandon(object: usize): void {
+/**
+ * A process has let go of all its descriptors. With the last that had the socket open: `orderly`: as by close; else, it has ended, the peer gets a
+ * reset, for nobody will read what it sends.
+ */
+function abandon(object: usize, orderly: bool): void {
   const socket = changetype<Socket>(object);
   if (socket.sharers != 0) {
     socket.sharers--;
     return;
   }
   socket.wake(WAKE_GONE, 1);
-  call_indirect<void>(socket.protocol.abort, socket);
+  call_indirect<void>(orderly ? socket.protocol.close : socket.protocol.abort, socket);
   networkFlush();
 }
 

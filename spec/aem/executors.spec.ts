@@ -12,8 +12,11 @@ import {
   EVF_ONESHOT,
   EVF_PRIORITY_SHIFT,
   EVF_THREAD,
+  EVJOBFLAGS,
   EVJOBLOOKUP,
   EVJOBSHTDN,
+  EVJOBSTART,
+  EVJOBSTOP,
   EVTBLINIT,
   SHUTDOWN_DELIVER,
   SHUTDOWN_DROP,
@@ -25,6 +28,9 @@ import { sys_evsystem } from "../../aem/evsystem";
 import { inheritEvents } from "../../aem/inherit";
 import { eventPool } from "../../aem/jids";
 import { messagePool } from "../../aem/jobs/message";
+import { SHORT_PLACE } from "../../aem/job";
+import { retryStarved } from "../../aem/queue";
+import { sys_vmtable_free } from "../../aem/vmtable";
 import { ECHILD, EINVAL, ERESTART, ESRCH } from "../../kernel/errno";
 import {
   exitWork,
@@ -35,13 +41,14 @@ import {
 } from "../../kernel/glue";
 import { setVector } from "../../kernel/interrupts/vectors";
 import { allocateFrames, frameErrorCount, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
+import { vmtableAllocate, vmtableFree, vmtableHas } from "../../kernel/memory/vmtable";
 import { endProcess } from "../../kernel/process/end";
 import { sys_waitpid } from "../../kernel/process/family";
 import { forkProcess } from "../../kernel/process/fork";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
-import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
+import { currentProcess, processOfPid } from "../../kernel/process/process";
 import { serve } from "../../kernel/process/workers";
-import { currentThread, raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/scheduler";
 import { Thread, THREAD_BLOCKED, threadOfMember } from "../../kernel/scheduler/thread";
 import { sys_close } from "../../net/socket/calls";
 import { SOCKET_LISTENING } from "../../net/socket/socket";
@@ -49,6 +56,7 @@ import { sys_sockasync_read } from "../../aem/sockasync";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 import { endNow, reapAll } from "../reap";
+import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
 import {
   expectNone,
   onRead,
@@ -79,67 +87,13 @@ import {
 
 const MILLISECOND: u64 = 1_000_000;
 
-let main: Process = changetype<Process>(0);
-
-/** Children of the main process that are alive, the first to be made first. */
-function children(): Process[] {
-  const list: Process[] = [];
-  for (let pid = 1; pid <= PROCESS_LIMIT; pid++) {
-    const child = processOfPid(pid);
-    if (child !== null && child.state == 1 && changetype<usize>(child.parent) == changetype<usize>(main))
-      list.push(child);
-  }
-  return list;
-}
-
-/** `process` gets the processor, whoever else could run. */
-function become(process: Process): void {
-  if (changetype<usize>(process) == changetype<usize>(currentProcess())) return;
-  wakeThread(process.thread, 63);
-  raiseThread(process.thread, 63);
-  switchTo(process);
-}
-
-/** The handler of type `type` begins in the clone; the clone is the current process then. */
-function begin(clone: Process, type: u32): void {
-  become(clone);
-  expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + type, "in the clone");
-}
-
-/** The handler of the current clone returns, and the clone does what it does then; the main process is the current one afterwards. */
-function finish(): void {
-  expect<u32>(<u32>nextHandler()).toBe(0);
-  wakeThread(main.thread, 63);
-  serveAndLeave();
-  become(main);
-  reapAll();
-}
-
 function fd(socket: FakeSocket): i32 {
   return open(socket);
 }
 
-function expectAllGone(): void {
-  while (sys_waitpid(-1, 0, 1) > 0) {}
-  sys_evctl(0, EVTBLINIT, 0);
-  nextHandler();
-  const list = children();
-  for (let i = 0; i < list.length; i++) endNow(list[i], 0);
-  while (sys_waitpid(-1, 0, 1) > 0) {}
-  expect<u32>(main.childCount).toBe(0, "children");
-  expect<u32>(main.capsuleCount).toBe(0, "capsules");
-  expect<u32>(eventPool().inUse).toBe(0, "events in the pool");
-  expect<u32>(main.eventCount).toBe(0);
-  expect<u32>(main.waitingCount).toBe(0);
-  expect<u32>(main.vmtable.blocks).toBe(0);
-  expect<u32>(main.vmtable.badFrees).toBe(0);
-  expect<u32>(messagePool().inUse).toBe(0);
-  expect<u32>(frameErrorCount()).toBe(0);
-}
-
 beforeAll(() => {
   setUp();
-  main = currentProcess();
+  beMain(currentProcess());
 });
 
 afterEach(expectAllGone);
@@ -211,6 +165,51 @@ describe("3.2.3 a process executor", () => {
     expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
     expect<i32>(children().length).toBe(0);
     expect<u32>(socket.taken).toBe(30);
+  });
+
+  it("with EVF_ONESHOT that is taken back while it runs goes on with what has occurred meanwhile", () => {
+    const socket = newStream();
+    const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT | EVF_ONESHOT);
+    receive(socket, 10);
+    expectNone("launched");
+    begin(children()[0], EVENT_READ);
+    receive(socket, 20);
+    become(main);
+    expectNone("not a second one");
+    expect<i32>(children().length).toBe(1);
+    expect<i32>(sys_evctl(jid, EVJOBFLAGS, EVF_FORK | EVF_NOCLDWAIT)).toBe(0);
+    expectNone("launched");
+    const list = children();
+    expect<i32>(list.length).toBe(2);
+    begin(list[1], EVENT_READ);
+    expect<u32>(upcallArgument4).toBe(20);
+    become(main);
+    become(list[0]);
+    finish();
+    become(list[1]);
+    finish();
+    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(1, "it goes on");
+  });
+
+  it("with EVF_ONESHOT that finds nothing leaves its event as it was, and ends one that was to end", () => {
+    for (let drains = 0; drains < 2; drains++) {
+      const socket = newStream();
+      const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT | EVF_ONESHOT);
+      receive(socket, 10);
+      expectNone("launched");
+      if (drains) sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
+      // Something else has read them.
+      socket.taken = socket.received;
+      become(children()[0]);
+      finish();
+      expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(drains ? -ESRCH : 1);
+      if (drains) break;
+      receive(socket, 30);
+      expectNone("launched");
+      begin(children()[0], EVENT_READ);
+      finish();
+      expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+    }
   });
 
   it("that is killed before its handler ran leaves the activation to another one", () => {
@@ -285,14 +284,14 @@ describe("3.2.3 a process executor", () => {
     const parent = newProcess();
     const first = main;
     become(parent);
-    main = parent;
+    beMain(parent);
     const socket = newStream();
     onRead(fd(socket), EVF_FORK);
     receive(socket, 10);
     expectNone("launched");
     const clone = children()[0];
     begin(clone, EVENT_READ);
-    main = first;
+    beMain(first);
     become(first);
     endNow(parent, 0);
     expect<u32>(eventPool().inUse).toBe(1, "the clone's handler still runs");
@@ -401,14 +400,77 @@ describe("3.2.3 a capsule", () => {
     expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).not.toBe(changetype<usize>(late));
     receive(socket, 10);
     expectNone("in the capsule");
-    expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).toBe(changetype<usize>(late));
     begin(capsule, EVENT_READ);
+    expect<usize>(handleObject(capsule, descriptor, HANDLE_SOCKET)).toBe(changetype<usize>(late));
     // It closes its own; the parent's stays open.
     expect<i32>(sys_close(descriptor)).toBe(0);
     finish();
     expect<u32>(late.closed).toBe(0);
     expect<i32>(sys_close(descriptor)).toBe(0);
     expect<u32>(late.closed).toBe(1);
+  });
+
+  it("lets go of all descriptors when it rests: what it opened is closed, and what the process closes then is nobody's", () => {
+    const socket = newStream();
+    onRead(fd(socket), EVF_CAPSULE);
+    for (let round = 0; round < 2; round++) {
+      const parents = newStream();
+      const descriptor = open(parents);
+      receive(socket, 10);
+      expectNone("in the capsule");
+      const capsule = children()[0];
+      begin(capsule, EVENT_READ);
+      const own = newStream();
+      const ownDescriptor = open(own);
+      expect<i32>(ownDescriptor).toBeGreaterThan(descriptor);
+      // As at the end of each of its calls.
+      expect<u32>(<u32>dispatchNext(false, 0)).toBe(0);
+      expect<u32>(own.closed).toBe(0);
+      finish();
+      expect<u32>(own.closed).toBe(1, "at rest");
+      expect<u32>(own.aborted).toBe(0, "in order");
+      expect<u32>(capsule.handleCount).toBe(0);
+      expect<u32>(parents.closed).toBe(0);
+      expect<i32>(sys_close(descriptor)).toBe(0);
+      expect<u32>(parents.closed).toBe(1, "no capsule that rests keeps it open");
+    }
+  });
+
+  it("does not rest as long as it has events of its own: those need their descriptors", () => {
+    const socket = newStream();
+    onRead(fd(socket), EVF_CAPSULE);
+    receive(socket, 10);
+    expectNone("in the capsule");
+    const capsule = children()[0];
+    begin(capsule, EVENT_READ);
+    const own = newStream();
+    const jid = onRead(open(own), 0);
+    finish();
+    expect<u32>(own.closed).toBe(0);
+    expect<bool>(main.capsules.isEmpty).toBe(false, "it can be called");
+    receive(own, 30);
+    // As the thread does it when it is woken.
+    capsule.capsule.remove();
+    begin(capsule, EVENT_READ);
+    expect<i32>(<i32>upcallArgument1).toBe(jid);
+    finish();
+    expect<u32>(own.closed).toBe(0);
+    // The next call brings the parent's.
+    receive(socket, 10);
+    expectNone("in the capsule");
+    begin(capsule, EVENT_READ);
+    expect<u32>(own.closed).toBe(1);
+    expect<u32>(capsule.eventCount).toBe(0);
+    const last = newStream();
+    onTimer(MILLISECOND, 0);
+    open(last);
+    finish();
+    expect<u32>(last.closed).toBe(0);
+    timePasses(2 * MILLISECOND);
+    capsule.capsule.remove();
+    begin(capsule, EVENT_TIMER);
+    finish();
+    expect<u32>(last.closed).toBe(1, "its last event has ended");
   });
 
   it("has a limit; the event waits for the first that is idle again", () => {
@@ -455,7 +517,7 @@ describe("3.2.3 a capsule", () => {
     const parent = newProcess();
     const first = main;
     become(parent);
-    main = parent;
+    beMain(parent);
     const socket = newStream();
     onRead(fd(socket), EVF_CAPSULE);
     receive(socket, 10);
@@ -464,7 +526,7 @@ describe("3.2.3 a capsule", () => {
     const pid = capsule.pid;
     begin(capsule, EVENT_READ);
     finish();
-    main = first;
+    beMain(first);
     become(first);
     endNow(parent, 0);
     expect<bool>(processOfPid(pid) === null).toBe(true);
@@ -490,6 +552,59 @@ describe("3.4.2 messages", () => {
       expect<i32>(wrong).toBe(0);
       finish();
     }
+  });
+});
+
+describe("3.2.3, 3.6.5 messages that wait", () => {
+  it("are the parent's: a clone has none of their blocks, and its vmtable is whole", () => {
+    const port = sys_evsystem(EVENT_MESSAGE, 5, 0, handlerOf(EVENT_MESSAGE));
+    sys_evctl(port, EVJOBSTOP, 0);
+    const kept = vmtableAllocate(main.vmtable, 100);
+    for (let i: u32 = 0; i < 5; i++) {
+      store<u8>(user, <u8>i);
+      expect<i32>(sys_evpost(main.pid, 5, user, 1000 + 2000 * i)).toBe(0);
+    }
+    expect<u32>(main.vmtable.blocks).toBe(6);
+    const executors: u32[] = [EVF_FORK, EVF_CAPSULE];
+    for (let i = 0; i < 2; i++) {
+      const socket = newStream();
+      onRead(fd(socket), executors[i]);
+      receive(socket, 10);
+      expectNone("launched");
+      const clone = children()[i];
+      expect<u32>(clone.vmtable.blocks).toBe(1, "what the process has kept");
+      expect<u32>(clone.vmtable.bytesInUse).toBe(128);
+      expect<bool>(vmtableHas(clone.vmtable, kept)).toBe(true);
+      const half = vmtableAllocate(clone.vmtable, 65536);
+      expect<bool>(half != 0).toBe(true, "room");
+      vmtableFree(clone.vmtable, half);
+      begin(clone, EVENT_READ);
+      become(main);
+    }
+    sys_evctl(port, EVJOBSTART, 0);
+    for (let i: u32 = 0; i < 5; i++) {
+      expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + EVENT_MESSAGE);
+      expect<u32>(upcallArgument4).toBe(1000 + 2000 * i);
+      expect<u32>(load<u8>(zone(upcallArgument3))).toBe(i);
+    }
+    expectNone("all");
+    expect<u32>(main.vmtable.blocks).toBe(1);
+    expect<u32>(main.messageBytes).toBe(0);
+    vmtableFree(main.vmtable, kept);
+  });
+
+  it("are nobody's to free: the application has not got them yet", () => {
+    const port = sys_evsystem(EVENT_MESSAGE, 5, 0, handlerOf(EVENT_MESSAGE));
+    // What is freed is the next that is had.
+    const block = vmtableAllocate(main.vmtable, 64);
+    vmtableFree(main.vmtable, block);
+    expect<i32>(sys_evpost(0, port, user, 64)).toBe(0);
+    expect<i32>(sys_vmtable_free(<u32>block)).toBe(-EINVAL);
+    expect<u32>(main.vmtable.blocks).toBe(1);
+    expect<u32>(<u32>nextHandler()).toBe(HANDLER_CODE + EVENT_MESSAGE);
+    expect<u32>(upcallArgument3).toBe(<u32>block);
+    expect<i32>(sys_vmtable_free(<u32>block)).toBe(0);
+    expectNone("one");
   });
 });
 
@@ -664,7 +779,7 @@ function randomRuns(): void {
         if (done && (clone.childFlags & 4) == 0) endNow(clone, 0);
         else if (done) {
           main.capsules.append(clone.capsule);
-          sys_close(open(newStream()));
+          retryStarved(main, SHORT_PLACE);
         }
         launched++;
       } else if (what < 92) {

@@ -192,11 +192,16 @@ function noReturn(save: usize, stackPointer: u64): void {
 
 /** As boot/runtime.c does it in a thread that only has handlers to run, up to where it ends or waits and another thread gets the processor. */
 export function serveAndLeave(): void {
+  leaveBy(() => {
+    serve();
+  });
+}
+
+/** The current thread makes a call from which it does not come back: another one gets the processor. */
+export function leaveBy(call: () => void): void {
   fake.onSwitch(noReturn.index);
   const stack = __stack_pointer;
-  expect(() => {
-    serve();
-  }).toThrow("it does not return");
+  expect(call).toThrow("it does not return");
   // What the trap left behind of the specs' own stack.
   __stack_pointer = stack;
   fake.onSwitch(noSwitch.index);

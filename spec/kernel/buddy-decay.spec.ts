@@ -74,6 +74,7 @@ function run(buddy: Buddy, operations: u32): void {
 function newBuddy(keep: u32): Buddy {
   const buddy = changetype<Buddy>(growMemory(offsetof<Buddy>(), 8));
   buddy.initialize(growMemory(buddyMetadataSize(UNITS), 8), 0, UNITS, keep);
+  buddy.clearSome(0, UNITS);
   buddy.addRange(0, UNITS);
   blocks = growMemory(UNITS * 4, 8);
   count = 0;

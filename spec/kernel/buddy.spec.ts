@@ -20,6 +20,7 @@ function newBuddy(first: u32, units: u32, keep: u32): Buddy {
   memory.fill(storage, 0xa5, size); // the storage may hold anything
   store<u64>(storage + size, 0x5a5a5a5a5a5a5a5a);
   buddy.initialize(storage, first, units, keep);
+  buddy.clearSome(first, units);
   assert(load<u64>(storage + size) == 0x5a5a5a5a5a5a5a5a, "initialize wrote beyond its storage");
   owners = new StaticArray<u32>(units);
   owners.fill(HOLE);

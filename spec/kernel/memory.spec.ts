@@ -19,12 +19,15 @@ import {
   initializeVmtables,
   Vmtable,
   vmtableAllocate,
+  vmtableClaim,
   vmtableBlockSize,
   vmtableCreate,
   vmtableDestroy,
   vmtableClone,
+  vmtableCloneSome,
   vmtableFree,
   vmtableHas,
+  vmtableLend,
 } from "../../kernel/memory/vmtable";
 import { arenaStart, growMemory, setUpArena } from "../arena";
 import { chance, chance64, seedChance } from "../chance";
@@ -334,6 +337,7 @@ describe("vmtable", () => {
         }
       }
       const clone = vmtableClone(v)!;
+      while (!vmtableCloneSome(clone, v)) {}
       assert(clone.size == v.size && clone.blocks == v.blocks && clone.bytesInUse == v.bytesInUse, "counts");
       for (let unit: u32 = 0; unit < units; unit++) {
         const address = VMTABLE_BASE + unit * 64;
@@ -355,5 +359,66 @@ describe("vmtable", () => {
     }
     expect<u32>(freeFrameCount()).toBe(before);
     expect<u32>(frameErrorCount()).toBe(0);
+  });
+
+  it("is cloned in steps, between which messages come and go: of those the clone has none", () => {
+    const before = freeFrameCount();
+    let steps = 0;
+    let moved = 0;
+    for (let seed: u64 = 1; seed <= 60; seed++) {
+      seedChance(seed);
+      const v = vmtableCreate(4)!;
+      const kept: usize[] = [];
+      const lent: usize[] = [];
+      for (let step = 0; step < 600; step++) {
+        const block = vmtableAllocate(v, 1 + chance(chance(8) == 0 ? 4000 : 200));
+        if (block == 0) break;
+        if (chance(3) == 0) {
+          vmtableLend(v, block);
+          lent.push(block);
+        } else kept.push(block);
+        // Gaps.
+        if (chance(3) == 0 && kept.length > 0)
+          assert(vmtableFree(v, kept.splice(chance(kept.length), 1)[0]), "free");
+      }
+      const clone = vmtableClone(v)!;
+      while (!vmtableCloneSome(clone, v)) {
+        steps++;
+        for (let times = chance(40); times > 0; times--) {
+          if (chance(2) == 0 && lent.length > 0) {
+            const block = lent.splice(chance(lent.length), 1)[0];
+            vmtableClaim(v, block);
+            assert(vmtableFree(v, block), "free");
+          } else {
+            const block = vmtableAllocate(v, 1 + chance(chance(4) == 0 ? 8000 : 200));
+            if (block == 0) continue;
+            vmtableLend(v, block);
+            lent.push(block);
+          }
+          moved++;
+        }
+      }
+      assert(clone.blocks == kept.length, "blocks");
+      let bytes: u32 = 0;
+      for (let i = 0; i < kept.length; i++) {
+        assert(vmtableBlockSize(clone, kept[i]) == vmtableBlockSize(v, kept[i]), "a block differs");
+        bytes += vmtableBlockSize(v, kept[i]);
+      }
+      assert(clone.bytesInUse == bytes, "bytes");
+      for (let i = 0; i < kept.length; i++) assert(vmtableFree(clone, kept[i]), "free in the clone");
+      assert(vmtableAllocate(clone, clone.size) == VMTABLE_BASE, "whole again");
+      vmtableDestroy(clone);
+      for (let i = 0; i < lent.length; i++) {
+        assert(!vmtableFree(v, lent[i]), "lent");
+        vmtableClaim(v, lent[i]);
+        assert(vmtableFree(v, lent[i]), "free");
+      }
+      for (let i = 0; i < kept.length; i++) assert(vmtableFree(v, kept[i]), "free");
+      assert(vmtableAllocate(v, v.size) == VMTABLE_BASE, "the original, too");
+      vmtableDestroy(v);
+    }
+    expect<i32>(steps).toBeGreaterThan(100);
+    expect<i32>(moved).toBeGreaterThan(2000);
+    expect<u32>(freeFrameCount()).toBe(before);
   });
 });

@@ -48,6 +48,7 @@ import {
 } from "../../kernel/process/calls";
 import {
   closeAllHandles,
+  freeHandleTable,
   HANDLE_LIMIT,
   HANDLE_STORAGE,
   handleInstall,
@@ -132,7 +133,7 @@ function exitHook(process: Process): bool {
   exitHookRuns++;
   return true;
 }
-function release(object: usize): void {
+function release(object: usize, orderly: bool): void {
   abandoned++;
 }
 function onSwitch(save: usize, stackPointer: u64): void {}
@@ -310,6 +311,7 @@ describe("handles", () => {
     for (let i = 0; i < keys.length; i++) if ((model.get(keys[i]) & 1) == 0) ofKind1++;
     abandoned = 0;
     closeAllHandles(process);
+    freeHandleTable(process);
     expect<i32>(abandoned).toBe(ofKind1, "each object of the kind is let go of once");
     expect<u32>(freeFrameCount()).toBe(before);
     expect<usize>(handleObject(process, 0, 1)).toBe(0);

@@ -3,6 +3,7 @@
  * u32s: its process, the bytes that it got, their sum, its calls in this process so far.
  *
  *     TCP 2000 function, 2001 process, 2002 capsule, 2003 thread      UDP 2004 process
+ *     TCP 2006: a capsule accepts, answers, and leaves the connection to whoever closes it
  *     UDP 2005 control: `s` and 8 bytes: how often those bytes, each inverted, stand in this process's memory; `m`: the rest goes as a
  *     message to a handler in a process of its own, which answers
  */
@@ -78,6 +79,11 @@ function acceptThread(jid: i32, listener: i32, fd: i32): void {
   serve(fd, EVF_THREAD);
 }
 
+function acceptAndForget(jid: i32, listener: i32, fd: i32): void {
+  answer(0, 0);
+  send(fd, reply, REPLY, 0);
+}
+
 /** u32 descriptor, sockaddr_in, then what is to be looked at. */
 function message(jid: i32, from: i32, data: usize, length: i32): void {
   answer(data + 20, length - 20);
@@ -111,6 +117,7 @@ export function main(): i32 {
   onAccept(listenTcp(2001), acceptProcess);
   onAccept(listenTcp(2002), acceptCapsule);
   onAccept(listenTcp(2003), acceptThread);
+  onAccept(listenTcp(2006), acceptAndForget, EVF_CAPSULE);
   onRead(bindUdp(2004), received, EVF_FORK | EVF_NOCLDWAIT);
   onRead(bindUdp(2005), control);
   messages = onMessage(1, message, EVF_FORK | EVF_NOCLDWAIT);
