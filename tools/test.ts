@@ -11,6 +11,7 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { buildImage } from "./build.ts";
+import { serve } from "./compilers.ts";
 import { messageOf } from "./errors.ts";
 import { BUILD, DEFAULT_MANIFEST, ROOT, isProgram } from "./paths.ts";
 import { REQUIREMENTS_FILTER, requirementTable } from "./requirements.ts";
@@ -41,6 +42,9 @@ interface Ended {
   output: string;
 }
 
+/** What tells test files the compilers of this process. */
+let compilers: Record<string, string> = {};
+
 /** Process groups that are running; killed as a whole, guests included. */
 const groups = new Set<number>();
 
@@ -62,7 +66,7 @@ for (const [signal, status] of [
 /** Runs a program in the checkout, in a process group of its own; standard output and error together. */
 function execute(program: string, list: readonly string[]): Promise<Ended> {
   return new Promise((resolve) => {
-    const env = { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" };
+    const env = { ...process.env, ...compilers, NO_COLOR: "1", FORCE_COLOR: "0" };
     const child = spawn(program, list, { cwd: ROOT, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
     const group = child.pid;
     if (group !== undefined) groups.add(group);
@@ -230,6 +234,7 @@ async function runLane(lane: readonly Stage[], total: Counts, reports: string[])
 }
 
 async function main(filters: readonly string[]): Promise<void> {
+  compilers = await serve();
   const { computing, guests } = stages();
   const total = { passed: 0, failed: 0 };
   const start = performance.now();
