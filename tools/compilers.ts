@@ -87,11 +87,13 @@ export async function serve(): Promise<Record<string, string>> {
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "socket");
   const server = createServer({ allowHalfOpen: true }, (socket) => {
+    let request = "";
+    socket.setEncoding("utf8").on("data", (text) => (request += text));
+    socket.on("end", () => {
+      void runHere(JSON.parse(request) as Job).then((ended) => socket.end(JSON.stringify(ended)));
+    });
     // Whoever asked may have been stopped meanwhile.
     socket.on("error", () => undefined);
-    void json(socket)
-      .then((job) => runHere(job as Job))
-      .then((ended) => socket.end(JSON.stringify(ended)));
   });
   server.unref();
   server.listen(path);

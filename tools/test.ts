@@ -152,18 +152,18 @@ function find(ending: string): string[] {
   return names.flatMap((name) => (name.endsWith(ending) ? [join("spec", name)] : [])).sort();
 }
 
+const BOOT_TESTS = join("spec", "boot");
+const NETWORK_TESTS = join(BOOT_TESTS, "net");
+const WIRE_TESTS = join("spec", "wire");
+
 /** Tests on the frame wire, and those of its peer: they wait more than they compute. */
 function isWireTest(file: string): boolean {
-  const folder = join("spec", "boot");
-  return (
-    file.startsWith(join("spec", "wire")) ||
-    [join(folder, "network.test.ts"), join(folder, "tcp.test.ts")].includes(file)
-  );
+  return file.startsWith(WIRE_TESTS) || file.startsWith(NETWORK_TESTS);
 }
 
 /** Tests that start guests, and those of their helpers. */
 function isGuestTest(file: string): boolean {
-  return file.startsWith(join("spec", "boot")) || file.startsWith(join("spec", "wire"));
+  return file.startsWith(BOOT_TESTS) || file.startsWith(WIRE_TESTS);
 }
 
 function stages(): { computing: Stage[]; guests: Stage[] } {
