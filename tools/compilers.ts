@@ -81,8 +81,8 @@ async function ask(path: string, job: Job): Promise<Ended> {
   return (await json(socket)) as Ended;
 }
 
-/** Serves until the process ends. The variable that other processes need in their environment. */
-export async function serve(): Promise<Record<string, string>> {
+/** Serves the processes that this one starts, until it ends: they inherit the variable. */
+export async function serve(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "aemos-compilers-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const path = join(folder, "socket");
@@ -98,5 +98,5 @@ export async function serve(): Promise<Record<string, string>> {
   server.unref();
   server.listen(path);
   await once(server, "listening");
-  return { [SOCKET]: path };
+  process.env[SOCKET] = path;
 }

@@ -28,7 +28,7 @@ export interface Command {
   tool: string;
   /** Program and the arguments before `arguments`. */
   program: readonly string[];
-  /** Whether it is one of those in compilers.ts. */
+  /** Whether it runs in a thread of compilers.ts. */
   warm?: boolean;
   /** Name and version: part of the key. */
   version: string;
@@ -101,10 +101,10 @@ export class Steps {
       this.started.push(entry);
       this.report(entry);
       const { status, output, errors } = await run(unit, command);
-      if (status !== 0)
-        throw new UserError(
-          `${unit}: ${command.tool} failed (${typeof status === "number" ? `status ${status}` : status})\n${errors}${output}`.trimEnd(),
-        );
+      if (status !== 0) {
+        const how = typeof status === "number" ? `status ${status}` : status;
+        throw new UserError(`${unit}: ${command.tool} failed (${how})\n${errors}${output}`.trimEnd());
+      }
       // Warnings.
       if (errors !== "") process.stderr.write(`${unit}: ${command.tool}:\n${errors}`);
       return output;

@@ -68,8 +68,8 @@ test("a thread that is lost fails what it ran, and the next has another; here an
   const run = (name: string) => runCompiler({ tool: "script", list: [join(folder, name), "hello"] });
   const other = process.env["AEMOS_COMPILERS"];
   delete process.env["AEMOS_COMPILERS"];
-  for (const environment of [{}, await serve()]) {
-    Object.assign(process.env, environment);
+  for (const prepare of [() => undefined, serve]) {
+    await prepare();
     assert.deepEqual(await run("exits.js"), {
       status: 1,
       output: "",
