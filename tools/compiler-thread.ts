@@ -8,7 +8,6 @@ import { createRequire } from "node:module";
 import { dirname, isAbsolute, join } from "node:path";
 import { compileFunction } from "node:vm";
 import { parentPort } from "node:worker_threads";
-import { createMemoryStream, main } from "assemblyscript/asc";
 import type { Ended, Job } from "./compilers.ts";
 import { hasCode } from "./errors.ts";
 import { ROOT } from "./paths.ts";
@@ -19,6 +18,8 @@ import { ABSENT, hash } from "./steps.ts";
  * path, a line each.
  */
 async function compile(dependencies: string, list: readonly string[]): Promise<Ended> {
+  // Its import alone takes a second: a thread that nobody asks for it does without.
+  const { createMemoryStream, main } = await import("assemblyscript/asc");
   const looked = new Map<string, string>();
   const read = async (name: string, folder: string): Promise<string | null> => {
     const path = isAbsolute(name) ? name : join(folder, name);
