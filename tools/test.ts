@@ -11,6 +11,7 @@ import { buildImage } from "./build.ts";
 import { serve } from "./compilers.ts";
 import { messageOf } from "./errors.ts";
 import { DEFAULT_MANIFEST, ROOT, isProgram } from "./paths.ts";
+import { REQUIREMENTS_FILTER, requirementTable } from "./requirements.ts";
 import {
   type Counts,
   type Outcome,
@@ -20,7 +21,6 @@ import {
   runNodeTests,
   runSpecs,
 } from "./stages.ts";
-import { REQUIREMENTS_FILTER, requirementTable } from "./requirements.ts";
 
 /** Files below spec/ with this ending, relative to the checkout. */
 function find(ending: string): string[] {
