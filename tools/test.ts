@@ -58,7 +58,7 @@ function stages(): Stage[] {
     run: (files) => runNodeTests(name, files),
   });
   const layers = relative(ROOT, join(ROOT, "tools", "check-layers.ts"));
-  // What is long comes early. The image is first: all others have its kernel.
+  // The image is first: all others have its kernel. What is long comes early, and last what wants an answer within a second.
   return [
     { name: "image", run: buildDefaultImage },
     check("types", npmProgram("tsc")),
@@ -68,8 +68,8 @@ function stages(): Stage[] {
     nodeTests("aem"),
     { name: "specs", files: find(".spec.ts"), run: runSpecs },
     nodeTests("host"),
-    nodeTests("wire"),
     nodeTests("boot"),
+    nodeTests("wire"),
   ];
 }
 

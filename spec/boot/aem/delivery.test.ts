@@ -136,15 +136,16 @@ describe("delivery", () => {
     assert.equal(rows.length, TIMERS, machine.console());
     const told = new Map(machine.rows("told").map(([index, count]) => [index, count]));
     let coalescedInAll = 0;
-    for (const [index, due = 0, activations = 0, , coalesced = 0, left] of rows) {
+    for (const [index, due = 0, most = 0, activations = 0, coalesced = 0, left] of rows) {
       // So many may be due and still to come: those of the present tick, and what a busy machine has left to its polls.
       assert.ok(activations <= due + 1 && activations >= due - 100, `${due} due, ${activations} came`);
       assert.equal(left, 0, "activations = handled + coalesced + waiting");
       const got = told.get(index) ?? 0;
-      assert.ok(got >= activations && got <= activations + 1, `${activations} expirations, ${got} told`);
+      const bound = Math.max(activations, most) + 1;
+      assert.ok(got >= activations && got <= bound, `${activations} to ${bound} expirations, ${got} told`);
       coalescedInAll += coalesced;
     }
-    t.diagnostic(`${rows[0]?.[2]} expirations of each of ${TIMERS} timers, ${coalescedInAll} coalesced`);
+    t.diagnostic(`${rows[0]?.[3]} expirations of each of ${TIMERS} timers, ${coalescedInAll} coalesced`);
     assert.ok(coalescedInAll > 1000, `the handlers could keep up: ${coalescedInAll}`);
   });
 
