@@ -57,22 +57,17 @@ export async function ascStep(
 ): Promise<Step> {
   const { version } = await npmTool("asc");
   const dependencies = `${output}.deps`;
-  const worker = [process.execPath, "--import", "tsx", join(ROOT, "tools", "compile.ts"), dependencies];
+  const list = [...entries, "--outFile", output, ...options];
   return {
     unit,
-    command: {
-      tool: "asc",
-      program: worker,
-      version,
-      arguments: [...entries, "--outFile", output, ...options],
-    },
+    command: { tool: "asc", program: [dependencies], warm: true, version, arguments: list },
     inputs: [join(ROOT, "asconfig.json"), ...entries.map((entry) => resolve(ROOT, entry))],
     outputs: [output],
     discover: async () => readLooked(await readFile(dependencies, "utf8")),
   };
 }
 
-/** The lines that compile.ts wrote, in the checkout: hash and path. */
+/** The lines that compiler-thread.ts wrote, in the checkout: hash and path. */
 function readLooked(text: string): Map<string, string> {
   return new Map(
     [...text.matchAll(/^(\S+) (.+)$/gm)].map(([, value = "", path = ""]) => [resolve(ROOT, path), value]),
@@ -84,7 +79,7 @@ export async function wasmOptStep(unit: string, input: string, output: string): 
   const list = [input, "-o", output, "-O3", "-g", ...WASM_FEATURES];
   return {
     unit,
-    command: { tool: "wasm-opt", program: [path], version, arguments: list },
+    command: { tool: "wasm-opt", program: [path], warm: true, version, arguments: list },
     inputs: [input],
     outputs: [output],
   };
@@ -96,7 +91,7 @@ export async function wasm2cStep(unit: string, input: string, module: string, ou
   const list = [input, "-n", module, "-o", output];
   return {
     unit,
-    command: { tool: "wasm2c", program: [path], version, arguments: list },
+    command: { tool: "wasm2c", program: [path], warm: true, version, arguments: list },
     inputs: [input],
     outputs: [output, output.replace(/\.c$/, ".h")],
   };

@@ -10,8 +10,10 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
+import { type Ended, runCompiler } from "./compilers.ts";
 import { UserError, hasCode } from "./errors.ts";
 import { ROOT } from "./paths.ts";
+import { Slots } from "./slots.ts";
 
 /** A command that a build started. */
 export interface StartedCommand {
@@ -26,6 +28,8 @@ export interface Command {
   tool: string;
   /** Program and the arguments before `arguments`. */
   program: readonly string[];
+  /** Whether it runs in a thread of compilers.ts. */
+  warm?: boolean;
   /** Name and version: part of the key. */
   version: string;
   arguments: readonly string[];
@@ -60,8 +64,7 @@ export class Steps {
   /** Every command that was started, in order. */
   readonly started: StartedCommand[] = [];
   private readonly hashes = new Map<string, Promise<string>>();
-  private free = availableParallelism();
-  private readonly waiting: (() => void)[] = [];
+  private readonly slots = new Slots(availableParallelism());
 
   /** `report` is told of every command before it starts. */
   constructor(private readonly report: (command: StartedCommand) => void = () => undefined) {}
@@ -92,16 +95,20 @@ export class Steps {
   }
 
   /** Runs a command as soon as a processor is free. Its standard output; a UserError with what it wrote when it fails. */
-  async execute(unit: string, command: Command): Promise<string> {
-    await this.acquire();
-    try {
+  execute(unit: string, command: Command): Promise<string> {
+    return this.slots.use(async () => {
       const entry = { tool: command.tool, unit, arguments: command.arguments };
       this.started.push(entry);
       this.report(entry);
-      return await capture(unit, command);
-    } finally {
-      this.release();
-    }
+      const { status, output, errors } = await run(unit, command);
+      if (status !== 0) {
+        const how = typeof status === "number" ? `status ${status}` : status;
+        throw new UserError(`${unit}: ${command.tool} failed (${how})\n${errors}${output}`.trimEnd());
+      }
+      // Warnings.
+      if (errors !== "") process.stderr.write(`${unit}: ${command.tool}:\n${errors}`);
+      return output;
+    });
   }
 
   /** Writes a generated file; one whose content is the same is left alone. */
@@ -148,20 +155,6 @@ export class Steps {
     const entries = [...paths].map(async (path) => [path, await this.hashFile(path)] as const);
     return Object.fromEntries(await Promise.all(entries));
   }
-
-  private acquire(): Promise<void> {
-    if (this.free > 0) {
-      this.free--;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => this.waiting.push(resolve));
-  }
-
-  private release(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.free++;
-    else next();
-  }
 }
 
 /** Content hash, as in the stamps. */
@@ -169,32 +162,24 @@ export function hash(data: string | Buffer): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
-function capture(unit: string, command: Command): Promise<string> {
-  const [program, ...first] = command.program;
-  if (program === undefined) throw new Error(`${command.tool} has no program`);
+/** `status`: that of the program, or the signal that ended it. */
+type Result = Omit<Ended, "status"> & { status: number | string };
+
+function run(
+  unit: string,
+  { tool, program: [program, ...first], warm, arguments: rest }: Command,
+): Promise<Result> {
+  if (program === undefined) throw new Error(`${tool} has no program`);
+  if (warm) return runCompiler({ tool, list: [program, ...first, ...rest] });
   return new Promise((resolve, reject) => {
-    const child = spawn(program, [...first, ...command.arguments], {
-      cwd: ROOT,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(program, [...first, ...rest], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     let errors = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (errors += text));
     child.on("error", (error) =>
-      reject(new UserError(`${unit}: ${command.tool} could not be started: ${error.message}`)),
+      reject(new UserError(`${unit}: ${tool} could not be started: ${error.message}`)),
     );
-    child.on("close", (code, signal) => {
-      if (code === 0) {
-        // Warnings.
-        if (errors !== "") process.stderr.write(`${unit}: ${command.tool}:\n${errors}`);
-        resolve(output);
-      } else
-        reject(
-          new UserError(
-            `${unit}: ${command.tool} failed (${signal ?? `status ${code}`})\n${errors}${output}`.trimEnd(),
-          ),
-        );
-    });
+    child.on("close", (code, signal) => resolve({ status: signal ?? code ?? 1, output, errors }));
   });
 }

@@ -4,6 +4,8 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { BUILD } from "../../tools/paths.ts";
+import { writeFiles } from "../tools/support.ts";
 import { compile } from "./compile.ts";
 import { Kernel } from "./mock.ts";
 
@@ -53,6 +55,7 @@ for (const [name, text, folder] of [
 test("handler-guide.md: the pieces of code compile", async () => {
   const pieces = [...guide.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, piece = ""]) => piece);
   assert.ok(pieces.length > 0);
-  // Together they are one application.
-  await compile("spec/apps/guide.ts", new Map([["spec/apps/guide.ts", pieces.join("\n")]]));
+  // Together they are one application, in a folder as deep as those of apps/.
+  writeFiles(BUILD, { "test/guide.ts": pieces.join("\n") });
+  await compile("build/test/guide.ts");
 });

@@ -6,7 +6,8 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { withLock } from "../../tools/lock.ts";
 import { type Step, Steps } from "../../tools/steps.ts";
-import { countSpecs, countTap, select } from "../../tools/test.ts";
+import { countSpecs, countTap } from "../../tools/stages.ts";
+import { select } from "../../tools/test.ts";
 import { temporaryFolder } from "./support.ts";
 
 const folder = temporaryFolder();

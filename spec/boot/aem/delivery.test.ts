@@ -1,11 +1,11 @@
 /**
- * AEM 3.5.1: every activated event triggers its handler; nothing is dropped but datagrams, and those are counted. For a while more comes
+ * AEM 3.5.1: every activated event triggers its handler; nothing is dropped but datagrams, and those are counted. For a minute more comes
  * than the handlers of spec/boot/apps/delivery can take: timers, streams, datagrams and messages at once.
  *
  *     generated = handled + coalesced + pending + drops on the wire
  *
  * What was generated is what the senders have counted; for datagrams, what a recording of the guest's network device has counted as well.
- * AEMOS_DELIVERY_SECONDS=60 does it for a whole minute.
+ * AEMOS_DELIVERY_SECONDS says for how long instead of a minute.
  */
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
@@ -18,7 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, HOST_WIDTH, askUdp, inParallel } from "../client.ts";
 import { type Machine, boot, specImage } from "../machine.ts";
 
-const SECONDS = Number(process.env.AEMOS_DELIVERY_SECONDS ?? 12);
+const SECONDS = Number(process.env.AEMOS_DELIVERY_SECONDS ?? 60);
 const STREAMS = 8;
 const TIMERS = 8;
 const [STREAM_PORT, DATAGRAM_PORT, CONTROL_PORT] = [4001, 4002, 4003];
@@ -136,15 +136,16 @@ describe("delivery", () => {
     assert.equal(rows.length, TIMERS, machine.console());
     const told = new Map(machine.rows("told").map(([index, count]) => [index, count]));
     let coalescedInAll = 0;
-    for (const [index, due = 0, activations = 0, , coalesced = 0, left] of rows) {
+    for (const [index, due = 0, most = 0, activations = 0, coalesced = 0, left] of rows) {
       // So many may be due and still to come: those of the present tick, and what a busy machine has left to its polls.
       assert.ok(activations <= due + 1 && activations >= due - 100, `${due} due, ${activations} came`);
       assert.equal(left, 0, "activations = handled + coalesced + waiting");
       const got = told.get(index) ?? 0;
-      assert.ok(got >= activations && got <= activations + 1, `${activations} expirations, ${got} told`);
+      const bound = Math.max(activations, most) + 1;
+      assert.ok(got >= activations && got <= bound, `${activations} to ${bound} expirations, ${got} told`);
       coalescedInAll += coalesced;
     }
-    t.diagnostic(`${rows[0]?.[2]} expirations of each of ${TIMERS} timers, ${coalescedInAll} coalesced`);
+    t.diagnostic(`${rows[0]?.[3]} expirations of each of ${TIMERS} timers, ${coalescedInAll} coalesced`);
     assert.ok(coalescedInAll > 1000, `the handlers could keep up: ${coalescedInAll}`);
   });
 

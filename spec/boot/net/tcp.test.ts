@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { TcpClient } from "../wire/client.ts";
-import type { Peer } from "../wire/peer.ts";
-import { TcpScript } from "../wire/scenario.ts";
-import { ACK, RST, SYN, sequenceDifference } from "../wire/tcp.ts";
-import { DEFAULT_IMAGE, type WiredMachine, bootWired } from "./machine.ts";
+import { TcpClient } from "../../wire/client.ts";
+import type { Peer } from "../../wire/peer.ts";
+import { TcpScript } from "../../wire/scenario.ts";
+import { ACK, RST, SYN, sequenceDifference } from "../../wire/tcp.ts";
+import { DEFAULT_IMAGE, type WiredMachine, bootWired } from "../machine.ts";
 
 describe("TCP, on a frame wire", () => {
   let wired: WiredMachine;

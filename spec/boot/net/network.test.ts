@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TcpClient } from "../wire/client.ts";
-import { DISCOVER, DhcpServer, REQUEST } from "../wire/dhcp.ts";
-import { ARP_REPLY, ARP_REQUEST, BROADCAST, address } from "../wire/frame.ts";
+import { TcpClient } from "../../wire/client.ts";
+import { DISCOVER, DhcpServer, REQUEST } from "../../wire/dhcp.ts";
+import { ARP_REPLY, ARP_REQUEST, BROADCAST, address } from "../../wire/frame.ts";
 import {
   ICMP_ECHO,
   ICMP_ECHO_REPLY,
@@ -14,11 +14,11 @@ import {
   PROTOCOL_UDP,
   encodeIcmp,
   encodeUdp,
-} from "../wire/ipv4.ts";
-import { mutations } from "../wire/mutate.ts";
-import type { Peer } from "../wire/peer.ts";
-import { SYN } from "../wire/tcp.ts";
-import { type Stats, get, inParallel, parseResponse, request } from "./client.ts";
+} from "../../wire/ipv4.ts";
+import { mutations } from "../../wire/mutate.ts";
+import type { Peer } from "../../wire/peer.ts";
+import { SYN } from "../../wire/tcp.ts";
+import { type Stats, get, inParallel, parseResponse, request } from "../client.ts";
 import {
   BOOT_FAILED,
   BOOT_TIMEOUT,
@@ -27,7 +27,7 @@ import {
   type WiredMachine,
   boot,
   bootWired,
-} from "./machine.ts";
+} from "../machine.ts";
 
 const complete = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
 
