@@ -9,6 +9,7 @@ import { EDQUOT, EFAULT, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../kernel/er
 import { readUser, writeUser } from "../kernel/memory/user";
 import { resolveHandler } from "../kernel/process/module";
 import { addTimerLevel, timerPending, timerStartAt, timerStop } from "../kernel/time/timers";
+import { setSocketLevel } from "../net/levels";
 import {
   BUFFER_STRUCT_SIZE,
   BUFFER_WAIT,
@@ -124,7 +125,10 @@ export function controlPriority(event: Event, priority: u32): i32 {
   setPriority(event, priority);
   if (event.extra != 0 && timerPending(extraOf(event)))
     timerStartAt(extraOf(event), extraOf(event).expires, priority);
-  if (<u32>event.type <= EVENT_SOCK && event.object != 0) rankSocket(event.socket);
+  if (<u32>event.type <= EVENT_SOCK && event.object != 0) {
+    if (priority > <u32>event.socket.level) setSocketLevel(event.socket, priority);
+    else rankSocket(event.socket);
+  }
   return 0;
 }
 

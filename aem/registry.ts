@@ -150,8 +150,9 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
   const job = event.job;
   event.waiter.prepare(job.occurred, job.mask);
   if (type == EVENT_READ) readerComes(event, socket);
+  const first = socket.isEmpty;
   socket.append(event.waiter);
-  rankSocket(socket);
+  setSocketLevel(socket, first ? event.priority : max(<u32>socket.level, event.priority));
   // What came before the registration is reported too, as if the socket told it now.
   const held = job.initial != 0 ? call_indirect<u32>(socket.protocol.poll, socket) & job.initial : 0;
   if (held != 0) call_indirect<void>(job.occurred, event.waiter, held, 0);
@@ -194,8 +195,8 @@ function isEvent(waiter: Waiter): bool {
 }
 
 /**
- * Which events listen to a socket, or their priorities, have changed: it is of the level of the highest of them from now on, or of its process without any. At
- * most EVENTS_PER_SOCKET steps.
+ * An event has left a socket, or has another priority: it is of the level of the highest of those that listen from now on, or of its process without any. As
+ * many steps as there are events before the first of its present level: EVENTS_PER_SOCKET for each process that shares it.
  */
 export function rankSocket(socket: Socket): void {
   let level: i32 = -1;
@@ -203,6 +204,7 @@ export function rankSocket(socket: Socket): void {
   while (changetype<usize>(link) != changetype<usize>(socket)) {
     const waiter = changetype<Waiter>(link);
     if (isEvent(waiter)) level = max(level, <i32>changetype<Event>(waiter).priority);
+    if (level == <i32>socket.level) return;
     link = link.next;
   }
   setSocketLevel(socket, level < 0 ? socket.ownLevel : level);
@@ -253,7 +255,7 @@ export function detach(event: Event): void {
   const object = event.object;
   event.object = 0;
   if (object == 0 || event.type > EVENT_SOCK) return;
-  rankSocket(changetype<Socket>(object));
+  if (event.priority == changetype<Socket>(object).level) rankSocket(changetype<Socket>(object));
   if (event.job.type != EVENT_READ) return;
   if (!event.has(EVENT_ENDED)) readerGoes(changetype<Socket>(object));
   readerGone(changetype<Socket>(object));

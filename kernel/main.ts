@@ -42,8 +42,7 @@ import {
   POLL_RECEIVE,
   POLL_STORAGE,
   POLL_TIMERS,
-  pollLevel,
-  runPollRounds,
+  pollLevels,
   runPolls,
   setPoll,
 } from "./interrupts/polls";
@@ -71,14 +70,14 @@ import { initializeNames, NAME_STORAGE } from "./process/names";
 import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./process/processinfo";
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
-import { startQuantum, startReserve } from "./scheduler/quantum";
-import { readyLevel } from "./scheduler/ready";
+import { startReserve } from "./scheduler/quantum";
 import {
   currentThread,
   initializeScheduler,
   preempt,
   SCHEDULER_STORAGE,
   startScheduler,
+  workAfterInterrupt,
 } from "./scheduler/scheduler";
 import { initializeThreads, THREAD_STORAGE } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
@@ -95,7 +94,7 @@ import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
-import { attachDevice, networkFlush, networkInterface } from "../net/interface";
+import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
 import { initializeTcp } from "../net/socket/tcp/tcp";
@@ -171,8 +170,6 @@ const LOOPBACK_QUEUE: u32 = 1024;
 const UDP_SOCKETS: u32 = 4096;
 /** Threads of all processes. */
 const THREAD_LIMIT: u32 = 4096;
-/** How long an application runs before work that interrupts left over is taken up again, in ns. */
-const POLL_DELAY: u64 = 100_000;
 /** How long the start of the applications waits for DHCP. */
 const ADDRESS_WAIT: u64 = 10_000_000_000;
 
@@ -279,11 +276,13 @@ function startNetwork(): void {
 /** What comes in from this machine itself, and from the device. */
 function receive(level: u32): bool {
   loopbackPoll();
-  return virtioNetPoll();
+  virtioNetPoll();
+  // Both say themselves when they have left something, at the level that holds then.
+  return false;
 }
 
 function flush(level: u32): bool {
-  networkFlush();
+  networkDoorbell();
   return false;
 }
 
@@ -370,18 +369,10 @@ function onLastExit(status: i32): void {
 
 /** From the stub: an interrupt while an application ran. */
 export function interrupt(vector: u32): void {
-  const level = currentThread().priority;
   // What is for lower levels is left until theirs has its turn.
-  deferPolls(level);
+  deferPolls(currentThread().priority);
   handleVector(vector);
-  if (pollLevel >= 0) {
-    // Nor does a thread wait that has become ready and ranks higher.
-    const overtaken = (exitWork & WORK_RESCHEDULE) != 0 && readyLevel() > pollLevel;
-    // What is still left is taken up again soon, even if the application never calls.
-    if (!overtaken && runPollRounds(level)) armDeadline(now() + POLL_DELAY);
-    // Whoever keeps the polls waiting owes the lower levels their share all the same.
-    else if (pollLevel >= 0) startQuantum();
-  }
+  if (pollLevels != 0) workAfterInterrupt();
   deferPolls(0);
   if (exitWork & WORK_RESCHEDULE) preempt();
 }

@@ -135,11 +135,15 @@ export function setAddress(address: u32, netmask: u32, gateway: u32): bool {
  */
 export function networkFlush(): void {
   if (drainIndex != 0) call_indirect<void>(drainIndex);
-  if (networkInterface_.dirty != 0) {
-    networkInterface_.dirty = 0;
-    deviceFlush(networkInterface_.device);
-  }
+  networkDoorbell();
   takePoll(POLL_OUTPUT);
+}
+
+/** The doorbell alone: what it does is short, and for nobody in particular. */
+export function networkDoorbell(): void {
+  if (networkInterface_.dirty == 0) return;
+  networkInterface_.dirty = 0;
+  deviceFlush(networkInterface_.device);
 }
 
 /** Neither 0.0.0.0/8, multicast, reserved nor broadcast (RFC 1122, 3.2.1.3): an address that one host can have. */

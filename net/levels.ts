@@ -4,7 +4,8 @@
  *
  * A frame must be looked at before anybody knows for whom it is. That is done at the level of the highest socket there is (`receiveLevel`).
  */
-import { POLL_LEVEL_DEFAULT } from "../kernel/interrupts/polls";
+import { movePoll, POLL_LEVEL_DEFAULT, POLL_RECEIVE, pollLevel } from "../kernel/interrupts/polls";
+import { noteWork } from "../kernel/scheduler/scheduler";
 import { Socket } from "./socket/socket";
 
 /** Highest level of a socket, the default one at least: ARP, ICMP and what nobody wants come in at it. */
@@ -38,7 +39,13 @@ function count(level: u32, change: i32): void {
 }
 
 function update(): void {
-  receiveLevel = max(POLL_LEVEL_DEFAULT, 63 - <u32>clz(present | 1));
+  const level = max(POLL_LEVEL_DEFAULT, 63 - <u32>clz(present | 1));
+  if (level != receiveLevel) {
+    receiveLevel = level;
+    // Among the frames that nobody has looked at may be some for the new socket.
+    movePoll(POLL_RECEIVE, level);
+    if (pollLevel >= <i32>level) noteWork(level);
+  }
   levelsMatter = (present & ~((<u64>1) << POLL_LEVEL_DEFAULT)) != 0;
 }
 

@@ -5,9 +5,9 @@
  * of its own work: they come in when the queue is drained (networkFlush), never from within the call that sent them.
  */
 import { ENOBUFS } from "../kernel/errno";
-import { leavePoll, POLL_LEVEL_TOP, POLL_OUTPUT, POLL_RECEIVE } from "../kernel/interrupts/polls";
+import { leavePoll, POLL_RECEIVE } from "../kernel/interrupts/polls";
 import { now } from "../kernel/time/clock";
-import { Timer, timerPrepare, timerStart } from "../kernel/time/timers";
+import { Timer, timerPrepare, timerStartAt } from "../kernel/time/timers";
 import {
   allocateBuffer,
   BUFFER_HEADER,
@@ -62,7 +62,7 @@ export function loopbackOutput(buffer: PacketBuffer): i32 {
   copy.flags = CHECKSUM_VALID;
   memory.copy(copy.data, buffer.data, buffer.length);
   loopback.append(copy);
-  leavePoll(POLL_OUTPUT, POLL_LEVEL_TOP);
+  leavePoll(POLL_RECEIVE, receiveLevel);
   return 0;
 }
 
@@ -79,7 +79,7 @@ export function loopbackPoll(): void {
   loopback.draining = 0;
   if (loopback.count == 0) return;
   leavePoll(POLL_RECEIVE, receiveLevel);
-  timerStart(timer, now());
+  timerStartAt(timer, now(), receiveLevel);
 }
 
 function loopbackTimer(timer: Timer): void {

@@ -17,6 +17,8 @@ const QUEUE_SIZE: usize = offsetof<BufferQueue>();
 let queues: usize = 0;
 let limit: u32 = 0;
 let promisedLimit: u32 = 0;
+/** Packets that wait, at all levels. */
+let waiting: u32 = 0;
 
 /** Beside the level of a packet: there is a connection that it belongs to, which has promised room for it. */
 export const PACKET_PROMISED: u32 = 64;
@@ -25,14 +27,15 @@ export const PACKET_PROMISED: u32 = 64;
 export const PACKETS_STORAGE: usize = QUEUE_SIZE * 64;
 
 /**
- * Once at boot. `most`: packets that wait at each level; more are dropped and counted (packetsDropped), but for those of connections, of which up to
- * `promised` may wait.
+ * Once at boot. `most`: packets that wait at each level; more are dropped and counted (packetsDropped), but for those of connections. At all levels
+ * together `promised` may wait.
  */
 export function initializePackets(storage: usize, most: u32, promised: u32): void {
   memory.fill(storage, 0, PACKETS_STORAGE);
   queues = storage;
   limit = most;
   promisedLimit = promised;
+  waiting = 0;
 }
 
 /**
@@ -52,13 +55,14 @@ function waits(buffer: PacketBuffer, input: u32, levelOf: u32): bool {
   const queue = queueOf(level);
   // Behind those that came before it.
   if (level >= receiveLevel && queue.count == 0) return false;
-  if (queue.count >= (found & PACKET_PROMISED ? promisedLimit : limit)) {
+  if (waiting >= promisedLimit || (queue.count >= limit && !(found & PACKET_PROMISED))) {
     networkCounters().packetsDropped++;
     releaseBuffer(buffer);
     return true;
   }
   buffer.input = input;
   queue.append(buffer);
+  waiting++;
   leavePoll(POLL_PACKETS, level);
   noteWork(level);
   return true;
@@ -76,6 +80,7 @@ export function packetsPoll(level: u32): bool {
   for (let budget = BUDGET; budget != 0; budget--) {
     const buffer = queue.take();
     if (buffer === null) return false;
+    waiting--;
     call_indirect<void>(buffer.input, buffer);
   }
   return queue.count != 0;

@@ -4,7 +4,7 @@
  * each piece of work a priority level, that of what it is for: it is done before threads of lower levels run, and after those of higher ones.
  * Nobody looks for such work: whoever leaves it says so, so that an interrupt without any costs nothing here.
  *
- *     left: for each kind, bit l = there is work of level l          levels: all kinds together; their highest bit: pollLevel
+ *     left: for each kind, bit l = there is work of level l      pollLevels: all kinds together; their highest bit: pollLevel
  */
 import { exitWork, WORK_RESCHEDULE } from "../glue";
 import { poll } from "../hal";
@@ -27,15 +27,12 @@ const KINDS: u32 = 5;
 export const POLL_LEVEL_DEFAULT: u32 = 32;
 /** Level of work that is short, and waits for nobody. */
 export const POLL_LEVEL_TOP: u32 = 63;
-/** Rounds after which application code gets its turn although there is more to do: one round is bounded, so is this. */
-export const POLL_ROUNDS: u32 = 32;
-
-/** The highest level at which work is left; -1: there is none. */
+/** The levels at which work is left, a bit each; the highest of them, -1: there is none. */
+export let pollLevels: u64 = 0;
 export let pollLevel: i32 = -1;
 /** Work of lower levels than this is left also by those who could do it at once: what the interrupt has stopped ranks higher. */
 export let pollsFrom: u32 = 0;
 
-let levels: u64 = 0;
 /** KINDS × { left: u64 }, then KINDS × { function index: u32 }. */
 let table: usize = 0;
 const FUNCTIONS: usize = KINDS * 8;
@@ -82,8 +79,8 @@ export function leavePoll(kind: u32, level: u32): void {
 /** The same of several levels, a bit each. */
 export function leaveLevels(kind: u32, bits: u64): void {
   setLeft(kind, leftOf(kind) | bits);
-  levels |= bits;
-  pollLevel = 63 - <i32>clz(levels);
+  pollLevels |= bits;
+  pollLevel = 63 - <i32>clz(pollLevels);
 }
 
 /** The work of a kind has been done before its poll came to it. */
@@ -93,19 +90,26 @@ export function takePoll(kind: u32): void {
   count();
 }
 
+/** What has been left of a kind is of another level now. */
+export function movePoll(kind: u32, level: u32): void {
+  if (leftOf(kind) == 0) return;
+  setLeft(kind, (<u64>1) << level);
+  count();
+}
+
 function count(): void {
-  levels = 0;
+  let levels: u64 = 0;
   for (let kind: u32 = 0; kind < KINDS; kind++) levels |= leftOf(kind);
+  pollLevels = levels;
   pollLevel = 63 - <i32>clz(levels);
 }
 
 /**
- * One round of the work of the highest level that has any: of each kind a piece, each bounded, with interrupts let in behind each that has more
- * to do. True when there is more, of whichever level.
+ * One round of the work of a level: of each kind a piece, each bounded, with interrupts let in behind each. It ends early when one of them has brought work
+ * that ranks higher, or lets a thread run. True when there is more, of whichever level.
  */
-export function runPolls(): bool {
+export function runPolls(level: u32 = <u32>pollLevel): bool {
   if (pollLevel < 0) return false;
-  const level = <u32>pollLevel;
   const bit = (<u64>1) << level;
   const from = pollsFrom;
   pollsFrom = max(from, level);
@@ -113,27 +117,13 @@ export function runPolls(): bool {
     const left = leftOf(kind);
     if (!(left & bit)) continue;
     setLeft(kind, left & ~bit);
-    if (!call_indirect<bool>(load<u32>(table + (kind << 2), FUNCTIONS), level)) continue;
-    setLeft(kind, leftOf(kind) | bit);
-    letInterruptIn();
+    if (call_indirect<bool>(load<u32>(table + (kind << 2), FUNCTIONS), level))
+      setLeft(kind, leftOf(kind) | bit);
+    if (letInterruptIn() && (pollLevel > <i32>level || (exitWork & WORK_RESCHEDULE) != 0)) break;
   }
   pollsFrom = from;
   count();
   return pollLevel >= 0;
-}
-
-/**
- * Before something of `level` goes on: a few rounds of what ranks no lower, between which interrupts get in, and which end when a thread that ranks
- * higher can run. True when some of it is still left.
- */
-export function runPollRounds(level: u32): bool {
-  for (let round: u32 = 0; round < POLL_ROUNDS; round++) {
-    letInterruptIn();
-    if (pollLevel < <i32>level) return false;
-    if (exitWork & WORK_RESCHEDULE) return true;
-    runPolls();
-  }
-  return pollLevel >= <i32>level;
 }
 
 /** Ends one section with interrupts off and begins the next one. Whether an interrupt has come, and was handled. */

@@ -8,7 +8,7 @@ import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
 import { vmtableDestroy } from "../memory/vmtable";
-import { currentThread, exitThread, killThread, stopThread, runsNow } from "../scheduler/scheduler";
+import { currentThread, exitThread, killThread, noteWork, runsNow, stopThread } from "../scheduler/scheduler";
 import { graveThread, threadOfMember } from "../scheduler/thread";
 import { POLLHUP, POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/timers";
@@ -108,6 +108,7 @@ export function endProcess(process: Process, status: i32): void {
   process.capsule.remove();
   dying.append(process.capsule);
   leavePoll(POLL_REAP, POLL_LEVEL_DEFAULT);
+  noteWork(POLL_LEVEL_DEFAULT);
   // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
   if (loaded) setPageTables(image(IMAGE_PAGE_TABLES));
   if (current) exitThread();
@@ -142,17 +143,12 @@ export function reapPoll(level: u32): bool {
   return !dying.isEmpty;
 }
 
-/** Workers that one step of the reaper frees. */
-const WORKER_BUDGET: u32 = 8;
-
-/** False: there are more. */
+/** False: there are more. One at a time, for it may have stood in a poll of many descriptors. */
 function freeSomeWorkers(workers: Link): bool {
-  for (let budget = WORKER_BUDGET; budget != 0; budget--) {
-    if (workers.isEmpty) return true;
-    const worker = threadOfMember(workers.next);
-    worker.member.remove();
-    killThread(worker);
-  }
+  if (workers.isEmpty) return true;
+  const worker = threadOfMember(workers.next);
+  worker.member.remove();
+  killThread(worker);
   return workers.isEmpty;
 }
 

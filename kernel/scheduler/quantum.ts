@@ -9,7 +9,7 @@ import { setExitWork, WORK_RESCHEDULE } from "../glue";
 import { Process } from "../process/process";
 import { clockFrequency, now } from "../time/clock";
 import { setSliceEnd, startSlice, Timer, timerPending, timerPrepare, timerStart } from "../time/timers";
-import { PRIORITY_DEFAULT, reserveCharge, setReserve } from "./ready";
+import { reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
 export const QUANTUM: u64 = 1_000_000;
@@ -68,10 +68,10 @@ export function charge(process: Process, level: u32): void {
   if (process.share != 0) chargeShare(process, ticks);
 }
 
-/** The same, for work that interrupts have left: no process's, and the lower levels' part of the reserve. */
-export function chargePolls(): void {
+/** The same, for work of `level` that interrupts have left: no process's. */
+export function chargePolls(level: u32): void {
   const time = tsc();
-  reserveCharge(PRIORITY_DEFAULT, time - charged);
+  reserveCharge(level, time - charged);
   charged = time;
 }
 

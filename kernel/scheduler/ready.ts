@@ -7,9 +7,9 @@
  * have had as much, or want no more. A level that made only a small part of the debt does not stand back: a short handler at 63 does not wait for
  * what a loop at 40 owes.
  *
- * Work that was left to the polls is for the lower levels: as long as there is some, they want their share, though no thread of theirs can run yet.
+ * Work that was left to the polls counts as a thread of its level would: it makes debts, stands back, and has its part of the reserve.
  */
-import { pollLevel } from "../interrupts/polls";
+import { pollLevels } from "../interrupts/polls";
 import { Link } from "../list";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
 
@@ -83,28 +83,34 @@ export function readyIsEmpty(): bool {
   return queue.isEmpty;
 }
 
-/** The level whose turn it is; -1 when nobody can run. */
+/** The level of threads whose turn it is; -1 when nobody can run. */
 @inline
 export function readyLevel(): i32 {
-  const top = queue.top;
-  return standsBack(top) ? lowerLevel(top) : top;
+  return turnOf(queue.levels);
 }
 
-function lowerLevel(top: i32): i32 {
-  const lower = queue.levels & RESERVED_LEVELS;
+/** Of these levels, a bit each, the one whose turn it is; -1: there is none. */
+@inline
+export function turnOf(levels: u64): i32 {
+  const top = 63 - <i32>clz(levels);
+  return standsBack(top) ? lowerOf(levels, top) : top;
+}
+
+function lowerOf(levels: u64, top: i32): i32 {
+  const lower = levels & RESERVED_LEVELS;
   return lower == 0 ? top : 63 - <i32>clz(lower);
 }
 
-/** Whether threads of the level stand back now, also from the work that interrupts have left (kernel/interrupts/polls.ts). */
+/** Whether the level stands back now, threads and work that interrupts have left (kernel/interrupts/polls.ts) alike. */
 @inline
-export function standsBack(level: i32): bool {
+function standsBack(level: i32): bool {
   return paying && level > <i32>PRIORITY_DEFAULT && <u32>level <= debtor;
 }
 
-/** Whether anybody wants the reserve: a lower thread, or work that interrupts have left, which lower threads may wait for. */
+/** Whether anybody wants the reserve: a lower thread, or work of such a level that interrupts have left. */
 @inline
 function isWanted(): bool {
-  return (queue.levels & RESERVED_LEVELS) != 0 || pollLevel >= 0;
+  return ((queue.levels | pollLevels) & RESERVED_LEVELS) != 0;
 }
 
 /** Whether a thread at `level` has to go before one that runs at `running`. */

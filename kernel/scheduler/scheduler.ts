@@ -20,7 +20,7 @@ import {
   WORK_DISPATCH,
   WORK_RESCHEDULE,
 } from "../glue";
-import { deferPolls, letInterruptIn, POLL_ROUNDS, pollLevel, runPolls } from "../interrupts/polls";
+import { deferPolls, letInterruptIn, pollLevels, runPolls } from "../interrupts/polls";
 import { armDeadline } from "../interrupts/deadline";
 import { handleVector } from "../interrupts/vectors";
 import { setUserLimits } from "../memory/user";
@@ -49,7 +49,7 @@ import {
   readyLevel,
   readyPrepend,
   readyRemove,
-  standsBack,
+  turnOf,
 } from "./ready";
 import {
   destroyThread,
@@ -158,10 +158,12 @@ function noteReady(level: u32): void {
   startQuantum();
 }
 
-/** Work of `level` has been left to the polls: who runs has to let it go first, unless it ranks higher. */
+/** Work of `level` has been left to the polls: who runs lets it go first, unless it ranks higher; then it counts as one that waits for its turn. */
 export function noteWork(level: u32): void {
+  // At boot nobody runs yet; and who idles looks for work by itself.
   if (changetype<usize>(running) == 0 || running.state != THREAD_RUNNABLE) return;
-  if (level >= running.priority) setExitWork(WORK_RESCHEDULE);
+  if (!outranks(running.priority, level)) setExitWork(WORK_RESCHEDULE);
+  startQuantum();
 }
 
 /** Something of `level` waits for what this thread has, or for the thread itself: it does not rank lower until that is done. */
@@ -192,27 +194,16 @@ function resume(process: Process): void {
 
 /**
  * Gives the processor to the thread whose turn it is; returns when it is this one's again, and at once when it still is. Work that
- * interrupts left is done before threads of its own level or below (kernel/interrupts/polls.ts).
+ * interrupts left (kernel/interrupts/polls.ts) is done before threads of lower levels, and a piece of it before those of the same.
  */
 function schedule(): void {
   let level = readyLevel();
-  if (level < 0 || (pollLevel >= 0 && (pollLevel >= level || standsBack(level)))) {
+  if (level < 0 || pollLevels != 0) {
     waiting = true;
-    if (pollLevel >= 0) {
-      // All that ranks higher, and of its own level one piece at a time.
-      for (let round: u32 = 0; round < POLL_ROUNDS; round++) {
-        runPolls();
-        level = readyLevel();
-        if (level < 0 || pollLevel <= level) break;
-        letInterruptIn();
-      }
-      chargePolls();
-    }
-    level = readyLevel();
-    if (level < 0 && !wokeUp()) level = idleUntilReady();
+    level = workUntilReady();
     waiting = false;
     if (wokeUp()) {
-      if (level < 0) {
+      if (readyIsEmpty()) {
         goOn();
         return;
       }
@@ -230,7 +221,7 @@ function schedule(): void {
   // A quantum that has ended was that of whoever ran before.
   takeExpired();
   // Ahead of the switch: a new thread does not return here.
-  if (!readyIsEmpty() || pollLevel >= 0 || next.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollLevels != 0 || next.process.share != 0) startQuantum();
   switchTo(next);
 }
 
@@ -246,25 +237,45 @@ function wokeUp(): bool {
 @inline
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
-  if (!readyIsEmpty() || pollLevel >= 0 || running.process.share != 0) startQuantum();
+  if (!readyIsEmpty() || pollLevels != 0 || running.process.share != 0) startQuantum();
   noteDispatch();
 }
 
-/** The level of a thread that can run, or -1: the one whose stack this is can. */
-function idleUntilReady(): i32 {
-  let level: i32;
-  do {
-    if (pollLevel < 0) {
-      if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
-      armDeadline(NO_DEADLINE);
-      handleVector(idle());
+/** The level of the first thread that can run, the one whose stack this is included; -1: none. */
+function foremost(): i32 {
+  const level = readyLevel();
+  if (!wokeUp()) return level;
+  const own = running.priority;
+  return level >= 0 && outranks(level, own) ? level : own;
+}
+
+/** Until a thread can run before which nothing is to be done: its level. */
+function workUntilReady(): i32 {
+  let level = foremost();
+  let idled = level < 0;
+  while (true) {
+    const poll = turnOf(pollLevels);
+    if (level < 0) {
+      if (poll < 0) {
+        if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
+        armDeadline(NO_DEADLINE);
+        handleVector(idle());
+      } else if (!letInterruptIn()) runPolls(poll);
+      // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
+      level = foremost();
+      continue;
     }
-    // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
-    if (pollLevel >= 0 && !letInterruptIn()) runPolls();
-    level = readyLevel();
-  } while (level < 0 && !wokeUp());
-  startCharging();
-  return level;
+    if (idled) startCharging();
+    idled = false;
+    if (poll < 0 || outranks(level, poll)) return level;
+    runPolls(poll);
+    chargePolls(poll);
+    letInterruptIn();
+    const same = poll == level;
+    level = foremost();
+    idled = level < 0;
+    if (same && level >= 0) return level;
+  }
 }
 
 function switchTo(next: Thread): void {
@@ -304,6 +315,36 @@ export function noteDispatch(): void {
 @inline
 function chargeRunning(): void {
   charge(running.process, running.priority);
+}
+
+/** Rounds of work of the level of what runs, after which that has its turn for POLL_DELAY (ns) although there is more to do. */
+const EQUAL_ROUNDS: u32 = 32;
+const POLL_DELAY: u64 = 100_000;
+
+/**
+ * From the interrupt stub, when an application was interrupted and work is left: does what ranks higher, and some of the same level, as long as no thread goes
+ * before that.
+ */
+export function workAfterInterrupt(): void {
+  let poll = turnOf(pollLevels);
+  if (!outranks(running.priority, poll)) {
+    chargeRunning();
+    let rounds = EQUAL_ROUNDS;
+    do {
+      const ready = readyLevel();
+      if (ready >= 0 && outranks(ready, poll)) break;
+      if (poll == running.priority && rounds-- == 0) {
+        armDeadline(now() + POLL_DELAY);
+        break;
+      }
+      runPolls(poll);
+      chargePolls(poll);
+      letInterruptIn();
+      poll = turnOf(pollLevels);
+    } while (poll >= 0 && !outranks(running.priority, poll));
+  }
+  // What is left waits for its turn.
+  if (pollLevels != 0) startQuantum();
 }
 
 /** From the interrupt stub, when an application was interrupted and WORK_RESCHEDULE is set: another thread may run first. */
@@ -360,7 +401,12 @@ function settleRanks(thread: Thread, level: u32, main: bool): void {
   }
   if (!(exitWork & WORK_RESCHEDULE) && !lowered) return;
   const ready = readyLevel();
-  if (pollLevel >= effective || process.shareSpent != 0 || (ready >= 0 && outranks(ready, effective))) {
+  const poll = turnOf(pollLevels);
+  if (
+    (poll >= 0 && !outranks(effective, poll)) ||
+    process.shareSpent != 0 ||
+    (ready >= 0 && outranks(ready, effective))
+  ) {
     chargeRunning();
     requeue(false);
     schedule();
@@ -426,8 +472,7 @@ export function yieldPoint(): void {
   deferPolls(running.priority);
   letInterruptIn();
   deferPolls(0);
-  // Nobody else looks after what has been left.
-  if (pollLevel >= 0) startQuantum();
+  if (pollLevels != 0) noteWork(turnOf(pollLevels));
   if (exitWork & WORK_RESCHEDULE) reschedule();
 }
 

@@ -8,13 +8,14 @@ import {
   initializePolls,
   leaveLevels,
   leavePoll,
+  movePoll,
   POLL_PACKETS,
   POLL_RECEIVE,
   POLL_STORAGE,
   POLL_TIMERS,
   pollLevel,
+  pollLevels,
   pollsFrom,
-  runPollRounds,
   runPolls,
   setPoll,
   takePoll,
@@ -219,15 +220,13 @@ function firstPoll(level: u32): bool {
   firstLeft--;
   return true;
 }
-/** Round in which the second poll lets a thread that ranks higher run, and one in which an interrupt comes; 0: none. */
+/** Round in which an interrupt comes; 0: none. */
 let secondRound: u32 = 0;
-let rescheduleIn: u32 = 0;
 let interruptIn: u32 = 0;
 function secondPoll(level: u32): bool {
   pollOrder += "2";
   secondRound++;
   if (secondRound == interruptIn) fake.queueInterrupt(0x31);
-  if (secondRound == rescheduleIn) setExitWork(WORK_RESCHEDULE);
   return true;
 }
 let asked: u32[] = [];
@@ -242,6 +241,13 @@ function onPollVector(argument: usize): void {
   leavePoll(POLL_PACKETS, 20);
 }
 
+function onHigher(argument: usize): void {
+  leavePoll(POLL_PACKETS, 60);
+}
+function onReschedule(argument: usize): void {
+  setExitWork(WORK_RESCHEDULE);
+}
+
 describe("polls", () => {
   beforeEach(() => {
     initializePolls(growMemory(POLL_STORAGE, 8));
@@ -251,7 +257,7 @@ describe("polls", () => {
     pollOrder = "";
     firstLeft = 0;
     secondRound = 0;
-    rescheduleIn = 0;
+    interruptIn = 0;
     asked = [];
     clearExitWork(WORK_RESCHEDULE);
   });
@@ -267,38 +273,58 @@ describe("polls", () => {
     expect<i32>(pollLevel).toBe(-1);
   });
 
-  it("run by level, the kinds of one level in order, a bounded number of rounds, and say when there is more", () => {
+  it("run by level, the kinds of one level in order, and say when there is more", () => {
     leaveLevels(POLL_PACKETS, ((<u64>1) << 63) | (1 << 5) | (1 << 40));
     leavePoll(POLL_TIMERS, 40);
     firstLeft = 2;
-    expect<bool>(runPollRounds(6)).toBe(false);
+    while (pollLevel > 5) runPolls();
     expect<string>(pollOrder).toBe("111");
     expect<i32>(asked.length).toBe(2);
     expect<u32>(asked[0]).toBe(63);
     expect<u32>(asked[1]).toBe(40);
-    expect<i32>(pollLevel).toBe(5, "somebody ranks higher");
+    expect<u64>(pollLevels).toBe(1 << 5);
     leavePoll(POLL_RECEIVE, 32);
     pollOrder = "";
-    expect<bool>(runPollRounds(0)).toBe(true);
-    expect<string>(pollOrder).toBe("2".repeat(32));
-    expect<i32>(asked.length).toBe(2);
-    takePoll(POLL_RECEIVE);
-    expect<bool>(runPollRounds(0)).toBe(false);
+    expect<bool>(runPolls(5)).toBe(true, "of level 32");
     expect<i32>(asked.length).toBe(3);
+    expect<string>(pollOrder).toBe("");
+    expect<bool>(runPolls()).toBe(true);
+    expect<string>(pollOrder).toBe("2");
+    takePoll(POLL_RECEIVE);
+    expect<bool>(runPolls()).toBe(false);
   });
 
-  it("stop when a thread that ranks higher can run, with what is left", () => {
+  it("may become work of another level", () => {
+    movePoll(POLL_RECEIVE, 50);
+    expect<i32>(pollLevel).toBe(-1, "there is none");
     leavePoll(POLL_RECEIVE, 32);
-    rescheduleIn = 3;
-    expect<bool>(runPollRounds(0)).toBe(true);
-    expect<string>(pollOrder).toBe("222");
-    // As long as it has not run, nothing is done.
-    expect<bool>(runPollRounds(0)).toBe(true);
-    expect<string>(pollOrder).toBe("222");
-    expect<i32>(pollLevel).toBe(32);
+    movePoll(POLL_RECEIVE, 50);
+    expect<u64>(pollLevels).toBe((<u64>1) << 50);
+    takePoll(POLL_RECEIVE);
+    expect<u64>(pollLevels).toBe(0);
   });
 
-  it("let interrupts in behind a piece that has more to do; those leave what ranks below it", () => {
+  it("end early when an interrupt has brought work that ranks higher, or lets a thread run", () => {
+    assert(initializeVectors(), "vectors");
+    setVector(0x31, onHigher.index, 0);
+    leavePoll(POLL_TIMERS, 32);
+    leavePoll(POLL_RECEIVE, 32);
+    fake.queueInterrupt(0x31);
+    expect<bool>(runPolls()).toBe(true);
+    expect<string>(pollOrder).toBe("1");
+    expect<i32>(pollLevel).toBe(60);
+    runPolls();
+    expect<u32>(asked[0]).toBe(60);
+    setVector(0x31, onReschedule.index, 0);
+    leavePoll(POLL_TIMERS, 32);
+    fake.queueInterrupt(0x31);
+    runPolls();
+    expect<string>(pollOrder).toBe("11");
+    expect<i32>(pollLevel).toBe(32);
+    takePoll(POLL_RECEIVE);
+  });
+
+  it("let interrupts in behind a piece; those leave what ranks below it", () => {
     assert(initializeVectors(), "vectors");
     setVector(0x31, onPollVector.index, 0);
     leavePoll(POLL_RECEIVE, 32);

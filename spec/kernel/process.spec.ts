@@ -730,6 +730,9 @@ describe("signals", () => {
       reapAll();
       expect<i32>(exitHookRuns).toBeGreaterThan(0);
       expect<bool>(queue.isEmpty).toBe(true);
+      // The quantum that the work for the polls began.
+      fake.advance(2 * MILLISECOND);
+      runTimers(now());
       expect<u64>(nextTimer()).toBe(NEVER);
       expect<u32>(freeFrameCount()).toBe(before);
     }

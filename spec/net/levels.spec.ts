@@ -120,7 +120,7 @@ describe("levels of sockets", () => {
     close(high);
   });
 
-  it("what waits for a socket that is closed meanwhile goes to nobody; nor does it overtake when the level rises", () => {
+  it("what waits for a socket that is closed meanwhile goes to nobody; when its level rises, what comes then overtakes what waits", () => {
     const high = bound(3, 63);
     const low = bound(1, 10);
     datagram(1, 1);

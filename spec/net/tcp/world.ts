@@ -11,6 +11,7 @@ import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../
 import {
   initializePolls,
   POLL_PACKETS,
+  POLL_RECEIVE,
   POLL_STORAGE,
   pollLevel,
   runPolls,
@@ -20,6 +21,7 @@ import { initializeTimers, nextTimer, runTimers } from "../../../kernel/time/tim
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
 import { NetworkDevice } from "../../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
+import { loopbackPoll } from "../../../net/loopback";
 import { packetsPoll } from "../../../net/packets";
 import { initializeNetwork } from "../../../net/stack";
 import { connectionPool } from "../../../net/socket/tcp/connection";
@@ -203,6 +205,11 @@ let device: NetworkDevice = changetype<NetworkDevice>(0);
 
 // ---- Events ----
 
+function comeIn(level: u32): bool {
+  loopbackPoll();
+  return false;
+}
+
 /** The levels at which packets wait have their turn, or some of them. */
 function takeTurns(): void {
   while (pollLevel >= 0 && (accidents.lazy == 0 || chance(1000) >= accidents.lazy)) {
@@ -256,6 +263,7 @@ export function setUpWorld(): void {
   initializeTimers(growMemory(4096, 4096));
   initializePolls(growMemory(POLL_STORAGE, 8));
   setPoll(POLL_PACKETS, packetsPoll.index);
+  setPoll(POLL_RECEIVE, comeIn.index);
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(0x1234567890);
   keySipHash();
