@@ -54,9 +54,10 @@ const timers = memory.data(64, 8);
 const starts = memory.data(128, 8);
 const told = memory.data(128, 8);
 
+/** A timer may be due before its registration has returned: then it is the first that is not known yet. */
 function indexOf(jid: i32): i32 {
   let i = 0;
-  while (load<i32>(timers + (i << 2)) != jid) i++;
+  while (load<i32>(timers + (i << 2)) != jid && load<i32>(timers + (i << 2)) != 0) i++;
   return i;
 }
 
