@@ -16,7 +16,11 @@ describe("policy and limits", () => {
 
   before(async () => {
     // Instructions instead of time: what a busy host takes away would count as the time of whoever runs.
-    machine = await boot(specImage("policy.json"), { netdev: "none", ready: false, icount: "shift=0,sleep=off" });
+    machine = await boot(specImage("policy.json"), {
+      netdev: "none",
+      ready: false,
+      icount: "shift=0,sleep=off",
+    });
     status = await machine.exited(60_000);
   });
   after(() => machine?.stop());
