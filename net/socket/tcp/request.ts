@@ -8,7 +8,7 @@
 import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
@@ -139,18 +139,23 @@ export function closeRequests(c: TcpConnection): void {
   }
 }
 
+/** Requests that one call repeats or gives up; the others have their turn in the next tick. */
+const EXPIRY_BUDGET: u32 = 8;
+
 /** Call-back of the timer: repeats the SYN,ACK of those whose time has come, or gives them up. */
 export function requestsExpired(_: Timer): void {
   const time = now();
   let next = u64.MAX_VALUE;
+  let budget = EXPIRY_BUDGET;
   for (let i: u32 = QUEUES; i-- > 0;) {
     const queue = queueOf(i);
     while (!queue.isEmpty) {
       const r = changetype<TcpRequest>(queue.next);
-      if (r.expires > time) {
-        next = min(next, r.expires);
+      if (r.expires > time || budget == 0) {
+        next = min(next, max(r.expires, time + TIMER_TICK));
         break;
       }
+      budget--;
       repeat(r);
     }
   }

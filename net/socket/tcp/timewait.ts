@@ -8,7 +8,14 @@
 import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerPending, timerPrepare, timerStartAt, timerStop } from "../../../kernel/time/timers";
+import {
+  Timer,
+  TIMER_TICK,
+  timerPending,
+  timerPrepare,
+  timerStartAt,
+  timerStop,
+} from "../../../kernel/time/timers";
 import { receiveLevel } from "../../levels";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
@@ -98,13 +105,16 @@ function forget(t: TimeWait): void {
   if (queue.isEmpty) timerStop(timer);
 }
 
-/** Call-back of the timer: lets go of all whose time is over. */
+/** Entries that one call lets go of; the others in the next tick. */
+const EXPIRY_BUDGET: u32 = 64;
+
+/** Call-back of the timer: lets go of those whose time is over. */
 export function timeWaitExpired(_: Timer): void {
   const time = now();
-  while (!queue.isEmpty) {
+  for (let budget = EXPIRY_BUDGET; !queue.isEmpty; budget--) {
     const oldest = changetype<TimeWait>(queue.next);
-    if (oldest.expires > time) {
-      timerStartAt(timer, oldest.expires, receiveLevel);
+    if (oldest.expires > time || budget == 0) {
+      timerStartAt(timer, max(oldest.expires, time + TIMER_TICK), receiveLevel);
       return;
     }
     forget(oldest);

@@ -1,5 +1,6 @@
 /** RFC 9293, 3.6: the ends of a connection, and TIME-WAIT. State numbers as in net/socket/tcp/state.ts. */
 import { Socket } from "../../../net/socket/socket";
+import { runTimers } from "../../../kernel/time/timers";
 import { timeWaitPool } from "../../../net/socket/tcp/timewait";
 import { TIME_WAIT_LIMIT, tcpStatistics } from "../../../net/socket/tcp/tcp";
 import {
@@ -18,7 +19,19 @@ import {
   writeText,
 } from "./ends";
 import { establish, heard, heardBriefly, ownIsn, say, setOptions, setStamp } from "./script";
-import { leftOver, MILLISECOND, MIRROR, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
+import {
+  MILLISECOND,
+  MIRROR,
+  PEER,
+  SECOND,
+  leftOver,
+  run,
+  setUpWorld,
+  settleWorld,
+  silence,
+  standStill,
+  time,
+} from "./world";
 
 const STATES: u32 = 0x20000;
 const ALL: u32 = 0x2201d;
@@ -280,5 +293,16 @@ describe("closing", () => {
     }
     expect(timeWaitPool().inUse).toBe(TIME_WAIT_LIMIT);
     expect(tcpStatistics().timeWaitRecycled - recycled).toBe(10000 - TIME_WAIT_LIMIT);
+    // However many are due, each call lets go of a few.
+    standStill(300 * SECOND);
+    let calls: u32 = 0;
+    for (; timeWaitPool().inUse != 0; calls++) {
+      const before = timeWaitPool().inUse;
+      runTimers(time);
+      assert(before - timeWaitPool().inUse <= 64, "all at once");
+      standStill(MILLISECOND);
+      assert(calls < 1000, "and never");
+    }
+    expect<bool>(calls >= TIME_WAIT_LIMIT / 64).toBe(true);
   });
 });

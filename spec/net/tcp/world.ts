@@ -236,6 +236,11 @@ export function runUntil(end: u64): void {
   setTime(max(time, end));
 }
 
+/** The machine stands still: time passes, and nothing is done. */
+export function standStill(duration: u64): void {
+  setTime(time + duration);
+}
+
 export function run(duration: u64): void {
   runUntil(time + duration);
 }
