@@ -61,12 +61,12 @@ export class PacketBuffer {
   /** Nanoseconds at which it was last sent, or was received. */
   time: u64;
 
-  // @ts-ignore: decorator
+
   @inline get input(): u32 {
     return this.endSequence;
   }
 
-  // @ts-ignore: decorator
+
   @inline set input(index: u32) {
     this.endSequence = index;
   }

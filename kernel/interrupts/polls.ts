@@ -17,7 +17,7 @@ export const POLL_TIMERS: u32 = 0;
 export const POLL_RECEIVE: u32 = 1;
 /** Packets for sockets. */
 export const POLL_PACKETS: u32 = 2;
-/** Frames to be handed to the device, or to this machine itself. */
+/** Frames that the device has to be told of. */
 export const POLL_OUTPUT: u32 = 3;
 /** Dying processes. */
 export const POLL_REAP: u32 = 4;

@@ -221,7 +221,7 @@ function schedule(): void {
   // A quantum that has ended was that of whoever ran before.
   takeExpired();
   // Ahead of the switch: a new thread does not return here.
-  if (!readyIsEmpty() || pollLevels != 0 || next.process.share != 0) startQuantum();
+  limitTurn(next);
   switchTo(next);
 }
 
@@ -232,12 +232,19 @@ function wokeUp(): bool {
   return changetype<usize>(running) != 0 && running.state == THREAD_RUNNABLE && running.isEmpty;
 }
 
+/** The thread goes on for a quantum only, if anything else waits for the processor or its process has a limited share. */
+// @ts-ignore: decorator
+@inline
+function limitTurn(thread: Thread): void {
+  if (!readyIsEmpty() || pollLevels != 0 || thread.process.share != 0) startQuantum();
+}
+
 /** The thread that ran is the one whose turn it is. */
 // @ts-ignore: decorator
 @inline
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
-  if (!readyIsEmpty() || pollLevels != 0 || running.process.share != 0) startQuantum();
+  limitTurn(running);
   noteDispatch();
 }
 
