@@ -1,8 +1,8 @@
 /**
  * Priorities (AEM 3.1.5, 3.2.1, 3.2.2): at registration and later, the order of dispatch, preemption, time slices, the reserve of the lower levels.
  *
- * The guests count instructions instead of time: one to the nanosecond, so that bounds are exact and the same in each run, however
- * busy the host is. Applications: spec/boot/apps/priority; what is right stands here.
+ * The guests count instructions instead of time: one to the nanosecond, so that bounds are exact, however busy the host is.
+ * Applications: spec/boot/apps/priority; what is right stands here.
  */
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
