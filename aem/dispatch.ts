@@ -16,7 +16,7 @@ import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
 import { CHILD_VAIN } from "../kernel/process/process";
-import { currentThread, noteDispatch, settle, yieldPoint } from "../kernel/scheduler/scheduler";
+import { currentThread, noteDispatch, settle, waitForHandlers, yieldPoint } from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
@@ -125,6 +125,7 @@ export function dispatchNext(returned: bool, result: u32): usize {
     }
     const top = queue.top;
     if (top < 0) {
+      if (thread.serving != 0 && waitForHandlers()) continue;
       if (main && settle(process.priority, true) && !queue.isEmpty) continue;
       noteDispatch();
       return 0;

@@ -555,6 +555,23 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   return whyNotWait(thread, deadline);
 }
 
+/**
+ * For the main thread of a process whose main code is in enter_keepalive (`thread.serving`), when it has run all handlers: blocks until it is woken
+ * again, as that call would. False: it has to go back into that call, which has something to return.
+ */
+export function waitForHandlers(): bool {
+  const thread = running;
+  const process = thread.process;
+  if ((process.interrupted | process.keepaliveEnded) != 0) return false;
+  chargeRunning();
+  // Nothing of the main code waits here: what wakes the thread brings its own level.
+  thread.level = 0;
+  thread.state = THREAD_BLOCKED;
+  handOver(process);
+  schedule();
+  return true;
+}
+
 /** Handlers come last: a process that always has some to run must still hear of a signal and of the end of its wait. (They run before it does.) */
 function whyNotWait(thread: Thread, deadline: u64): i32 {
   if (thread.takeInterruption()) return -EINTR;
