@@ -34,7 +34,7 @@ function expired(timer: Timer): void {
       times += missed;
       next += missed * period;
     }
-    timerRestart(timer, next, event.priority);
+    timerRestart(timer, next);
   }
   event.count = <u32>min(<u64>event.count + times, MOST + 1);
   countActivations(event, <u32>times);
