@@ -74,7 +74,12 @@ export function makePending(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
-  if (state & EVENT_MEASURED) markActivation(event);
+  if (state & EVENT_MEASURED) enqueueMeasured(event);
+  else enqueue(event);
+}
+
+function enqueueMeasured(event: Event): void {
+  markActivation(event);
   enqueue(event);
 }
 
@@ -131,8 +136,7 @@ export function dispatchNext(returned: bool, result: u32): usize {
       return 0;
     }
     if (settle(<u32>top, false) && queue.top != top) continue;
-    const event = eventOfActivation(queue.first(top));
-    queue.remove(event.activation, top);
+    const event = eventOfActivation(queue.takeFirst(top));
     countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     if (isFunction(event) || isForWorker(event, main)) {

@@ -83,6 +83,12 @@ export function readyIsEmpty(): bool {
   return queue.isEmpty;
 }
 
+/** Nobody in the run queue, nor work that interrupts have left. */
+@inline
+export function nothingToDo(): bool {
+  return (queue.levels | pollLevels) == 0;
+}
+
 /** The level of threads whose turn it is; -1 when nobody can run. */
 @inline
 export function readyLevel(): i32 {

@@ -40,6 +40,7 @@ import {
 } from "./quantum";
 import {
   initializeReady,
+  nothingToDo,
   outranks,
   PRIORITY_DEFAULT,
   READY_STORAGE,
@@ -116,14 +117,21 @@ export function startScheduler(whenAllWait: u32): void {
 
 /** Makes a thread runnable, a new one or one that blocked, at `level` or at the level of what it does, whichever is higher. */
 export function wakeThread(thread: Thread, level: u32): void {
-  if (thread.state != THREAD_BLOCKED) return;
+  if (thread.state == THREAD_BLOCKED) wakeBlocked(thread, level);
+}
+
+/** The same for a thread of which it is known that it is blocked. */
+export function wakeBlocked(thread: Thread, level: u32): void {
   thread.priority = max(level, thread.level);
   const process = thread.process;
   if (changetype<usize>(process.active) == 0) {
     process.active = thread;
     makeReady(thread);
-    return;
-  }
+  } else waitForMemory(thread, process);
+}
+
+/** Another thread has the memory of the process. */
+function waitForMemory(thread: Thread, process: Process): void {
   thread.state = THREAD_WAITING;
   process.waiting.append(thread, thread.priority);
   raiseThread(process.active, thread.priority);
@@ -197,6 +205,18 @@ function resume(process: Process): void {
  * interrupts left (kernel/interrupts/polls.ts) is done before threads of lower levels, and a piece of it before those of the same.
  */
 function schedule(): void {
+  if (nothingToDo()) {
+    waiting = true;
+    do halt();
+    while (nothingToDo() && !wokeUp());
+    startCharging();
+    waiting = false;
+    // The usual case: the one that is woken is the one whose stack this is.
+    if (nothingToDo()) {
+      goOn();
+      return;
+    }
+  }
   let level = readyLevel();
   if (level < 0 || pollLevels != 0) {
     waiting = true;
@@ -245,7 +265,13 @@ function limitTurn(thread: Thread): void {
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
   limitTurn(running);
-  noteDispatch();
+}
+
+/** Nobody can run, and nothing is to be done: until the next interrupt. */
+function halt(): void {
+  if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
+  armDeadline(NO_DEADLINE);
+  handleVector(idle());
 }
 
 /** The level of the first thread that can run, the one whose stack this is included; -1: none. */
@@ -263,11 +289,8 @@ function workUntilReady(): i32 {
   while (true) {
     const poll = turnOf(pollLevels);
     if (level < 0) {
-      if (poll < 0) {
-        if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
-        armDeadline(NO_DEADLINE);
-        handleVector(idle());
-      } else if (!letInterruptIn()) runPolls(poll);
+      if (poll < 0) halt();
+      else if (!letInterruptIn()) runPolls(poll);
       // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
       level = foremost();
       continue;
@@ -436,6 +459,7 @@ function yieldMemory(): void {
   thread.state = THREAD_WAITING;
   thread.process.waiting.append(thread, thread.priority);
   schedule();
+  noteDispatch();
 }
 
 /** The thread that has the memory lets go of it. */
@@ -549,6 +573,7 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   thread.quiet = quietCall;
   schedule();
   thread.quiet = 0;
+  noteDispatch();
   if (queue !== null) thread.waiter.remove();
   if (deadline != NO_DEADLINE) timerStop(thread.timer);
   if (thread.woken != 0) return thread.woken & WAKE_GONE ? -EINTR : 0;

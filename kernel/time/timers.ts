@@ -25,6 +25,7 @@ let active: u64 = 0;
 let left: u64 = 0;
 /** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
 let alarm: u64 = 0;
+let onEarlier: u32 = 0;
 /** The one time that needs no wheel, for it changes with nearly every switch: the end of the present time slice. MAX_VALUE: there is none. */
 let sliceEnd: u64 = u64.MAX_VALUE;
 let onSliceEnd: u32 = 0;
@@ -32,7 +33,6 @@ let onSliceEnd: u32 = 0;
 export let timersTime: u64 = 0;
 /** Behind runTimers: when there is something to do next, the levels at which something due is left aside. Before that, if a callback has stopped a timer. */
 export let soonest: u64 = 0;
-let onEarlier: u32 = 0;
 
 /** Once at boot, at time 0. `storage`: a frame. */
 export function initializeTimers(storage: usize): void {
@@ -68,6 +68,8 @@ function setWheel(level: u32, wheel: usize): void {
  * The hardware will interrupt at `time` (ns since boot) at the latest: when a timer is started that is due before, the function
  * `earlier`, () => void, is called. Time 0: never, because somebody looks at nextTimer() soon.
  */
+// @ts-ignore: decorator
+@inline
 export function setAlarm(time: u64, earlier: u32): void {
   alarm = time;
   onEarlier = earlier;
