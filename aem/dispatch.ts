@@ -16,7 +16,13 @@ import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
 import { CHILD_VAIN } from "../kernel/process/process";
-import { currentThread, noteDispatch, settle, waitForHandlers, yieldPoint } from "../kernel/scheduler/scheduler";
+import {
+  currentThread,
+  noteDispatch,
+  settle,
+  waitForHandlers,
+  yieldPoint,
+} from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,

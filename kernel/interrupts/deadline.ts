@@ -68,7 +68,7 @@ export function initializeDeadline(storage: usize): u64 {
   for (let i: u32 = 0; i < CALIBRATION_TRIES && frequency == 0; i++) frequency = measure();
   setTimerCount(0);
   if (apicPerNanosecond == 0 || !setClockFrequency(frequency)) return 0;
-  longestCount = min(SECOND, (<u64>0xffff_ffff << 32) / apicPerNanosecond);
+  longestCount = min(SECOND, ((<u64>0xffff_ffff) << 32) / apicPerNanosecond);
   setTimerMode(deadlineMode);
   setVector(VECTOR_TIMER, onDeadline.index, 0);
   const refinement = changetype<Timer>(storage);

@@ -205,20 +205,9 @@ function resume(process: Process): void {
  * interrupts left (kernel/interrupts/polls.ts) is done before threads of lower levels, and a piece of it before those of the same.
  */
 function schedule(): void {
-  if (nothingToDo()) {
-    waiting = true;
-    do halt();
-    while (nothingToDo() && !wokeUp());
-    startCharging();
-    waiting = false;
-    // The usual case: the one that is woken is the one whose stack this is.
-    if (nothingToDo()) {
-      goOn();
-      return;
-    }
-  }
   let level = readyLevel();
   if (level < 0 || pollLevels != 0) {
+    if (nothingToDo() && idleAlone()) return;
     waiting = true;
     level = workUntilReady();
     waiting = false;
@@ -265,6 +254,27 @@ function limitTurn(thread: Thread): void {
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
   limitTurn(running);
+}
+
+/**
+ * With nobody to run and nothing to do: until there is. True when that is the thread whose stack this is, and nothing else: it goes on. That is the
+ * usual case, and the short way.
+ */
+function idleAlone(): bool {
+  waiting = true;
+  do {
+    halt();
+    if (!nothingToDo()) {
+      waiting = false;
+      startCharging();
+      return false;
+    }
+  } while (!wokeUp());
+  waiting = false;
+  startCharging();
+  clearExitWork(WORK_RESCHEDULE);
+  if (running.process.share != 0) startQuantum();
+  return true;
 }
 
 /** Nobody can run, and nothing is to be done: until the next interrupt. */

@@ -140,6 +140,8 @@ export function wheelNext(wheel: usize): u64 {
  * stop any timer and free its own; it may not call wheelRun of this wheel. At most `budget` timers are called or moved: what is left of
  * that. When it is 0, wheelNext() may be past, and the caller, once it has let interrupts in, calls again.
  */
+// @ts-ignore: decorator
+@inline
 export function wheelRun(wheel: usize, time: u64, budget: u32): u32 {
   runningWheel = wheel;
   while (budget != 0 && wheelNext(wheel) <= time) {
@@ -163,21 +165,23 @@ function runSlot(wheel: usize, target: u64, budget: u32): u32 {
   if (!list(wheel, WORK).isEmpty) return runWork(wheel, budget);
   const level: u32 = ctz(levelsOf(wheel));
   if (level == TOP_LEVEL) {
-    takeSlot(wheel, BEYOND, beyondTick(wheel));
+    if (beyondTick(wheel) > target) findNext(wheel);
+    else takeSlot(wheel, BEYOND, beyondTick(wheel));
     return budget;
   }
   const slot: u32 = <u32>ctz(occupied(wheel, level));
   const index = (level << DIGIT) + slot;
   const begin = slotTick(wheel, level, slot);
   const first = changetype<Timer>(list(wheel, index).next);
-  if (!isAlone(first)) {
-    takeSlot(wheel, index, begin);
+  const alone = isAlone(first);
+  const tick = alone && level != 0 ? tickOf(first.expires) : begin;
+  if (tick > target) {
+    // What was due has been stopped.
+    setNext(wheel, tick << TICK_SHIFT, begin);
     return budget;
   }
-  const tick = level != 0 ? tickOf(first.expires) : begin;
-  if (tick > target) {
-    // Another one has been stopped.
-    setNext(wheel, tick << TICK_SHIFT, begin);
+  if (!alone) {
+    takeSlot(wheel, index, begin);
     return budget;
   }
   store<u64>(wheel, tick, CURRENT);
@@ -310,25 +314,34 @@ function dueTime(expires: u64): u64 {
 @inline
 function place(wheel: usize, timer: Timer): void {
   const due = dueTime(timer.expires);
+  if (!isFirst(wheel, timer, due)) file(wheel, timer);
+  else if (!list(wheel, FRONT).isEmpty) displace(wheel, timer, due);
+  else putInFront(wheel, timer, due);
+}
+
+// @ts-ignore: decorator
+@inline
+function isFirst(wheel: usize, timer: Timer, due: u64): bool {
   // The last tick of u64 is none.
-  if (due >= wheelNext(wheel) || due < timer.expires) {
-    file(wheel, timer);
-    return;
-  }
-  const front = list(wheel, FRONT);
-  if (!front.isEmpty) fileFront(wheel);
-  front.append(timer);
+  return due < wheelNext(wheel) && due >= timer.expires;
+}
+
+// @ts-ignore: decorator
+@inline
+function putInFront(wheel: usize, timer: Timer, due: u64): void {
+  list(wheel, FRONT).append(timer);
   store<u64>(wheel, due, DUE);
 }
 
-/** The timer in front of the slots is not the first any more. In its slot it is: what has the same tick was started later. */
-function fileFront(wheel: usize): void {
-  const timer = changetype<Timer>(list(wheel, FRONT).next);
-  timer.remove();
-  file(wheel, timer);
-  const head = timer.next;
-  timer.remove();
-  head.prepend(timer);
+/** The same where another one is there. In its slot that is the first: what has the same tick was started later. */
+function displace(wheel: usize, timer: Timer, due: u64): void {
+  const former = list(wheel, FRONT).next;
+  former.remove();
+  file(wheel, changetype<Timer>(former));
+  const head = former.next;
+  former.remove();
+  head.prepend(former);
+  putInFront(wheel, timer, due);
 }
 
 /** Puts a timer into the list of its slot; one that is past, into the slot of the present tick. */
