@@ -71,10 +71,16 @@ export function readyRemove(member: Link, level: u32): void {
   queue.remove(member, level);
 }
 
-
+/** The first of a level that has one. It stays. */
 @inline
 export function readyFirst(level: u32): Link {
   return queue.first(level);
+}
+
+/** Takes it out. */
+@inline
+export function readyTakeFirst(level: u32): Link {
+  return queue.takeFirst(level);
 }
 
 

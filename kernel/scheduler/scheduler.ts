@@ -45,11 +45,11 @@ import {
   PRIORITY_DEFAULT,
   READY_STORAGE,
   readyAppend,
-  readyFirst,
   readyIsEmpty,
   readyLevel,
   readyPrepend,
   readyRemove,
+  readyTakeFirst,
   turnOf,
 } from "./ready";
 import {
@@ -220,8 +220,7 @@ function schedule(): void {
       level = readyLevel();
     }
   }
-  const next = changetype<Thread>(readyFirst(level));
-  readyRemove(next, level);
+  const next = changetype<Thread>(readyTakeFirst(level));
   if (changetype<usize>(next) == changetype<usize>(running)) {
     goOn();
     return;
@@ -333,7 +332,7 @@ function switchTo(next: Thread): void {
   setQuietCall(next.quiet);
   noteDispatch();
   switchStack(save, next.stackPointer);
-  reap();
+  if (dead !== null) reap();
 }
 
 /** Makes `process` the one whose window is mapped and whose limits hold. */
