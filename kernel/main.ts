@@ -69,6 +69,7 @@ import {
 import { initializeNames, NAME_STORAGE } from "./process/names";
 import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./process/processinfo";
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
+import { initializeTraps } from "./process/trap";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
 import {
@@ -319,6 +320,7 @@ function initializeProcessesAndThreads(): void {
   initializeThreads(need(THREAD_STORAGE), THREAD_LIMIT);
   initializeProcesses(need(PROCESS_STORAGE));
   initializeEnd(need(END_STORAGE), onLastExit.index);
+  initializeTraps();
   initializeFamily(need(4));
   initializeModules(need(NAME_LIMIT));
   setPoll(POLL_REAP, reapPoll.index);
