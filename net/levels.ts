@@ -1,11 +1,12 @@
 /**
- * Priority levels of reception (AEM 3.2.1). What is received for a socket is worked off at the level of the socket: the highest of the events that
- * listen to it, or that of the main code of its process where none does.
+ * Priority levels of reception (AEM 3.2.1). What is received for a socket is worked off at the level of the socket: the highest of those who wait for it,
+ * events and blocked threads, or that of the main code of its process where nobody does. The waiters stand by level (WaitQueue.join), so that is the first one's.
  *
  * A frame must be looked at before anybody knows for whom it is. That is done at the level of the highest socket there is (`receiveLevel`).
  */
 import { movePoll, POLL_LEVEL_DEFAULT, POLL_RECEIVE, pollLevel } from "../kernel/interrupts/polls";
 import { noteWork } from "../kernel/scheduler/scheduler";
+import { Waiter } from "../kernel/scheduler/wait";
 import { Socket } from "./socket/socket";
 
 /** Highest level of a socket, the default one at least: ARP, ICMP and what nobody wants come in at it. */
@@ -49,17 +50,22 @@ function update(): void {
   levelsMatter = (present & ~((<u64>1) << POLL_LEVEL_DEFAULT)) != 0;
 }
 
-/** A new socket, of `level` as long as no event listens to it. */
+/** A new socket, of `level` as long as nobody waits for it. */
 export function addSocketLevel(socket: Socket, level: u32): void {
   socket.ownLevel = <u8>level;
   socket.level = <u8>level;
   count(level, 1);
 }
 
-/** It is of a process of that level now, and no event listens to it. */
+/** It is of a process of that level now. */
 export function ownSocket(socket: Socket, level: u32): void {
   socket.ownLevel = <u8>level;
-  setSocketLevel(socket, level);
+  rankSocket(socket);
+}
+
+/** Somebody waits for it, or does no more, or has another level. */
+export function rankSocket(socket: Socket): void {
+  setSocketLevel(socket, socket.isEmpty ? socket.ownLevel : changetype<Waiter>(socket.next).level);
 }
 
 /** The socket goes. */
@@ -67,7 +73,7 @@ export function removeSocketLevel(socket: Socket): void {
   count(socket.level, -1);
 }
 
-/** From now on it is of `level`. */
+/** From now on it is of `level`, until it is ranked. */
 export function setSocketLevel(socket: Socket, level: u32): void {
   if (<u32>socket.level == level) return;
   count(socket.level, -1);

@@ -29,6 +29,8 @@ export const SOCKET_ORPHAN: u32 = 4;
 export const SOCKET_CONNECTING: u32 = 8;
 /** calls.ts: listen has succeeded. */
 export const SOCKET_LISTENING: u32 = 16;
+/** aem/jobs/close.ts: a close event stands behind the read events. */
+export const SOCKET_BEHIND: u32 = 32;
 
 
 @unmanaged
@@ -40,6 +42,8 @@ export class Socket extends WaitQueue {
   /** Priority of what is received for it (net/levels.ts), and as long as no event listens to it. */
   level: u8;
   ownLevel: u8;
+  /** Events (AEM) that listen to it, of all processes. */
+  events: u8;
   /** SOCKET_* flags. */
   flags: u32;
   /** Positive errno to be reported once (SO_ERROR), or 0. */

@@ -10,6 +10,7 @@ import {
   FORK_EVENTS,
   INADDR_LOOPBACK,
   SOCKADDR_SIZE,
+  SOCK_DGRAM,
   SOCK_STREAM,
   bindUdp,
   close,
@@ -22,6 +23,7 @@ import {
   onClose,
   onRead,
   onTimer,
+  sendto,
   setAddress,
   socket,
   spawn,
@@ -34,7 +36,7 @@ const MILLISECOND: i64 = 1_000_000;
 /** As many as one socket can have (EVENTS_PER_SOCKET), and a process threads. */
 const EVENTS: i32 = 32;
 const THREADS: i32 = 64;
-const SHARERS: i32 = 16;
+const SHARERS: i32 = 32;
 const TRAPS: i32 = 8;
 const DEPTH: i32 = 40;
 const UDP_PORT: u32 = 3000;
@@ -140,21 +142,31 @@ function closeConnection(): i32 {
   return connected;
 }
 
-/** Events of many processes on one socket, which end one process after the other. */
-function share(): i32 {
+/** Sends one datagram to all of them. */
+function tell(): void {
+  const sender = socket(AF_INET, SOCK_DGRAM, 0);
+  setAddress(address, INADDR_LOOPBACK, UDP_PORT);
+  sendto(sender, address, 8, 0, address, SOCKADDR_SIZE);
+  close(sender);
+}
+
+/** `sharers` processes more with copies of `events` events on one socket, all of which hear of a datagram, and end one process after the other. */
+function share(events: i32, sharers: i32): i32 {
   const fd = bindUdp(UDP_PORT);
-  readers(fd, EVENTS);
-  for (let n = 0; n < SHARERS; n++) {
+  readers(fd, events);
+  let forked = 0;
+  for (let n = 0; n < sharers; n++) {
     const pid = fork(FORK_EVENTS);
-    if (pid < 0) row("failed", pid, n);
+    if (pid > 0) forked++;
     if (pid != 0) continue;
-    nanosleep(200 * MILLISECOND);
+    // Handlers run behind it.
+    nanosleep(20 * MILLISECOND);
     exit(0);
   }
+  tell();
   close(fd);
-  let result = 0;
-  for (let n = 0; n < SHARERS; n++) result |= waitpid(-1, word, 0) > 0 ? load<i32>(word) : -1;
-  return result;
+  for (let n = 0; n < forked; n++) if (waitpid(-1, word, 0) < 0 || load<i32>(word) != 0) return -1;
+  return forked;
 }
 
 // ---- Threads ----
@@ -179,8 +191,9 @@ export function main(): i32 {
   row("done", 3, closeDatagrams());
   row("done", 4, endDatagrams());
   row("done", 5, closeConnection());
-  row("done", 6, share());
-  row("done", 7, endThreads(0));
-  row("done", 8, endThreads(1));
+  row("done", 6, share(EVENTS, 3));
+  row("done", 7, share(1, SHARERS));
+  row("done", 8, endThreads(0));
+  row("done", 9, endThreads(1));
   return 0;
 }
