@@ -6,7 +6,7 @@
  * the function found before it is marked with `?`: it may be left over from an earlier call.
  */
 import { exit, raise } from "./hal";
-import { logDecimal, logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
+import { consoleFlush, logDecimal, logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
 import { functionStart, isText, logSymbol } from "./symbols";
 import { InterruptFrame } from "./interrupts/frame";
 
@@ -43,6 +43,7 @@ export function panicFrame(reason: string, frame: InterruptFrame): void {
 function giveReason(reason: string): void {
   if (reasonGiven) exit(PANIC_STATUS);
   reasonGiven = true;
+  consoleFlush();
   logStart(LOG_ERROR, "panic");
   logText(reason);
   logEnd();
