@@ -16,7 +16,7 @@ import { currentProcess, notifyThread, Process } from "../kernel/process/process
 import { usageOf } from "../kernel/process/usage";
 import { Waiter } from "../kernel/scheduler/wait";
 import { addTimerLevel, timerPrepare, timerStop } from "../kernel/time/timers";
-import { rankSocket } from "../net/levels";
+import { rankSocket } from "../net/socket/rank";
 import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
 import {
   EVENT_ACCEPT,

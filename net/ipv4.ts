@@ -49,8 +49,8 @@ export const TTL_DEFAULT: u32 = 64;
 let icmpIndex: u32 = 0;
 let tcpIndex: u32 = 0;
 let udpIndex: u32 = 0;
-let tcpLevelIndex: u32 = 0;
-let udpLevelIndex: u32 = 0;
+let tcpDestinationIndex: u32 = 0;
+let udpDestinationIndex: u32 = 0;
 let noTransportIndex: u32 = 0;
 /** State of the generator of the identification field. */
 let identification: u32 = 0;
@@ -70,10 +70,10 @@ export function ipv4Register(protocol: u32, inputIndex: u32, levelIndex: u32 = 0
   if (protocol == IPPROTO_ICMP) icmpIndex = inputIndex;
   else if (protocol == IPPROTO_TCP) {
     tcpIndex = inputIndex;
-    tcpLevelIndex = levelIndex;
+    tcpDestinationIndex = levelIndex;
   } else if (protocol == IPPROTO_UDP) {
     udpIndex = inputIndex;
-    udpLevelIndex = levelIndex;
+    udpDestinationIndex = levelIndex;
   }
 }
 
@@ -177,8 +177,8 @@ function deliver(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): v
   buffer.length = header.totalLength;
   buffer.pull(headerLength);
   const protocol = header.protocol;
-  if (protocol == IPPROTO_TCP) packetArrives(buffer, tcpIndex, tcpLevelIndex);
-  else if (protocol == IPPROTO_UDP) packetArrives(buffer, udpIndex, udpLevelIndex);
+  if (protocol == IPPROTO_TCP) packetArrives(buffer, tcpIndex, tcpDestinationIndex);
+  else if (protocol == IPPROTO_UDP) packetArrives(buffer, udpIndex, udpDestinationIndex);
   else if (protocol == IPPROTO_ICMP) call_indirect<void>(icmpIndex, buffer);
   else {
     counters.ipNoTransport++;

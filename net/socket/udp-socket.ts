@@ -5,7 +5,7 @@ import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
-import { addSocketLevel, removeSocketLevel } from "../levels";
+import { addSocketLevel, removeSocketLevel } from "./rank";
 import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
 
 /** Bits of `status`. */

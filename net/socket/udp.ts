@@ -69,7 +69,7 @@ export function initializeUdp(storage: usize, maxSockets: u32, maxQueued: u32): 
   initializeUdpSockets(storage + PROTOCOL_SIZE, maxSockets);
   claimedPort = 0;
   claimedInput = 0;
-  ipv4Register(IPPROTO_UDP, udpInput.index, udpLevel.index);
+  ipv4Register(IPPROTO_UDP, udpInput.index, udpDestination.index);
   registerTransportError(IPPROTO_UDP, udpError.index);
 }
 
@@ -97,15 +97,15 @@ export function udpClaimPort(port: u32, input: u32): void {
   setClaimedPort(claimedPort);
 }
 
-/** Level of the socket that a datagram is for; see ipv4Register. */
-function udpLevel(buffer: PacketBuffer): u32 {
+/** The socket that a datagram is for; see packetArrives. */
+function udpDestination(buffer: PacketBuffer): usize {
   if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
   const header = changetype<UdpHeader>(buffer.data);
   const port = header.destinationPort;
   if (port == claimedPort) return POLL_LEVEL_TOP;
   const network = changetype<Ipv4Header>(buffer.networkHeader);
   const socket = findUdpSocket(network.destination, port, network.source, header.sourcePort);
-  return socket === null ? POLL_LEVEL_DEFAULT : socket.level;
+  return socket === null ? <usize>POLL_LEVEL_DEFAULT : changetype<usize>(socket);
 }
 
 /** A datagram; see ipv4Register. */

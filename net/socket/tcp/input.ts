@@ -30,8 +30,8 @@ export function tcpInput(buffer: PacketBuffer): void {
   releaseBuffer(buffer);
 }
 
-/** Level of the socket that a segment is for, with PACKET_PROMISED; see ipv4Register. */
-export function tcpLevel(buffer: PacketBuffer): u32 {
+/** The socket that a segment is for, with PACKET_PROMISED; see packetArrives. */
+export function tcpDestination(buffer: PacketBuffer): usize {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
   const header = changetype<TcpHeader>(buffer.data);
   const network = changetype<Ipv4Header>(buffer.networkHeader);
@@ -43,9 +43,9 @@ export function tcpLevel(buffer: PacketBuffer): u32 {
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
   const c = findConnection(hash, local, remote, localPort, remotePort);
-  if (c !== null) return c.level | PACKET_PROMISED;
+  if (c !== null) return changetype<usize>(c) | PACKET_PROMISED;
   const listener = findListener(local, localPort);
-  return listener !== null ? listener.level : POLL_LEVEL_DEFAULT;
+  return listener !== null ? changetype<usize>(listener) : POLL_LEVEL_DEFAULT;
 }
 
 function demultiplex(s: Segment): void {

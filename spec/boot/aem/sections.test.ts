@@ -70,7 +70,7 @@ describe("sections with interrupts off", () => {
       const report = lines.slice(from + 1, begins[index + 1]).filter((line) => line.startsWith("  "));
       const names = report.map((line) => /main\/(odd|even)\+/.exec(line)?.[1]).filter(Boolean);
       assert.ok(names.length >= 15, report.join("\n"));
-      names.forEach((name, at) => assert.notEqual(name, names[at - 1], report.join("\n")));
+      for (const [at, name] of names.entries()) assert.notEqual(name, names[at - 1], report.join("\n"));
     });
   });
 });
