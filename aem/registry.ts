@@ -269,10 +269,10 @@ export function drain(event: Event): void {
   if (event.job.mask == 0) timerStop(event);
   else if (isGauged(event)) detach(event);
   else event.waiter.deafen();
-  if (event.has(EVENT_OCCURRED)) {
-    event.clear(EVENT_STOPPED | EVENT_OCCURRED);
-    makePending(event);
-  }
+  // Stopped or not: what a clone that never gets to it gives back is delivered as well.
+  const occurred = event.has(EVENT_OCCURRED);
+  event.clear(EVENT_STOPPED | EVENT_OCCURRED);
+  if (occurred) makePending(event);
   event.mark(EVENT_DRAINING);
 }
 
