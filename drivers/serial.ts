@@ -74,6 +74,8 @@ export function initializeSerial(): bool {
   stuck = false;
   lost = 0;
   ring = 0;
+  ringPut = 0;
+  ringSent = 0;
   out8(SCRATCH, SCRATCH_VALUE);
   if (in8(SCRATCH) != SCRATCH_VALUE) return false;
   out8(INTERRUPT_ENABLE, 0);
@@ -107,6 +109,12 @@ export function serialFlush(): void {
 
 /** Sends a byte, a line feed as carriage return and line feed. */
 export function serialPut(byte: u32): void {
+  // Nearly all of them.
+  if (credit != 0 && byte != 0x0a) {
+    credit--;
+    out8(DATA, byte);
+    return;
+  }
   if (byte == 0x0a) put(0x0d);
   put(byte);
 }
@@ -117,21 +125,25 @@ export function serialLost(): u32 {
 }
 
 function put(byte: u32): void {
+  // While bytes wait in the ring there is no credit: they have used it.
+  if (credit == 0 && !makeRoom(byte)) return;
+  credit--;
+  out8(DATA, byte);
+}
+
+/** Before a byte for which no room is known. False: it stands in the ring, or is lost. */
+function makeRoom(byte: u32): bool {
   const waiting = ringPut - ringSent;
+  const patient = stuck ? 1 : WAIT_READS;
   // With none in it: as long as the port takes them, bytes do not pass through the ring.
-  if (ring == 0 || waiting == 0) {
-    if (credit != 0 || waitForRoom(ring != 0 || stuck ? 1 : WAIT_READS)) {
-      credit--;
-      out8(DATA, byte);
-      return;
-    }
-  } else if (waiting == RING_SIZE && waitForRoom(stuck ? 1 : WAIT_READS)) sendRing(credit);
-  if (ring == 0 || ringPut - ringSent == RING_SIZE) {
-    lost++;
-    return;
+  if (waiting == 0 && waitForRoom(ring != 0 ? 1 : patient)) return true;
+  if (waiting == RING_SIZE && waitForRoom(patient)) sendRing(credit);
+  if (ring == 0 || ringPut - ringSent == RING_SIZE) lost++;
+  else {
+    store<u8>(ring + TIMER_SIZE + (ringPut++ & (RING_SIZE - 1)), byte);
+    startDrain();
   }
-  store<u8>(ring + TIMER_SIZE + (ringPut++ & (RING_SIZE - 1)), byte);
-  startDrain();
+  return false;
 }
 
 function startDrain(): void {
