@@ -16,6 +16,7 @@ import {
 } from "./hal";
 import { findOption, optionAddress, optionLength, optionNumber, readBootInfo } from "./boot-info";
 import {
+  consoleFlush,
   log,
   logBytes,
   logDecimal,
@@ -26,6 +27,7 @@ import {
   LOG_INFO,
   LOG_NOTICE,
   LOG_WARNING,
+  setConsoleFlush,
   setConsoleSink,
   setLogLevel,
 } from "./console";
@@ -69,6 +71,7 @@ import {
 import { initializeNames, NAME_STORAGE } from "./process/names";
 import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./process/processinfo";
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
+import { initializeTraps } from "./process/trap";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
 import {
@@ -86,7 +89,7 @@ import { AEM_STORAGE, initializeAem } from "../aem/aem";
 import { dispatchNext } from "../aem/dispatch";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
 import { pciScan } from "../drivers/pci";
-import { initializeSerial, serialPut } from "../drivers/serial";
+import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut } from "../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
 import { IP_DHCP, parseIpOption } from "../net/config";
@@ -195,6 +198,7 @@ export function main(): void {
 /** Ends the boot with a message: what is missing is outside of the kernel. */
 function fail(reason: string): void {
   log(LOG_ERROR, "boot", reason);
+  consoleFlush();
   exit(BOOT_FAILED);
 }
 
@@ -220,6 +224,8 @@ function initializeInterrupts(): void {
   initializePolls(need(POLL_STORAGE));
   setPoll(POLL_TIMERS, timerPoll.index);
   if (initializeDeadline(need(TIMER_SIZE)) == 0) fail("the 8254 timer does not count: no clock");
+  initializeRing(need(RING_STORAGE));
+  setConsoleFlush(serialFlush.index);
 }
 
 /** A piece of permanent memory, or the end of the boot. */
@@ -319,6 +325,7 @@ function initializeProcessesAndThreads(): void {
   initializeThreads(need(THREAD_STORAGE), THREAD_LIMIT);
   initializeProcesses(need(PROCESS_STORAGE));
   initializeEnd(need(END_STORAGE), onLastExit.index);
+  initializeTraps();
   initializeFamily(need(4));
   initializeModules(need(NAME_LIMIT));
   setPoll(POLL_REAP, reapPoll.index);
@@ -364,6 +371,7 @@ function onLastExit(status: i32): void {
     logDecimal(status);
     logEnd();
   }
+  consoleFlush();
   exit(<u32>status > 127 ? 127 : <u32>status);
 }
 

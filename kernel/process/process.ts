@@ -288,12 +288,15 @@ export const SHORTAGE_KINDS: u32 = 3;
 /**
  * A process has two frames of its own; its queues stand behind its fields:
  *
- *     frames   ├ Process ┼ ProcessUsage ┼ pending ┼ waiting ┼ work ┼ held ┼ SHORTAGE_KINDS × { starved ┼ unreported } ┤
+ *     frames   ├ Process ┼ ProcessUsage ┼ TrapReport ┼ pending ┼ waiting ┼ work ┼ held ┼ SHORTAGE_KINDS × { starved ┼ unreported } ┤
  */
 const PROCESS_ORDER: u32 = 1;
 /** usage.ts. */
 export const USAGE_OFFSET: usize = 720;
-const PENDING_OFFSET: usize = 880;
+/** trap.ts. */
+export const TRAP_OFFSET: usize = 880;
+export const TRAP_SIZE: usize = 216;
+const PENDING_OFFSET: usize = TRAP_OFFSET + TRAP_SIZE;
 const WAITING_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
 const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
 const HELD_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;

@@ -569,8 +569,8 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   if (refused != 0) return refused;
   thread.woken = 0;
   if (queue !== null) {
-    thread.waiter.prepare(onWake.index, events);
-    queue.append(thread.waiter);
+    thread.waiter.prepare(onWake.index, events, thread.level);
+    queue.join(thread.waiter);
   }
   if (deadline != NO_DEADLINE) {
     timerPrepare(thread.timer, onTimeout.index);
