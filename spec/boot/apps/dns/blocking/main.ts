@@ -1,0 +1,80 @@
+/**
+ * `lookup`, remote-controlled on UDP port 5301: main code waits for a command, then for the answer. `TAG A NAME` and `TAG AAAA NAME`; with `then` in front
+ * of the type it calls `resolve` instead, and sleeps until the handler was called; `TAG in A NAME` looks up inside of a handler.
+ */
+import {
+  bindUdp,
+  lookupName,
+  nanosleep,
+  onTimer,
+  poll,
+  POLLIN,
+  recvfrom,
+  resolveName,
+  sendto,
+  SOCKADDR_SIZE,
+  TYPE_A,
+  TYPE_AAAA,
+} from "../../../../../sdk";
+import { isWord, putResult, REPLY_ROOM, wordEnd } from "../text";
+
+const input = memory.data(512, 8);
+const reply = memory.data(512, 8);
+const from = memory.data(16, 8);
+const fromLength = memory.data(4, 4);
+const addresses = memory.data(128, 8);
+const ready = memory.data(8, 8);
+
+let name: usize = 0;
+let nameLength: i32 = 0;
+let type: u32 = TYPE_A;
+let result: i32 = 0;
+let done: bool = false;
+
+export function main(): i32 {
+  const fd = bindUdp(5301);
+  if (fd < 0) return 1;
+  while (true) {
+    store<i32>(ready, fd);
+    store<u32>(ready, POLLIN, 4);
+    poll(ready, 1, -1);
+    store<i32>(fromLength, SOCKADDR_SIZE);
+    const length = recvfrom(fd, input, 512, 0, from, fromLength);
+    if (length <= 0) continue;
+    const end = serve(input + length);
+    sendto(fd, reply, <i32>(end - reply), 0, from, SOCKADDR_SIZE);
+  }
+}
+
+function serve(end: usize): usize {
+  const tag = wordEnd(input, end) - input;
+  let verb = input + tag + 1;
+  const then = isWord(verb, wordEnd(verb, end), "then");
+  const inside = isWord(verb, wordEnd(verb, end), "in");
+  if (then || inside) verb = wordEnd(verb, end) + 1;
+  type = isWord(verb, wordEnd(verb, end), "AAAA") ? TYPE_AAAA : TYPE_A;
+  name = wordEnd(verb, end) + 1;
+  nameLength = <i32>(end - name);
+  done = false;
+  if (then) {
+    result = resolveName(name, nameLength, found, type);
+    if (result < 0) done = true;
+  } else if (inside) onTimer(0, 0, within);
+  else within(0, 0);
+  while (!done) nanosleep(1_000_000);
+  memory.copy(reply, input, tag);
+  const stop = putResult(reply + tag, addresses, result, type == TYPE_AAAA);
+  assert(stop <= reply + REPLY_ROOM);
+  return stop;
+}
+
+function within(jid: i32, overrun: i32): void {
+  result = lookupName(name, nameLength, addresses, 8, type);
+  done = true;
+}
+
+function found(id: i32, list: usize, count: i32): void {
+  if (count > 0) memory.copy(addresses, list, (<usize>count) << (type == TYPE_A ? 2 : 4));
+  result = count;
+  done = true;
+}
