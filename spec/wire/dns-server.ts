@@ -28,8 +28,6 @@ interface Connection {
 export class DnsServer {
   answerer: Answerer = () => [];
   readonly questions: Asked[] = [];
-  /** Off: SYNs are not answered. */
-  listens = true;
   private readonly connections = new Map<string, Connection>();
   private readonly stop: () => void;
 
@@ -56,7 +54,7 @@ export class DnsServer {
       for (const answer of this.ask(udp.payload, server, udp.sourcePort, false))
         this.send(answer, udp.sourcePort, server);
     }
-    if (tcp?.destinationPort === 53 && this.listens) this.segment(server, ip.destination, tcp);
+    if (tcp?.destinationPort === 53) this.segment(server, ip.destination, tcp);
   }
 
   private ask(bytes: Buffer, server: string, port: number, tcp: boolean): Buffer[] {
