@@ -87,6 +87,7 @@ export class Query {
     return changetype<usize>(this) + FRAMED;
   }
 
+
   @inline get question(): usize {
     return changetype<usize>(this) + FRAMED + 2;
   }

@@ -81,7 +81,10 @@ export class DnsServer {
     const whole = data.length > 2 && data.length === data.readUInt16BE(0) + 2;
     const answers =
       whole && !(tcp.flags & FIN) ? this.ask(data.subarray(2), server, tcp.sourcePort, true) : [];
-    if (answers.length === 0) return this.transmit(own, tcp.sourcePort, connection, ACK, Buffer.alloc(0));
+    if (answers.length === 0) {
+      this.transmit(own, tcp.sourcePort, connection, ACK, Buffer.alloc(0));
+      return;
+    }
     const framed = answers.map((answer) =>
       Buffer.concat([Buffer.from([answer.length >> 8, answer.length & 255]), answer]),
     );

@@ -379,9 +379,10 @@ describe("dns, two servers from DHCP", () => {
       server.send(respond(asked, { answers: [a(asked.name, `192.0.2.${last}`)] }), asked.port, asked.server);
     }
     const found = await Promise.all(replies);
-    found.forEach((reply, i) =>
-      assert.equal(reply, `1 ${hex(`192.0.2.${Number((list[i % 10] as string).slice(1, -5)) & 255}`)}`),
-    );
+    for (const [i, reply] of found.entries()) {
+      const last = Number((list[i % 10] as string).slice(1, -5)) & 255;
+      assert.equal(reply, `1 ${hex(`192.0.2.${last}`)}`);
+    }
     await Promise.all(late);
     const now = await counters(peer);
     assert.deepEqual([now.joined - before.joined, now.refused - before.refused], [20, 1]);
