@@ -7,7 +7,15 @@ import { findCached, keepAnswer } from "./cache";
 import { preferredServer } from "./exchange";
 import { ADDRESSES_SIZE, TYPE_A, TYPE_AAAA } from "./message";
 import { addressInName, encodeName, endsInNumber, isLocalhost } from "./name";
-import { Query, QUERY_ASKING, QUERY_CONNECTING, QUERY_LIMIT, QUERY_OPENING, queryAt } from "./query";
+import {
+  adoptQueries,
+  Query,
+  QUERY_CONNECTING,
+  QUERY_LIMIT,
+  QUERY_OPENING,
+  queryAt,
+  takeQuery,
+} from "./query";
 import { dnsStatistics } from "./statistics";
 
 /** Results of `beginQuery`: it has to be asked for; the result is there. */
@@ -15,11 +23,31 @@ export const MUST_ASK: i32 = 0;
 export const IS_KNOWN: i32 = 1;
 
 /**
- * Fills in a request for a name, `length` units of `width` bytes at `text`. MUST_ASK, IS_KNOWN, or -EINVAL: it is no name, or `type` is not one that
- * can be asked for; -EDESTADDRREQ: no server is known.
+ * A place for a request for a name, `length` units of `width` bytes at `text`; null: there is none. The name is read before any call is made, for
+ * a handler that runs meanwhile may have another use for the place where it stands.
  */
-export function beginQuery(query: Query, text: usize, length: i32, width: usize, type: u32): i32 {
-  if (length < 0 || (type != TYPE_A && type != TYPE_AAAA)) return -EINVAL;
+export function newQuery(text: usize, length: i32, width: usize, type: u32): Query | null {
+  dnsStatistics().requests++;
+  let query = takeQuery();
+  // All places may be the parent's.
+  if (query === null && adoptQueries()) query = takeQuery();
+  if (query === null) {
+    dnsStatistics().refused++;
+    return null;
+  }
+  const valid = length >= 0 && (type == TYPE_A || type == TYPE_AAAA);
+  query.type = type;
+  query.nameSize = valid ? encodeName(text, length, width, query.name) : 0;
+  adoptQueries();
+  return query;
+}
+
+/**
+ * Sees to what can be said without asking: MUST_ASK, IS_KNOWN, or -EINVAL: it is no name, or its type is not one that can be asked for;
+ * -EDESTADDRREQ: no server is known.
+ */
+export function beginQuery(query: Query): i32 {
+  if (query.nameSize == 0) return -EINVAL;
   const now = clock_gettime(CLOCK_MONOTONIC);
   // The place of the question is free as yet.
   const information = changetype<NetworkInformation>(query.framed);
@@ -29,16 +57,13 @@ export function beginQuery(query: Query, text: usize, length: i32, width: usize,
   query.server1 = information.nameServer1;
   query.servers = query.server0 == 0 ? 0 : query.server1 == 0 ? 1 : 2;
   query.first = preferredServer();
-  query.type = type;
-  query.nameSize = encodeName(text, length, width, query.name);
-  if (query.nameSize == 0) return -EINVAL;
   if (isLocalhost(query.name, query.nameSize)) return localhost(query);
   if (endsInNumber(query.name)) {
     const address = addressInName(query.name);
     if (address < 0) return -EINVAL;
-    return type == TYPE_A ? oneAddress(query, <u32>address) : known(query, -ENODATA);
+    return query.type == TYPE_A ? oneAddress(query, <u32>address) : known(query, -ENODATA);
   }
-  const entry = findCached(query.name, query.nameSize, type, now);
+  const entry = findCached(query.name, query.nameSize, query.type, now);
   if (entry !== null) {
     dnsStatistics().cached++;
     memory.copy(query.addresses, entry.addresses, ADDRESSES_SIZE);

@@ -6,7 +6,7 @@ import { CLOCK_MONOTONIC, clock_gettime } from "../calls";
 import { EAGAIN, EINTR, EIO, ETIMEDOUT } from "../errno";
 import { poll } from "../poll";
 import { MSG_DONTWAIT, POLLIN, POLLOUT, recv, SOCK_DGRAM, SOCK_STREAM } from "../socket";
-import { beginQuery, IS_KNOWN, MUST_ASK, settle } from "./begin";
+import { beginQuery, IS_KNOWN, MUST_ASK, newQuery, settle } from "./begin";
 import {
   ask,
   ATTEMPT_CUT,
@@ -20,8 +20,7 @@ import {
   takeStream,
 } from "./exchange";
 import { TYPE_A } from "./message";
-import { prepareQueries, Query, releaseQuery, STREAM_LIMIT, streamBlocks, takeQuery } from "./query";
-import { dnsStatistics } from "./statistics";
+import { Query, releaseQuery, STREAM_LIMIT, streamBlocks } from "./query";
 
 /**
  * The addresses of a name: up to `limit` of them are written to `addresses` (see ResolveHandler), and their number is returned. Blocks: for as long as
@@ -38,15 +37,9 @@ export function lookupName(name: usize, length: i32, addresses: usize, limit: i3
 }
 
 function wait(name: usize, length: i32, width: usize, addresses: usize, limit: i32, type: u32): i32 {
-  prepareQueries();
-  const statistics = dnsStatistics();
-  statistics.requests++;
-  const query = takeQuery();
-  if (query === null) {
-    statistics.refused++;
-    return -EAGAIN;
-  }
-  let result = beginQuery(query, name, length, width, type);
+  const query = newQuery(name, length, width, type);
+  if (query === null) return -EAGAIN;
+  let result = beginQuery(query);
   if (result == IS_KNOWN) result = query.result;
   else if (result == MUST_ASK) {
     result = askAll(query);

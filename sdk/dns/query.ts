@@ -118,39 +118,44 @@ export function queryAt(index: u32): Query {
   return changetype<Query>(table + <usize>index * QUERY_SIZE);
 }
 
+/** The process whose requests stand in the table, as far as has been looked. */
+// @ts-ignore: decorator
+@inline
+export function queryOwner(): i32 {
+  return owner;
+}
+
 /** Whether the table is this process's: that of a child still has the requests of its parent, which are not the child's. */
 export function ownsQueries(): bool {
   return table != 0 && getpid() == owner;
 }
 
-/**
- * Makes the table; in a child, takes the requests of its parent out. A blocking call of the parent's stays: in the child it goes on as well. False:
- * there was nothing to do.
- */
-export function prepareQueries(): bool {
+/** In a child, takes the requests of its parent out. A blocking call of the parent's stays: in the child it goes on as well. False: there was nothing to do. */
+export function adoptQueries(): bool {
   const pid = getpid();
   if (pid == owner) return false;
   owner = pid;
-  if (table != 0) {
-    for (let i: u32 = 0; i < QUERY_LIMIT; i++) {
-      const query = queryAt(i);
-      if (query.state == QUERY_FREE || query.handler == 0) continue;
-      const fd = query.fd;
-      releaseQuery(query);
-      if (fd >= 0) close(fd);
-    }
-    return true;
+  for (let i: u32 = 0; i < QUERY_LIMIT; i++) {
+    const query = queryAt(i);
+    if (query.state == QUERY_FREE || query.handler == 0) continue;
+    const fd = query.fd;
+    releaseQuery(query);
+    if (fd >= 0) close(fd);
   }
+  return true;
+}
+
+function makeTable(): void {
   table = heap.alloc(QUERY_SIZE * QUERY_LIMIT + CACHE_STORAGE + POOL_SIZE);
   memory.fill(table, 0, QUERY_SIZE * QUERY_LIMIT);
   initializeCache(table + QUERY_SIZE * QUERY_LIMIT);
   streamBlocks = changetype<Pool>(table + QUERY_SIZE * QUERY_LIMIT + CACHE_STORAGE);
   streamBlocks.initialize(<usize>STREAM_LIMIT + 2, QUERY_LIMIT);
-  return true;
 }
 
 /** A request in the state OPENING, or null at the limit. */
 export function takeQuery(): Query | null {
+  if (table == 0) makeTable();
   for (let i: u32 = 0; i < QUERY_LIMIT; i++) {
     const query = queryAt(i);
     if (query.state != QUERY_FREE) continue;

@@ -9,7 +9,7 @@ import { CLOCK_MONOTONIC, clock_gettime } from "../calls";
 import { EVF_PRIORITY, evctl, EVJOBSHTDN, onRead, onSock, onTimer } from "../aem";
 import { EAGAIN, ECONNREFUSED, EINVAL, EIO, ETIMEDOUT } from "../errno";
 import { POLLERR, POLLHUP, POLLOUT, SOCK_DGRAM, SOCK_STREAM } from "../socket";
-import { beginQuery, findLeader, IS_KNOWN, MUST_ASK, settle } from "./begin";
+import { beginQuery, findLeader, IS_KNOWN, MUST_ASK, newQuery, settle } from "./begin";
 import {
   ask,
   ATTEMPT_CUT,
@@ -25,7 +25,6 @@ import {
 import { ADDRESSES_SIZE, TYPE_A } from "./message";
 import {
   ownsQueries,
-  prepareQueries,
   Query,
   QUERY_ASKING,
   QUERY_CONNECTING,
@@ -36,9 +35,9 @@ import {
   QUERY_READY,
   QUERY_TELLING,
   queryAt,
+  queryOwner,
   releaseQuery,
   streamBlocks,
-  takeQuery,
 } from "./query";
 import { dnsStatistics } from "./statistics";
 
@@ -54,6 +53,8 @@ const REGISTERING: i32 = -1;
 
 /** The timer's jid; 0: there is none; REGISTERING. */
 let ticking: i32 = 0;
+/** The process whose timer that is. */
+let tickOwner: i32 = 0;
 
 /**
  * Asks for the addresses of a name. The request's number, > 0, which the handler gets (it may be called before this returns, but never within another
@@ -81,19 +82,13 @@ export function resolveName(
 
 function request(name: usize, length: i32, width: usize, handler: u32, type: u32, flags: i32): i32 {
   if ((flags & ~EVF_PRIORITY(0x7e)) != 0) return -EINVAL;
-  if (prepareQueries()) ticking = 0;
-  const statistics = dnsStatistics();
-  statistics.requests++;
-  const query = takeQuery();
-  if (query === null) {
-    statistics.refused++;
-    return -EAGAIN;
-  }
+  const query = newQuery(name, length, width, type);
+  if (query === null) return -EAGAIN;
   const id = query.id;
   query.handler = handler;
   query.flags = flags;
   let result = startTicking();
-  if (result >= 0) result = beginQuery(query, name, length, width, type);
+  if (result >= 0) result = beginQuery(query);
   if (result == MUST_ASK) return askFirst(query, id);
   if (result == IS_KNOWN) {
     query.state = QUERY_READY;
@@ -208,6 +203,10 @@ function tick(jid: i32, overrun: i32): void {
 }
 
 function startTicking(): i32 {
+  if (tickOwner != queryOwner()) {
+    tickOwner = queryOwner();
+    ticking = 0;
+  }
   if (ticking != 0) return 0;
   ticking = REGISTERING;
   const jid = onTimer(TICK, TICK, tick);
