@@ -1,4 +1,4 @@
-/** The parts of sdk/dns that touch what comes from the wire, laid open for dns-message.test.ts. AssemblyScript. */
+/** The parts of sdk/dns that touch what comes from the wire, laid open for dns-reader.ts. AssemblyScript. */
 import { answersQuestion, answerTtl, readAnswer, writeQuestion } from "../../sdk/dns/message";
 import { encodeName, readName } from "../../sdk/dns/name";
 
