@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { A, type DnsQuestion, decodeQuestion, encodeResponse, SOA } from "../wire/dns.ts";
 
+const ESRCH = -3;
 const EAGAIN = -11;
 const EINPROGRESS = -115;
 const ECONNREFUSED = -111;
@@ -142,7 +143,7 @@ export class World {
   }
 
   private register(type: Event["type"], fd: number, index: number, interval = 0n, period = 0n): number {
-    if (this.happens(0.005)) return -28;
+    if (this.happens(0.005)) return this.after(-28);
     const handler = this.table.get(index) as Handler;
     const flag = type === "sock" && (this.sockets.get(fd) as Socket).ready;
     this.events.set(++this.lastJid, { type, fd, handler, due: this.now + interval, period, flag });
@@ -208,7 +209,7 @@ export class World {
         return this.after(length);
       },
       socket: (_domain: number, type: number) => {
-        if (this.happens(0.005)) return -24;
+        if (this.happens(0.005)) return this.after(-24);
         let fd = 0;
         while (this.sockets.has(fd)) fd++;
         const stream = (type & 15) === STREAM;
@@ -281,8 +282,7 @@ export class World {
         this.register("timer", -1, handler, interval, period),
       evctl: (jid: number, operation: number) => {
         assert.equal(operation, SHUT_DOWN);
-        assert.ok(this.events.delete(jid), "ends an event that is none");
-        return this.after(0);
+        return this.after(this.events.delete(jid) ? 0 : ESRCH);
       },
       log: () => 0,
     };
