@@ -164,6 +164,19 @@ describe("dns, attempts", () => {
     assert.ok(lost > 3);
   });
 
+  test("a child of fork asks for itself; its parent's request under way is not disturbed", async () => {
+    const name = guest.fresh();
+    guest.server.questions.length = 0;
+    guest.server.answerer = (asked) => {
+      const answer = respond(asked, { answers: [a(asked.name, "192.0.2.5", 0)] });
+      setTimeout(() => guest.server.send(answer, asked.port, asked.server), 300);
+      return [];
+    };
+    await guest.expects(BLOCKING, `fork A ${name}`, `2 ${hex("0.0.0.5")} ${hex("192.0.2.5")}`);
+    assert.equal(guest.server.questions.length, 2);
+    assert.notEqual(guest.server.questions[0]?.port, guest.server.questions[1]?.port);
+  });
+
   test("main code may ask by resolve, and a handler may wait by lookup", async () => {
     guest.server.answerer = always((asked) => ({ answers: [a(asked.name, "192.0.2.5")] }));
     for (const way of ["then", "in"]) {
