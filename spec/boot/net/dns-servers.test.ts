@@ -55,6 +55,15 @@ describe("dns, servers from the command line", () => {
     }
   });
 
+  test("QEMU's user network names its own", async () => {
+    const machine = await boot(DNS_IMAGE);
+    try {
+      assert.match(machine.console(), /name server 10\.0\.2\.3/);
+    } finally {
+      await machine.stop();
+    }
+  });
+
   test("servers that make no sense end the boot, and are named", async () => {
     const machine = await boot(DNS_IMAGE, { append: "dns=10.0.2.3,0.0.0.0", ready: false });
     try {
