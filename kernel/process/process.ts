@@ -9,7 +9,7 @@ import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { Link } from "../list";
 import { Vmtable } from "../memory/vmtable";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
-import { currentThread, noteDispatch, raiseThread, wakeThread } from "../scheduler/scheduler";
+import { currentThread, noteDispatch, raiseThread, wakeBlocked } from "../scheduler/scheduler";
 import { Gauge } from "../scheduler/gauge";
 import { Thread, THREAD_BLOCKED } from "../scheduler/thread";
 import { WaitQueue } from "../scheduler/wait";
@@ -417,7 +417,7 @@ export function notifyThread(thread: Thread, level: u32): void {
   // Blocked inside a handler it waits for something else: no handler runs over another.
   // In a quiet call it has no use for handlers: the next other call runs them.
   if (thread.state != THREAD_BLOCKED) notifyBusy(thread, level);
-  else if ((thread.handling | thread.quiet) == 0) wakeThread(thread, level);
+  else if ((thread.handling | thread.quiet) == 0) wakeBlocked(thread, level);
 }
 
 function notifyBusy(thread: Thread, level: u32): void {
