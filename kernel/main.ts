@@ -92,12 +92,13 @@ import { pciScan } from "../drivers/pci";
 import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut } from "../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
-import { IP_DHCP, parseIpOption } from "../net/config";
+import { IP_DHCP, parseDnsOption, parseIpOption } from "../net/config";
 import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
 import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
+import { initializeNetworkInformation, NETWORK_INFORMATION_SIZE } from "../net/netinfo";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
 import { initializeTcp } from "../net/socket/tcp/tcp";
@@ -146,6 +147,7 @@ export {
   sys_shutdown,
   sys_socket,
 } from "../net/socket/calls";
+export { sys_netinfo } from "../net/netinfo";
 export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
 export { sys_poll } from "../net/socket/calls-poll";
 export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
@@ -262,9 +264,12 @@ function startNetwork(): void {
     fail("not enough memory for the network");
   if (!initializeTcp(frames * 2)) fail("not enough memory for the network");
   initializeSocketCalls(need(SOCKET_CALLS_STORAGE));
+  initializeNetworkInformation(need(NETWORK_INFORMATION_SIZE));
   setPoll(POLL_RECEIVE, receive.index);
   setPoll(POLL_PACKETS, packetsPoll.index);
   setPoll(POLL_OUTPUT, flush.index);
+  if (findOption("dns") && parseDnsOption(optionAddress, optionLength) < 0)
+    fail("the command line's dns= cannot be used");
   const device = virtioNetProbe();
   if (device === null) {
     log(LOG_ERROR, "net", "no network device (virtio-net): applications reach this machine only");
