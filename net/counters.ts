@@ -44,8 +44,19 @@ export class NetworkCounters {
   /** A destination that cannot come over the wire (loopback), or a unicast one in a link broadcast. */
   ipBadDestination: u64;
   ipNotForUs: u64;
-  /** Fragments: refused, there is no reassembly. */
+  /** Fragments that came, and datagrams that were put together from them (net/reassembly.ts). */
   ipFragments: u64;
+  ipReassembled: u64;
+  /** Fragments that no honest sender makes: empty, too short, beyond 65,535 bytes, or with a part of the transport's header. */
+  ipBadFragments: u64;
+  /** Datagrams given up because fragments of theirs overlapped or contradicted each other, and what still came of them. */
+  ipFragmentOverlaps: u64;
+  /** Datagrams of which something was still missing when their time was over. */
+  ipFragmentTimeouts: u64;
+  /** Datagrams given up for lack of room: too many of them, or too many pieces. */
+  ipFragmentOverflows: u64;
+  /** Fragments sent. */
+  ipFragmentsSent: u64;
   ipNoTransport: u64;
   /** For a socket of a lower level, at which too many waited already (net/packets.ts). */
   packetsDropped: u64;
@@ -115,7 +126,10 @@ export function droppedPackets(): u64 {
     c.ipSourceRoute +
     c.ipBadSource +
     c.ipBadDestination +
-    c.ipFragments +
+    c.ipBadFragments +
+    c.ipFragmentOverlaps +
+    c.ipFragmentTimeouts +
+    c.ipFragmentOverflows +
     c.ipNoTransport +
     c.packetsDropped +
     c.icmpMalformed +

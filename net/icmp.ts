@@ -17,11 +17,12 @@ import {
   ICMP_HEADER,
   ICMP_PARAMETER_PROBLEM,
   ICMP_PROTOCOL_UNREACHABLE,
+  ICMP_REASSEMBLY_TIME_EXCEEDED,
   ICMP_TIME_EXCEEDED,
   ICMP_UNREACHABLE,
   IcmpHeader,
 } from "./wire/icmp";
-import { IPV4_HEADER, IPV4_MF, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
+import { IPV4_HEADER, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 
 /** Errors sent: this many at once, and then one per ICMP_INTERVAL ns (RFC 1812, 4.3.2.8). */
 export const ICMP_BURST: u32 = 50;
@@ -44,7 +45,10 @@ export function icmpInput(buffer: PacketBuffer): void {
   const header = changetype<IcmpHeader>(buffer.data);
   if (!IcmpHeader.check(length)) {
     counters.icmpMalformed++;
-  } else if (checksumFold(checksumAdd(buffer.data, length, 0)) != 0xffff) {
+  } else if (
+    checksumFold(buffer.more === null ? checksumAdd(buffer.data, length, 0) : <u32>buffer.checksumStart) !=
+    0xffff
+  ) {
     counters.icmpBadChecksum++;
   } else {
     const type = header.type;
@@ -77,20 +81,30 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   header.checksum = checksumUpdate(header.checksum, before, load<u16>(buffer.data));
   buffer.flags = 0;
   counters.icmpEchoes++;
-  // The headers that were pulled are the headroom: none that is pushed is longer.
-  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT);
+  // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments (RFC 1122, 3.2.2.6).
+  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT, true);
 }
 
 /**
  * Tells the sender of the received packet in `buffer` (networkHeader set, borrowed) that it cannot be delivered. `code`:
- * ICMP_PORT_UNREACHABLE, …. Never about broadcasts, fragments or ICMP messages (RFC 1122, 3.2.2), and at a limited rate.
+ * ICMP_PORT_UNREACHABLE, ….
  */
 export function icmpUnreachable(buffer: PacketBuffer, code: u32): void {
+  sendError(buffer, ICMP_UNREACHABLE, code);
+}
+
+/** For net/reassembly.ts: the time of a datagram is over, of which this is the first fragment. */
+export function icmpReassemblyTimeout(buffer: PacketBuffer): void {
+  sendError(buffer, ICMP_TIME_EXCEEDED, ICMP_REASSEMBLY_TIME_EXCEEDED);
+}
+
+/** Quotes the packet in `buffer`. Never about broadcasts, fragments other than the first, or ICMP messages (RFC 1122, 3.2.2), and at a limited rate. */
+function sendError(buffer: PacketBuffer, type: u32, code: u32): void {
   const counters = networkCounters();
   const network = changetype<Ipv4Header>(buffer.networkHeader);
   if (
     (buffer.flags & LINK_BROADCAST) != 0 ||
-    (network.fragment & (IPV4_MF | IPV4_OFFSET)) != 0 ||
+    (network.fragment & IPV4_OFFSET) != 0 ||
     network.protocol == IPPROTO_ICMP ||
     !isUnicast(network.source)
   ) {
@@ -108,7 +122,7 @@ export function icmpUnreachable(buffer: PacketBuffer, code: u32): void {
   let quoted = network.totalLength;
   if (quoted > ERROR_LIMIT - IPV4_HEADER - ICMP_HEADER) quoted = ERROR_LIMIT - IPV4_HEADER - ICMP_HEADER;
   const header = changetype<IcmpHeader>(answer.data);
-  header.type = ICMP_UNREACHABLE;
+  header.type = type;
   header.code = code;
   header.checksum = 0;
   header.rest = 0;

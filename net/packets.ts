@@ -17,7 +17,7 @@ const QUEUE_SIZE: usize = offsetof<BufferQueue>();
 let queues: usize = 0;
 let limit: u32 = 0;
 let promisedLimit: u32 = 0;
-/** Packets that wait, at all levels. */
+/** Buffers that wait, at all levels: a packet is one, unless it is a chain. */
 let waiting: u32 = 0;
 
 /** Beside the level of a packet: there is a connection that it belongs to, which has promised room for it. */
@@ -55,14 +55,15 @@ function waits(buffer: PacketBuffer, input: u32, levelOf: u32): bool {
   const queue = queueOf(level);
   // Behind those that came before it.
   if (level >= receiveLevel && queue.count == 0) return false;
-  if (waiting >= promisedLimit || (queue.count >= limit && !(found & PACKET_PROMISED))) {
+  const pieces = buffer.pieces;
+  if (waiting + pieces > promisedLimit || (queue.count + pieces > limit && !(found & PACKET_PROMISED))) {
     networkCounters().packetsDropped++;
     releaseBuffer(buffer);
     return true;
   }
   buffer.input = input;
   queue.append(buffer);
-  waiting++;
+  waiting += pieces;
   leavePoll(POLL_PACKETS, level);
   noteWork(level);
   return true;
@@ -80,7 +81,7 @@ export function packetsPoll(level: u32): bool {
   for (let budget = BUDGET; budget != 0; budget--) {
     const buffer = queue.take();
     if (buffer === null) return false;
-    waiting--;
+    waiting -= buffer.pieces;
     call_indirect<void>(buffer.input, buffer);
   }
   return queue.count != 0;

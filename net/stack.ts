@@ -8,13 +8,15 @@ import { initializeBuffers } from "./buffer";
 import { initializeCounters, NetworkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
-import { icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
+import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
+import { icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
 import { initializeIpv4, ipv4LoopbackInput, ipv4Register } from "./ipv4";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
+import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
 
@@ -44,6 +46,8 @@ export function initializeNetwork(
     room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
     room(ARP_STORAGE) +
+    room(FRAGMENT_STORAGE) +
+    room(REASSEMBLY_STORAGE) +
     room(UDP_STORAGE) +
     room(DHCP_STORAGE);
   let order: u32 = 0;
@@ -65,6 +69,12 @@ export function initializeNetwork(
   initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
   initializeArp(take(ARP_STORAGE));
+  initializeFragments(take(FRAGMENT_STORAGE));
+  initializeReassembly(
+    take(REASSEMBLY_STORAGE),
+    max(PIECES_LIMIT, maxBuffers / 16),
+    icmpReassemblyTimeout.index,
+  );
   initializeIpv4(icmpNoTransport.index);
   initializeIcmp();
   ipv4Register(IPPROTO_ICMP, icmpInput.index);

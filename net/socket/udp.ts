@@ -16,7 +16,7 @@ import {
 import { POLL_LEVEL_DEFAULT, POLL_LEVEL_TOP } from "../../kernel/interrupts/polls";
 import { POLLERR, POLLIN } from "../../kernel/scheduler/wait";
 import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releaseBuffer } from "../buffer";
-import { checksumAdd, checksumFold, pseudoHeaderSum } from "../checksum";
+import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { registerTransportError } from "../errors";
 import { icmpUnreachable } from "../icmp";
@@ -30,9 +30,9 @@ import {
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_UNREACHABLE,
 } from "../wire/icmp";
-import { IPV4_HEADER, Ipv4Header } from "../wire/ipv4";
+import { IPV4_HEADER, IPV4_LENGTH_MAXIMUM, Ipv4Header } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
-import { IPPROTO_UDP, Socket, SocketProtocol } from "./socket";
+import { IPPROTO_UDP, Socket, SOCKET_DONT_FRAGMENT, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
 import {
   allocateUdpSocket,
@@ -48,6 +48,8 @@ import {
 } from "./udp-socket";
 
 const CHECKSUM_OFFSET: u32 = 6;
+/** Longest payload. */
+export const UDP_PAYLOAD_MAXIMUM: u32 = IPV4_LENGTH_MAXIMUM - IPV4_HEADER - UDP_HEADER;
 const PROTOCOL_SIZE: usize = (offsetof<SocketProtocol>() + 7) & ~7;
 
 /** Bytes of storage for initializeUdp. */
@@ -99,7 +101,7 @@ export function udpClaimPort(port: u32, input: u32): void {
 
 /** Level of the socket that a datagram is for; see ipv4Register. */
 function udpLevel(buffer: PacketBuffer): u32 {
-  if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
+  if (!UdpHeader.check(buffer.data, buffer.wholeLength)) return POLL_LEVEL_DEFAULT;
   const header = changetype<UdpHeader>(buffer.data);
   const port = header.destinationPort;
   if (port == claimedPort) return POLL_LEVEL_TOP;
@@ -113,7 +115,14 @@ export function udpInput(buffer: PacketBuffer): void {
   const counters = networkCounters();
   counters.udpReceived++;
   const header = changetype<UdpHeader>(buffer.data);
-  if (!UdpHeader.check(buffer.data, buffer.length) || header.destinationPort == 0) {
+  const chain = buffer.more !== null;
+  const received = buffer.wholeLength;
+  if (
+    !UdpHeader.check(buffer.data, received) ||
+    header.destinationPort == 0 ||
+    // The sum of a chain is that of all of it.
+    (chain && header.length != received)
+  ) {
     counters.udpMalformed++;
     releaseBuffer(buffer);
     return;
@@ -121,17 +130,21 @@ export function udpInput(buffer: PacketBuffer): void {
   const network = changetype<Ipv4Header>(buffer.networkHeader);
   const source = network.source;
   const destination = network.destination;
-  buffer.length = header.length;
+  const length = header.length;
+  if (!chain) buffer.length = length;
   if ((buffer.flags & CHECKSUM_VALID) == 0 && header.checksum != 0) {
-    const sum = pseudoHeaderSum(source, destination, IPPROTO_UDP, buffer.length);
-    if (checksumFold(checksumAdd(buffer.data, buffer.length, sum)) != 0xffff) {
+    const pseudo = pseudoHeaderSum(source, destination, IPPROTO_UDP, length);
+    const sum = chain
+      ? checksumJoin(<u32>buffer.checksumStart, pseudo)
+      : checksumAdd(buffer.data, length, pseudo);
+    if (checksumFold(sum) != 0xffff) {
       counters.udpBadChecksum++;
       releaseBuffer(buffer);
       return;
     }
   }
   const port = header.destinationPort;
-  if (port == claimedPort) {
+  if (port == claimedPort && !chain) {
     call_indirect<void>(claimedInput, buffer);
     return;
   }
@@ -151,7 +164,7 @@ export function udpInput(buffer: PacketBuffer): void {
 
 /**
  * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `address` and `port`; both 0: to the peer of a
- * connected socket. 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
+ * connected socket. A chain has its sum with it (PacketBuffer.checksumStart); what is above the MTU goes in fragments, unless the socket does not want that. 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
  * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once.
  */
 export function udpSend(socket: Socket, address: u32, port: u32, buffer: PacketBuffer): i32 {
@@ -181,28 +194,41 @@ export function udpSend(socket: Socket, address: u32, port: u32, buffer: PacketB
   } else if (!isLocalAddress(source)) {
     return -EADDRNOTAVAIL;
   }
-  if (buffer.length + UDP_HEADER + IPV4_HEADER > networkInterface().mtu) return -EMSGSIZE;
-  return udpOutput(buffer, source, self.localPort, address, port);
+  const length = buffer.wholeLength;
+  if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
+  const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
+  if (!fragments && length + UDP_HEADER + IPV4_HEADER > networkInterface().mtu) return -EMSGSIZE;
+  return udpOutput(buffer, source, self.localPort, address, port, fragments);
 }
 
-/** Puts the header in front and sends. Borrows the buffer. 0 or ipv4Output's error. `source` 0: only for DHCP. */
+/** Puts the header in front and sends. Borrows the buffer. 0 or ipv4Output's error. `source` 0: only for DHCP. `fragments`: see ipv4Output. */
 export function udpOutput(
   buffer: PacketBuffer,
   source: u32,
   sourcePort: u32,
   destination: u32,
   destinationPort: u32,
+  fragments: bool = false,
 ): i32 {
   const header = changetype<UdpHeader>(buffer.push(UDP_HEADER));
+  const length = buffer.wholeLength;
+  const pseudo = pseudoHeaderSum(source, destination, IPPROTO_UDP, length);
   header.sourcePort = sourcePort;
   header.destinationPort = destinationPort;
-  header.length = buffer.length;
-  header.checksum = checksumFold(pseudoHeaderSum(source, destination, IPPROTO_UDP, buffer.length));
-  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
-  buffer.checksumStart = changetype<usize>(header);
-  buffer.checksumOffset = CHECKSUM_OFFSET;
+  header.length = length;
+  if (buffer.more === null) {
+    header.checksum = checksumFold(pseudo);
+    buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
+    buffer.checksumStart = changetype<usize>(header);
+    buffer.checksumOffset = CHECKSUM_OFFSET;
+  } else {
+    header.checksum = 0;
+    const sum = checksumJoin(<u32>buffer.checksumStart, pseudo);
+    const checksum = internetChecksum(checksumAdd(changetype<usize>(header), UDP_HEADER, sum));
+    header.checksum = checksum == 0 ? 0xffff : checksum;
+  }
   networkCounters().udpSent++;
-  return ipv4Output(buffer, source, destination, IPPROTO_UDP, TTL_DEFAULT);
+  return ipv4Output(buffer, source, destination, IPPROTO_UDP, TTL_DEFAULT, fragments);
 }
 
 /** An error about a datagram of ours; see registerTransportError. Only a connected socket can know what it is about. */
