@@ -5,7 +5,7 @@
 import { networkCounters } from "./counters";
 import { isLocalAddress } from "./interface";
 import { IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
-import { IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
+import { IPV4_HEADER, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 
 /** Bytes of a transport header that an error quotes at least (RFC 792): ports, and TCP's sequence number. */
 export const QUOTED_TRANSPORT: u32 = 8;
@@ -40,6 +40,8 @@ export function reportTransportError(type: u32, code: u32, rest: u32, quoted: us
     headerLength < IPV4_HEADER ||
     length < headerLength + QUOTED_TRANSPORT ||
     header.totalLength < headerLength + QUOTED_TRANSPORT ||
+    // Only the first fragment has the transport's header.
+    (header.fragment & IPV4_OFFSET) != 0 ||
     !isLocalAddress(header.source)
   ) {
     counters.icmpBadEmbedded++;

@@ -3,6 +3,7 @@
  *
  * Redirects and source quench are ignored (one interface, RFC 6633); timestamps and address masks are not answered.
  */
+import { random32 } from "../kernel/random";
 import { now } from "../kernel/time/clock";
 import { allocateBuffer, BUFFER_HEADROOM, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./checksum";
@@ -24,18 +25,28 @@ import {
 } from "./wire/icmp";
 import { IPV4_HEADER, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 
-/** Errors sent: this many at once, and then one per ICMP_INTERVAL ns (RFC 1812, 4.3.2.8). */
+/** Errors sent: this many at once, and then one per ICMP_INTERVAL ns on average (RFC 1812, 4.3.2.8). */
 export const ICMP_BURST: u32 = 50;
 export const ICMP_INTERVAL: u64 = 10_000_000;
+/** Of them those of one class, so that a flood of one kind leaves the others some. */
+export const ICMP_CLASS_BURST: u32 = 40;
+export const ICMP_CLASS_INTERVAL: u64 = 12_500_000;
 /** Longest error, with its IPv4 header (RFC 1812, 4.3.2.3). */
 const ERROR_LIMIT: u32 = 576;
 
-/** The bucket, as the time up to which it has been paid for (virtual scheduling): never more than a burst behind the present. */
-let paidUntil: u64 = 0;
+/** Buckets, each the time up to which it has been paid for (virtual scheduling), never before the present: of each class, and the one for all. */
+const CLASS_UNREACHABLE: usize = 0;
+const CLASS_TIME_EXCEEDED: usize = 8;
+const ALL: usize = 16;
+/** Bytes of storage for initializeIcmp. */
+export const ICMP_STORAGE: usize = 24;
 
-/** Once at boot. */
-export function initializeIcmp(): void {
-  paidUntil = 0;
+let buckets: usize = 0;
+
+/** Once at boot. `storage`: ICMP_STORAGE bytes. */
+export function initializeIcmp(storage: usize): void {
+  buckets = storage;
+  memory.fill(buckets, 0, ICMP_STORAGE);
 }
 
 /** An ICMP message; see ipv4Register. */
@@ -54,6 +65,9 @@ export function icmpInput(buffer: PacketBuffer): void {
     const type = header.type;
     if (type == ICMP_ECHO) {
       answerEcho(buffer, header);
+    } else if ((buffer.flags & LINK_BROADCAST) != 0) {
+      // An error is told to one host, and a reply to a broadcast is none that we have asked for.
+      counters.icmpIgnored++;
     } else if (type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM) {
       counters.icmpErrorsReceived++;
       reportTransportError(type, header.code, header.rest, buffer.data + ICMP_HEADER, length - ICMP_HEADER);
@@ -64,12 +78,12 @@ export function icmpInput(buffer: PacketBuffer): void {
   releaseBuffer(buffer);
 }
 
-/** Turns the request into the reply where it stands. One to a broadcast is not answered (RFC 1122, 3.2.2.6). */
+/** Turns the request into the reply where it stands. One to a broadcast is not answered (RFC 1122, 3.2.2.6), nor one with a code that there is not. */
 // @ts-ignore: decorator
 @inline
 function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   const counters = networkCounters();
-  if ((buffer.flags & LINK_BROADCAST) != 0) {
+  if ((buffer.flags & LINK_BROADCAST) != 0 || header.code != 0) {
     counters.icmpIgnored++;
     return;
   }
@@ -110,7 +124,7 @@ function sendError(buffer: PacketBuffer, type: u32, code: u32): void {
   ) {
     return;
   }
-  if (!takeToken()) {
+  if (!takeToken(type == ICMP_TIME_EXCEEDED ? CLASS_TIME_EXCEEDED : CLASS_UNREACHABLE)) {
     counters.icmpRateLimited++;
     return;
   }
@@ -139,11 +153,21 @@ export function icmpNoTransport(buffer: PacketBuffer): void {
   icmpUnreachable(buffer, ICMP_PROTOCOL_UNREACHABLE);
 }
 
-function takeToken(): bool {
+/** Whether one more error of the class may be sent. */
+function takeToken(class_: usize): bool {
   const time = now();
-  const burst = <u64>ICMP_BURST * ICMP_INTERVAL;
-  if (paidUntil < time) paidUntil = time;
-  if (paidUntil + ICMP_INTERVAL > time + burst) return false;
-  paidUntil += ICMP_INTERVAL;
+  const own = max(load<u64>(buckets + class_), time);
+  const all = max(load<u64>(buckets + ALL), time);
+  if (own + ICMP_CLASS_INTERVAL > time + <u64>ICMP_CLASS_BURST * ICMP_CLASS_INTERVAL) return false;
+  if (all + ICMP_INTERVAL > time + <u64>ICMP_BURST * ICMP_INTERVAL) return false;
+  // What one costs is random, so that nobody can count how many were sent to others (Man et al. 2020: ports were found out in this way).
+  const share = <u64>random32();
+  store<u64>(buckets + class_, own + cost(ICMP_CLASS_INTERVAL, share));
+  store<u64>(buckets + ALL, all + cost(ICMP_INTERVAL, share));
   return true;
+}
+
+/** From a half to one and a half of the interval. `share`: 32 random bits. */
+function cost(interval: u64, share: u64): u64 {
+  return interval / 2 + ((interval * share) >> 32);
 }

@@ -9,7 +9,7 @@ import { initializeCounters, NetworkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
 import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
-import { icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
+import { ICMP_STORAGE, icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
 import { initializeIpv4, ipv4LoopbackInput, ipv4Register } from "./ipv4";
@@ -48,6 +48,7 @@ export function initializeNetwork(
     room(ARP_STORAGE) +
     room(FRAGMENT_STORAGE) +
     room(REASSEMBLY_STORAGE) +
+    room(ICMP_STORAGE) +
     room(UDP_STORAGE) +
     room(DHCP_STORAGE);
   let order: u32 = 0;
@@ -76,7 +77,7 @@ export function initializeNetwork(
     icmpReassemblyTimeout.index,
   );
   initializeIpv4(icmpNoTransport.index);
-  initializeIcmp();
+  initializeIcmp(take(ICMP_STORAGE));
   ipv4Register(IPPROTO_ICMP, icmpInput.index);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);
   initializeDhcp(take(DHCP_STORAGE));
