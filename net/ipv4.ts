@@ -25,6 +25,7 @@ import {
 } from "./interface";
 import { loopbackOutput } from "./loopback";
 import { packetArrives } from "./packets";
+import { pathMtu } from "./pmtu";
 import { reassemble } from "./reassembly";
 import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
@@ -250,7 +251,7 @@ function sendFragments(buffer: PacketBuffer, source: u32, destination: u32, prot
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
   }
-  if (!cutIntoFragments(buffer, networkInterface().mtu)) {
+  if (!cutIntoFragments(buffer, pathMtu(destination))) {
     networkCounters().ipNoBuffer++;
     return -ENOBUFS;
   }

@@ -16,6 +16,7 @@ import { initializeIpv4, ipv4LoopbackInput, ipv4Register } from "./ipv4";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
+import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
 import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
@@ -49,6 +50,7 @@ export function initializeNetwork(
     room(FRAGMENT_STORAGE) +
     room(REASSEMBLY_STORAGE) +
     room(ICMP_STORAGE) +
+    room(PATH_MTU_STORAGE) +
     room(UDP_STORAGE) +
     room(DHCP_STORAGE);
   let order: u32 = 0;
@@ -77,6 +79,7 @@ export function initializeNetwork(
     icmpReassemblyTimeout.index,
   );
   initializeIpv4(icmpNoTransport.index);
+  initializePathMtu(take(PATH_MTU_STORAGE));
   initializeIcmp(take(ICMP_STORAGE));
   ipv4Register(IPPROTO_ICMP, icmpInput.index);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);

@@ -99,7 +99,7 @@ function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 
 
 function sendDatagram(socket: Socket, data: usize, length: u32, name: u64): i32 {
   if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
-  const buffer = readDatagram(data, length);
+  const buffer = readDatagram(data, length, <u32>(name >> 16));
   if (buffer === null) return readError;
   const result = udpSend(socket, <u32>(name >> 16), (<u32>name) & 0xffff, buffer);
   releaseBuffer(buffer);

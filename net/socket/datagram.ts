@@ -7,6 +7,8 @@ import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "..
 import { checksumAdd } from "../checksum";
 import { fragmentPayload } from "../fragment";
 import { networkInterface } from "../interface";
+import { pathMtu } from "../pmtu";
+import { IPV4_HEADER } from "../wire/ipv4";
 import { UDP_HEADER } from "../wire/udp";
 
 /** Pieces of a datagram to be sent after which interrupts are let in. */
@@ -30,13 +32,14 @@ export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32):
 export let readError: i32 = 0;
 
 /**
- * A datagram of `length` bytes that the application has at `user`, to be sent: in one buffer if it fits into a packet, else in pieces of the size of
+ * A datagram of `length` bytes that the application has at `user`, to be sent to `destination`: in one buffer if it fits into a packet, else in pieces of the size of
  * fragments, with its sum in checksumStart. Null: `readError` is -EFAULT or -ENOBUFS. Lets interrupts in when it is long.
  */
-export function readDatagram(user: usize, length: u32): PacketBuffer | null {
-  const most = fragmentPayload(networkInterface().mtu);
+export function readDatagram(user: usize, length: u32, destination: u32): PacketBuffer | null {
+  const whole = length + UDP_HEADER + IPV4_HEADER <= networkInterface().mtu;
+  const most = fragmentPayload(pathMtu(destination));
   // The header of the transport goes in front of the first.
-  let bytes = min(length, most - UDP_HEADER);
+  let bytes = whole ? length : min(length, most - UDP_HEADER);
   const first = readPiece(user, bytes);
   if (first === null || bytes == length) return first;
   let sum = checksumAdd(first.data, bytes, 0);

@@ -34,7 +34,7 @@ import {
 
 /** Sends the first `length` bytes of the datagram's payload. */
 function send(socket: Socket, address: u32, length: u32): i32 {
-  const buffer = readDatagram(DATAGRAM + 8, length);
+  const buffer = readDatagram(DATAGRAM + 8, length, address);
   if (buffer === null) return -105;
   const result = udpSend(socket, address, 7, buffer);
   releaseBuffer(buffer);

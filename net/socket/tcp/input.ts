@@ -11,14 +11,12 @@ import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { findConnection, findListener, findRequest, findTimeWait, HASH_TABLE, tupleHash } from "./demux";
 import { listenSegment } from "./listen";
-import { setPeerMss } from "./mss";
-import { TIMESTAMPS_LENGTH } from "./options";
-import { HEADERS } from "./parameters";
+import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
 import { requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
 import { output, rewind } from "./send";
-import { stateIn, MAY_TRANSMIT, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
+import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
 import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
 import { sendResetFor } from "./transmit";
@@ -91,8 +89,6 @@ const PARAMETER_PROBLEM: u32 = 12;
 const PROTOCOL_UNREACHABLE: u32 = 2;
 const PORT_UNREACHABLE: u32 = 3;
 const FRAGMENTATION_NEEDED: u32 = 4;
-/** Least MTU that is believed (RFC 1191: every IPv4 host takes 576). */
-const PATH_MTU_MINIMUM: u32 = 576;
 
 /**
  * An ICMP error that quotes a segment of ours (net/errors.ts). It may come from anyone, so it must quote a sequence
@@ -112,7 +108,13 @@ export function tcpError(
   const hash = <u32>tupleHash(local, remote, quoted.sourcePort, quoted.destinationPort, HASH_TABLE);
   const c = findConnection(hash, local, remote, quoted.sourcePort, quoted.destinationPort);
   if (c === null || quoted.sequence - c.SND_UNA >= c.SND_MAX - c.SND_UNA) return;
-  if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) return reducePathMtu(c, rest & 0xffff);
+  if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) {
+    if (pathTooSmall(c, rest & 0xffff)) {
+      rewind(c);
+      output(c);
+    }
+    return;
+  }
   const error = errorOf(type, code);
   if (error == 0) return;
   if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) {
@@ -135,15 +137,4 @@ function errorOf(type: u32, code: u32): i32 {
   if (code == PROTOCOL_UNREACHABLE) return ENOPROTOOPT;
   if (code == PORT_UNREACHABLE) return ECONNREFUSED;
   return code == 0 || code == 6 || code == 9 || code == 11 ? ENETUNREACH : EHOSTUNREACH;
-}
-
-/** RFC 1191: smaller segments from here on; what is in flight was too large, and goes again in pieces. */
-function reducePathMtu(c: TcpConnection, mtu: u32): void {
-  if (!stateIn(c.state, MAY_TRANSMIT)) return;
-  const mss = max(mtu, PATH_MTU_MINIMUM) - HEADERS;
-  const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  if (mss - options >= c.sendMss) return;
-  setPeerMss(c, mss);
-  rewind(c);
-  output(c);
 }

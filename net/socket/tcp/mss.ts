@@ -1,5 +1,6 @@
 /** Segment sizes and the window scale that we offer (RFC 9293, 3.7.1; RFC 6691; RFC 7323, 2). */
 import { MTU_ETHERNET, networkInterface } from "../../interface";
+import { pathMtu } from "../../pmtu";
 import { HAS_TIMESTAMPS, receiveLimit, TcpConnection } from "./connection";
 import { TIMESTAMPS_LENGTH } from "./options";
 import { HEADERS, MSS_MINIMUM } from "./parameters";
@@ -10,10 +11,10 @@ export function localMss(): u32 {
   return (mtu == 0 ? MTU_ETHERNET : mtu) - HEADERS;
 }
 
-/** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU, and the options on every segment. */
+/** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU of the path, and the options on every segment. */
 export function setPeerMss(c: TcpConnection, mss: u32): void {
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  c.sendMss = max(min(mss, localMss()), MSS_MINIMUM) - options;
+  c.sendMss = max(min(mss, pathMtu(c.remoteAddress) - HEADERS), MSS_MINIMUM) - options;
 }
 
 /** The smallest shift with which the whole receive buffer can be offered. */
