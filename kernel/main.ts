@@ -94,7 +94,7 @@ import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
-import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
+import { attachDevice, networkDoorbell, networkInterface, setVlan } from "../net/interface";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
 import { initializeTcp } from "../net/socket/tcp/tcp";
@@ -265,6 +265,8 @@ function startNetwork(): void {
     return;
   }
   attachDevice(device);
+  if (findOption("vlan") && !setVlan(optionNumber()))
+    fail("the command line's vlan= wants a number from 0 to 4094");
   if (findOption("ip")) {
     const result = parseIpOption(optionAddress, optionLength);
     if (result < 0) fail("the command line's ip= cannot be used");

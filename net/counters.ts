@@ -12,6 +12,9 @@ export class NetworkCounters {
   frameBadSource: u64;
   frameNotForUs: u64;
   frameUnknownType: u64;
+  /** Of another VLAN than ours, or without a tag while we are in one; with a tag behind the tag. */
+  frameOtherVlan: u64;
+  frameNestedTag: u64;
   /** The device refused a frame to send. */
   frameNotSent: u64;
 
@@ -117,6 +120,8 @@ export function droppedPackets(): u64 {
     c.frameTooShort +
     c.frameBadSource +
     c.frameUnknownType +
+    c.frameOtherVlan +
+    c.frameNestedTag +
     c.arpMalformed +
     c.ipBadVersion +
     c.ipBadHeaderLength +
