@@ -14,6 +14,7 @@ import { readDatagram } from "../../net/socket/datagram";
 import { Socket, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
 import { IPV4_DF, Ipv4Header } from "../../net/wire/ipv4";
+import { UdpHeader } from "../../net/wire/udp";
 import * as link from "./link";
 import { NETMASK, OWN, PEER } from "./link";
 import {
@@ -79,6 +80,25 @@ describe("sending in fragments", () => {
     }
     close(socket);
     close(sender);
+  });
+
+  it("with 0xFFFF for a checksum of 0, which would mean that there is none (RFC 768)", () => {
+    const socket = bound(9);
+    const sizes: u32[] = [100, 4000];
+    link.linkDevice().features = 0;
+    for (let i = 0; i < sizes.length; i++) {
+      make(5, MOST);
+      store<u16>(DATAGRAM + 8, 0);
+      forget();
+      send(socket, PEER, sizes[i]);
+      // What is added to the sum makes it 0xFFFF, of which the complement is 0.
+      const first = changetype<UdpHeader>(packets[0] + 20).checksum;
+      store<u16>(DATAGRAM + 8, first);
+      forget();
+      send(socket, PEER, sizes[i]);
+      expect<u16>(changetype<UdpHeader>(packets[0] + 20).checksum).toBe(0xffff);
+    }
+    close(socket);
   });
 
   it("not when the socket does not want it", () => {
