@@ -49,7 +49,7 @@ export function initializeIcmp(storage: usize): void {
   memory.fill(buckets, 0, ICMP_STORAGE);
 }
 
-/** An ICMP message; see ipv4Register. */
+/** An ICMP message; see registerTransport. */
 export function icmpInput(buffer: PacketBuffer): void {
   const counters = networkCounters();
   const length = buffer.length;

@@ -24,10 +24,9 @@ import {
   networkInterface,
 } from "./interface";
 import { loopbackOutput } from "./loopback";
-import { packetArrives } from "./packets";
-import { pathMtu } from "./pmtu";
 import { reassemble } from "./reassembly";
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
+import { IPPROTO_ICMP, IPPROTO_UDP } from "./socket/socket";
+import { transportInput } from "./transports";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
 import {
@@ -44,38 +43,14 @@ import {
 } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
-export { isLocalAddress } from "./interface";
-
 /** Time to live of what we send (RFC 1122, 3.2.1.7). */
 export const TTL_DEFAULT: u32 = 64;
 
-let icmpIndex: u32 = 0;
-let tcpIndex: u32 = 0;
-let udpIndex: u32 = 0;
-let tcpLevelIndex: u32 = 0;
-let udpLevelIndex: u32 = 0;
 let noTransportIndex: u32 = 0;
 
 /** Once at boot. `noTransport`: (buffer) => void, borrows a packet that no transport wants (0: none). */
 export function initializeIpv4(noTransport: u32): void {
   noTransportIndex = noTransport;
-}
-
-/**
- * Registers the input of IPPROTO_ICMP, IPPROTO_TCP or IPPROTO_UDP: `inputIndex` is a (buffer) => void that takes the reference.
- * buffer.data is at the transport header, length is exact, networkHeader is set. LINK_BROADCAST: never answer with an error or reset. Only UDP and ICMP get
- * chains (net/buffer.ts).
- * `levelIndex`, of TCP and UDP: (buffer) => u32, the level of the socket that the same packet is for (net/packets.ts); nothing in it has been checked then.
- */
-export function ipv4Register(protocol: u32, inputIndex: u32, levelIndex: u32 = 0): void {
-  if (protocol == IPPROTO_ICMP) icmpIndex = inputIndex;
-  else if (protocol == IPPROTO_TCP) {
-    tcpIndex = inputIndex;
-    tcpLevelIndex = levelIndex;
-  } else if (protocol == IPPROTO_UDP) {
-    udpIndex = inputIndex;
-    udpLevelIndex = levelIndex;
-  }
 }
 
 /** A packet from the wire, at its IPv4 header; `length` may have padding of the frame. Takes the reference. */
@@ -182,7 +157,7 @@ function fragmentArrives(buffer: PacketBuffer, header: Ipv4Header, headerLength:
   const protocol = header.protocol;
   const whole = reassemble(buffer, header, headerLength);
   if (whole === null) return;
-  if (whole.more !== null && protocol == IPPROTO_TCP) {
+  if (whole.more !== null && protocol != IPPROTO_UDP && protocol != IPPROTO_ICMP) {
     // Longer than any segment that we have said we take.
     networkCounters().ipFragmentOverflows++;
     releaseBuffer(whole);
@@ -193,14 +168,10 @@ function fragmentArrives(buffer: PacketBuffer, header: Ipv4Header, headerLength:
 // @ts-ignore: decorator
 @inline
 function handOver(buffer: PacketBuffer, protocol: u32): void {
-  if (protocol == IPPROTO_TCP) packetArrives(buffer, tcpIndex, tcpLevelIndex);
-  else if (protocol == IPPROTO_UDP) packetArrives(buffer, udpIndex, udpLevelIndex);
-  else if (protocol == IPPROTO_ICMP) call_indirect<void>(icmpIndex, buffer);
-  else {
-    networkCounters().ipNoTransport++;
-    if (noTransportIndex != 0) call_indirect<void>(noTransportIndex, buffer);
-    releaseBuffer(buffer);
-  }
+  if (transportInput(buffer, protocol)) return;
+  networkCounters().ipNoTransport++;
+  if (noTransportIndex != 0) call_indirect<void>(noTransportIndex, buffer);
+  releaseBuffer(buffer);
 }
 
 /** The address of ours that packets to `destination` have as their source; 0: it cannot be reached. */
@@ -251,7 +222,7 @@ function sendFragments(buffer: PacketBuffer, source: u32, destination: u32, prot
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
   }
-  if (!cutIntoFragments(buffer, pathMtu(destination))) {
+  if (!cutIntoFragments(buffer, networkInterface().mtu)) {
     networkCounters().ipNoBuffer++;
     return -ENOBUFS;
   }

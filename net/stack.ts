@@ -8,11 +8,13 @@ import { initializeBuffers } from "./buffer";
 import { initializeCounters, NetworkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
+import { initializeErrors } from "./errors";
+import { FLOW_SIZE } from "./flow";
 import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
 import { ICMP_STORAGE, icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
-import { initializeIpv4, ipv4LoopbackInput, ipv4Register } from "./ipv4";
+import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
@@ -20,6 +22,7 @@ import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
 import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
+import { initializeTransports, registerTransport, TRANSPORTS_STORAGE } from "./transports";
 
 /** Packets that may wait at one level (net/packets.ts), at least. */
 const WAITING_LEAST: u32 = 16;
@@ -51,6 +54,8 @@ export function initializeNetwork(
     room(REASSEMBLY_STORAGE) +
     room(ICMP_STORAGE) +
     room(PATH_MTU_STORAGE) +
+    room(TRANSPORTS_STORAGE) +
+    room(FLOW_SIZE) +
     room(UDP_STORAGE) +
     room(DHCP_STORAGE);
   let order: u32 = 0;
@@ -78,10 +83,12 @@ export function initializeNetwork(
     max(PIECES_LIMIT, maxBuffers / 16),
     icmpReassemblyTimeout.index,
   );
-  initializeIpv4(icmpNoTransport.index);
   initializePathMtu(take(PATH_MTU_STORAGE));
+  initializeTransports(take(TRANSPORTS_STORAGE));
+  initializeErrors(take(FLOW_SIZE));
+  initializeIpv4(icmpNoTransport.index);
   initializeIcmp(take(ICMP_STORAGE));
-  ipv4Register(IPPROTO_ICMP, icmpInput.index);
+  registerTransport(IPPROTO_ICMP, icmpInput.index, 0, 0);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);
   initializeDhcp(take(DHCP_STORAGE));
   return true;

@@ -3,6 +3,7 @@ import { writeUser } from "../../kernel/memory/user";
 import { Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { BufferQueue } from "../../net/buffer";
 import { writeDatagram } from "../../net/socket/datagram";
+import { Endpoint } from "../../net/flow";
 import { Socket } from "../../net/socket/socket";
 import { activate } from "../dispatch";
 import { Event } from "../event";
@@ -59,10 +60,10 @@ export function writePeeked(event: Event, socket: Socket, user: usize, length: u
 
 
 @inline
-export function peekSource(event: Event, socket: Socket): u64 {
+export function peekSource(event: Event, socket: Socket): Endpoint {
   return isShared(socket)
     ? peekSourceShared(event, socket)
-    : call_indirect<u64>(socket.protocol.peekSource, socket);
+    : call_indirect<Endpoint>(socket.protocol.peekSource, socket);
 }
 
 

@@ -5,10 +5,10 @@ import { handleVector } from "../../kernel/interrupts/vectors";
 import { readUser, writeUser } from "../../kernel/memory/user";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../buffer";
 import { checksumAdd } from "../checksum";
+import { IpAddress } from "../flow";
 import { fragmentPayload } from "../fragment";
-import { networkInterface } from "../interface";
+import { linkMtu, networkHeaderLength } from "../ip";
 import { pathMtu } from "../pmtu";
-import { IPV4_HEADER } from "../wire/ipv4";
 import { UDP_HEADER } from "../wire/udp";
 
 /** Pieces of a datagram to be sent after which interrupts are let in. */
@@ -35,8 +35,8 @@ export let readError: i32 = 0;
  * A datagram of `length` bytes that the application has at `user`, to be sent to `destination`: in one buffer if it fits into a packet, else in pieces of the size of
  * fragments, with its sum in checksumStart. Null: `readError` is -EFAULT or -ENOBUFS. Lets interrupts in when it is long.
  */
-export function readDatagram(user: usize, length: u32, destination: u32): PacketBuffer | null {
-  const whole = length + UDP_HEADER + IPV4_HEADER <= networkInterface().mtu;
+export function readDatagram(user: usize, length: u32, destination: IpAddress): PacketBuffer | null {
+  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu();
   const most = fragmentPayload(pathMtu(destination));
   // The header of the transport goes in front of the first.
   let bytes = whole ? length : min(length, most - UDP_HEADER);

@@ -7,7 +7,7 @@ import {
   PacketBuffer,
   releaseBuffer,
 } from "../../net/buffer";
-import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../net/checksum";
+import { checksumAdd, checksumFold } from "../../net/checksum";
 import { setAddress } from "../../net/interface";
 import { ipv4Output } from "../../net/ipv4";
 import { readDatagram } from "../../net/socket/datagram";
@@ -15,6 +15,7 @@ import { Socket, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
 import { IPV4_DF, Ipv4Header } from "../../net/wire/ipv4";
 import { UdpHeader } from "../../net/wire/udp";
+import { endpoint, pseudoHeaderSum } from "./addresses";
 import * as link from "./link";
 import { NETMASK, OWN, PEER } from "./link";
 import {
@@ -35,9 +36,9 @@ import {
 
 /** Sends the first `length` bytes of the datagram's payload. */
 function send(socket: Socket, address: u32, length: u32): i32 {
-  const buffer = readDatagram(DATAGRAM + 8, length, address);
+  const buffer = readDatagram(DATAGRAM + 8, length, endpoint(address, 7));
   if (buffer === null) return -105;
-  const result = udpSend(socket, address, 7, buffer);
+  const result = udpSend(socket, endpoint(address, 7), buffer);
   releaseBuffer(buffer);
   return result;
 }

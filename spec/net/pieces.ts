@@ -2,12 +2,13 @@
 import { setLogLevel } from "../../kernel/console";
 import { setUserLimits } from "../../kernel/memory/user";
 import { allocateBuffer, BUFFER_HEADROOM, BufferQueue, PacketBuffer, releaseBuffer } from "../../net/buffer";
-import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum } from "../../net/checksum";
+import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { Socket } from "../../net/socket/socket";
 import { udpCreate, udpSend } from "../../net/socket/udp";
 import { ARP_REPLY } from "../../net/wire/arp";
 import { IPV4_MF, IPV4_OFFSET, Ipv4Header } from "../../net/wire/ipv4";
 import { UdpHeader } from "../../net/wire/udp";
+import { endpoint, pseudoHeaderSum } from "./addresses";
 import * as frames from "./frames";
 import { deliver, TRANSPORT } from "./frames";
 import * as link from "./link";
@@ -53,7 +54,7 @@ export function forget(): void {
 function resolvePeer(): void {
   const socket = bound(1);
   const buffer = changetype<PacketBuffer>(changetype<usize>(allocateBuffer(BUFFER_HEADROOM)));
-  udpSend(socket, PEER, 9, buffer);
+  udpSend(socket, endpoint(PEER, 9), buffer);
   releaseBuffer(buffer);
   frames.arp(ARP_REPLY, PEER, PEER4, OWN);
   deliver();
@@ -62,7 +63,7 @@ function resolvePeer(): void {
 
 export function bound(port: u32): Socket {
   const socket = changetype<Socket>(changetype<usize>(udpCreate()));
-  assert(call_indirect<i32>(socket.protocol.bind, socket, <u32>0, port) == 0, "bind");
+  assert(call_indirect<i32>(socket.protocol.bind, socket, endpoint(0, port)) == 0, "bind");
   return socket;
 }
 export function close(s: Socket): void {

@@ -94,7 +94,7 @@ describe("reassembly", () => {
         // The last of them twice may come when the datagram is done: it begins another one.
         piece(round * 4 + stream, begin, end - begin, index + 2 != places.length);
         const head = headOf(socket);
-        if (head !== null && head.word1 == 4000 + stream && holds(socket, stream, sizes[stream] - 8))
+        if (head !== null && head.source.port == 4000 + stream && holds(socket, stream, sizes[stream] - 8))
           seen |= 1 << stream;
       }
       if (seen != 15) wrong++;

@@ -14,11 +14,12 @@
  * After ten minutes a connection that was idle begins with the full size again (RFC 1191, 6.3), and so do new ones.
  */
 import { MTU_MINIMUM } from "../../interface";
+import { believableMtu, networkHeaderLength } from "../../ip";
 import { lowerPathMtu, PATH_MTU_LIFE } from "../../pmtu";
 import { milliseconds } from "./clock";
+import { TCP_HEADER } from "../../wire/tcp";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { TIMESTAMPS_LENGTH } from "./options";
-import { HEADERS } from "./parameters";
 import { MAY_TRANSMIT, stateIn } from "./state";
 
 // `mtuState`: of what is known about the size of segments. See above.
@@ -35,7 +36,9 @@ const PLATEAU_LEAST: u32 = MTU_MINIMUM;
 
 /** Bytes of a packet that carries a payload of `mss`. */
 function packetOf(c: TcpConnection, mss: u32): u32 {
-  return mss + HEADERS + (c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0);
+  return (
+    mss + networkHeaderLength(c.flow.remote) + TCP_HEADER + (c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0)
+  );
 }
 
 function payloadOf(c: TcpConnection, mtu: u32): u32 {
@@ -44,14 +47,14 @@ function payloadOf(c: TcpConnection, mtu: u32): u32 {
 
 /** An ICMP error about a segment that is in flight says that the path takes `mtu` bytes at most; 0: an old router, which does not say. True: what is in flight has been too large, and has to go again. */
 export function pathTooSmall(c: TcpConnection, mtu: u32): bool {
-  const mss = payloadOf(c, max(mtu, MTU_MINIMUM));
+  const mss = payloadOf(c, believableMtu(c.flow.remote, mtu));
   if (mss >= c.sendMss || !stateIn(c.state, MAY_TRANSMIT)) return false;
   if (mss < c.mssAcked) {
     c.mssClaimed = <u16>mss;
     c.claimedAt = c.SND_UNA;
     return false;
   }
-  lowerPathMtu(c.remoteAddress, packetOf(c, mss));
+  lowerPathMtu(c.flow.remote, packetOf(c, mss));
   shrink(c, mss, MTU_KNOWN);
   c.knownSince = milliseconds();
   return true;
@@ -106,7 +109,7 @@ function largerAcked(c: TcpConnection, length: u32): void {
     c.sendMss = c.mssFull;
     c.mtuState = MTU_AGAIN;
   } else if (c.mtuState == MTU_CONFIRMING) {
-    lowerPathMtu(c.remoteAddress, packetOf(c, length));
+    lowerPathMtu(c.flow.remote, packetOf(c, length));
     c.mtuState = MTU_KNOWN;
     c.knownSince = milliseconds();
   }

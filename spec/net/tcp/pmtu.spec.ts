@@ -4,6 +4,7 @@ import { Socket } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { Ipv4Header } from "../../../net/wire/ipv4";
 import { TcpHeader } from "../../../net/wire/tcp";
+import { endpoint } from "../addresses";
 import { chance, seedChance } from "../../chance";
 import { abort_, accept, close, connect, create, listener, read, write } from "./ends";
 import {
@@ -31,13 +32,17 @@ function claim(mtu: u32): void {
   const ip = changetype<Ipv4Header>(quoted.dataStart);
   ip.setFirstWord(1500);
   ip.protocol = 6;
-  ip.source = client.localAddress;
-  ip.destination = client.remoteAddress;
+  ip.source = client.flow.local.ipv4;
+  ip.destination = client.flow.remote.ipv4;
   const tcp = changetype<TcpHeader>(quoted.dataStart + 20);
-  tcp.sourcePort = client.localPort;
-  tcp.destinationPort = client.remotePort;
+  tcp.sourcePort = client.flow.local.port;
+  tcp.destinationPort = client.flow.remote.port;
   tcp.sequence = client.SND_UNA;
   tellTooBig(quoted, mtu);
+}
+
+function known(address: u32): u32 {
+  return pathMtu(endpoint(address, 0));
 }
 
 /** A connection to MIRROR and its other end. */
@@ -100,8 +105,8 @@ describe("the path MTU of a connection", () => {
     accidents.tells = true;
     expect<u32>(transfer(100_000, 60 * SECOND)).toBeLessThan(1000);
     expect<u32>(client.sendMss).toBe(1148);
-    expect<u32>(pathMtu(MIRROR)).toBe(1200);
-    expect<u32>(pathMtu(PEER)).toBe(1500);
+    expect<u32>(known(MIRROR)).toBe(1200);
+    expect<u32>(known(PEER)).toBe(1500);
     shut();
     open();
     expect<u32>(client.sendMss).toBe(1148);
@@ -124,13 +129,13 @@ describe("the path MTU of a connection", () => {
     expect<u32>(client.sendMss).toBe(1448);
     transfer(50_000, 60 * SECOND);
     expect<u32>(client.sendMss).toBe(1448);
-    expect<u32>(pathMtu(MIRROR)).toBe(1500);
+    expect<u32>(known(MIRROR)).toBe(1500);
     // The path does change.
     accidents.mtu = 1300;
     accidents.tells = true;
     expect<u32>(transfer(50_000, 60 * SECOND)).toBeLessThan(3000);
     expect<u32>(client.sendMss).toBe(1248);
-    expect<u32>(pathMtu(MIRROR)).toBe(1300);
+    expect<u32>(known(MIRROR)).toBe(1300);
     shut();
   });
 
@@ -144,7 +149,7 @@ describe("the path MTU of a connection", () => {
       accidents.mtu = mtus[i];
       transfer(200_000, 300 * SECOND);
       expect<u32>(client.sendMss).toBe(found[i] - 52, mtus[i].toString());
-      expect<u32>(pathMtu(MIRROR)).toBe(found[i]);
+      expect<u32>(known(MIRROR)).toBe(found[i]);
       shut();
       accidents.mtu = mtus[i];
       open();
@@ -163,7 +168,7 @@ describe("the path MTU of a connection", () => {
       accidents.loss = 0;
       transfer(200_000, 300 * SECOND);
       expect<u32>(client.sendMss).toBe(1448);
-      expect<u32>(pathMtu(MIRROR)).toBe(1500);
+      expect<u32>(known(MIRROR)).toBe(1500);
     }
     shut();
   });
@@ -184,17 +189,17 @@ describe("the path MTU of a connection", () => {
 
 describe("the table of path MTUs", () => {
   it("never believes less than 576, and never raises", () => {
-    lowerPathMtu(FAR, 68);
-    expect<u32>(pathMtu(FAR)).toBe(576);
-    lowerPathMtu(FAR, 1400);
-    expect<u32>(pathMtu(FAR)).toBe(576);
-    lowerPathMtu(FAR + 1, 1400);
-    lowerPathMtu(FAR + 1, 1500);
-    expect<u32>(pathMtu(FAR + 1)).toBe(1400);
+    lowerPathMtu(endpoint(FAR, 0), 68);
+    expect<u32>(known(FAR)).toBe(576);
+    lowerPathMtu(endpoint(FAR, 0), 1400);
+    expect<u32>(known(FAR)).toBe(576);
+    lowerPathMtu(endpoint(FAR + 1, 0), 1400);
+    lowerPathMtu(endpoint(FAR + 1, 0), 1500);
+    expect<u32>(known(FAR + 1)).toBe(1400);
     run(PATH_MTU_LIFE - SECOND);
-    expect<u32>(pathMtu(FAR + 1)).toBe(1400);
+    expect<u32>(known(FAR + 1)).toBe(1400);
     run(2 * SECOND);
-    expect<u32>(pathMtu(FAR)).toBe(1500);
+    expect<u32>(known(FAR)).toBe(1500);
   });
 
   it("keeps the newest of any number of destinations, and says nothing wrong of any", () => {
@@ -202,16 +207,16 @@ describe("the table of path MTUs", () => {
     let remembered = 0;
     for (let i: u32 = 0; i < 20_000; i++) {
       const destination = FAR + chance(5000);
-      const before = pathMtu(destination);
+      const before = known(destination);
       const mtu = 576 + chance(900);
-      lowerPathMtu(destination, mtu);
+      lowerPathMtu(endpoint(destination, 0), mtu);
       const expected = min(mtu, before);
-      assert(pathMtu(destination) == expected, "the last one said");
+      assert(known(destination) == expected, "the last one said");
       assert(before == 1500 || before == last.get(destination), "nothing else");
       if (before != 1500) remembered++;
       last.set(destination, expected);
     }
     expect<i32>(remembered).toBeGreaterThan(500);
-    expect<u32>(pathMtu(OWN)).toBe(1500);
+    expect<u32>(known(OWN)).toBe(1500);
   });
 });
