@@ -32,6 +32,8 @@ export const SOCKET_CONNECTING: u32 = 8;
 export const SOCKET_LISTENING: u32 = 16;
 /** aem/jobs/close.ts: a close event stands behind the read events. */
 export const SOCKET_BEHIND: u32 = 32;
+/** IP_MTU_DISCOVER: datagrams above the MTU are refused instead of fragmented, here and on the way. */
+export const SOCKET_DONT_FRAGMENT: u32 = 64;
 
 
 @unmanaged
@@ -95,11 +97,14 @@ export class SocketProtocol {
   /** (socket) => u32: POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP as they hold now. */
   poll: u32;
   /**
-   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the payload of the next datagram.
+   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the beginning of the next datagram's payload.
    * With 0, `peekLength` says why: -EAGAIN, 0 at the end of the stream, or the negative errno that ended it.
    */
   peek: u32;
-  /** (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0. */
+  /**
+   * (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0; the bytes of one that is longer than a buffer do not stand
+   * together, and are reached by `queue` (net/socket/datagram.ts).
+   */
   peekLength: u32;
   /** (socket, bytes: u32) => void: done with that many bytes (a datagram: with all of it). Opens the window. */
   consume: u32;

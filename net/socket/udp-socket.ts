@@ -34,8 +34,9 @@ export class UdpSocket extends Socket {
   private queueHead: usize;
   private queueTail: usize;
   private queueCount: u32;
-  /** Payload bytes in the queue. */
+  /** Payload bytes in the queue, and the buffers that they stand in. */
   queuedBytes: u32;
+  queuedBuffers: u32;
   /** UDP_* bits. */
   status: u32;
   /** Datagrams dropped because the queue was full. */

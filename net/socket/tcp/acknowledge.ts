@@ -17,6 +17,7 @@ import {
 } from "./congestion";
 import { HAS_TIMESTAMPS, IN_RECOVERY, NO_SPACE, TcpConnection, TIMER_RETRANSMIT } from "./connection";
 import { DUPLICATE_THRESHOLD } from "./parameters";
+import { sizeAcked } from "./pmtu";
 import { retransmitInterval, rttMeasured } from "./rtt";
 import { Segment } from "./segment";
 import { retransmitFirst } from "./send";
@@ -65,6 +66,7 @@ function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32): void {
   let buffer = c.sendHead;
   while (buffer !== null && upTo(buffer.sequence + buffer.length, ack)) {
     const next = buffer.next;
+    sizeAcked(c, buffer.length);
     if (buffer.word0 > 1) repeated = true;
     if (buffer.word0 != 0) sentAt = buffer.time;
     if (c.sendNext === buffer) c.sendNext = next;

@@ -95,6 +95,16 @@ export class TcpConnection extends Socket {
   sendLimit: u32;
   /** Payload bytes per segment, options subtracted. */
   sendMss: u32;
+  // Path MTU (pmtu.ts), in payload, 0 for none: the largest acknowledged; the usual size while a smaller one is used; one that got through
+  mssAcked: u16;
+  mssFull: u16;
+  mssSmall: u16;
+  /** What an ICMP message claims, and SND.UNA when it did. */
+  mssClaimed: u16;
+  claimedAt: u32;
+  /** MTU_KNOWN: since when, in milliseconds. */
+  knownSince: u32;
+  mtuState: u8;
   sendScale: u8;
 
   // Receive sequence space
@@ -267,6 +277,11 @@ export function resetConnection(connection: TcpConnection): void {
   connection.state = TCP_CLOSE;
   connection.status &= IS_BOUND;
   connection.sendMss = MSS_DEFAULT;
+  connection.mssAcked = 0;
+  connection.mssFull = 0;
+  connection.mssSmall = 0;
+  connection.mssClaimed = 0;
+  connection.mtuState = 0;
   connection.receiveMss = MSS_DEFAULT;
   connection.sendLimit = defaultSendLimit;
   connection.receiveLimit = defaultReceiveLimit;

@@ -10,6 +10,7 @@ import { SOCKET_NODELAY } from "../socket";
 import { congestionAllows, congestionIdle } from "./congestion";
 import { FIN_QUEUED, TcpConnection, TIMER_PERSIST, TIMER_RESOURCE, TIMER_RETRANSMIT } from "./connection";
 import { RESOURCE_RETRY } from "./parameters";
+import { pathIdle } from "./pmtu";
 import { retransmitInterval } from "./rtt";
 import { after } from "./sequence";
 import { MAY_TRANSMIT, stateIn } from "./state";
@@ -20,7 +21,10 @@ import { sendControl, sendCopy, sendData } from "./transmit";
 export function output(c: TcpConnection): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
   let buffer = c.sendNext;
-  if (buffer !== null && c.flight == 0) congestionIdle(c);
+  if (buffer !== null && c.flight == 0) {
+    congestionIdle(c);
+    pathIdle(c);
+  }
   while (buffer !== null) {
     if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return retryLater(c);
     const flight = c.flight;
@@ -58,12 +62,13 @@ function sent(c: TcpConnection, length: u32): void {
   if (after(c.SND_NXT, c.SND_MAX)) c.SND_MAX = c.SND_NXT;
 }
 
-/** RFC 9293, 3.7.4: a small segment waits while data is in flight. */
+/** RFC 9293, 3.7.4: a small segment waits while data is in flight, unless there is more behind it: what is left of a larger one that was cut. */
 // @ts-ignore: decorator
 @inline
 function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
   return (
     buffer.length < c.sendMss &&
+    buffer === c.sendTail &&
     c.flight != 0 &&
     (c.flags & SOCKET_NODELAY) == 0 &&
     !c.has(FIN_QUEUED) &&

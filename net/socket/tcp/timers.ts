@@ -16,6 +16,7 @@ import {
   TIMER_RETRANSMIT,
 } from "./connection";
 import { DELAYED_ACK, RETRIES_DATA, RETRIES_ORPHAN, RETRIES_SYN } from "./parameters";
+import { pathTimeout } from "./pmtu";
 import { retransmitInterval } from "./rtt";
 import { output, retransmitFirst, rewind, sendProbe } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
@@ -70,6 +71,7 @@ function timedOut(c: TcpConnection): void {
   c.duplicateAcks = 0;
   c.recover = c.SND_MAX;
   rewind(c);
+  pathTimeout(c);
   retransmitFirst(c);
   const head = c.sendHead;
   if (head === null) c.SND_NXT = c.SND_MAX;
