@@ -6,7 +6,7 @@
  */
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH } from "../kernel/errno";
 import { random32 } from "../kernel/random";
-import { arpOutput } from "./arp";
+import { arpDoubt, arpOutput } from "./arp";
 import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
@@ -43,7 +43,7 @@ import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
 export { isLocalAddress } from "./interface";
 
-/** Time to live of what we send (RFC 1122, 3.2.1.7). */
+/** Time to live of what we send (RFC 1122, 3.2.1.7), unless the socket says otherwise. */
 export const TTL_DEFAULT: u32 = 64;
 
 let icmpIndex: u32 = 0;
@@ -200,15 +200,15 @@ export function sourceAddressFor(destination: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
- * one that fits. `ttl`: 1..255. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback
- * source to another host), or -ENOBUFS.
+ * one that fits. `service`: time to live, 1..255, and above it the type of service (RFC 2474), tos << 8 | ttl. 0 when it was sent or waits
+ * for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
   buffer: PacketBuffer,
   source: u32,
   destination: u32,
   protocol: u32,
-  ttl: u32,
+  service: u32,
 ): i32 {
   const counters = networkCounters();
   const networkInterface_ = networkInterface();
@@ -227,12 +227,12 @@ export function ipv4Output(
     }
   }
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
-  header.setFirstWord(total);
+  header.setFirstWord(total, service >> 8);
   // Unfragmented and not to be fragmented: any value will do (RFC 6864, 4.1). This one tells nothing of how much we send.
   identification = identification * 1664525 + 1013904223;
   header.identification = identification >> 16;
   header.fragment = IPV4_DF;
-  header.ttl = ttl;
+  header.ttl = service;
   header.protocol = protocol;
   header.checksum = 0;
   header.source = source;
@@ -261,4 +261,13 @@ export function ipv4Output(
   }
   counters.ipNoRoute++;
   return -ENETUNREACH;
+}
+
+/**
+ * A transport finds that what it sends to `destination` does not arrive (RFC 1122, 3.3.1.4, negative advice): the link address of the
+ * neighbour on the way is asked for again with the next packet.
+ */
+export function ipv4Doubt(destination: u32): void {
+  if (isLocalAddress(destination)) return;
+  arpDoubt(isOnLink(destination) ? destination : networkInterface().gateway);
 }

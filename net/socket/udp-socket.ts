@@ -5,8 +5,9 @@ import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
+import { TTL_DEFAULT } from "../ipv4";
 import { addSocketLevel, removeSocketLevel } from "../levels";
-import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
+import { SOCK_DGRAM, Socket, SOCKET_REUSE, SocketProtocol } from "./socket";
 
 /** Bits of `status`. */
 export const UDP_BOUND: u32 = 1;
@@ -99,6 +100,7 @@ export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
   socket.link.initialize();
   socket.protocol = protocol;
   socket.type = <u8>SOCK_DGRAM;
+  socket.service = <u16>TTL_DEFAULT;
   addSocketLevel(socket, POLL_LEVEL_DEFAULT);
   return socket;
 }
@@ -110,14 +112,18 @@ export function freeUdpSocket(socket: UdpSocket): void {
   pool.release(changetype<usize>(socket));
 }
 
-/** True when a socket bound to `address` (0: any) would take datagrams from another one. */
-function conflicts(address: u32, port: u32): bool {
+/**
+ * True when a socket bound to `address` (0: any) would take datagrams from another one, and not both allow it. `reuse`: SOCKET_REUSE
+ * or 0, of the new one.
+ */
+function conflicts(address: u32, port: u32, reuse: u32 = 0): bool {
   if (port == claimedPort) return true;
   const head = bucket(port);
   for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
     const other = UdpSocket.ofLink(link);
     if (
       other.localPort == port &&
+      (other.flags & reuse) == 0 &&
       (address == 0 || other.localAddress == 0 || other.localAddress == address)
     ) {
       return true;
@@ -131,7 +137,7 @@ export function bindUdpSocket(socket: UdpSocket, address: u32, port: u32): i32 {
   if (port == 0) {
     port = ephemeralPort(address);
     if (port == 0) return -EADDRINUSE;
-  } else if (conflicts(address, port)) {
+  } else if (conflicts(address, port, socket.flags & SOCKET_REUSE)) {
     return -EADDRINUSE;
   }
   socket.localAddress = address;

@@ -2,6 +2,7 @@
  * UDP (RFC 768; RFC 1122, 4.1): datagrams in, datagrams out. The operations of its sockets are in net/socket/udp-calls.ts.
  */
 import {
+  EACCES,
   ECONNREFUSED,
   EADDRNOTAVAIL,
   EDESTADDRREQ,
@@ -20,7 +21,7 @@ import { checksumAdd, checksumFold, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { registerTransportError } from "../errors";
 import { icmpUnreachable } from "../icmp";
-import { isLocalAddress, LOOPBACK_ADDRESS, networkInterface } from "../interface";
+import { isBroadcast, isLocalAddress, LOOPBACK_ADDRESS, networkInterface } from "../interface";
 import { ipv4Output, ipv4Register, sourceAddressFor, TTL_DEFAULT } from "../ipv4";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -32,7 +33,7 @@ import {
 } from "../wire/icmp";
 import { IPV4_HEADER, Ipv4Header } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
-import { IPPROTO_UDP, Socket, SocketProtocol } from "./socket";
+import { IPPROTO_UDP, Socket, SOCKET_BROADCAST, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
 import {
   allocateUdpSocket,
@@ -152,7 +153,7 @@ export function udpInput(buffer: PacketBuffer): void {
 /**
  * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `address` and `port`; both 0: to the peer of a
  * connected socket. 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
- * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once.
+ * -EADDRNOTAVAIL (the bound address is no longer ours), -EACCES (a broadcast without SO_BROADCAST), -ENOBUFS, or the error of an earlier datagram, reported once.
  */
 export function udpSend(socket: Socket, address: u32, port: u32, buffer: PacketBuffer): i32 {
   const self = changetype<UdpSocket>(socket);
@@ -182,7 +183,8 @@ export function udpSend(socket: Socket, address: u32, port: u32, buffer: PacketB
     return -EADDRNOTAVAIL;
   }
   if (buffer.length + UDP_HEADER + IPV4_HEADER > networkInterface().mtu) return -EMSGSIZE;
-  return udpOutput(buffer, source, self.localPort, address, port);
+  if (isBroadcast(address) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
+  return udpOutput(buffer, source, self.localPort, address, port, self.service);
 }
 
 /** Puts the header in front and sends. Borrows the buffer. 0 or ipv4Output's error. `source` 0: only for DHCP. */
@@ -192,6 +194,7 @@ export function udpOutput(
   sourcePort: u32,
   destination: u32,
   destinationPort: u32,
+  service: u32 = TTL_DEFAULT,
 ): i32 {
   const header = changetype<UdpHeader>(buffer.push(UDP_HEADER));
   header.sourcePort = sourcePort;
@@ -202,7 +205,7 @@ export function udpOutput(
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = CHECKSUM_OFFSET;
   networkCounters().udpSent++;
-  return ipv4Output(buffer, source, destination, IPPROTO_UDP, TTL_DEFAULT);
+  return ipv4Output(buffer, source, destination, IPPROTO_UDP, service);
 }
 
 /** An error about a datagram of ours; see registerTransportError. Only a connected socket can know what it is about. */

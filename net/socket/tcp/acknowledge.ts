@@ -34,6 +34,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
     c.SND_UNA = ack;
     if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
     c.retries = 0;
+    c.softError = 0;
     progress(c, bytes, flight);
     if (c.SND_UNA == c.SND_MAX) timerStop(c.retransmitTimer);
     else if (c.timerMode == TIMER_RETRANSMIT && c.flight != 0)

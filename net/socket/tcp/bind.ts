@@ -2,6 +2,7 @@
 import { EADDRINUSE, EADDRNOTAVAIL, EINVAL } from "../../../kernel/errno";
 import { random32 } from "../../../kernel/random";
 import { isLocalAddress } from "../../interface";
+import { SOCKET_REUSE } from "../socket";
 import { TcpConnection } from "./connection";
 import { findBound, insertBound, tupleInUse } from "./demux";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST } from "./parameters";
@@ -12,13 +13,14 @@ const TRIES: u32 = 1024;
 
 /**
  * `bind`: 0, -EINVAL when bound or connected, -EADDRNOTAVAIL, -EADDRINUSE. A port is in use while another socket is
- * bound to it; connections that remain from before, in TIME-WAIT for instance, are no hindrance.
+ * bound to it, unless both have SO_REUSEADDR and the other one does not listen; connections that remain from before, in TIME-WAIT for
+ * instance, are no hindrance.
  */
 export function bindTo(c: TcpConnection, address: u32, port: u32): i32 {
   if (c.state != TCP_CLOSE || c.localPort != 0) return -EINVAL;
   if (address != 0 && !isLocalAddress(address)) return -EADDRNOTAVAIL;
   if (port > 65535) return -EINVAL;
-  if (port != 0 && findBound(address, port) !== null) return -EADDRINUSE;
+  if (port != 0 && findBound(address, port, (c.flags & SOCKET_REUSE) != 0) !== null) return -EADDRINUSE;
   c.localAddress = address;
   if (port == 0) return bindEphemeral(c) ? 0 : -EADDRINUSE;
   c.localPort = <u16>port;

@@ -16,7 +16,7 @@ import { initialSequence, timestampOffset } from "./clock";
 import { IS_BOUND, resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
 import { insertConnection, tupleInUse } from "./demux";
 import { openSequences } from "./listen";
-import { localMss, offeredScale } from "./mss";
+import { offeredScale } from "./mss";
 import { retransmitInterval } from "./rtt";
 import { setState, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { statistics } from "./statistics";
@@ -59,7 +59,7 @@ export function connectTo(c: TcpConnection, address: u32, port: u32): i32 {
   setState(c, TCP_SYN_SENT);
   c.lastSent = now();
   c.timerMode = TIMER_RETRANSMIT;
-  sendSyn(c, localMss(), 0);
+  sendSyn(c, 0);
   timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
   return -EINPROGRESS;
 }

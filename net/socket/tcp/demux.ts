@@ -5,6 +5,7 @@
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
 import { sipHash } from "../../../kernel/random";
+import { SOCKET_REUSE } from "../socket";
 import { IS_BOUND, IS_HASHED, TcpConnection } from "./connection";
 import { TcpRequest } from "./request";
 import { TCP_LISTEN } from "./state";
@@ -223,15 +224,31 @@ function portBucket(port: u32): usize {
   return ports + <usize>(port & (PORT_BUCKETS - 1)) * sizeof<usize>();
 }
 
-/** A socket bound to `port` whose address overlaps with `address` (0: every address). */
-export function findBound(address: u32, port: u32): TcpConnection | null {
+/** A socket bound to `port` whose address overlaps with `address` (0: every address). `reuse`: one that lets others share it does not count. */
+export function findBound(address: u32, port: u32, reuse: bool = false): TcpConnection | null {
   let c = changetype<TcpConnection | null>(load<usize>(portBucket(port)));
   while (c !== null) {
-    if (c.localPort == <u16>port && (c.localAddress == address || c.localAddress == 0 || address == 0))
+    if (overlaps(c, address, port) && !(reuse && (c.flags & SOCKET_REUSE) != 0 && c.state != TCP_LISTEN))
       return c;
     c = c.boundNext;
   }
   return null;
+}
+
+// @ts-ignore: decorator
+@inline
+function overlaps(c: TcpConnection, address: u32, port: u32): bool {
+  return c.localPort == <u16>port && (c.localAddress == address || c.localAddress == 0 || address == 0);
+}
+
+/** Does another socket listen where `self` is bound to? */
+export function hasListener(self: TcpConnection): bool {
+  let c = changetype<TcpConnection | null>(load<usize>(portBucket(self.localPort)));
+  while (c !== null) {
+    if (c !== self && c.state == TCP_LISTEN && overlaps(c, self.localAddress, self.localPort)) return true;
+    c = c.boundNext;
+  }
+  return false;
 }
 
 /** The listener for a segment to `address` and `port`; one that is bound to the address goes before one for all. */

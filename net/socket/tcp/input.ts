@@ -9,6 +9,7 @@ import { Ipv4Header } from "../../wire/ipv4";
 import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { noteSoftError } from "./failure";
 import { findConnection, findListener, findRequest, findTimeWait, HASH_TABLE, tupleHash } from "./demux";
 import { listenSegment } from "./listen";
 import { setPeerMss } from "./mss";
@@ -115,12 +116,9 @@ export function tcpError(
   if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) return reducePathMtu(c, rest & 0xffff);
   const error = errorOf(type, code);
   if (error == 0) return;
-  if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) {
-    c.softError = error;
-    return;
-  }
+  noteSoftError(c, error);
+  if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) return;
   // Nobody is there, or nobody wants us: an open ends. Other reasons may pass while the SYN is repeated.
-  c.softError = error;
   if (type == DESTINATION_UNREACHABLE && (code == PROTOCOL_UNREACHABLE || code == PORT_UNREACHABLE)) {
     statistics.attemptsFailed++;
     finish(c, error);

@@ -4,16 +4,17 @@ import { HAS_TIMESTAMPS, receiveLimit, TcpConnection } from "./connection";
 import { TIMESTAMPS_LENGTH } from "./options";
 import { HEADERS, MSS_MINIMUM } from "./parameters";
 
-/** What we can take in a segment: MTU - 40. */
-export function localMss(): u32 {
+/** What we take in a segment, and say in the SYN of connection, or listener, `c`: MTU - 40, or less when the application wants it (TCP_MAXSEG). */
+export function localMss(c: TcpConnection): u32 {
   const mtu = networkInterface().mtu;
-  return (mtu == 0 ? MTU_ETHERNET : mtu) - HEADERS;
+  const most = (mtu == 0 ? MTU_ETHERNET : mtu) - HEADERS;
+  return c.maximumSegment != 0 ? min<u32>(most, c.maximumSegment) : most;
 }
 
 /** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU, and the options on every segment. */
 export function setPeerMss(c: TcpConnection, mss: u32): void {
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  c.sendMss = max(min(mss, localMss()), MSS_MINIMUM) - options;
+  c.sendMss = max(min(mss, localMss(c)), MSS_MINIMUM) - options;
 }
 
 /** The smallest shift with which the whole receive buffer can be offered. */

@@ -12,12 +12,13 @@ import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
-import { receiveLimit, TcpConnection } from "./connection";
+import { TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
 import { completeOpen } from "./listen";
-import { localMss, offeredScale } from "./mss";
+import { offeredScale } from "./mss";
 import { NO_SCALE } from "./options";
 import {
+  CHALLENGE_INTERVAL,
   MSS_DEFAULT,
   REQUESTS_PER_LISTENER,
   RETRIES_REQUEST,
@@ -50,6 +51,8 @@ export class TcpRequest extends Link {
   hasTimestamps: bool;
   /** Repetitions of the SYN,ACK so far. */
   retries: u32;
+  /** When a segment that was not acceptable was answered last, in milliseconds; 0: never. */
+  lastChallenge: u32;
   expires: u64;
 }
 
@@ -182,6 +185,7 @@ function repeat(r: TcpRequest): void {
 function sendSynAck(r: TcpRequest): void {
   const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
   sendSynFrom(
+    r.listener,
     r.localAddress,
     r.remoteAddress,
     r.localPort,
@@ -189,8 +193,6 @@ function sendSynAck(r: TcpRequest): void {
     r.ISS,
     r.IRS + 1,
     TCP_ACK,
-    receiveLimit(),
-    localMss(),
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.hasTimestamps,
     milliseconds() + offset,
@@ -198,8 +200,12 @@ function sendSynAck(r: TcpRequest): void {
   );
 }
 
-/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable. */
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable, limited in rate (RFC 5961, 7). */
 function sendAckOf(r: TcpRequest): void {
+  const time = milliseconds();
+  if (r.lastChallenge != 0 && time - r.lastChallenge < CHALLENGE_INTERVAL) return;
+  r.lastChallenge = time | 1;
+  statistics.challengeAcks++;
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
@@ -207,7 +213,7 @@ function sendAckOf(r: TcpRequest): void {
     const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
     options = pushTimestamps(buffer, milliseconds() + offset, r.timestampRecent);
   }
-  const window = min<u32>(receiveLimit(), 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
+  const window = min<u32>(r.listener.receiveLimit, 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
   emit(
     buffer,
     options,
@@ -219,13 +225,14 @@ function sendAckOf(r: TcpRequest): void {
     r.IRS + 1,
     TCP_ACK,
     window,
+    r.listener.service,
   );
   releaseBuffer(buffer);
 }
 
 /** A segment for request `r`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
 export function requestSegment(r: TcpRequest, s: Segment): void {
-  const window = min<u32>(receiveLimit(), 65535);
+  const window = min<u32>(r.listener.receiveLimit, 65535);
   if (s.has(TCP_RST)) {
     // RFC 5961, 3.2: exactly the next one, or it is an attempt.
     if (s.sequence == r.IRS + 1) {

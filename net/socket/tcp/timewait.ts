@@ -16,6 +16,7 @@ import {
   timerStartAt,
   timerStop,
 } from "../../../kernel/time/timers";
+import { TTL_DEFAULT } from "../../ipv4";
 import { receiveLevel } from "../../levels";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
@@ -176,6 +177,7 @@ function answer(t: TimeWait): void {
     t.RCV_NXT,
     TCP_ACK,
     t.window,
+    TTL_DEFAULT,
   );
   releaseBuffer(buffer);
 }

@@ -15,7 +15,7 @@ import {
   releaseBuffer,
 } from "../../buffer";
 import { checksumFold, pseudoHeaderSum } from "../../checksum";
-import { ipv4Output } from "../../ipv4";
+import { ipv4Output, TTL_DEFAULT } from "../../ipv4";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,
@@ -28,19 +28,21 @@ import {
 } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { milliseconds } from "./clock";
-import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection, TIMEOUT_DUE, URGENT_SENT } from "./connection";
 import { ENOBUFS } from "../../../kernel/errno";
-import { pushMss, pushTimestamps, pushWindowScale } from "./options";
+import { advertisedTimeout } from "./failure";
+import { localMss } from "./mss";
+import { pushMss, pushTimestamps, pushUserTimeout, pushWindowScale } from "./options";
 import { Segment } from "./segment";
 
 import { statistics } from "./statistics";
+import { urgentFlags } from "./urgent";
 import { advertisedWindow } from "./window";
-
-const TTL: u32 = 64;
 
 /**
  * Pushes the header in front of the options and payload in `buffer` and hands the segment to IPv4, which borrows the
- * buffer. `optionLength`: how many of its first bytes are options. 0, or a negative errno.
+ * buffer. `optionLength`: how many of its first bytes are options; `flags`: TCP_* bits, and the urgent pointer in the upper half; `service`:
+ * see ipv4Output. 0, or a negative errno.
  */
 export function emit(
   buffer: PacketBuffer,
@@ -53,6 +55,7 @@ export function emit(
   acknowledgement: u32,
   flags: u32,
   window: u32,
+  service: u32,
 ): i32 {
   const header = changetype<TcpHeader>(buffer.push(TCP_HEADER));
   header.sourcePort = localPort;
@@ -61,20 +64,23 @@ export function emit(
   header.acknowledgement = acknowledgement;
   header.setLengthAndFlags(TCP_HEADER + optionLength, flags);
   header.window = window;
-  header.urgent = 0;
+  header.urgent = flags >> 16;
   header.checksum = checksumFold(pseudoHeaderSum(local, remote, IPPROTO_TCP, buffer.length));
   buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
   statistics.segmentsOut++;
-  return ipv4Output(buffer, local, remote, IPPROTO_TCP, TTL);
+  return ipv4Output(buffer, local, remote, IPPROTO_TCP, service);
 }
 
-/** A segment of connection `c` from a buffer with payload or without; everything that left acknowledges. */
-function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32): i32 {
-  let options: u32 = 0;
+/**
+ * A segment of connection `c` from a buffer with payload or without, the first `options` bytes of which are options already; everything that
+ * left acknowledges.
+ */
+function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32, options: u32 = 0): i32 {
   if (c.has(HAS_TIMESTAMPS))
-    options = pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+    options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+  if (c.has(URGENT_SENT)) flags |= urgentFlags(c, sequence);
   const window = advertisedWindow(c);
   const result = emit(
     buffer,
@@ -87,6 +93,7 @@ function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u
     c.RCV_NXT,
     flags | TCP_ACK,
     window,
+    c.service,
   );
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
@@ -105,7 +112,12 @@ export function sendAck(c: TcpConnection): i32 {
 export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return -ENOBUFS;
-  const result = emitFor(c, buffer, sequence, flags);
+  let options: u32 = 0;
+  if (c.has(TIMEOUT_DUE)) {
+    c.status &= ~TIMEOUT_DUE;
+    options = pushUserTimeout(buffer, advertisedTimeout(c));
+  }
+  const result = emitFor(c, buffer, sequence, flags, options);
   releaseBuffer(buffer);
   return result;
 }
@@ -117,7 +129,10 @@ export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
 export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32 {
   let flags: u32 = fin ? TCP_FIN | TCP_PSH : 0;
   if (buffer === c.sendTail) flags |= TCP_PSH;
-  if (buffer.word0 != 0) statistics.retransmitted++;
+  if (buffer.word0 != 0) {
+    statistics.retransmitted++;
+    c.totalRetransmits++;
+  }
   let result: i32;
   if (buffer.references > 1) {
     result = sendCopy(c, buffer, buffer.length, flags);
@@ -148,9 +163,10 @@ export function sendCopy(c: TcpConnection, buffer: PacketBuffer, length: u32, fl
 }
 
 /** SYN or SYN,ACK of a connection that has a control block (active open). */
-export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
+export function sendSyn(c: TcpConnection, flags: u32): i32 {
   const timestamps = flags & TCP_ACK ? c.has(HAS_TIMESTAMPS) : true;
   return sendSynFrom(
+    c,
     c.localAddress,
     c.remoteAddress,
     c.localPort,
@@ -158,8 +174,6 @@ export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
     c.ISS,
     flags & TCP_ACK ? c.RCV_NXT : 0,
     flags,
-    c.receiveWindow,
-    mss,
     c.receiveScale,
     timestamps,
     milliseconds() + c.timestampOffset,
@@ -167,8 +181,12 @@ export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
   );
 }
 
-/** The same from its parts: a SYN,ACK is sent by who has no control block yet. `scale` NO_SCALE: without the option. */
+/**
+ * The same from its parts: a SYN,ACK is sent by who has no control block yet. `c`: whose options of the application count, the connection, or
+ * the listener. `scale` NO_SCALE: without the option.
+ */
 export function sendSynFrom(
+  c: TcpConnection,
   local: u32,
   remote: u32,
   localPort: u32,
@@ -176,8 +194,6 @@ export function sendSynFrom(
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
-  window: u32,
-  mss: u32,
   scale: u32,
   timestamps: bool,
   timestampValue: u32,
@@ -188,8 +204,9 @@ export function sendSynFrom(
   let options: u32 = 0;
   if (timestamps) options += pushTimestamps(buffer, timestampValue, timestampEcho);
   if (scale <= 14) options += pushWindowScale(buffer, scale);
-  options += pushMss(buffer, mss);
-  window = min<u32>(window, 65535);
+  const timeout = advertisedTimeout(c);
+  if (timeout != 0) options += pushUserTimeout(buffer, timeout);
+  options += pushMss(buffer, localMss(c));
   flags |= TCP_SYN;
   const result = emit(
     buffer,
@@ -201,7 +218,8 @@ export function sendSynFrom(
     sequence,
     acknowledgement,
     flags,
-    window,
+    min<u32>(c.receiveLimit, 65535),
+    c.service,
   );
   releaseBuffer(buffer);
   return result;
@@ -247,6 +265,6 @@ function sendReset(
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   statistics.resetsOut++;
-  emit(buffer, 0, local, remote, localPort, remotePort, sequence, acknowledgement, flags, 0);
+  emit(buffer, 0, local, remote, localPort, remotePort, sequence, acknowledgement, flags, 0, TTL_DEFAULT);
   releaseBuffer(buffer);
 }

@@ -133,6 +133,9 @@ describe("passive open", () => {
     say("S", 500000, 0, 0, 1000);
     expect(heardBriefly()).toBe(". 1:1(0) ack 1", "another SYN: the peer will reset the old one");
     say("R", 2, 0, 0, 0);
+    expect(heardBriefly()).toBe("", "one challenge in half a second");
+    run(600 * MILLISECOND);
+    say("R", 2, 0, 0, 0);
     expect(heardBriefly()).toBe(". 1:1(0) ack 1", "a reset that is not exact is challenged");
     say("R", 1, 0, 0, 0);
     say(".", 1, 0, 1, 1000);
