@@ -246,6 +246,7 @@ export function established(c: TcpConnection, s: Segment): void {
   } else if (c.rto < RTO_AFTER_SYN_LOSS) c.rto = RTO_AFTER_SYN_LOSS;
   c.backoff = 0;
   c.retries = 0;
+  c.softError = 0;
   c.lastSent = 0;
   c.SND_UNA = s.acknowledgement;
   c.SND_WND = s.has(TCP_SYN) ? s.window : s.window << c.sendScale;
