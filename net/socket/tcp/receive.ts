@@ -198,7 +198,7 @@ function notAcceptable(c: TcpConnection, s: Segment): void {
 function challenge(c: TcpConnection): void {
   const time = milliseconds();
   if (c.lastChallenge != 0 && time - c.lastChallenge < CHALLENGE_INTERVAL) return;
-  c.lastChallenge = time | 1;
+  c.lastChallenge = max<u32>(time, 1);
   statistics.challengeAcks++;
   sendAck(c);
 }

@@ -204,7 +204,7 @@ function sendSynAck(r: TcpRequest): void {
 function sendAckOf(r: TcpRequest): void {
   const time = milliseconds();
   if (r.lastChallenge != 0 && time - r.lastChallenge < CHALLENGE_INTERVAL) return;
-  r.lastChallenge = time | 1;
+  r.lastChallenge = max<u32>(time, 1);
   statistics.challengeAcks++;
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;

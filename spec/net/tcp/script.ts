@@ -83,7 +83,14 @@ export function addNetworkOptions(bytes: u8[]): void {
 let urgent: u32 = 0;
 
 /** As `say`, with URG: `pointer` is the field of the header. */
-export function sayUrgent(flags: string, sequence: u32, length: u32, ack: u32, window: u32, pointer: u32): void {
+export function sayUrgent(
+  flags: string,
+  sequence: u32,
+  length: u32,
+  ack: u32,
+  window: u32,
+  pointer: u32,
+): void {
   urgent = pointer;
   say(flags + "U", sequence, length, ack, window);
   urgent = 0;
@@ -152,6 +159,7 @@ function deliver(length: u32): void {
   memory.copy(packet.dataStart + 20 + optional, tcp, length);
   networkOptions = [];
   const header = packet.dataStart;
+  store<u16>(header, 0, 10);
   store<u16>(header, internetChecksum(checksumAdd(header, 20 + optional, 0)), 10);
   arrive(packet);
 }

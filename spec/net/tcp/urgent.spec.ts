@@ -134,7 +134,10 @@ describe("urgent data", () => {
     writeText(s, "f", true);
     expect(heardBriefly()).toBe("PU. 2506:2507(1) ack 1");
     expect(silence(5000)).toBeGreaterThan(100);
-    expect(heard()).toBe("U. 6:1006(1000) ack 1 win 65535 urg 2501", "a retransmission of what is before it points to it");
+    expect(heard()).toBe(
+      "U. 6:1006(1000) ack 1 win 65535 urg 2501",
+      "a retransmission of what is before it points to it",
+    );
     say(".", 1, 0, 2507, 60000);
     writeText(s, "g");
     expect(heardBriefly()).toBe("P. 2507:2508(1) ack 1");
@@ -147,7 +150,10 @@ describe("urgent data", () => {
     expect(length).toBe(90000);
     heard();
     writeText(s, "!", true);
-    expect(heard()).toBe("U. 10001:10001(0) ack 1 win 65535 urg 65535", "announced: what is in front of it has to wait");
+    expect(heard()).toBe(
+      "U. 10001:10001(0) ack 1 win 65535 urg 65535",
+      "announced: what is in front of it has to wait",
+    );
     let acked: u32 = 1;
     let last = "";
     while (acked < 90002) {
