@@ -207,7 +207,7 @@ describe("arguments", () => {
     const fd = sys_socket(AF_INET, STREAM, 0);
     store<u32>(value, 1);
     expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 2, value, 4)).toBe(0, "SO_REUSEADDR");
-    expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 8, value, 4)).toBe(-ENOPROTOOPT, "SO_RCVBUF");
+    expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 15, value, 4)).toBe(-ENOPROTOOPT, "SO_REUSEPORT");
     expect<i32>(sys_setsockopt(fd, 6, 1, value, 3)).toBe(-EINVAL);
     expect<i32>(sys_setsockopt(fd, 6, 1, 0xfffffffe, 4)).toBe(-EFAULT);
     expect<i32>(optionOf(fd, 6, 1)).toBe(0);

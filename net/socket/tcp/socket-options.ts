@@ -22,7 +22,6 @@ import { fillTcpInfo, TCP_INFO_SIZE } from "./info";
 import { keepAliveChanged, keepCount, keepIdle, keepInterval } from "./keepalive";
 import { localMss } from "./mss";
 import { MSS_MINIMUM, RECEIVE_LIMIT_LEAST, SEND_BUFFERS_MINIMUM } from "./parameters";
-import { output } from "./send";
 import { MAY_TRANSMIT, stateIn, TCP_CLOSE, TCP_LISTEN } from "./state";
 import { sendAck } from "./transmit";
 import { urgentBytes } from "./urgent";
@@ -209,7 +208,7 @@ function getNoDelay(socket: Socket, place: usize): i32 {
 function setNoDelay(socket: Socket, place: usize): i32 {
   takeFlag(socket, place, SOCKET_NODELAY);
   // What Nagle's algorithm held back goes now.
-  if (load<u32>(place) != 0) output(connectionOf(socket));
+  if (load<u32>(place) != 0) call_indirect<void>(socket.protocol.push, socket, false);
   return 0;
 }
 

@@ -28,6 +28,7 @@ import {
   addOptions,
   comeFrom,
   converse,
+  damage,
   establish,
   goTo,
   heard,
@@ -125,6 +126,28 @@ describe("conformance", () => {
     expect(write(big, 0, 0, 90000)).toBe(90000);
     expect(big.flight).toBe(90000);
     abort_(big);
+  });
+
+  it("MUST-2, MUST-3: every segment that leaves has its checksum, and one that comes damaged is dropped", () => {
+    open();
+    const before = tcpStatistics().badChecksum;
+    const malformed = tcpStatistics().malformed;
+    // Each bit of a segment with three octets, whichever: `heard` checks what leaves.
+    for (let bit = 0; bit < 23 * 8; bit++) {
+      damage(bit);
+      say("P.", 1, 3, 1, 60000);
+      expect(peekLength(s)).toBe(-11);
+    }
+    expect(tcpStatistics().badChecksum - before + tcpStatistics().malformed - malformed).toBe(23 * 8);
+    expect(heard()).toBe("");
+    say("P.", 1, 3, 1, 60000);
+    expect(readText(s)).toBe("bcd");
+    for (let length: u32 = 1; length < 1000; length++) {
+      write(s, 0, 0, length);
+      const lines = heard();
+      expect(lines.indexOf("BAD")).toBe(-1);
+      say(".", 4, 0, changetype<TcpConnection>(s).SND_NXT - changetype<TcpConnection>(s).ISS, 60000);
+    }
   });
 
   it("MUST-4, MUST-64: end, no-operation and MSS are understood, wherever in the list they begin", () => {

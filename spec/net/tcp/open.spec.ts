@@ -305,7 +305,7 @@ describe("active open", () => {
     expect(heard()).toBe("");
   });
 
-  it("repeats the SYN for three minutes and gives up with ETIMEDOUT", () => {
+  it("MUST-23: repeats the SYN for three minutes and gives up with ETIMEDOUT", () => {
     const s = create();
     converse(9, 0);
     connect(s, PEER, 9);
@@ -322,7 +322,7 @@ describe("active open", () => {
     close(s);
   });
 
-  it("meets a simultaneous open (RFC 9293, figure 7)", () => {
+  it("MUST-10: meets a simultaneous open (RFC 9293, figure 7)", () => {
     const s = create();
     converse(9, 0);
     watch(0, s, STATES);

@@ -145,11 +145,20 @@ export function say(flags: string, sequence: u32, length: u32, ack: u32, window:
   deliver(header + length);
 }
 
+/** Bit of the TCP header or payload that is turned over, behind the checksum, in what is said next; negative: none. */
+let damaged: i32 = -1;
+
+export function damage(bit: i32): void {
+  damaged = bit;
+}
+
 /** Puts checksums on the segment of `length` bytes in `segment` and hands it over. */
 function deliver(length: u32): void {
   const tcp = segment.dataStart + 20;
   const sum = checksumAdd(tcp, length, pseudoHeaderSum(from, to, 6, length));
   store<u16>(tcp + 16, internetChecksum(sum));
+  if (damaged >= 0) segment[20 + damaged / 8] ^= (<u8>1) << <u8>(damaged % 8);
+  damaged = -1;
   const optional = networkOptions.length;
   writeIpHeader(optional, 20 + optional + length);
   if (optional == 0) return arrive(segment.slice(0, 20 + length));
