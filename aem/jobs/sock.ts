@@ -4,7 +4,17 @@
  * gets the bits as they hold then. Bits that have gone again in between are no reason to call it.
  */
 import { setUpcallArguments } from "../../kernel/glue";
-import { POLLERR, POLLHUP, POLLIN, POLLMSG, POLLOUT, POLLPRI, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLMSG,
+  POLLOUT,
+  POLLPRI,
+  POLLRDHUP,
+  Waiter,
+  WAKE_GONE,
+} from "../../kernel/scheduler/wait";
 import { EVENT_SOCK } from "../abi";
 import { activate, countActivations } from "../dispatch";
 import { Event } from "../event";

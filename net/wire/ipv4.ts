@@ -80,10 +80,7 @@ export class Ipv4Header {
   }
   /** Version 4, header without options. `service`: type of service, 0..255. */
   @inline setFirstWord(totalLength: u32, service: u32 = 0): void {
-    store<u32>(
-      changetype<usize>(this),
-      0x45 | (service << 8) | ((<u32>bswap<u16>(<u16>totalLength)) << 16),
-    );
+    store<u32>(changetype<usize>(this), 0x45 | (service << 8) | ((<u32>bswap<u16>(<u16>totalLength)) << 16));
   }
 
 

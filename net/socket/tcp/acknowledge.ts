@@ -56,7 +56,8 @@ export function updateWindow(c: TcpConnection, s: Segment, window: u32): void {
     if (window > c.maxWindow) c.maxWindow = window;
     // A probe was answered, or a retransmission into a window that has shrunk (RFC 9293, 3.8.6): the peer lives, however long its window
     // stays shut. An orphan does not wait for ever.
-    if ((c.timerMode != TIMER_RETRANSMIT || c.flight > window) && (c.flags & SOCKET_ORPHAN) == 0) c.retries = 0;
+    if ((c.timerMode != TIMER_RETRANSMIT || c.flight > window) && (c.flags & SOCKET_ORPHAN) == 0)
+      c.retries = 0;
   }
 }
 

@@ -157,7 +157,7 @@ function deliver(length: u32): void {
   const tcp = segment.dataStart + 20;
   const sum = checksumAdd(tcp, length, pseudoHeaderSum(from, to, 6, length));
   store<u16>(tcp + 16, internetChecksum(sum));
-  if (damaged >= 0) segment[20 + damaged / 8] ^= (<u8>1) << <u8>(damaged % 8);
+  if (damaged >= 0) segment[20 + damaged / 8] ^= (<u8>1) << (<u8>(damaged % 8));
   damaged = -1;
   const optional = networkOptions.length;
   writeIpHeader(optional, 20 + optional + length);

@@ -100,12 +100,15 @@ function keeping(jid: i32, listener: i32, fd: i32): void {
   set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 1);
   set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
   set(fd, IPPROTO_TCP, TCP_KEEPCNT, 2);
-  onClose(fd, ended, EVF_ONESHOT);
-  row("keeping", fd);
+  onClose(fd, died, EVF_ONESHOT);
+}
+
+function died(jid: i32, fd: i32, error: i32): void {
+  row("died", error);
+  close(fd);
 }
 
 function ended(jid: i32, fd: i32, error: i32): void {
-  row("ended", fd, error);
   close(fd);
 }
 
