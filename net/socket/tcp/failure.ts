@@ -12,7 +12,7 @@
  */
 import { ETIMEDOUT } from "../../../kernel/errno";
 import { POLLMSG } from "../../../kernel/scheduler/wait";
-import { ipv4Doubt } from "../../ipv4";
+import { ipDoubt } from "../../ip";
 import { SOCKET_ORPHAN, SOCKET_UTO } from "../socket";
 import { milliseconds } from "./clock";
 import { SOFT_NEWS, TcpConnection, TIMEOUT_DUE, TIMER_PERSIST } from "./connection";
@@ -71,7 +71,7 @@ export function nextInterval(c: TcpConnection): u64 {
 /** A retransmission has left: at R1 the neighbour on the way is doubted, and the application hears of it. */
 export function retransmissionMade(c: TcpConnection): void {
   if (c.retries != RETRIES_ADVICE) return;
-  ipv4Doubt(c.remoteAddress);
+  ipDoubt(c.flow.remote);
   if (c.softError == 0) noteSoftError(c, ETIMEDOUT);
 }
 

@@ -1,5 +1,6 @@
 /** TCP_INFO: Linux's struct tcp_info as of its first 104 bytes. What is not counted here is 0. */
-import { HEADERS } from "./parameters";
+import { networkHeaderLength } from "../../ip";
+import { TCP_HEADER } from "../../wire/tcp";
 import {
   HAS_TIMESTAMPS,
   IN_RECOVERY,
@@ -83,13 +84,17 @@ export function fillTcpInfo(c: TcpConnection, place: usize): void {
   info.sendMss = c.sendMss;
   info.receiveMss = c.receiveMss;
   info.unacknowledged = inSegments(c, c.flight);
-  info.pathMtu = c.sendMss + HEADERS + (c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0);
+  info.pathMtu =
+    c.sendMss +
+    TCP_HEADER +
+    networkHeaderLength(c.flow.remote) +
+    (c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0);
   info.rtt = c.smoothedRtt;
   info.rttVariance = c.rttVariance;
   const threshold = c.slowStartThreshold;
   info.slowStartThreshold = threshold == u32.MAX_VALUE ? NO_THRESHOLD : inSegments(c, threshold);
   info.congestionWindow = inSegments(c, c.congestionWindow);
-  info.advertisedMss = localMss(c);
+  info.advertisedMss = localMss(c, c.flow);
   info.receiveSpace = c.receiveLimit;
   info.totalRetransmits = c.totalRetransmits;
 }

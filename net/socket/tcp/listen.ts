@@ -80,7 +80,7 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
     return 0;
   }
   if (c.state != TCP_CLOSE || c.has(WAS_CONNECTED)) return -EINVAL;
-  if (c.localPort == 0 ? !bindEphemeral(c) : hasListener(c)) return -EADDRINUSE;
+  if (c.flow.local.port == 0 ? !bindEphemeral(c) : hasListener(c)) return -EADDRINUSE;
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
@@ -139,7 +139,7 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequ
 }
 
 function chooseSequence(s: Segment, least: u32): u32 {
-  const sequence = initialSequence(s.destination, s.source, s.destinationPort, s.sourcePort);
+  const sequence = initialSequence(s.flow);
   // RFC 9293, 3.6.1: over a connection in TIME-WAIT, beyond all that it has sent.
   if (least != 0 && !after(sequence, least + 65536)) return least + 65536;
   return sequence;
@@ -150,19 +150,15 @@ function chooseSequence(s: Segment, least: u32): u32 {
 function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
   listener.cookieTime = now();
-  const offset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
   sendSynFrom(
     c,
-    s.destination,
-    s.source,
-    s.destinationPort,
-    s.sourcePort,
+    s.flow,
     makeCookie(s, s.mss == 0 ? MSS_DEFAULT : s.mss),
     s.sequence + 1,
     TCP_ACK,
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
     s.hasTimestamps,
-    hideScale(milliseconds(), s.scale) + offset,
+    hideScale(milliseconds(), s.scale) + timestampOffset(s.flow),
     s.timestampValue,
   );
 }
@@ -183,10 +179,7 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
   }
   statistics.cookiesAccepted++;
   let scale = NO_SCALE;
-  if (s.hasTimestamps) {
-    const offset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
-    scale = hiddenScale(s.timestampEcho - offset);
-  }
+  if (s.hasTimestamps) scale = hiddenScale(s.timestampEcho - timestampOffset(s.flow));
   completeOpen(
     c,
     s,
@@ -225,14 +218,11 @@ export function completeOpen(
     statistics.listenOverflows++;
     return false;
   }
-  child.localAddress = s.destination;
-  child.remoteAddress = s.source;
-  child.localPort = <u16>s.destinationPort;
-  child.remotePort = <u16>s.sourcePort;
+  child.flow.copy(s.flow);
   inheritOptions(child, c);
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
-  child.timestampOffset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
+  child.timestampOffset = timestampOffset(s.flow);
   if (hasTimestamps) {
     child.status |= HAS_TIMESTAMPS;
     child.timestampRecent = timestampRecent;

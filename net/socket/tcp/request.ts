@@ -1,5 +1,5 @@
 /**
- * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 64 bytes, until the final ACK
+ * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 96 bytes, until the final ACK
  * comes. The SYN,ACK is repeated after 1, 2, 4, 8 and 16 s.
  *
  * Requests that wait for their n-th repetition have the same time-out, so one queue for each n is in the order of time, and
@@ -9,6 +9,7 @@ import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
 import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { Flow } from "../../flow";
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
@@ -37,11 +38,13 @@ import { pushTimestamps } from "./options";
 export class TcpRequest extends Link {
   hashNext: TcpRequest | null;
   hash: u32;
+  private flow0: u64;
+  private flow1: u64;
+  private flow2: u64;
+  private flow3: u64;
+  private flow4: u64;
+  private flow5: u64;
   listener: TcpConnection;
-  localAddress: u32;
-  remoteAddress: u32;
-  localPort: u16;
-  remotePort: u16;
   ISS: u32;
   IRS: u32;
   timestampRecent: u32;
@@ -50,10 +53,15 @@ export class TcpRequest extends Link {
   scale: u8;
   hasTimestamps: bool;
   /** Repetitions of the SYN,ACK so far. */
-  retries: u32;
-  /** When a segment that was not acceptable was answered last, in milliseconds; 0: never. */
-  lastChallenge: u32;
+  retries: u16;
+  /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16, which it hardly lives for; 0: never. */
+  lastChallenge: u16;
   expires: u64;
+
+
+  @inline get flow(): Flow {
+    return changetype<Flow>(changetype<usize>(this) + offsetof<TcpRequest>("flow0"));
+  }
 }
 
 const QUEUES: u32 = RETRIES_REQUEST + 1;
@@ -98,10 +106,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   const r = changetype<TcpRequest>(address);
   r.hash = hash;
   r.listener = c;
-  r.localAddress = s.destination;
-  r.remoteAddress = s.source;
-  r.localPort = <u16>s.destinationPort;
-  r.remotePort = <u16>s.sourcePort;
+  r.flow.copy(s.flow);
   r.ISS = iss;
   r.IRS = s.sequence;
   r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
@@ -183,50 +188,32 @@ function repeat(r: TcpRequest): void {
 }
 
 function sendSynAck(r: TcpRequest): void {
-  const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
   sendSynFrom(
     r.listener,
-    r.localAddress,
-    r.remoteAddress,
-    r.localPort,
-    r.remotePort,
+    r.flow,
     r.ISS,
     r.IRS + 1,
     TCP_ACK,
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.hasTimestamps,
-    milliseconds() + offset,
+    milliseconds() + timestampOffset(r.flow),
     r.timestampRecent,
   );
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable, limited in rate (RFC 5961, 7). */
 function sendAckOf(r: TcpRequest): void {
-  const time = milliseconds();
-  if (r.lastChallenge != 0 && time - r.lastChallenge < CHALLENGE_INTERVAL) return;
-  r.lastChallenge = max<u32>(time, 1);
+  const time = <u16>milliseconds();
+  if (r.lastChallenge != 0 && <u32>(<u16>(time - r.lastChallenge)) < CHALLENGE_INTERVAL) return;
+  r.lastChallenge = max<u16>(time, 1);
   statistics.challengeAcks++;
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
-  if (r.hasTimestamps) {
-    const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
-    options = pushTimestamps(buffer, milliseconds() + offset, r.timestampRecent);
-  }
+  if (r.hasTimestamps)
+    options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
   const window = min<u32>(r.listener.receiveLimit, 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
-  emit(
-    buffer,
-    options,
-    r.localAddress,
-    r.remoteAddress,
-    r.localPort,
-    r.remotePort,
-    r.ISS + 1,
-    r.IRS + 1,
-    TCP_ACK,
-    window,
-    r.listener.service,
-  );
+  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, r.listener.service);
   releaseBuffer(buffer);
 }
 

@@ -215,7 +215,7 @@ function setNoDelay(socket: Socket, place: usize): i32 {
 /** Of a connection: the payload of its segments. Before: what was set, or the MSS of the link. */
 function getMaximumSegment(socket: Socket, place: usize): i32 {
   const c = connectionOf(socket);
-  return answer(place, stateIn(c.state, MAY_TRANSMIT) ? c.sendMss : localMss(c));
+  return answer(place, stateIn(c.state, MAY_TRANSMIT) ? c.sendMss : localMss(c, c.flow));
 }
 
 /** Upper bound of both directions, from the next connect or listen on; 0: none. */

@@ -15,7 +15,9 @@ import {
   releaseBuffer,
 } from "../../buffer";
 import { checksumFold, pseudoHeaderSum } from "../../checksum";
-import { ipv4Output, TTL_DEFAULT } from "../../ipv4";
+import { Flow } from "../../flow";
+import { ipOutput } from "../../ip";
+import { TTL_DEFAULT } from "../../ipv4";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,
@@ -40,17 +42,14 @@ import { urgentFlags } from "./urgent";
 import { advertisedWindow } from "./window";
 
 /**
- * Pushes the header in front of the options and payload in `buffer` and hands the segment to IPv4, which borrows the
+ * Pushes the header in front of the options and payload in `buffer` and hands the segment to IP, which borrows the
  * buffer. `optionLength`: how many of its first bytes are options; `flags`: TCP_* bits, and the urgent pointer in the upper half; `service`:
- * see ipv4Output. 0, or a negative errno.
+ * see ipOutput. 0, or a negative errno.
  */
 export function emit(
   buffer: PacketBuffer,
   optionLength: u32,
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
+  flow: Flow,
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
@@ -58,19 +57,19 @@ export function emit(
   service: u32,
 ): i32 {
   const header = changetype<TcpHeader>(buffer.push(TCP_HEADER));
-  header.sourcePort = localPort;
-  header.destinationPort = remotePort;
+  header.sourcePort = flow.local.port;
+  header.destinationPort = flow.remote.port;
   header.sequence = sequence;
   header.acknowledgement = acknowledgement;
   header.setLengthAndFlags(TCP_HEADER + optionLength, flags);
   header.window = window;
   header.urgent = flags >> 16;
-  header.checksum = checksumFold(pseudoHeaderSum(local, remote, IPPROTO_TCP, buffer.length));
+  header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_TCP, buffer.length));
   buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
   statistics.segmentsOut++;
-  return ipv4Output(buffer, local, remote, IPPROTO_TCP, service);
+  return ipOutput(buffer, flow, IPPROTO_TCP, service);
 }
 
 /**
@@ -82,19 +81,7 @@ function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u
     options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
   if (c.has(URGENT_SENT)) flags |= urgentFlags(c, sequence);
   const window = advertisedWindow(c);
-  const result = emit(
-    buffer,
-    options,
-    c.localAddress,
-    c.remoteAddress,
-    c.localPort,
-    c.remotePort,
-    sequence,
-    c.RCV_NXT,
-    flags | TCP_ACK,
-    window,
-    c.service,
-  );
+  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window, c.service);
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
     c.status &= ~ACK_NOW;
@@ -167,10 +154,7 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
   const timestamps = flags & TCP_ACK ? c.has(HAS_TIMESTAMPS) : true;
   return sendSynFrom(
     c,
-    c.localAddress,
-    c.remoteAddress,
-    c.localPort,
-    c.remotePort,
+    c.flow,
     c.ISS,
     flags & TCP_ACK ? c.RCV_NXT : 0,
     flags,
@@ -187,10 +171,7 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
  */
 export function sendSynFrom(
   c: TcpConnection,
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
+  flow: Flow,
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
@@ -206,21 +187,10 @@ export function sendSynFrom(
   if (scale <= 14) options += pushWindowScale(buffer, scale);
   const timeout = advertisedTimeout(c);
   if (timeout != 0) options += pushUserTimeout(buffer, timeout);
-  options += pushMss(buffer, localMss(c));
+  options += pushMss(buffer, localMss(c, flow));
   flags |= TCP_SYN;
-  const result = emit(
-    buffer,
-    options,
-    local,
-    remote,
-    localPort,
-    remotePort,
-    sequence,
-    acknowledgement,
-    flags,
-    min<u32>(c.receiveLimit, 65535),
-    c.service,
-  );
+  const window = min<u32>(c.receiveLimit, 65535);
+  const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window, c.service);
   releaseBuffer(buffer);
   return result;
 }
@@ -229,42 +199,18 @@ export function sendSynFrom(
 export function sendResetFor(s: Segment): void {
   if (s.has(TCP_RST)) return;
   const ack = s.has(TCP_ACK);
-  sendReset(
-    s.destination,
-    s.source,
-    s.destinationPort,
-    s.sourcePort,
-    ack ? s.acknowledgement : 0,
-    ack ? 0 : s.end,
-    ack ? TCP_RST : TCP_RST | TCP_ACK,
-  );
+  sendReset(s.flow, ack ? s.acknowledgement : 0, ack ? 0 : s.end, ack ? TCP_RST : TCP_RST | TCP_ACK);
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: ends connection `c` for the peer. */
 export function sendResetOf(c: TcpConnection): void {
-  sendReset(
-    c.localAddress,
-    c.remoteAddress,
-    c.localPort,
-    c.remotePort,
-    c.SND_NXT,
-    c.RCV_NXT,
-    TCP_RST | TCP_ACK,
-  );
+  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK);
 }
 
-function sendReset(
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
-  sequence: u32,
-  acknowledgement: u32,
-  flags: u32,
-): void {
+function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   statistics.resetsOut++;
-  emit(buffer, 0, local, remote, localPort, remotePort, sequence, acknowledgement, flags, 0, TTL_DEFAULT);
+  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0, TTL_DEFAULT);
   releaseBuffer(buffer);
 }

@@ -377,7 +377,7 @@ describe("conformance", () => {
     const free = create();
     connect(free, PEER, 9);
     expect(bswap<u32>(load<u32>(outbox[0].dataStart, 12))).toBe(OWN);
-    expect(free.localAddress).toBe(OWN);
+    expect(free.flow.local.ipv4).toBe(OWN);
     close(free);
     outbox.length = 0;
     // A listener for one address hears nothing of what is for another.

@@ -3,7 +3,6 @@ import { networkCounters } from "../../../net/counters";
 import { Socket } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpError } from "../../../net/socket/tcp/input";
-import { Ipv4Header } from "../../../net/wire/ipv4";
 import { TcpHeader } from "../../../net/wire/tcp";
 import {
   abort_,
@@ -53,14 +52,11 @@ function open(): TcpConnection {
 
 /** An ICMP error about what is in flight on `c`. */
 function icmp(c: TcpConnection, type: u32, code: u32): void {
-  const ip = changetype<Ipv4Header>(quoted.dataStart);
-  ip.source = c.localAddress;
-  ip.destination = c.remoteAddress;
   const tcp = changetype<TcpHeader>(quoted.dataStart + 20);
-  tcp.sourcePort = c.localPort;
-  tcp.destinationPort = c.remotePort;
+  tcp.sourcePort = c.flow.local.port;
+  tcp.destinationPort = c.flow.remote.port;
   tcp.sequence = c.SND_UNA;
-  tcpError(type, code, 0, ip, quoted.dataStart + 20, 8);
+  tcpError(type, code, 0, c.flow, quoted.dataStart + 20, 8);
 }
 
 function softError(): i32 {
@@ -212,8 +208,8 @@ describe("failures", () => {
     store<u32>(at, bswap<u32>(0x40060000), 36);
     store<u32>(at, bswap<u32>(OWN), 40);
     store<u32>(at, bswap<u32>(PEER), 44);
-    store<u16>(at, bswap<u16>(c.localPort), 48);
-    store<u16>(at, bswap<u16>(c.remotePort), 50);
+    store<u16>(at, bswap<u16>(<u16>c.flow.local.port), 48);
+    store<u16>(at, bswap<u16>(<u16>c.flow.remote.port), 50);
     store<u32>(at, bswap<u32>(c.SND_UNA), 52);
     finish(at, 20, 10);
     finish(at + 20, 36, 2);

@@ -7,10 +7,11 @@
  * Flags: S SYN, F FIN, R RST, P PSH, U URG ("urg" and its pointer are behind the window), '.' ACK. `say` sends one to the stack, `heard` gives all that the stack has sent since
  * the last call, separated by " | ".
  */
-import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum } from "../../../net/checksum";
+import { checksumAdd, checksumFold, internetChecksum } from "../../../net/checksum";
 import { Socket } from "../../../net/socket/socket";
 import { accept } from "./ends";
 import { arrive, outbox, OWN, PEER } from "./world";
+import { pseudoHeaderSum } from "../addresses";
 
 /** The peer's ports and initial sequence numbers; the stack's initial one is taken from its first SYN. */
 export let peerPort: u32 = 5000;
@@ -157,7 +158,8 @@ function deliver(length: u32): void {
   const tcp = segment.dataStart + 20;
   const sum = checksumAdd(tcp, length, pseudoHeaderSum(from, to, 6, length));
   store<u16>(tcp + 16, internetChecksum(sum));
-  if (damaged >= 0) segment[20 + damaged / 8] ^= (<u8>1) << (<u8>(damaged % 8));
+  const bit = <u8>(damaged & 7);
+  if (damaged >= 0) segment[20 + damaged / 8] = segment[20 + damaged / 8] ^ ((<u8>1) << bit);
   damaged = -1;
   const optional = networkOptions.length;
   writeIpHeader(optional, 20 + optional + length);
@@ -269,7 +271,7 @@ export function establish(server: Socket, peer: u32, window: u32): Socket {
   const newMss = mss;
   const newScale = scale;
   const newStamp = stamp;
-  converse(peer, server.localPort);
+  converse(peer, server.flow.local.port);
   setOptions(newMss, newScale, newStamp);
   say("S", 0, 0, 0, window);
   heard();
