@@ -199,18 +199,24 @@ export function sendSynFrom(
 export function sendResetFor(s: Segment): void {
   if (s.has(TCP_RST)) return;
   const ack = s.has(TCP_ACK);
-  sendReset(s.flow, ack ? s.acknowledgement : 0, ack ? 0 : s.end, ack ? TCP_RST : TCP_RST | TCP_ACK);
+  sendReset(
+    s.flow,
+    ack ? s.acknowledgement : 0,
+    ack ? 0 : s.end,
+    ack ? TCP_RST : TCP_RST | TCP_ACK,
+    TTL_DEFAULT,
+  );
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: ends connection `c` for the peer. */
 export function sendResetOf(c: TcpConnection): void {
-  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK);
+  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK, c.service);
 }
 
-function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32): void {
+function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32, service: u32): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   statistics.resetsOut++;
-  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0, TTL_DEFAULT);
+  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0, service);
   releaseBuffer(buffer);
 }

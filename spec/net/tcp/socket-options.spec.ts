@@ -191,6 +191,27 @@ describe("socket options", () => {
     expect(services()).toBe("0/64", "it can be changed");
     readText(s);
     outbox.length = 0;
+    expect(setOption(s, IPPROTO_IP, IP_TOS, 0x28)).toBe(0);
+    say("F.", 4, 0, 2, 1000);
+    shutdown(s, 1);
+    expect(services()).toBe("40/64", "acknowledgement of a FIN, and FIN");
+    abort_(s);
+    s = blank;
+    open();
+    expect(setOption(s, IPPROTO_IP, IP_TOS, 0x28)).toBe(0);
+    shutdown(s, 1);
+    say(".", 1, 0, 2, 1000);
+    close(s);
+    s = blank;
+    say("F.", 1, 0, 2, 1000);
+    outbox.length = 0;
+    say("F.", 1, 0, 2, 1000);
+    expect(services()).toBe("40/64", "from TIME-WAIT");
+    open();
+    expect(setOption(s, IPPROTO_IP, IP_TOS, 0x28)).toBe(0);
+    abort_(s);
+    s = blank;
+    expect(services()).toBe("40/64", "RST");
   });
 
   it("MUST-49: IP_TTL can be configured", () => {
