@@ -56,8 +56,8 @@ export function octet(stream: u32, position: u32): u8 {
   return <u8>(((position * 2654435761) >> 13) + position + stream * 97);
 }
 
-/** Writes up to `length` octets of the stream from `position` on; as many as there was room for. */
-export function write(s: Socket, stream: u32, position: u32, length: u32): u32 {
+/** Writes up to `length` octets of the stream from `position` on, `urgent`: with MSG_OOB; as many as there was room for. */
+export function write(s: Socket, stream: u32, position: u32, length: u32, urgent: bool = false): u32 {
   let written: u32 = 0;
   while (written < length) {
     const room = call_indirect<usize>(s.protocol.reserve, s);
@@ -67,7 +67,7 @@ export function write(s: Socket, stream: u32, position: u32, length: u32): u32 {
     call_indirect<void>(s.protocol.commit, s, part);
     written += part;
   }
-  call_indirect<void>(s.protocol.push, s, false);
+  call_indirect<void>(s.protocol.push, s, urgent && written != 0);
   return written;
 }
 

@@ -4,6 +4,7 @@ import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { chance, seedChance } from "../../chance";
 import {
   abort_,
+  accept,
   close,
   connect,
   consume,
@@ -12,6 +13,7 @@ import {
   listener,
   peekLength,
   poll,
+  read,
   readText,
   setOption,
   shutdown,
@@ -21,7 +23,20 @@ import {
   writeText,
 } from "./ends";
 import { establish, heard, heardBriefly, say, sayUrgent, setOptions } from "./script";
-import { leftOver, MILLISECOND, outbox, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
+import {
+  accidents,
+  calm,
+  MIRROR,
+  leftOver,
+  MILLISECOND,
+  outbox,
+  PEER,
+  run,
+  SECOND,
+  settleWorld,
+  setUpWorld,
+  silence,
+} from "./world";
 
 const IPPROTO_TCP: u32 = 6;
 const TCP_URGENT: u32 = 0x4002;
@@ -274,6 +289,50 @@ describe("urgent data", () => {
       if (chance(50) == 0) rest();
     }
     rest();
+  });
+
+  it("keeps the pointer with its octet through loss, reordering, duplication and refusal", () => {
+    for (let schedule: u32 = 0; schedule < 300; schedule++) {
+      seedChance(schedule + 1);
+      calm();
+      const client = create();
+      connect(client, MIRROR, 80);
+      run(100 * MILLISECOND);
+      const peer = accept(server)!;
+      setOption(client, IPPROTO_TCP, 1, <i32>(schedule & 1));
+      accidents.loss = chance(150);
+      accidents.duplicate = chance(100);
+      accidents.jitter = chance(3000000);
+      accidents.refuse = chance(100);
+      let written: u32 = 0;
+      let marked: u32 = 0;
+      let done: u32 = 0;
+      while (written < 60000) {
+        const urgently = chance(4) == 0;
+        const part = write(client, 1, written, 1 + chance(3000), urgently);
+        written += part;
+        if (part != 0 && urgently) marked = written;
+        run(<u64>chance(5000000));
+        const c = changetype<TcpConnection>(peer);
+        const urgent = <u32>getOption(peer, IPPROTO_TCP, TCP_URGENT);
+        assert(urgent == 0 || done + urgent <= marked, "urgent data that nobody has sent");
+        assert((urgent != 0) == ((poll(peer) & POLLPRI) != 0));
+        if (chance(3) == 0) done += read(peer, 1, done, chance(c.receivedBytes + 1));
+      }
+      const c = changetype<TcpConnection>(client);
+      for (let i = 0; i < 600 && c.SND_UNA != c.writeSequence; i++) run(SECOND);
+      assert(c.SND_UNA == c.writeSequence, "all is acknowledged");
+      const urgent = <u32>getOption(peer, IPPROTO_TCP, TCP_URGENT);
+      assert(done + urgent == max(done, marked), "and the last pointer known");
+      done += read(peer, 1, done, 100000);
+      assert(done == written);
+      assert(getOption(peer, IPPROTO_TCP, TCP_URGENT) == 0);
+      abort_(client);
+      run(SECOND);
+      abort_(peer);
+      settleWorld();
+    }
+    open();
   });
 
   it("forgets its pointers with the connection", () => {
