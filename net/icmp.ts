@@ -10,7 +10,7 @@ import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./c
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
 import { isUnicast } from "./interface";
-import { ipv4Output, TTL_DEFAULT } from "./ipv4";
+import { ipv4Output, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
 import { IPPROTO_ICMP } from "./socket/socket";
 import {
   ICMP_ECHO,
@@ -96,7 +96,7 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   buffer.flags = 0;
   counters.icmpEchoes++;
   // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments (RFC 1122, 3.2.2.6).
-  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT, true);
+  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT | MAY_FRAGMENT);
 }
 
 /**
