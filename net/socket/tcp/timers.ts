@@ -15,7 +15,7 @@ import {
   TIMER_RESOURCE,
   TIMER_RETRANSMIT,
 } from "./connection";
-import { DELAYED_ACK, RETRIES_DATA, RETRIES_ORPHAN, RETRIES_SYN } from "./parameters";
+import { DELAYED_ACK, RETRIES_DATA, RETRIES_ORPHAN, RETRIES_RESOURCE, RETRIES_SYN } from "./parameters";
 import { pathTimeout } from "./pmtu";
 import { retransmitInterval } from "./rtt";
 import { output, retransmitFirst, rewind, sendProbe } from "./send";
@@ -26,7 +26,10 @@ import { sendAck, sendSyn } from "./transmit";
 /** Call-back of `retransmitTimer`. */
 export function retransmitExpired(timer: Timer): void {
   const c = connectionOfTimer(timer, 0);
-  if (c.timerMode == TIMER_RESOURCE) return output(c);
+  if (c.timerMode == TIMER_RESOURCE) {
+    c.retries++;
+    if (c.retries < <u8>RETRIES_RESOURCE) return output(c);
+  }
   if (c.retries >= retriesAllowed(c)) {
     statistics.timeouts++;
     if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) statistics.attemptsFailed++;
