@@ -17,6 +17,7 @@ import { initializeInterface, networkFlush, networkInterface, NetworkInterface }
 import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
+import { initializeNameServers } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
 import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
@@ -76,6 +77,7 @@ export function initializeNetwork(
   initializeLevels(take(LEVELS_STORAGE));
   initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
+  initializeNameServers();
   initializeArp(take(ARP_STORAGE));
   initializeFragments(take(FRAGMENT_STORAGE));
   initializeReassembly(
