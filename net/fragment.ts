@@ -9,6 +9,13 @@ import { CHECKSUM_PARTIAL, cutPiece, PacketBuffer } from "./buffer";
 import { finishChecksum } from "./checksum";
 import { IPV4_HEADER } from "./wire/ipv4";
 
+/** Whether a packet may be sent in fragments: never (don't fragment); all at once; or, in a call of an application, with interrupts let in between. */
+export const FRAGMENTS_NEVER: u32 = 0;
+export const FRAGMENTS_AT_ONCE: u32 = 1;
+export const FRAGMENTS_IN_CALL: u32 = 2;
+/** Fragments after which they are. */
+export const FRAGMENT_STRETCH: u32 = 8;
+
 /** Counters, a power of two. */
 const COUNTERS: u32 = 256;
 

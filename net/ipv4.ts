@@ -5,13 +5,20 @@
  * **Not** here: forwarding and multicast groups.
  */
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
+import { letInterruptIn } from "../kernel/interrupts/vectors";
 import { arpOutput } from "./arp";
 import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
-import { cutIntoFragments, nextIdentification } from "./fragment";
+import {
+  cutIntoFragments,
+  FRAGMENT_STRETCH,
+  FRAGMENTS_IN_CALL,
+  FRAGMENTS_NEVER,
+  nextIdentification,
+} from "./fragment";
 import {
   isBroadcast,
   isLocalAddress,
@@ -187,8 +194,8 @@ export function sourceAddressFor(destination: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
- * one that fits. `ttl`: 1..255. `fragments`: it may be fragmented, on the way and here: what is above the MTU, and a chain, goes in fragments; the pieces behind
- * the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback source to another host), or -ENOBUFS.
+ * one that fits. `ttl`: 1..255. `fragments`: FRAGMENTS_*, whether it may be fragmented, on the way and here: then what is above the MTU, and
+ * a chain, goes in fragments; the pieces behind the first are taken. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
   buffer: PacketBuffer,
@@ -196,7 +203,7 @@ export function ipv4Output(
   destination: u32,
   protocol: u32,
   ttl: u32,
-  fragments: bool = false,
+  fragments: u32 = 0,
 ): i32 {
   if (source == 0) {
     source = sourceAddressFor(destination);
@@ -207,17 +214,33 @@ export function ipv4Output(
     }
   }
   if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
-    if (fragments) return sendFragments(buffer, source, destination, protocol, ttl);
+    if (fragments != FRAGMENTS_NEVER)
+      return sendFragments(buffer, source, destination, protocol, ttl, fragments);
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
   }
   // Not to be fragmented on the way: any identification will do (RFC 6864, 4.1), and 0 tells nothing of how much we send.
-  const identification = fragments ? nextIdentification(source, destination, protocol) : 0;
-  return sendPacket(buffer, source, destination, protocol, ttl, identification, fragments ? 0 : IPV4_DF);
+  const identification = fragments != FRAGMENTS_NEVER ? nextIdentification(source, destination, protocol) : 0;
+  return sendPacket(
+    buffer,
+    source,
+    destination,
+    protocol,
+    ttl,
+    identification,
+    fragments != FRAGMENTS_NEVER ? 0 : IPV4_DF,
+  );
 }
 
 /** As ipv4Output, for what is too long for one packet. */
-function sendFragments(buffer: PacketBuffer, source: u32, destination: u32, protocol: u32, ttl: u32): i32 {
+function sendFragments(
+  buffer: PacketBuffer,
+  source: u32,
+  destination: u32,
+  protocol: u32,
+  ttl: u32,
+  fragments: u32,
+): i32 {
   if (buffer.wholeLength + IPV4_HEADER > IPV4_LENGTH_MAXIMUM) {
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
@@ -229,6 +252,7 @@ function sendFragments(buffer: PacketBuffer, source: u32, destination: u32, prot
   const identification = nextIdentification(source, destination, protocol);
   let offset: u32 = 0;
   let result: i32 = 0;
+  let count: u32 = 0;
   let piece: PacketBuffer | null = buffer;
   while (piece !== null) {
     const next: PacketBuffer | null = piece.more;
@@ -243,6 +267,7 @@ function sendFragments(buffer: PacketBuffer, source: u32, destination: u32, prot
     offset += length;
     if (piece !== buffer) releaseBuffer(piece);
     piece = next;
+    if (fragments == FRAGMENTS_IN_CALL && ++count % FRAGMENT_STRETCH == 0) letInterruptIn();
   }
   return result;
 }

@@ -19,6 +19,7 @@ import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releas
 import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
+import { FRAGMENTS_IN_CALL, FRAGMENTS_NEVER } from "../fragment";
 import { icmpUnreachable } from "../icmp";
 import { LOOPBACK_ADDRESS } from "../interface";
 import { chooseSource, ipOutput, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
@@ -163,7 +164,8 @@ export function udpInput(buffer: PacketBuffer): void {
  * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `to`; 0.0.0.0 and port 0: to the peer of a
  * connected socket. A chain has its sum with it (PacketBuffer.checksumStart); what is above the MTU goes in fragments, unless the socket does not want that.
  * 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
- * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once.
+ * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once. In a call of an application:
+ * a long datagram lets interrupts in.
  */
 export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32 {
   const self = changetype<UdpSocket>(socket);
@@ -194,16 +196,17 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
     return -EADDRNOTAVAIL;
   }
   const length = buffer.wholeLength;
-  const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
+  const fragments = self.flags & SOCKET_DONT_FRAGMENT ? FRAGMENTS_NEVER : FRAGMENTS_IN_CALL;
   if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
-  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
+  if (fragments == FRAGMENTS_NEVER && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu())
+    return -EMSGSIZE;
   return udpOutput(buffer, outgoing, fragments);
 }
 
 /**
  * Puts the header in front and sends. Borrows the buffer. 0 or ipOutput's error. A local address of 0.0.0.0: only for DHCP. `fragments`: see ipOutput.
  */
-export function udpOutput(buffer: PacketBuffer, flow: Flow, fragments: bool = false): i32 {
+export function udpOutput(buffer: PacketBuffer, flow: Flow, fragments: u32 = 0): i32 {
   const header = changetype<UdpHeader>(buffer.push(UDP_HEADER));
   const length = buffer.wholeLength;
   const pseudo = pseudoHeaderSum(flow, IPPROTO_UDP, length);

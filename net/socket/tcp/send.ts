@@ -9,7 +9,7 @@ import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { congestionAllows, congestionIdle } from "./congestion";
 import { FIN_QUEUED, TcpConnection, TIMER_PERSIST, TIMER_RESOURCE, TIMER_RETRANSMIT } from "./connection";
-import { RESOURCE_RETRY, RESOURCE_RETRY_MAXIMUM } from "./parameters";
+import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { retransmitInterval } from "./rtt";
 import { after } from "./sequence";
@@ -99,7 +99,7 @@ export function retryLater(c: TcpConnection): void {
   if (c.flight != 0) return armTimer(c);
   if (c.timerMode != TIMER_RESOURCE) c.retries = 0;
   c.timerMode = TIMER_RESOURCE;
-  const wait = min(RESOURCE_RETRY << min<u8>(c.retries, 7), RESOURCE_RETRY_MAXIMUM);
+  const wait = c.retries < <u8>RESOURCE_RETRIES_SOON ? RESOURCE_RETRY : RESOURCE_RETRY_LATE;
   timerStartAt(c.retransmitTimer, now() + wait, c.level);
 }
 
