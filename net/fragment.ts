@@ -9,11 +9,11 @@ import { CHECKSUM_PARTIAL, cutPiece, PacketBuffer } from "./buffer";
 import { finishChecksum } from "./checksum";
 import { IPV4_HEADER } from "./wire/ipv4";
 
-/** Whether a packet may be sent in fragments: never (don't fragment); all at once; or, in a call of an application, with interrupts let in between. */
+/** Whether a packet may be sent in fragments: never (don't fragment); in steps, a part at once; or, in a call of an application, all with interrupts let in between. */
 export const FRAGMENTS_NEVER: u32 = 0;
-export const FRAGMENTS_AT_ONCE: u32 = 1;
+export const FRAGMENTS_IN_STEPS: u32 = 1;
 export const FRAGMENTS_IN_CALL: u32 = 2;
-/** Fragments after which they are. */
+/** Fragments of a step. */
 export const FRAGMENT_STRETCH: u32 = 8;
 
 /** Counters, a power of two. */

@@ -9,7 +9,7 @@ import { allocateBuffer, BUFFER_HEADROOM, LINK_BROADCAST, PacketBuffer, releaseB
 import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
-import { FRAGMENTS_AT_ONCE } from "./fragment";
+import { FRAGMENTS_IN_STEPS } from "./fragment";
 import { isUnicast } from "./interface";
 import { ipv4Output, TTL_DEFAULT } from "./ipv4";
 import { IPPROTO_ICMP } from "./socket/socket";
@@ -99,7 +99,7 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   buffer.flags = 0;
   counters.icmpEchoes++;
   // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments (RFC 1122, 3.2.2.6).
-  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT, FRAGMENTS_AT_ONCE);
+  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT, FRAGMENTS_IN_STEPS);
 }
 
 /**
