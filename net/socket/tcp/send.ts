@@ -17,7 +17,7 @@ import {
   URGENT_SENT,
 } from "./connection";
 import { armIdle } from "./keepalive";
-import { RESOURCE_RETRY, RESOURCE_RETRY_MAXIMUM } from "./parameters";
+import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { retransmitInterval } from "./rtt";
 import { after } from "./sequence";
@@ -104,7 +104,7 @@ export function retryLater(c: TcpConnection): void {
   if (c.flight != 0) return armTimer(c);
   if (c.timerMode != TIMER_RESOURCE) c.retries = 0;
   c.timerMode = TIMER_RESOURCE;
-  const wait = min(RESOURCE_RETRY << min<u8>(c.retries, 7), RESOURCE_RETRY_MAXIMUM);
+  const wait = c.retries < <u8>RESOURCE_RETRIES_SOON ? RESOURCE_RETRY : RESOURCE_RETRY_LATE;
   timerStartAt(c.retransmitTimer, now() + wait, c.level);
 }
 
