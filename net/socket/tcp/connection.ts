@@ -50,6 +50,12 @@ export const WAS_CONNECTED: u32 = 1024;
 export const SYN_WAS_LOST: u32 = 2048;
 /** In the list of those that wait for the buffer pool. */
 export const IS_STARVED: u32 = 4096;
+/** Both sides sent the SACK-permitted option (RFC 2018). */
+export const HAS_SACK: u32 = 1 << 13;
+/** A duplicate came whose place is to be reported (RFC 2883). */
+export const DUPLICATE_DUE: u32 = 1 << 14;
+/** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. */
+export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK;
 
 // ---- What the retransmission timer is running for ----
 
@@ -121,6 +127,15 @@ export class TcpConnection extends Socket {
   reassemblyHead: PacketBuffer | null;
   reassemblyTail: PacketBuffer | null;
   reassemblyCount: u32;
+  /** What is to be acknowledged selectively (sack.ts), the block that grew last first; each is [start, end). */
+  blockCount: u32;
+  private block0: u64;
+  private block1: u64;
+  private block2: u64;
+  private block3: u64;
+  /** With DUPLICATE_DUE: what came twice. */
+  duplicateStart: u32;
+  duplicateEnd: u32;
 
   // Timestamps (RFC 7323), in milliseconds
   timestampOffset: u32;
@@ -152,6 +167,11 @@ export class TcpConnection extends Socket {
   /** In order, for the application. */
   @inline get received(): BufferQueue {
     return changetype<BufferQueue>(changetype<usize>(this) + offsetof<TcpConnection>("received0"));
+  }
+
+  /** Address of the first of SACK_BLOCKS blocks: start, then end, 4 bytes each. */
+  @inline get blocks(): usize {
+    return changetype<usize>(this) + offsetof<TcpConnection>("block0");
   }
 
   /** Retransmission, zero-window probe, or retry: `timerMode`. */
@@ -283,6 +303,7 @@ export function resetConnection(connection: TcpConnection): void {
   connection.lastChallenge = 0;
   connection.lastSent = 0;
   connection.softError = 0;
+  connection.blockCount = 0;
   connection.timestampRecent = 0;
   connection.slowStartThreshold = u32.MAX_VALUE;
 }

@@ -19,12 +19,12 @@ import {
   allocateConnection,
   connectionOfLink,
   HAS_TIMESTAMPS,
+  HAS_SACK,
   receiveLimit,
-  SYN_WAS_LOST,
   TcpConnection,
   WAS_CONNECTED,
 } from "./connection";
-import { checkCookie, hiddenScale, hideScale, makeCookie } from "./cookie";
+import { checkCookie, hiddenAgreed, hiddenScale, hideOptions, makeCookie } from "./cookie";
 import { insertConnection } from "./demux";
 import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
@@ -146,12 +146,19 @@ function chooseSequence(s: Segment, least: u32): u32 {
   return sequence;
 }
 
+/** The bits of AGREED that the SYN `s` offers. */
+export function offeredBy(s: Segment): u32 {
+  return (s.hasTimestamps ? HAS_TIMESTAMPS : 0) | (s.sackPermitted ? HAS_SACK : 0);
+}
+
 // ---- SYN cookies ----
 
 function sendCookie(listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
   listener.cookieTime = now();
   const offset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
+  // What cannot come back in a timestamp is not agreed on.
+  const agreed = s.hasTimestamps ? offeredBy(s) : 0;
   sendSynFrom(
     s.destination,
     s.source,
@@ -163,8 +170,8 @@ function sendCookie(listener: TcpListener, s: Segment): void {
     receiveLimit(),
     localMss(),
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
-    s.hasTimestamps,
-    hideScale(milliseconds(), s.scale) + offset,
+    agreed,
+    hideOptions(milliseconds(), s.scale, agreed) + offset,
     s.timestampValue,
   );
 }
@@ -185,21 +192,13 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
   }
   statistics.cookiesAccepted++;
   let scale = NO_SCALE;
+  let agreed: u32 = 0;
   if (s.hasTimestamps) {
     const offset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
     scale = hiddenScale(s.timestampEcho - offset);
+    agreed = hiddenAgreed(s.timestampEcho - offset);
   }
-  completeOpen(
-    c,
-    s,
-    s.acknowledgement - 1,
-    s.sequence - 1,
-    mss,
-    scale,
-    s.hasTimestamps,
-    s.timestampValue,
-    false,
-  );
+  completeOpen(c, s, s.acknowledgement - 1, s.sequence - 1, mss, scale, agreed, s.timestampValue);
   return true;
 }
 
@@ -207,7 +206,7 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
 
 /**
  * The handshake is complete with the ACK `s`, which has been checked: makes the connection, lets it have the segment,
- * and queues it for `accept`. False: dropped for want of memory, the client will send again.
+ * and queues it for `accept`. `agreed`: of AGREED and SYN_WAS_LOST. False: dropped for want of memory, the client will send again.
  */
 export function completeOpen(
   c: TcpConnection,
@@ -216,9 +215,8 @@ export function completeOpen(
   irs: u32,
   mss: u32,
   scale: u32,
-  hasTimestamps: bool,
+  agreed: u32,
   timestampRecent: u32,
-  synWasLost: bool,
 ): bool {
   const listener = c.listener;
   if (listener === null) return false;
@@ -235,8 +233,8 @@ export function completeOpen(
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
   child.timestampOffset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
-  if (hasTimestamps) {
-    child.status |= HAS_TIMESTAMPS;
+  child.status |= agreed;
+  if (agreed & HAS_TIMESTAMPS) {
     child.timestampRecent = timestampRecent;
     child.timestampAge = milliseconds();
   }
@@ -249,7 +247,6 @@ export function completeOpen(
     child.sendScale = <u8>scale;
     child.receiveScale = <u8>offeredScale();
   }
-  if (synWasLost) child.status |= SYN_WAS_LOST;
   setPeerMss(child, mss);
   insertConnection(child);
   // RFC 9293 lets the listener's own block go on as the connection's; here it is a new one that takes over in LISTEN.

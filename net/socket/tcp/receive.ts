@@ -28,6 +28,7 @@ import {
 import { CHALLENGE_INTERVAL, PAWS_LIFETIME, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
 import { appendReceived, queueOutOfOrder, takeInOrder } from "./reassembly";
 import { rttMeasured } from "./rtt";
+import { duplicateReceived } from "./sack";
 import { Segment } from "./segment";
 import { output } from "./send";
 import { after, before, from, upTo } from "./sequence";
@@ -181,6 +182,7 @@ function notAcceptable(c: TcpConnection, s: Segment): void {
     timerStartAt(c.lifeTimer, now() + TIME_WAIT_LENGTH, c.level);
   if (s.length == 0 || s.has(TCP_SYN)) return challenge(c);
   statistics.duplicates++;
+  if (before(s.sequence, c.RCV_NXT)) duplicateReceived(c, s.sequence, s.sequence + s.payloadLength);
   sendAck(c);
 }
 
@@ -198,6 +200,7 @@ function trimToWindow(c: TcpConnection, s: Segment): void {
   if (before(s.sequence, c.RCV_NXT)) {
     statistics.duplicates++;
     c.status |= ACK_NOW;
+    duplicateReceived(c, s.sequence, c.RCV_NXT);
     s.trimFront(c.RCV_NXT - s.sequence);
   }
   if (after(s.end, c.receiveEdge) && s.length != 0) {

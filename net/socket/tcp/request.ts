@@ -12,9 +12,9 @@ import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
-import { receiveLimit, TcpConnection } from "./connection";
+import { HAS_TIMESTAMPS, receiveLimit, SYN_WAS_LOST, TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
-import { completeOpen } from "./listen";
+import { completeOpen, offeredBy } from "./listen";
 import { localMss, offeredScale } from "./mss";
 import { NO_SCALE } from "./options";
 import {
@@ -47,7 +47,8 @@ export class TcpRequest extends Link {
   mss: u16;
   /** Window scale of the peer, or NO_SCALE. */
   scale: u8;
-  hasTimestamps: bool;
+  /** Bits of AGREED. */
+  agreed: u32;
   /** Repetitions of the SYN,ACK so far. */
   retries: u32;
   expires: u64;
@@ -103,7 +104,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.IRS = s.sequence;
   r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
   r.scale = <u8>s.scale;
-  r.hasTimestamps = s.hasTimestamps;
+  r.agreed = offeredBy(s);
   r.timestampRecent = s.timestampValue;
   listener.requestCount++;
   insertRequest(r);
@@ -192,7 +193,7 @@ function sendSynAck(r: TcpRequest): void {
     receiveLimit(),
     localMss(),
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
-    r.hasTimestamps,
+    r.agreed,
     milliseconds() + offset,
     r.timestampRecent,
   );
@@ -203,7 +204,7 @@ function sendAckOf(r: TcpRequest): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
-  if (r.hasTimestamps) {
+  if (r.agreed & HAS_TIMESTAMPS) {
     const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
     options = pushTimestamps(buffer, milliseconds() + offset, r.timestampRecent);
   }
@@ -240,7 +241,8 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
     else sendAckOf(r);
     return;
   }
-  const old = r.hasTimestamps && s.hasTimestamps && before(s.timestampValue, r.timestampRecent);
+  const old =
+    (r.agreed & HAS_TIMESTAMPS) != 0 && s.hasTimestamps && before(s.timestampValue, r.timestampRecent);
   if (old || !within(s.sequence, r.IRS + 1, window)) {
     sendAckOf(r);
     return;
@@ -257,7 +259,8 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
     statistics.listenOverflows++;
     return;
   }
-  const timestamps = r.hasTimestamps && s.hasTimestamps;
-  const lost = r.retries != 0;
-  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, timestamps, r.timestampRecent, lost)) forget(r);
+  let agreed = r.agreed;
+  if (!s.hasTimestamps) agreed &= ~HAS_TIMESTAMPS;
+  if (r.retries != 0) agreed |= SYN_WAS_LOST;
+  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, agreed, r.timestampRecent)) forget(r);
 }

@@ -35,6 +35,8 @@ export class TcpStatistics {
   listenOverflows: u64;
   timeWaitRecycled: u64;
   zeroWindowProbes: u64;
+  /** Duplicates that were reported to their sender (RFC 2883). */
+  duplicatesReported: u64;
 }
 
 export let statistics: TcpStatistics = changetype<TcpStatistics>(0);

@@ -28,9 +28,10 @@ import {
 } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { milliseconds } from "./clock";
-import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { ACK_NOW, AGREED, DUPLICATE_DUE, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ENOBUFS } from "../../../kernel/errno";
-import { pushMss, pushTimestamps, pushWindowScale } from "./options";
+import { pushMss, pushSackPermitted, pushTimestamps, pushWindowScale } from "./options";
+import { pushBlocks } from "./sack";
 import { Segment } from "./segment";
 
 import { statistics } from "./statistics";
@@ -73,8 +74,13 @@ export function emit(
 /** A segment of connection `c` from a buffer with payload or without; everything that left acknowledges. */
 function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32): i32 {
   let options: u32 = 0;
+  let complete = true;
+  if (c.blockCount != 0 || c.has(DUPLICATE_DUE)) {
+    options = pushBlocks(c, buffer);
+    complete = options != 0;
+  }
   if (c.has(HAS_TIMESTAMPS))
-    options = pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+    options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
   const window = advertisedWindow(c);
   const result = emit(
     buffer,
@@ -90,7 +96,8 @@ function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u
   );
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
-    c.status &= ~ACK_NOW;
+    // A full segment has no room for blocks: the acknowledgement that is due follows it.
+    if (complete) c.status &= ~ACK_NOW;
     if (timerPending(c.ackTimer)) timerStop(c.ackTimer);
   }
   return result;
@@ -149,7 +156,7 @@ export function sendCopy(c: TcpConnection, buffer: PacketBuffer, length: u32, fl
 
 /** SYN or SYN,ACK of a connection that has a control block (active open). */
 export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
-  const timestamps = flags & TCP_ACK ? c.has(HAS_TIMESTAMPS) : true;
+  const agreed = flags & TCP_ACK ? c.status : AGREED;
   return sendSynFrom(
     c.localAddress,
     c.remoteAddress,
@@ -161,13 +168,16 @@ export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
     c.receiveWindow,
     mss,
     c.receiveScale,
-    timestamps,
+    agreed,
     milliseconds() + c.timestampOffset,
     flags & TCP_ACK ? c.timestampRecent : 0,
   );
 }
 
-/** The same from its parts: a SYN,ACK is sent by who has no control block yet. `scale` NO_SCALE: without the option. */
+/**
+ * The same from its parts: a SYN,ACK is sent by who has no control block yet. `scale` NO_SCALE: without the option. `agreed`: options of
+ * AGREED that it shall have.
+ */
 export function sendSynFrom(
   local: u32,
   remote: u32,
@@ -179,14 +189,15 @@ export function sendSynFrom(
   window: u32,
   mss: u32,
   scale: u32,
-  timestamps: bool,
+  agreed: u32,
   timestampValue: u32,
   timestampEcho: u32,
 ): i32 {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return -ENOBUFS;
   let options: u32 = 0;
-  if (timestamps) options += pushTimestamps(buffer, timestampValue, timestampEcho);
+  if (agreed & HAS_TIMESTAMPS) options += pushTimestamps(buffer, timestampValue, timestampEcho);
+  if (agreed & HAS_SACK) options += pushSackPermitted(buffer);
   if (scale <= 14) options += pushWindowScale(buffer, scale);
   options += pushMss(buffer, mss);
   window = min<u32>(window, 65535);
