@@ -17,6 +17,7 @@ import { ENOTCONN } from "../../../kernel/errno";
 import { closeListener } from "./listen";
 import { FIN_WAIT_2_LENGTH, TIME_WAIT_LENGTH } from "./parameters";
 import { clearReassembly } from "./reassembly";
+import { clearScoreboard } from "./scoreboard";
 import { output } from "./send";
 import {
   MAY_SEND,
@@ -182,6 +183,7 @@ function clearSendQueue(c: TcpConnection): void {
   c.sendTail = null;
   c.sendNext = null;
   c.sendBuffers = 0;
+  clearScoreboard(c);
   const spare = c.spare;
   if (spare !== null) releaseBuffer(spare);
   c.spare = null;

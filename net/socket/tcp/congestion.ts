@@ -1,12 +1,10 @@
 /**
  * Congestion control: NewReno (RFC 5681, RFC 6582), initial window of RFC 6928, limited transmit (RFC 3042).
  *
- * The rest of TCP knows these functions only and never touches `congestionWindow` or `slowStartThreshold` itself: another
- * algorithm is another file with the same functions.
+ * How high the window may be is decided here; how it comes down during recovery, in recovery.ts. Nothing else changes it.
  */
 import { now } from "../../../kernel/time/clock";
-import { IN_RECOVERY, SYN_WAS_LOST, TcpConnection } from "./connection";
-import { DUPLICATE_THRESHOLD } from "./parameters";
+import { HAS_SACK, SYN_WAS_LOST, TcpConnection } from "./connection";
 
 const WINDOW_MAXIMUM: u32 = 1 << 30;
 
@@ -21,16 +19,6 @@ export function congestionEstablished(c: TcpConnection): void {
   c.congestionWindow = initialWindow(c);
   c.slowStartThreshold = u32.MAX_VALUE;
   c.bytesAcked = 0;
-}
-
-/** Bytes that may be in flight now. */
-// @ts-ignore: decorator
-@inline
-export function congestionAllows(c: TcpConnection): u32 {
-  // RFC 3042: the first two duplicates let one new segment out each.
-  const duplicates = <u32>c.duplicateAcks;
-  if (duplicates == 0 || duplicates >= DUPLICATE_THRESHOLD || c.has(IN_RECOVERY)) return c.congestionWindow;
-  return c.congestionWindow + duplicates * c.sendMss;
 }
 
 /** `bytes` of new data were acknowledged outside recovery; `flight`: bytes that had been in flight. */
@@ -49,34 +37,24 @@ export function congestionAcked(c: TcpConnection, bytes: u32, flight: u32): void
   }
 }
 
-// @ts-ignore: decorator
-@inline
+/** ssthresh = max(FlightSize / 2, 2 MSS); what limited transmit has sent beyond the window does not count (RFC 5681, 3.2). */
 function halve(c: TcpConnection): void {
-  c.slowStartThreshold = max((c.SND_MAX - c.SND_UNA) / 2, 2 * c.sendMss);
+  const flight = min(c.SND_MAX - c.SND_UNA, c.congestionWindow);
+  c.slowStartThreshold = max(flight / 2, 2 * c.sendMss);
 }
 
-/** Third duplicate: fast retransmit, the caller sends the segment. */
+/** Something was lost: the threshold comes down. With SACK the window follows in proportion (recovery.ts), without it comes down at once. */
 export function congestionLoss(c: TcpConnection): void {
   halve(c);
-  c.congestionWindow = c.slowStartThreshold + DUPLICATE_THRESHOLD * c.sendMss;
-}
-
-/** One more duplicate during recovery: a segment has left the network. */
-export function congestionDuplicate(c: TcpConnection): void {
-  if (c.congestionWindow < WINDOW_MAXIMUM) c.congestionWindow += c.sendMss;
-}
-
-/** An acknowledgement of `bytes` that does not end recovery (RFC 6582, 3.2 step 3). */
-export function congestionPartial(c: TcpConnection, bytes: u32): void {
-  let window = c.congestionWindow > bytes ? c.congestionWindow - bytes : 0;
-  if (bytes >= c.sendMss) window += c.sendMss;
-  c.congestionWindow = max(window, c.sendMss);
+  if (!c.has(HAS_SACK)) c.congestionWindow = c.slowStartThreshold;
 }
 
 /** Recovery is over. */
 export function congestionRecovered(c: TcpConnection): void {
-  const flight = c.SND_MAX - c.SND_UNA;
-  c.congestionWindow = min(c.slowStartThreshold, max(flight, c.sendMss) + c.sendMss);
+  c.congestionWindow = c.slowStartThreshold;
+  // RFC 6582, 3.2: no burst when little is in flight. Proportional rate reduction has seen to that.
+  if (!c.has(HAS_SACK))
+    c.congestionWindow = min(c.congestionWindow, max(c.SND_MAX - c.SND_UNA, c.sendMss) + c.sendMss);
   c.bytesAcked = 0;
 }
 
@@ -85,6 +63,12 @@ export function congestionTimeout(c: TcpConnection, first: bool): void {
   if (first) halve(c);
   c.congestionWindow = c.sendMss;
   c.bytesAcked = 0;
+}
+
+/** The reduction was for nothing: the windows are at least what they were before. */
+export function congestionUndo(c: TcpConnection): void {
+  c.congestionWindow = max(c.congestionWindow, c.priorWindow);
+  c.slowStartThreshold = max(c.slowStartThreshold, c.priorThreshold);
 }
 
 /** About to send with nothing in flight: after an idle time of more than one time-out, start anew (RFC 5681, 4.1). */

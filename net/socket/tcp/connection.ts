@@ -7,7 +7,8 @@
  *                      SND.UNA            SND.NXT        SND.UNA + SND.WND
  *
  * The send queue holds one buffer per segment, from SND.UNA to `writeSequence`; `sendNext` is the one that begins at
- * SND.NXT. After a retransmission time-out SND.NXT goes back to SND.UNA (SND.MAX remembers how far it had been).
+ * SND.NXT. What has become of those that were sent stands in the buffers (scoreboard.ts). SND.MAX is ahead of SND.NXT only
+ * when a probe has taken an octet into a window of zero.
  *
  * An idle connection is this object and nothing else: buffers come and go with data.
  */
@@ -54,6 +55,15 @@ export const IS_STARVED: u32 = 4096;
 export const HAS_SACK: u32 = 1 << 13;
 /** A duplicate came whose place is to be reported (RFC 2883). */
 export const DUPLICATE_DUE: u32 = 1 << 14;
+/** After a retransmission time-out, until SND.UNA passes `recover`. */
+export const IN_LOSS: u32 = 1 << 15;
+/** Segments have been seen to overtake each other (RFC 8985: RACK.reordering_seen). */
+export const REORDERING_SEEN: u32 = 1 << 16;
+/** A tail loss probe has not been acknowledged: up to `probeEnd`; it repeated a segment. */
+export const PROBE_SENT: u32 = 1 << 17;
+export const PROBE_REPEATED: u32 = 1 << 18;
+/** What the last reduction took may be given back if it proves to have been for nothing. */
+export const MAY_UNDO: u32 = 1 << 19;
 /** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. */
 export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK;
 
@@ -63,6 +73,10 @@ export const TIMER_RETRANSMIT: u8 = 0;
 export const TIMER_PERSIST: u8 = 1;
 /** The device or the pool had no room. */
 export const TIMER_RESOURCE: u8 = 2;
+/** A tail loss probe is due (RFC 8985, 7). */
+export const TIMER_PROBE: u8 = 3;
+/** What may have been overtaken is lost then (RFC 8985, 6.2 step 5). */
+export const TIMER_REORDERING: u8 = 4;
 
 
 @unmanaged
@@ -99,6 +113,17 @@ export class TcpConnection extends Socket {
   spare: PacketBuffer | null;
   sendBuffers: u32;
   sendLimit: u32;
+  /** In flight, by the time of their last transmission (scoreboard.ts): the ends of the list, and its bytes. */
+  firstSent: PacketBuffer | null;
+  lastSentBuffer: PacketBuffer | null;
+  pipe: u32;
+  /** Bytes that are lost and were not sent again yet; no such segment stands before `lostFrom`. */
+  lostBytes: u32;
+  lostFrom: PacketBuffer | null;
+  /** Segments that the peer has selectively acknowledged. */
+  sackedCount: u32;
+  /** Without SACK: bytes that duplicates say have left the network. */
+  duplicateBytes: u32;
   /** Payload bytes per segment, options subtracted. */
   sendMss: u32;
   sendScale: u8;
@@ -148,6 +173,36 @@ export class TcpConnection extends Socket {
   smoothedRtt: u32;
   rttVariance: u32;
   rto: u32;
+  /** Least round trip of late, and when it was measured (ms). */
+  minimumRtt: u32;
+  minimumRttAge: u32;
+  /** Since when the retransmission time-out is running, ns. */
+  rtoStart: u64;
+
+  // RACK-TLP (RFC 8985): the segment sent last among those delivered, its round trip in microseconds
+  rackTime: u64;
+  rackRtt: u32;
+  /** Highest sequence number delivered (RACK.fack). */
+  rackForward: u32;
+  /** SND.NXT when the reordering window grew last. */
+  duplicateRound: u32;
+  /** When a segment that may have been overtaken counts as lost, ns; 0: there is none. */
+  reorderingEnd: u64;
+  /** Quarters of the least round trip in the reordering window, and recoveries until it is one again. */
+  reorderingQuarters: u8;
+  reorderingPersists: u8;
+  probeEnd: u32;
+
+  // Recovery: proportional rate reduction (RFC 9937), and what can be undone
+  prrDelivered: u32;
+  prrOut: u32;
+  recoverFlight: u32;
+  priorWindow: u32;
+  priorThreshold: u32;
+  /** SND.UNA when it was reduced, retransmissions since that may prove to be for nothing, timestamp of the first of them. */
+  undoStart: u32;
+  undoCount: u32;
+  undoStamp: u32;
 
   // Congestion control (RFC 5681), in bytes
   congestionWindow: u32;
@@ -199,6 +254,11 @@ export class TcpConnection extends Socket {
   /** Bytes sent and not acknowledged. */
   @inline get flight(): u32 {
     return this.SND_NXT - this.SND_UNA;
+  }
+
+  /** Bytes thought to be in the network (RFC 6675: pipe). */
+  @inline get inNetwork(): u32 {
+    return this.pipe > this.duplicateBytes ? this.pipe - this.duplicateBytes : 0;
   }
 
 
@@ -304,6 +364,13 @@ export function resetConnection(connection: TcpConnection): void {
   connection.lastSent = 0;
   connection.softError = 0;
   connection.blockCount = 0;
+  connection.duplicateBytes = 0;
+  connection.minimumRtt = u32.MAX_VALUE;
+  connection.rackTime = 0;
+  connection.rackRtt = 0;
+  connection.reorderingEnd = 0;
+  connection.reorderingQuarters = 1;
+  connection.reorderingPersists = 0;
   connection.timestampRecent = 0;
   connection.slowStartThreshold = u32.MAX_VALUE;
 }

@@ -17,7 +17,7 @@ import { HEADERS } from "./parameters";
 import { segmentArrives } from "./receive";
 import { requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
-import { output, rewind } from "./send";
+import { resegment } from "./send";
 import { stateIn, MAY_TRANSMIT, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
 import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
@@ -144,6 +144,5 @@ function reducePathMtu(c: TcpConnection, mtu: u32): void {
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
   if (mss - options >= c.sendMss) return;
   setPeerMss(c, mss);
-  rewind(c);
-  output(c);
+  resegment(c);
 }

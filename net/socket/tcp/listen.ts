@@ -274,4 +274,6 @@ export function openSequences(c: TcpConnection, iss: u32): void {
   c.SND_MAX = iss + 1;
   c.writeSequence = iss + 1;
   c.recover = iss;
+  c.rackForward = iss;
+  c.duplicateRound = iss;
 }

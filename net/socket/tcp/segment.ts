@@ -30,10 +30,29 @@ export class Segment extends SegmentOptions {
   /** Payload that is still to be looked at, and its length in bytes. */
   payload: usize;
   payloadLength: u32;
+  private sorted0: u64;
+  private sorted1: u64;
+  private sorted2: u64;
+  private sorted3: u64;
+
+  /** Room for SACK_BLOCKS blocks: start, then end, 4 bytes each (delivered.ts). */
+  @inline get sortedBlocks(): usize {
+    return changetype<usize>(this) + offsetof<Segment>("sorted0");
+  }
 
   /** SEG.LEN: octets of sequence space, SYN and FIN counted. */
   @inline get length(): u32 {
     return this.payloadLength + ((this.flags >> 1) & 1) + (this.flags & 1);
+  }
+
+  /** Edges of SACK block `index`, below `sackCount`. */
+  @inline blockStart(index: u32): u32 {
+    return bswap(load<u32>(this.sackBlocks + ((<usize>index) << 3)));
+  }
+
+
+  @inline blockEnd(index: u32): u32 {
+    return bswap(load<u32>(this.sackBlocks + ((<usize>index) << 3), 4));
   }
 
   /** The sequence number behind the last one of the segment. */

@@ -20,6 +20,7 @@ export class TcpStatistics {
   orphans: u32;
   resetsOut: u64;
   resetsIn: u64;
+  /** Connections that were given up. */
   timeouts: u64;
   fastRetransmits: u64;
   outOfOrder: u64;
@@ -37,6 +38,13 @@ export class TcpStatistics {
   zeroWindowProbes: u64;
   /** Duplicates that were reported to their sender (RFC 2883). */
   duplicatesReported: u64;
+  /** Duplicates that a peer reported to us. */
+  duplicatesHeardOf: u64;
+  tailProbes: u64;
+  /** Reductions that were taken back: nothing had been lost. */
+  undone: u64;
+  /** Peers that took back a selective acknowledgement. */
+  reneged: u64;
 }
 
 export let statistics: TcpStatistics = changetype<TcpStatistics>(0);

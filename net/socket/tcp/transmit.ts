@@ -31,6 +31,7 @@ import { milliseconds } from "./clock";
 import { ACK_NOW, AGREED, DUPLICATE_DUE, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ENOBUFS } from "../../../kernel/errno";
 import { pushMss, pushSackPermitted, pushTimestamps, pushWindowScale } from "./options";
+import { segmentSent } from "./scoreboard";
 import { pushBlocks } from "./sack";
 import { Segment } from "./segment";
 
@@ -137,8 +138,11 @@ export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32
   }
   if (result >= 0) {
     buffer.word0++;
-    buffer.time = now();
+    // No two at the same time: who was sent after whom decides about losses (rack.ts).
+    buffer.time = max(now(), c.lastSent + 1);
     c.lastSent = buffer.time;
+    segmentSent(c, buffer);
+    c.prrOut += buffer.length;
   }
   return result;
 }

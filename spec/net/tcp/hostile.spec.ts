@@ -280,9 +280,7 @@ describe("under attack", () => {
     expect(heardBriefly()).toBe(". 1:1161(1160) ack 1 | P. 1161:1461(300) ack 1");
     icmp(c, 3, 4, 68, c.SND_UNA);
     expect(c.sendMss).toBe(536);
-    expect(heardBriefly()).toBe(
-      ". 1:537(536) ack 1 | . 537:1073(536) ack 1 | . 1073:1161(88) ack 1 | P. 1161:1461(300) ack 1",
-    );
+    expect(heardBriefly()).toBe(". 1:537(536) ack 1 | . 537:1073(536) ack 1 | . 1073:1161(88) ack 1");
     icmp(c, 3, 4, 9000, c.SND_UNA);
     expect(c.sendMss).toBe(536);
     abort_(c);
