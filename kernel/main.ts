@@ -60,6 +60,7 @@ import { createProcess } from "./process/create";
 import { END_STORAGE, initializeEnd, reapPoll } from "./process/end";
 import { initializeFamily } from "./process/family";
 import {
+  congestionControl,
   initializeModules,
   moduleCount,
   moduleDescriptor,
@@ -97,6 +98,7 @@ import { BUFFER_SIZE } from "../net/buffer";
 import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
+import { chooseCongestionControl } from "../net/socket/tcp/congestion";
 import { initializeTcp } from "../net/socket/tcp/tcp";
 
 // What boot/ reads, writes and calls.
@@ -255,6 +257,7 @@ function startNetwork(): void {
   if (!initializeNetwork(buffers, LOOPBACK_QUEUE, UDP_SOCKETS, buffers / 4))
     fail("not enough memory for the network");
   if (!initializeTcp(frames * 2)) fail("not enough memory for the network");
+  chooseCongestionControl(congestionControl());
   initializeSocketCalls(need(SOCKET_CALLS_STORAGE));
   setPoll(POLL_RECEIVE, receive.index);
   setPoll(POLL_PACKETS, packetsPoll.index);

@@ -209,6 +209,19 @@ export class TcpConnection extends Socket {
   slowStartThreshold: u32;
   recover: u32;
   bytesAcked: u32;
+  // CUBIC (RFC 9438): W_max, cwnd_prior, W_est, K in ms, and when the epoch began, in ms; 0: it has not
+  cubicMaximum: u32;
+  cubicPrior: u32;
+  cubicReno: u32;
+  cubicRise: u32;
+  cubicEpoch: u32;
+  // HyStart++ (RFC 9406): windowEnd, currentRoundMinRTT, lastRoundMinRTT, cssBaselineMinRtt
+  roundEnd: u32;
+  roundRtt: u32;
+  lastRoundRtt: u32;
+  conservativeRtt: u32;
+  roundSamples: u8;
+  conservativeRounds: u8;
   /** Time of the last segment with data, ns. */
   lastSent: u64;
 

@@ -10,7 +10,7 @@ import { releaseBuffer } from "../../buffer";
 import { milliseconds } from "./clock";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { rackDelivered } from "./rack";
-import { elapsed, rttMeasured } from "./rtt";
+import { elapsed, nothingMeasured, rttMeasured } from "./rtt";
 import { SACKED, segmentGone, segmentSacked, segmentShortened, UNSENT } from "./scoreboard";
 import { Segment } from "./segment";
 import { after, before, from, upTo } from "./sequence";
@@ -20,6 +20,7 @@ import { after, before, from, upTo } from "./sequence";
  * acknowledged selectively before.
  */
 export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u64): u32 {
+  nothingMeasured();
   let sentAt: u64 = 0;
   let repeated = false;
   let delivered: u32 = 0;

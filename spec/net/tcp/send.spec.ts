@@ -2,6 +2,11 @@
 import { Socket } from "../../../net/socket/socket";
 import { bufferPool } from "../../../net/buffer";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
+import {
+  chooseCongestionControl,
+  CONGESTION_CUBIC,
+  CONGESTION_NEWRENO,
+} from "../../../net/socket/tcp/congestion";
 
 import {
   abort_,
@@ -69,6 +74,7 @@ describe("sending", () => {
   });
   afterEach(() => {
     calm();
+    chooseCongestionControl(CONGESTION_CUBIC);
     abort_(s);
     close(server);
     settleWorld();
@@ -187,6 +193,7 @@ describe("sending", () => {
   });
 
   it("repeats after three duplicates, sends new data meanwhile, and halves (RFC 5681, 3042, 6582)", () => {
+    chooseCongestionControl(CONGESTION_NEWRENO);
     const c = open(65535);
     write(s, 0, 0, 60000);
     heard();
