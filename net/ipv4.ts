@@ -7,7 +7,7 @@
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH } from "../kernel/errno";
 import { random32 } from "../kernel/random";
 import { arpOutput } from "./arp";
-import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { CHECKSUM_PARTIAL, ECN_CAPABLE, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
@@ -29,6 +29,7 @@ import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
 import {
+  ECN_ECT0,
   IPV4_BAD_HEADER_LENGTH,
   IPV4_BAD_VERSION,
   IPV4_DF,
@@ -227,7 +228,7 @@ export function ipv4Output(
     }
   }
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
-  header.setFirstWord(total);
+  header.setFirstWord(total, buffer.flags & ECN_CAPABLE ? ECN_ECT0 : 0);
   // Unfragmented and not to be fragmented: any value will do (RFC 6864, 4.1). This one tells nothing of how much we send.
   identification = identification * 1664525 + 1013904223;
   header.identification = identification >> 16;

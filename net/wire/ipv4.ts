@@ -18,6 +18,10 @@ export const IPV4_DF: u32 = 0x4000;
 export const IPV4_MF: u32 = 0x2000;
 export const IPV4_OFFSET: u32 = 0x1fff;
 
+/** ECN field: ECN-capable transport, and congestion experienced. */
+export const ECN_ECT0: u32 = 2;
+export const ECN_CE: u32 = 3;
+
 /** Results of `Ipv4Header.check` and `Ipv4Header.checkOptions`. */
 export const IPV4_OK: u32 = 0;
 export const IPV4_BAD_VERSION: u32 = 1;
@@ -78,9 +82,13 @@ export class Ipv4Header {
   @inline get version(): u32 {
     return (<u32>load<u8>(changetype<usize>(this))) >> 4;
   }
-  /** Version 4, header without options, type of service 0. */
-  @inline setFirstWord(totalLength: u32): void {
-    store<u32>(changetype<usize>(this), 0x45 | ((<u32>bswap<u16>(<u16>totalLength)) << 16));
+  /** The two ECN bits of the type of service (RFC 3168, 5). */
+  @inline get ecn(): u32 {
+    return (<u32>load<u8>(changetype<usize>(this), 1)) & 3;
+  }
+  /** Version 4, header without options, type of service 0 but for `ecn`. */
+  @inline setFirstWord(totalLength: u32, ecn: u32 = 0): void {
+    store<u32>(changetype<usize>(this), 0x45 | (ecn << 8) | ((<u32>bswap<u16>(<u16>totalLength)) << 16));
   }
   /** Header and payload, in bytes. */
   @inline get totalLength(): u32 {

@@ -5,9 +5,10 @@
  * How high the window may be is decided here; how it comes down during recovery, in recovery.ts. Nothing else changes it.
  */
 import { now } from "../../../kernel/time/clock";
-import { HAS_SACK, SYN_WAS_LOST, TcpConnection } from "./connection";
+import { HAS_SACK, SYN_WAS_LOST, TcpConnection, WINDOW_REDUCED } from "./connection";
 import { cubicAcked, cubicReduce, cubicTimeout } from "./cubic";
 import { hystartAcked, hystartBegin } from "./hystart";
+import { statistics } from "./statistics";
 
 export const CONGESTION_CUBIC: u32 = 0;
 export const CONGESTION_NEWRENO: u32 = 1;
@@ -64,6 +65,8 @@ export function congestionAcked(c: TcpConnection, bytes: u32, flight: u32): void
  * (RFC 5681, 3.2).
  */
 function reduceThreshold(c: TcpConnection): void {
+  c.reducedAt = c.SND_MAX;
+  c.status |= WINDOW_REDUCED;
   const flight = min(c.SND_MAX - c.SND_UNA, c.congestionWindow);
   c.slowStartThreshold = cubic ? cubicReduce(c, flight) : max(flight / 2, 2 * c.sendMss);
 }
@@ -72,6 +75,13 @@ function reduceThreshold(c: TcpConnection): void {
 export function congestionLoss(c: TcpConnection): void {
   reduceThreshold(c);
   if (!c.has(HAS_SACK)) c.congestionWindow = c.slowStartThreshold;
+}
+
+/** The peer has heard of congestion (ecn.ts): as if something was lost, but nothing was. */
+export function congestionEchoed(c: TcpConnection): void {
+  statistics.congestionEchoes++;
+  reduceThreshold(c);
+  c.congestionWindow = min(c.congestionWindow, c.slowStartThreshold);
 }
 
 /** Recovery is over. */

@@ -64,8 +64,14 @@ export const PROBE_SENT: u32 = 1 << 17;
 export const PROBE_REPEATED: u32 = 1 << 18;
 /** What the last reduction took may be given back if it proves to have been for nothing. */
 export const MAY_UNDO: u32 = 1 << 19;
+/** Both sides take part in explicit congestion notification (RFC 3168). */
+export const HAS_ECN: u32 = 1 << 20;
+/** A router has marked what came: said in every segment until the peer says that it has reduced its window. */
+export const ECHO_CONGESTION: u32 = 1 << 21;
+/** The window was reduced: to be said in the next new data. */
+export const WINDOW_REDUCED: u32 = 1 << 22;
 /** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. */
-export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK;
+export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK | HAS_ECN;
 
 // ---- What the retransmission timer is running for ----
 
@@ -208,6 +214,8 @@ export class TcpConnection extends Socket {
   congestionWindow: u32;
   slowStartThreshold: u32;
   recover: u32;
+  /** SND.MAX at the last reduction: one that is echoed for what was sent before it is part of it. */
+  reducedAt: u32;
   bytesAcked: u32;
   // CUBIC (RFC 9438): W_max, cwnd_prior, W_est, K in ms, and when the epoch began, in ms; 0: it has not
   cubicMaximum: u32;

@@ -9,12 +9,12 @@
  *     └──────────┴────────┴───────────────────────────────────────────────┘
  *
  * A cookie is good in the period of 64 s in which it was made and in the next. The low bits of the timestamp carry what else the
- * SYN said, in the places where Linux has it: four for the peer's window scale (15: none), one for SACK; a peer without timestamps gets
+ * SYN said, in the places where Linux has it: four for the peer's window scale (15: none), one for SACK, one for ECN; a peer without timestamps gets
  * a connection without options.
  */
 import { sipHash } from "../../../kernel/random";
 import { now } from "../../../kernel/time/clock";
-import { HAS_SACK, HAS_TIMESTAMPS } from "./connection";
+import { HAS_ECN, HAS_SACK, HAS_TIMESTAMPS } from "./connection";
 import { HASH_COOKIE, tupleHash } from "./demux";
 import { NO_SCALE, SCALE_MAXIMUM } from "./options";
 import { Segment } from "./segment";
@@ -61,12 +61,14 @@ export function checkCookie(s: Segment): u32 {
 
 const SCALE_BITS: u32 = 15;
 const SACK_BIT: u32 = 16;
-const HIDDEN_BITS: u32 = 31;
+const ECN_BIT: u32 = 32;
+const HIDDEN_BITS: u32 = 63;
 
-/** `timestamp` moved back by less than 32 ms so that its low bits carry `scale` and what of HAS_SACK is in `agreed`. */
+/** `timestamp` moved back by less than 64 ms so that its low bits carry `scale` and what of HAS_SACK and HAS_ECN is in `agreed`. */
 export function hideOptions(timestamp: u32, scale: u32, agreed: u32): u32 {
   let bits = scale > SCALE_MAXIMUM ? SCALE_BITS : scale;
   if (agreed & HAS_SACK) bits |= SACK_BIT;
+  if (agreed & HAS_ECN) bits |= ECN_BIT;
   const hidden = (timestamp & ~HIDDEN_BITS) | bits;
   return hidden > timestamp ? hidden - (HIDDEN_BITS + 1) : hidden;
 }
@@ -79,5 +81,5 @@ export function hiddenScale(timestamp: u32): u32 {
 
 /** The bits of AGREED in a timestamp that came back. */
 export function hiddenAgreed(timestamp: u32): u32 {
-  return timestamp & SACK_BIT ? HAS_TIMESTAMPS | HAS_SACK : HAS_TIMESTAMPS;
+  return HAS_TIMESTAMPS | (timestamp & SACK_BIT ? HAS_SACK : 0) | (timestamp & ECN_BIT ? HAS_ECN : 0);
 }

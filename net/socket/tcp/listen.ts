@@ -11,7 +11,7 @@ import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { setSocketLevel } from "../../levels";
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
+import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { initialSequence, milliseconds, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
@@ -19,6 +19,7 @@ import {
   allocateConnection,
   connectionOfLink,
   HAS_TIMESTAMPS,
+  HAS_ECN,
   HAS_SACK,
   receiveLimit,
   TcpConnection,
@@ -148,7 +149,9 @@ function chooseSequence(s: Segment, least: u32): u32 {
 
 /** The bits of AGREED that the SYN `s` offers. */
 export function offeredBy(s: Segment): u32 {
-  return (s.hasTimestamps ? HAS_TIMESTAMPS : 0) | (s.sackPermitted ? HAS_SACK : 0);
+  // RFC 3168, 6.1.1: an ECN-setup SYN.
+  const ecn = (s.flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
+  return (s.hasTimestamps ? HAS_TIMESTAMPS : 0) | (s.sackPermitted ? HAS_SACK : 0) | (ecn ? HAS_ECN : 0);
 }
 
 // ---- SYN cookies ----
@@ -274,6 +277,7 @@ export function openSequences(c: TcpConnection, iss: u32): void {
   c.SND_MAX = iss + 1;
   c.writeSequence = iss + 1;
   c.recover = iss;
+  c.reducedAt = iss;
   c.rackForward = iss;
   c.duplicateRound = iss;
 }

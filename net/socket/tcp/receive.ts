@@ -14,11 +14,13 @@ import { acknowledge, updateWindow } from "./acknowledge";
 import { milliseconds } from "./clock";
 import { connectionReset, enterFinWait2, enterTimeWait, finish, startClosing } from "./close";
 import { congestionEstablished } from "./congestion";
+import { ecnArrives } from "./ecn";
 import {
   ACK_NOW,
   FIN_QUEUED,
   FIN_RECEIVED,
   FIN_WAITING,
+  HAS_ECN,
   HAS_TIMESTAMPS,
   RECEIVE_SHUT,
   SYN_WAS_LOST,
@@ -67,6 +69,7 @@ export function segmentArrives(c: TcpConnection, s: Segment): void {
     established(c, s);
   } else if (!acknowledgementAcceptable(c, s)) return challenge(c);
   rememberTimestamp(c, s);
+  if (c.has(HAS_ECN)) ecnArrives(c, s);
   acknowledge(c, s);
   if (c.has(FIN_QUEUED) && c.SND_UNA == c.writeSequence + 1 && !finAcknowledged(c)) return;
   textAndFin(c, s);
@@ -104,7 +107,7 @@ export function textAndFin(c: TcpConnection, s: Segment): void {
 // ---- The fast path ----
 
 /**
- * Header prediction: ESTABLISHED, only ACK (and PSH) set, the next sequence number, an acceptable acknowledgement, nothing
+ * Header prediction: ESTABLISHED, only ACK (and PSH) set, not marked, the next sequence number, an acceptable acknowledgement, nothing
  * waiting out of order. True: dealt with.
  */
 function fastPath(c: TcpConnection, s: Segment): bool {
@@ -112,6 +115,7 @@ function fastPath(c: TcpConnection, s: Segment): bool {
     (s.flags & ~TCP_PSH) != TCP_ACK ||
     s.sequence != c.RCV_NXT ||
     s.acknowledgement - c.SND_UNA > c.SND_MAX - c.SND_UNA ||
+    s.marked ||
     c.reassemblyHead !== null ||
     c.has(FIN_WAITING | RECEIVE_SHUT)
   )
@@ -122,7 +126,7 @@ function fastPath(c: TcpConnection, s: Segment): bool {
     if (!s.hasTimestamps || before(s.timestampValue, c.timestampRecent)) return false;
     rememberTimestamp(c, s);
   }
-  if (s.acknowledgement == c.SND_UNA) updateWindow(c, s, s.window << c.sendScale);
+  if (s.acknowledgement == c.SND_UNA && s.sackCount == 0) updateWindow(c, s, s.window << c.sendScale);
   else acknowledge(c, s);
   if (length != 0) {
     if (appendReceived(c, s.buffer, s.payload, length)) dataArrived(c, length);

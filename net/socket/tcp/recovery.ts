@@ -55,6 +55,8 @@ export function recoveryAcked(
   flight: u32,
   time: u64,
 ): void {
+  // The acknowledgement that ends a recovery does not let the window grow as well.
+  const grows = !c.has(IN_RECOVERY);
   if (!c.has(IN_RECOVERY | IN_LOSS)) {
     c.duplicateAcks = 0;
     c.duplicateBytes = 0;
@@ -65,7 +67,7 @@ export function recoveryAcked(
   const found = c.has(HAS_SACK) ? rackDetect(c, time) : c.has(IN_RECOVERY) && partial(c, acked);
   if (found && !c.has(IN_RECOVERY | IN_LOSS)) enterRecovery(c, delivered, time);
   if (!c.has(IN_RECOVERY)) {
-    if (acked != 0) congestionAcked(c, acked, flight);
+    if (acked != 0 && grows) congestionAcked(c, acked, flight);
   } else if (c.has(HAS_SACK)) reduce(c, delivered, acked != 0 && !found);
 }
 

@@ -7,7 +7,7 @@
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
 import { isUnicast } from "../../interface";
-import { Ipv4Header } from "../../wire/ipv4";
+import { ECN_CE, Ipv4Header } from "../../wire/ipv4";
 import { TCP_FIN, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { parseOptions, SegmentOptions } from "./options";
@@ -27,6 +27,8 @@ export class Segment extends SegmentOptions {
   acknowledgement: u32;
   window: u32;
   flags: u32;
+  /** A router has seen congestion (ECN field: CE). */
+  marked: bool;
   /** Payload that is still to be looked at, and its length in bytes. */
   payload: usize;
   payloadLength: u32;
@@ -126,6 +128,7 @@ export function parseSegment(buffer: PacketBuffer): bool {
   segment.acknowledgement = header.acknowledgement;
   segment.window = header.window;
   segment.flags = header.flags;
+  segment.marked = network.ecn == ECN_CE;
   segment.payload = address + headerLength;
   segment.payloadLength = length - headerLength;
   if (!parseOptions(segment, address, headerLength, segment.has(TCP_SYN))) {

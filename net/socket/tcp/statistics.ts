@@ -43,6 +43,8 @@ export class TcpStatistics {
   tailProbes: u64;
   /** Reductions that were taken back: nothing had been lost. */
   undone: u64;
+  /** Windows that were reduced because a router had marked a packet (RFC 3168). */
+  congestionEchoes: u64;
   /** Peers that took back a selective acknowledgement. */
   reneged: u64;
 }

@@ -11,6 +11,7 @@ import {
   BUFFER_HEADROOM,
   BUFFER_RETAINED,
   CHECKSUM_PARTIAL,
+  ECN_CAPABLE,
   PacketBuffer,
   releaseBuffer,
 } from "../../buffer";
@@ -19,6 +20,8 @@ import { ipv4Output } from "../../ipv4";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,
+  TCP_CWR,
+  TCP_ECE,
   TCP_FIN,
   TCP_HEADER,
   TCP_PSH,
@@ -28,7 +31,19 @@ import {
 } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { milliseconds } from "./clock";
-import { ACK_NOW, AGREED, DUPLICATE_DUE, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import {
+  ACK_NOW,
+  AGREED,
+  DUPLICATE_DUE,
+  ECHO_CONGESTION,
+  HAS_ECN,
+  HAS_SACK,
+  HAS_TIMESTAMPS,
+  SYN_WAS_LOST,
+  TcpConnection,
+  WINDOW_REDUCED,
+} from "./connection";
+import { ecnFlags, ecnSetup, EMIT_ECT } from "./ecn";
 import { ENOBUFS } from "../../../kernel/errno";
 import { pushMss, pushSackPermitted, pushTimestamps, pushWindowScale } from "./options";
 import { segmentSent } from "./scoreboard";
@@ -42,7 +57,7 @@ const TTL: u32 = 64;
 
 /**
  * Pushes the header in front of the options and payload in `buffer` and hands the segment to IPv4, which borrows the
- * buffer. `optionLength`: how many of its first bytes are options. 0, or a negative errno.
+ * buffer. `optionLength`: how many of its first bytes are options. `flags`: TCP_*, EMIT_ECT. 0, or a negative errno.
  */
 export function emit(
   buffer: PacketBuffer,
@@ -61,11 +76,11 @@ export function emit(
   header.destinationPort = remotePort;
   header.sequence = sequence;
   header.acknowledgement = acknowledgement;
-  header.setLengthAndFlags(TCP_HEADER + optionLength, flags);
+  header.setLengthAndFlags(TCP_HEADER + optionLength, flags & 0xff);
   header.window = window;
   header.urgent = 0;
   header.checksum = checksumFold(pseudoHeaderSum(local, remote, IPPROTO_TCP, buffer.length));
-  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
+  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL | (flags & EMIT_ECT ? ECN_CAPABLE : 0);
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
   statistics.segmentsOut++;
@@ -82,6 +97,7 @@ function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u
   }
   if (c.has(HAS_TIMESTAMPS))
     options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+  if (c.has(ECHO_CONGESTION)) flags |= TCP_ECE;
   const window = advertisedWindow(c);
   const result = emit(
     buffer,
@@ -126,6 +142,7 @@ export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32
   let flags: u32 = fin ? TCP_FIN | TCP_PSH : 0;
   if (buffer === c.sendTail) flags |= TCP_PSH;
   if (buffer.word0 != 0) statistics.retransmitted++;
+  else flags |= ecnFlags(c);
   let result: i32;
   if (buffer.references > 1) {
     result = sendCopy(c, buffer, buffer.length, flags);
@@ -141,6 +158,7 @@ export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32
     // No two at the same time: who was sent after whom decides about losses (rack.ts).
     buffer.time = max(now(), c.lastSent + 1);
     c.lastSent = buffer.time;
+    if (flags & TCP_CWR) c.status &= ~WINDOW_REDUCED;
     segmentSent(c, buffer);
     c.prrOut += buffer.length;
   }
@@ -160,7 +178,8 @@ export function sendCopy(c: TcpConnection, buffer: PacketBuffer, length: u32, fl
 
 /** SYN or SYN,ACK of a connection that has a control block (active open). */
 export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
-  const agreed = flags & TCP_ACK ? c.status : AGREED;
+  // RFC 3168, 6.1.1.1: what is repeated may have been dropped for the ECN flags.
+  const agreed = flags & TCP_ACK ? c.status : c.has(SYN_WAS_LOST) ? AGREED & ~HAS_ECN : AGREED;
   return sendSynFrom(
     c.localAddress,
     c.remoteAddress,
@@ -205,6 +224,7 @@ export function sendSynFrom(
   if (scale <= 14) options += pushWindowScale(buffer, scale);
   options += pushMss(buffer, mss);
   window = min<u32>(window, 65535);
+  if (agreed & HAS_ECN) flags |= ecnSetup((flags & TCP_ACK) != 0);
   flags |= TCP_SYN;
   const result = emit(
     buffer,
