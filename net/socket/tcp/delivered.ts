@@ -8,7 +8,7 @@
  */
 import { releaseBuffer } from "../../buffer";
 import { milliseconds } from "./clock";
-import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { rackDelivered } from "./rack";
 import { elapsed, nothingMeasured, rttMeasured } from "./rtt";
 import { SACKED, segmentGone, segmentSacked, segmentShortened, UNSENT } from "./scoreboard";
@@ -24,6 +24,7 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
   let sentAt: u64 = 0;
   let repeated = false;
   let delivered: u32 = 0;
+  const selective = c.has(HAS_SACK);
   let buffer = c.sendHead;
   while (buffer !== null && upTo(buffer.sequence + buffer.length, ack)) {
     const next = buffer.next;
@@ -32,7 +33,7 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
       delivered += buffer.length;
       if (buffer.word0 != 0) {
         sentAt = buffer.time;
-        rackDelivered(c, s, buffer, time);
+        if (selective) rackDelivered(c, s, buffer, time);
       }
     }
     segmentGone(c, buffer);

@@ -6,7 +6,6 @@
  * An acknowledgement costs a few instructions for each segment that it delivers or that turns out to be lost, and for one more.
  */
 import { PacketBuffer } from "../../buffer";
-import { milliseconds } from "./clock";
 import { IN_LOSS, IN_RECOVERY, REORDERING_SEEN, TcpConnection } from "./connection";
 import { DUPLICATE_THRESHOLD, MINIMUM_RTT_LIFETIME, REORDERING_PERSISTS } from "./parameters";
 import { elapsed } from "./rtt";
@@ -25,9 +24,10 @@ export function rackDelivered(c: TcpConnection, s: Segment, buffer: PacketBuffer
     if (s.hasTimestamps && before(s.timestampEcho, <u32>(buffer.time / 1000000) + c.timestampOffset)) return;
     if (rtt < c.minimumRtt) return;
   } else {
-    if (rtt <= c.minimumRtt || milliseconds() - c.minimumRttAge > MINIMUM_RTT_LIFETIME) {
+    const age = <u32>(time / 1000000);
+    if (rtt <= c.minimumRtt || age - c.minimumRttAge > MINIMUM_RTT_LIFETIME) {
       c.minimumRtt = rtt;
-      c.minimumRttAge = milliseconds();
+      c.minimumRttAge = age;
     }
     if (before(end, c.rackForward)) c.status |= REORDERING_SEEN;
   }

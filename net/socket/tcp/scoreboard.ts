@@ -55,11 +55,18 @@ function leave(c: TcpConnection, buffer: PacketBuffer): void {
 }
 
 /** It was sent, for the first time or again, a moment ago. */
+// @ts-ignore: decorator
+@inline
 export function segmentSent(c: TcpConnection, buffer: PacketBuffer): void {
-  leave(c, buffer);
+  if (buffer.state != UNSENT) leave(c, buffer);
   buffer.state = IN_FLIGHT;
   c.pipe += buffer.length;
-  link(c, buffer, c.lastSentBuffer);
+  const last = c.lastSentBuffer;
+  buffer.sentBefore = last;
+  buffer.sentAfter = null;
+  if (last === null) c.firstSent = buffer;
+  else last.sentAfter = buffer;
+  c.lastSentBuffer = buffer;
 }
 
 /** The peer says that it has it. */

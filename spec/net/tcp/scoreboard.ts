@@ -3,8 +3,8 @@ import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { IN_FLIGHT, LOST, SACKED, UNSENT } from "../../../net/socket/tcp/scoreboard";
 import { PacketBuffer } from "../../../net/buffer";
 
-/** Traps when they do not hold. */
-export function checkScoreboard(c: TcpConnection): void {
+/** The one that does not hold, or "". */
+export function scoreboardFault(c: TcpConnection): string {
   let pipe: u32 = 0;
   let inFlight = 0;
   let lost: u32 = 0;
@@ -14,10 +14,10 @@ export function checkScoreboard(c: TcpConnection): void {
   let buffer = c.sendHead;
   let sent = true;
   while (buffer !== null) {
-    assert(buffer.sequence == sequence, "the send queue has a gap");
+    if (!(buffer.sequence == sequence)) return "the send queue has a gap";
     if (buffer === c.sendNext) sent = false;
-    assert((buffer.state != UNSENT) == sent, "sent or not");
-    assert((buffer.word0 != 0) == sent, "times sent");
+    if (!((buffer.state != UNSENT) == sent)) return "sent or not";
+    if (!((buffer.word0 != 0) == sent)) return "times sent";
     if (buffer.state == IN_FLIGHT) {
       pipe += buffer.length;
       inFlight++;
@@ -28,23 +28,24 @@ export function checkScoreboard(c: TcpConnection): void {
     sequence += buffer.length;
     buffer = buffer.next;
   }
-  assert(sequence == c.writeSequence || c.sendHead === null, "the send queue does not end at writeSequence");
-  assert(pipe == c.pipe, "pipe");
-  assert(lost == c.lostBytes, "lost bytes");
-  assert(sacked == c.sackedCount, "sacked");
+  if (!(sequence == c.writeSequence || c.sendHead === null)) return "the send queue does not end at writeSequence";
+  if (!(pipe == c.pipe)) return "pipe";
+  if (!(lost == c.lostBytes)) return "lost bytes";
+  if (!(sacked == c.sackedCount)) return "sacked";
   if (firstLost !== null) {
     const from = c.lostFrom;
-    assert(from !== null && <i32>(firstLost.sequence - from.sequence) >= 0, "a lost segment before lostFrom");
+    if (!(from !== null && <i32>(firstLost.sequence - from.sequence) >= 0)) return "a lost segment before lostFrom";
   }
   let previous: PacketBuffer | null = null;
   let linked = c.firstSent;
   while (linked !== null) {
-    assert(linked.state == IN_FLIGHT, "in the list and not in flight");
-    assert(linked.sentBefore === previous, "the list is broken");
+    if (!(linked.state == IN_FLIGHT)) return "in the list and not in flight";
+    if (!(linked.sentBefore === previous)) return "the list is broken";
     inFlight--;
     previous = linked;
     linked = linked.sentAfter;
   }
-  assert(c.lastSentBuffer === previous, "the end of the list");
-  assert(inFlight == 0, "in flight and not in the list");
+  if (!(c.lastSentBuffer === previous)) return "the end of the list";
+  if (!(inFlight == 0)) return "in flight and not in the list";
+  return "";
 }
