@@ -70,6 +70,8 @@ export const HAS_ECN: u32 = 1 << 20;
 export const ECHO_CONGESTION: u32 = 1 << 21;
 /** The window was reduced: to be said in the next new data. */
 export const WINDOW_REDUCED: u32 = 1 << 22;
+/** There are blocks to be acknowledged selectively (sack.ts). */
+export const BLOCKS_DUE: u32 = 1 << 23;
 /** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. */
 export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK | HAS_ECN;
 

@@ -7,7 +7,7 @@
 import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
 import { SOCKET_ORPHAN } from "../socket";
-import { DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
+import { BLOCKS_DUE, DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
 import { COPY_LIMIT, REASSEMBLY_LIMIT } from "./parameters";
 import { blockReceived, blocksAdvance, duplicateReceived } from "./sack";
 import { Segment } from "./segment";
@@ -131,5 +131,5 @@ export function clearReassembly(c: TcpConnection): void {
   c.reassemblyTail = null;
   c.reassemblyCount = 0;
   c.blockCount = 0;
-  c.status &= ~FIN_WAITING;
+  c.status &= ~(FIN_WAITING | BLOCKS_DUE);
 }

@@ -6,7 +6,7 @@
  * queue is in a block, and what is in the queue stays there until it is in order.
  */
 import { PacketBuffer } from "../../buffer";
-import { DUPLICATE_DUE, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { BLOCKS_DUE, DUPLICATE_DUE, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { OPTIONS_LIMIT, SACK_BLOCKS, TIMESTAMPS_LENGTH } from "./options";
 import { after, earlier, from, later, upTo } from "./sequence";
 import { statistics } from "./statistics";
@@ -40,6 +40,7 @@ export function blockReceived(c: TcpConnection, start: u32, end: u32): void {
   memory.copy(first + 8, first, others);
   setBlock(first, start, end);
   c.blockCount = <u32>(others >> 3) + 1;
+  c.status |= BLOCKS_DUE;
 }
 
 /** RCV.NXT has moved: blocks that it has reached are acknowledged by it, or were dropped. */
@@ -53,6 +54,7 @@ export function blocksAdvance(c: TcpConnection): void {
     kept += 8;
   }
   c.blockCount = <u32>((kept - first) >> 3);
+  if (c.blockCount == 0) c.status &= ~BLOCKS_DUE;
 }
 
 /** [start, end) has come that had come before. */
@@ -75,6 +77,7 @@ export function pushBlocks(c: TcpConnection, buffer: PacketBuffer): u32 {
   const duplicate = <u32>c.has(DUPLICATE_DUE);
   if (room < 12) return 0;
   const count = min((room - 4) >> 3, c.blockCount + duplicate);
+  if (count == 0) return 0;
   const length = 4 + (count << 3);
   let option = buffer.push(length);
   // NOP NOP SACK length

@@ -11,7 +11,6 @@ import {
   BUFFER_HEADROOM,
   BUFFER_RETAINED,
   CHECKSUM_PARTIAL,
-  ECN_CAPABLE,
   PacketBuffer,
   releaseBuffer,
 } from "../../buffer";
@@ -34,6 +33,7 @@ import { milliseconds } from "./clock";
 import {
   ACK_NOW,
   AGREED,
+  BLOCKS_DUE,
   DUPLICATE_DUE,
   ECHO_CONGESTION,
   HAS_ECN,
@@ -43,7 +43,7 @@ import {
   TcpConnection,
   WINDOW_REDUCED,
 } from "./connection";
-import { ecnFlags, ecnSetup, EMIT_ECT } from "./ecn";
+import { ecnFlags, ecnSetup } from "./ecn";
 import { ENOBUFS } from "../../../kernel/errno";
 import { pushMss, pushSackPermitted, pushTimestamps, pushWindowScale } from "./options";
 import { segmentSent } from "./scoreboard";
@@ -80,7 +80,7 @@ export function emit(
   header.window = window;
   header.urgent = 0;
   header.checksum = checksumFold(pseudoHeaderSum(local, remote, IPPROTO_TCP, buffer.length));
-  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL | (flags & EMIT_ECT ? ECN_CAPABLE : 0);
+  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL | (flags >> 8);
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
   statistics.segmentsOut++;
@@ -91,13 +91,14 @@ export function emit(
 function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32): i32 {
   let options: u32 = 0;
   let complete = true;
-  if (c.blockCount != 0 || c.has(DUPLICATE_DUE)) {
+  if (c.has(BLOCKS_DUE | DUPLICATE_DUE | ECHO_CONGESTION)) {
+    if (c.has(ECHO_CONGESTION)) flags |= TCP_ECE;
     options = pushBlocks(c, buffer);
-    complete = options != 0;
+    // A full segment has no room for blocks: the acknowledgement that is due follows it.
+    complete = options != 0 || !c.has(BLOCKS_DUE | DUPLICATE_DUE);
   }
   if (c.has(HAS_TIMESTAMPS))
     options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
-  if (c.has(ECHO_CONGESTION)) flags |= TCP_ECE;
   const window = advertisedWindow(c);
   const result = emit(
     buffer,
@@ -113,7 +114,6 @@ function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u
   );
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
-    // A full segment has no room for blocks: the acknowledgement that is due follows it.
     if (complete) c.status &= ~ACK_NOW;
     if (timerPending(c.ackTimer)) timerStop(c.ackTimer);
   }

@@ -58,6 +58,10 @@ function removeSackPermitted(packet: Uint8Array): void {
     const source = bswap<u32>(load<u32>(packet.dataStart, 12));
     const destination = bswap<u32>(load<u32>(packet.dataStart, 16));
     store<u16>(tcp, 0, 16);
-    store<u16>(tcp, internetChecksum(checksumAdd(tcp, length, pseudoHeaderSum(source, destination, 6, length))), 16);
+    store<u16>(
+      tcp,
+      internetChecksum(checksumAdd(tcp, length, pseudoHeaderSum(source, destination, 6, length))),
+      16,
+    );
   }
 }

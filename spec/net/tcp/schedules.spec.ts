@@ -7,10 +7,41 @@ import { chance, seedChance } from "../../chance";
 import { Socket } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/tcp";
 import { TCP_CLOSE, TCP_SYN_SENT } from "../../../net/socket/tcp/state";
-import { abort_, accept, close, connect, consume, create, listener, octet, peek, peekLength, shutdown, write } from "./ends";
-import { FATE_DELAY, FATE_DUPLICATE, FATE_LOSE, FATE_MARK, FATE_NONE, scheduleFates, stripSack } from "./fates";
+import {
+  abort_,
+  accept,
+  close,
+  connect,
+  consume,
+  create,
+  listener,
+  octet,
+  peek,
+  peekLength,
+  shutdown,
+  write,
+} from "./ends";
+import {
+  FATE_DELAY,
+  FATE_DUPLICATE,
+  FATE_LOSE,
+  FATE_MARK,
+  FATE_NONE,
+  scheduleFates,
+  stripSack,
+} from "./fates";
 import { scoreboardFault } from "./scoreboard";
-import { accidents, leftOver, MILLISECOND, MIRROR, SECOND, settleWorld, setUpWorld, step, time } from "./world";
+import {
+  accidents,
+  leftOver,
+  MILLISECOND,
+  MIRROR,
+  SECOND,
+  settleWorld,
+  setUpWorld,
+  step,
+  time,
+} from "./world";
 
 /** Packets that have a fate; those behind them arrive. */
 const PACKETS: i32 = 160;

@@ -28,13 +28,15 @@ export function scoreboardFault(c: TcpConnection): string {
     sequence += buffer.length;
     buffer = buffer.next;
   }
-  if (!(sequence == c.writeSequence || c.sendHead === null)) return "the send queue does not end at writeSequence";
+  if (!(sequence == c.writeSequence || c.sendHead === null))
+    return "the send queue does not end at writeSequence";
   if (!(pipe == c.pipe)) return "pipe";
   if (!(lost == c.lostBytes)) return "lost bytes";
   if (!(sacked == c.sackedCount)) return "sacked";
   if (firstLost !== null) {
     const from = c.lostFrom;
-    if (!(from !== null && <i32>(firstLost.sequence - from.sequence) >= 0)) return "a lost segment before lostFrom";
+    if (!(from !== null && <i32>(firstLost.sequence - from.sequence) >= 0))
+      return "a lost segment before lostFrom";
   }
   let previous: PacketBuffer | null = null;
   let linked = c.firstSent;
