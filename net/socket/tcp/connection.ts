@@ -143,6 +143,10 @@ export class TcpConnection extends Socket {
   backoff: u8;
   retries: u8;
   duplicateAcks: u8;
+  /** What is to be acknowledged selectively (sack.ts): so many blocks, at most SACK_BLOCKS. */
+  blockCount: u8;
+  /** HyStart++ (RFC 9406): rttSampleCount. */
+  roundSamples: u8;
   IRS: u32;
   RCV_NXT: u32;
   /** Right edge of the window, as far as it was ever offered: RCV.NXT + RCV.WND. It never moves left. */
@@ -160,8 +164,7 @@ export class TcpConnection extends Socket {
   reassemblyHead: PacketBuffer | null;
   reassemblyTail: PacketBuffer | null;
   reassemblyCount: u32;
-  /** What is to be acknowledged selectively (sack.ts), the block that grew last first; each is [start, end). */
-  blockCount: u32;
+  /** The blocks, the one that grew last first; each is [start, end). */
   private block0: u64;
   private block1: u64;
   private block2: u64;
@@ -199,6 +202,8 @@ export class TcpConnection extends Socket {
   /** Quarters of the least round trip in the reordering window, and recoveries until it is one again. */
   reorderingQuarters: u8;
   reorderingPersists: u8;
+  /** HyStart++: rounds of conservative slow start so far. */
+  conservativeRounds: u8;
   probeEnd: u32;
 
   // Recovery: proportional rate reduction (RFC 9937), and what can be undone
@@ -230,8 +235,6 @@ export class TcpConnection extends Socket {
   roundRtt: u32;
   lastRoundRtt: u32;
   conservativeRtt: u32;
-  roundSamples: u8;
-  conservativeRounds: u8;
   /** Time of the last segment with data, ns. */
   lastSent: u64;
 

@@ -23,7 +23,7 @@ export function blockReceived(c: TcpConnection, start: u32, end: u32): void {
   if (!c.has(HAS_SACK)) return;
   const first = c.blocks;
   let kept = first;
-  for (let i: u32 = 0; i < c.blockCount; i++) {
+  for (let i: u32 = 0; i < <u32>c.blockCount; i++) {
     const block = first + ((<usize>i) << 3);
     const otherStart = load<u32>(block);
     const otherEnd = load<u32>(block, 4);
@@ -39,7 +39,7 @@ export function blockReceived(c: TcpConnection, start: u32, end: u32): void {
   const others = min<usize>(kept - first, (SACK_BLOCKS - 1) << 3);
   memory.copy(first + 8, first, others);
   setBlock(first, start, end);
-  c.blockCount = <u32>(others >> 3) + 1;
+  c.blockCount = <u8>(others >> 3) + 1;
   c.status |= BLOCKS_DUE;
 }
 
@@ -47,13 +47,13 @@ export function blockReceived(c: TcpConnection, start: u32, end: u32): void {
 export function blocksAdvance(c: TcpConnection): void {
   const first = c.blocks;
   let kept = first;
-  for (let i: u32 = 0; i < c.blockCount; i++) {
+  for (let i: u32 = 0; i < <u32>c.blockCount; i++) {
     const block = first + ((<usize>i) << 3);
     if (upTo(load<u32>(block), c.RCV_NXT)) continue;
     store<u64>(kept, load<u64>(block));
     kept += 8;
   }
-  c.blockCount = <u32>((kept - first) >> 3);
+  c.blockCount = <u8>((kept - first) >> 3);
   if (c.blockCount == 0) c.status &= ~BLOCKS_DUE;
 }
 
@@ -76,7 +76,7 @@ export function pushBlocks(c: TcpConnection, buffer: PacketBuffer): u32 {
   if (payload != 0) room = payload >= c.sendMss ? 0 : min(room, c.sendMss - payload);
   const duplicate = <u32>c.has(DUPLICATE_DUE);
   if (room < 12) return 0;
-  const count = min((room - 4) >> 3, c.blockCount + duplicate);
+  const count = min((room - 4) >> 3, <u32>c.blockCount + duplicate);
   if (count == 0) return 0;
   const length = 4 + (count << 3);
   let option = buffer.push(length);

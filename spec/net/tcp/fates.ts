@@ -1,5 +1,6 @@
 /** What happens to each of the packets on the way to MIRROR and back, by its number: for specs that want to leave out one accident at a time. */
-import { checksumAdd, internetChecksum, pseudoHeaderSum } from "../../../net/checksum";
+import { checksumAdd, internetChecksum } from "../../../net/checksum";
+import { pseudoHeaderSum } from "../addresses";
 
 export const FATE_NONE: u8 = 0;
 export const FATE_LOSE: u8 = 1;

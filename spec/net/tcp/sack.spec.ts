@@ -147,7 +147,7 @@ describe("selective acknowledgement, sent", () => {
         say(".", 1 + 100 * chance(40), 100 * (1 + chance(4)), 1, 60000);
         const runs = runsOf(c);
         if (runs.length > 4) evicted = true;
-        for (let b: u32 = 0; b < c.blockCount; b++) {
+        for (let b: u32 = 0; b < <u32>c.blockCount; b++) {
           const block = load<u64>(c.blocks + 8 * b);
           let found = false;
           for (let r = 0; r < runs.length; r++) found = found || covers(runs[r], block, evicted);

@@ -7,10 +7,11 @@
  * Flags: S SYN, F FIN, R RST, P PSH, '.' ACK, E ECE, W CWR. A packet that says it is ECN-capable has "ect0" behind its ACK number. `say` sends one to the stack, `heard` gives all that the stack has sent since
  * the last call, separated by " | ".
  */
-import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum } from "../../../net/checksum";
+import { checksumAdd, checksumFold, internetChecksum } from "../../../net/checksum";
 import { Socket } from "../../../net/socket/socket";
 import { accept } from "./ends";
 import { arrive, outbox, OWN, PEER } from "./world";
+import { pseudoHeaderSum } from "../addresses";
 
 /** The peer's ports and initial sequence numbers; the stack's initial one is taken from its first SYN. */
 export let peerPort: u32 = 5000;
@@ -267,7 +268,7 @@ export function establish(server: Socket, peer: u32, window: u32): Socket {
   const newScale = scale;
   const newStamp = stamp;
   const permit = sackOk;
-  converse(peer, server.localPort);
+  converse(peer, server.flow.local.port);
   setOptions(newMss, newScale, newStamp);
   sackOk = permit;
   say("S", 0, 0, 0, window);
