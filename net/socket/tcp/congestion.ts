@@ -6,7 +6,7 @@
  */
 import { now } from "../../../kernel/time/clock";
 import { HAS_SACK, SYN_WAS_LOST, TcpConnection, WINDOW_REDUCED } from "./connection";
-import { cubicAcked, cubicReduce, cubicTimeout } from "./cubic";
+import { cubicAcked, cubicReduce, cubicTimeout, linearGrowth } from "./cubic";
 import { hystartAcked, hystartBegin } from "./hystart";
 import { statistics } from "./statistics";
 
@@ -31,7 +31,7 @@ function initialWindow(c: TcpConnection): u32 {
 export function congestionEstablished(c: TcpConnection): void {
   c.congestionWindow = initialWindow(c);
   c.slowStartThreshold = u32.MAX_VALUE;
-  c.bytesAcked = 0;
+  c.growthRest = 0;
   c.cubicMaximum = 0;
   c.cubicPrior = 0;
   c.cubicEpoch = 0;
@@ -52,11 +52,7 @@ export function congestionAcked(c: TcpConnection, bytes: u32, flight: u32): void
   } else if (cubic) {
     c.congestionWindow = cubicAcked(c, bytes);
   } else {
-    c.bytesAcked += bytes;
-    if (c.bytesAcked >= window) {
-      c.bytesAcked -= window;
-      c.congestionWindow = window + c.sendMss;
-    }
+    c.congestionWindow = window + linearGrowth(c, bytes);
   }
 }
 
@@ -90,7 +86,7 @@ export function congestionRecovered(c: TcpConnection): void {
   // RFC 6582, 3.2: no burst when little is in flight. Proportional rate reduction has seen to that.
   if (!c.has(HAS_SACK))
     c.congestionWindow = min(c.congestionWindow, max(c.SND_MAX - c.SND_UNA, c.sendMss) + c.sendMss);
-  c.bytesAcked = 0;
+  c.growthRest = 0;
 }
 
 /** The retransmission timer ran out; `first`: for the first time with this data (RFC 5681, 3.1). */
@@ -98,7 +94,7 @@ export function congestionTimeout(c: TcpConnection, first: bool): void {
   if (first) reduceThreshold(c);
   cubicTimeout(c);
   c.congestionWindow = c.sendMss;
-  c.bytesAcked = 0;
+  c.growthRest = 0;
 }
 
 /** The reduction was for nothing: the windows are at least what they were before. */

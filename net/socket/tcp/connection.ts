@@ -223,7 +223,8 @@ export class TcpConnection extends Socket {
   recover: u32;
   /** SND.MAX at the last reduction: one that is echoed for what was sent before it is part of it. */
   reducedAt: u32;
-  bytesAcked: u32;
+  /** Of the growth of the window in congestion avoidance, what was less than a byte: so many parts of a window. */
+  growthRest: u32;
   // CUBIC (RFC 9438): W_max, cwnd_prior, W_est, K in ms, and when the epoch began, in ms; 0: it has not
   cubicMaximum: u32;
   cubicPrior: u32;
@@ -385,7 +386,7 @@ export function resetConnection(connection: TcpConnection): void {
   connection.sendScale = 0;
   connection.receiveScale = 0;
   connection.maxWindow = 0;
-  connection.bytesAcked = 0;
+  connection.growthRest = 0;
   connection.lastChallenge = 0;
   connection.lastSent = 0;
   connection.softError = 0;

@@ -24,6 +24,17 @@ export function cubeRoot(value: u64): u32 {
   return <u32>root;
 }
 
+/**
+ * What Reno's window grows by for `bytes` that were acknowledged: a segment for each window of them (RFC 5681, 3.1). What is less than a byte
+ * is kept for the next time.
+ */
+export function linearGrowth(c: TcpConnection, bytes: u32): u32 {
+  const window = c.congestionWindow;
+  const product = <u64>bytes * c.sendMss + c.growthRest;
+  c.growthRest = <u32>(product % window);
+  return <u32>(product / window);
+}
+
 /** Something was lost, or congestion was echoed: the next window that is aimed at, with fast convergence (4.7). Returns the threshold. */
 export function cubicReduce(c: TcpConnection, flight: u32): u32 {
   const window = c.congestionWindow;
@@ -43,7 +54,7 @@ function begin(c: TcpConnection): void {
   const window = c.congestionWindow;
   c.cubicEpoch = milliseconds() | 1;
   c.cubicReno = window;
-  c.bytesAcked = 0;
+  c.growthRest = 0;
   c.cubicRise = 0;
   if (window >= c.cubicMaximum) c.cubicMaximum = window;
   // ms^3: bytes / segment size / 0.4 * 10^9
@@ -62,11 +73,7 @@ export function cubicAcked(c: TcpConnection, acked: u32): u32 {
   if (c.cubicEpoch == 0) begin(c);
   const window = c.congestionWindow;
   // 4.3: what Reno would have, with an addition that makes up for the smaller reduction until it is where it was.
-  c.bytesAcked += acked;
-  if (c.bytesAcked >= window) {
-    c.bytesAcked -= window;
-    c.cubicReno += c.cubicReno >= c.cubicPrior ? c.sendMss : (c.sendMss * 9) / 17;
-  }
+  c.cubicReno += linearGrowth(c, c.cubicReno >= c.cubicPrior ? acked : (acked * 9) / 17);
   const t = milliseconds() - c.cubicEpoch;
   if (cubicWindow(c, t) < c.cubicReno) return max(window, c.cubicReno);
   // 4.4 and 4.5: towards where it is to be in a round trip, by half of the window at most.

@@ -12,19 +12,20 @@ import { statistics } from "./statistics";
 import { sendControl } from "./transmit";
 import { TCP_FIN } from "../../wire/tcp";
 
-/** 7.3: new data, if the peer's window takes some, whatever the congestion window says; else the last segment again. */
-export function sendTailProbe(c: TcpConnection): void {
+/** 7.3: new data, if the peer's window takes some, whatever the congestion window says; else the last segment again. False: it could not be sent. */
+export function sendTailProbe(c: TcpConnection): bool {
   c.status &= ~PROBE_REPEATED;
   if (!sendNext(c)) {
     const last = c.lastSentBuffer;
     if (last !== null) {
-      if (retransmit(c, last) < 0) return;
-    } else if (!c.has(FIN_QUEUED) || sendControl(c, c.writeSequence, TCP_FIN) < 0) return;
+      if (retransmit(c, last) < 0) return false;
+    } else if (!c.has(FIN_QUEUED) || sendControl(c, c.writeSequence, TCP_FIN) < 0) return false;
     c.status |= PROBE_REPEATED;
   }
   statistics.tailProbes++;
   c.status |= PROBE_SENT;
   c.probeEnd = c.SND_NXT;
+  return true;
 }
 
 /**

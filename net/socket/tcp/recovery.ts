@@ -22,7 +22,9 @@ import {
   congestionUndo,
 } from "./congestion";
 import { milliseconds } from "./clock";
+import { TCP_ECE } from "../../wire/tcp";
 import {
+  HAS_ECN,
   HAS_SACK,
   HAS_TIMESTAMPS,
   IN_LOSS,
@@ -55,8 +57,8 @@ export function recoveryAcked(
   flight: u32,
   time: u64,
 ): void {
-  // The acknowledgement that ends a recovery does not let the window grow as well.
-  const grows = !c.has(IN_RECOVERY);
+  // The acknowledgement that ends a recovery lets the window grow by what it has delivered; without SACK nobody knows what that is.
+  const grown = !c.has(IN_RECOVERY) ? acked : c.has(HAS_SACK) ? min(acked, delivered) : 0;
   if (!c.has(IN_RECOVERY | IN_LOSS)) {
     c.duplicateAcks = 0;
     c.duplicateBytes = 0;
@@ -67,7 +69,8 @@ export function recoveryAcked(
   const found = c.has(HAS_SACK) ? rackDetect(c, time) : c.has(IN_RECOVERY) && partial(c, acked);
   if (found && !c.has(IN_RECOVERY | IN_LOSS)) enterRecovery(c, delivered, time);
   if (!c.has(IN_RECOVERY)) {
-    if (acked != 0 && grows) congestionAcked(c, acked, flight);
+    // RFC 3168, 6.1.2: it does not grow for one that echoes congestion.
+    if (grown != 0 && !(c.has(HAS_ECN) && s.has(TCP_ECE))) congestionAcked(c, grown, flight);
   } else if (c.has(HAS_SACK)) reduce(c, delivered, acked != 0 && !found);
 }
 
@@ -165,6 +168,7 @@ function partial(c: TcpConnection, acked: u32): bool {
  * short a time ago to be lost stays in flight.
  */
 export function recoveryTimeout(c: TcpConnection, time: u64, first: bool): void {
+  statistics.retransmitTimeouts++;
   if (!c.has(IN_RECOVERY | IN_LOSS)) remember(c);
   congestionTimeout(c, first);
   c.status = (c.status & ~(IN_RECOVERY | PROBE_SENT)) | IN_LOSS;

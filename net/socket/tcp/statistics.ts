@@ -41,6 +41,8 @@ export class TcpStatistics {
   /** Duplicates that a peer reported to us. */
   duplicatesHeardOf: u64;
   tailProbes: u64;
+  /** Retransmission time-outs. */
+  retransmitTimeouts: u64;
   /** Reductions that were taken back: nothing had been lost. */
   undone: u64;
   /** Windows that were reduced because a router had marked a packet (RFC 3168). */

@@ -3,10 +3,13 @@
  *
  *   input.ts     demux.ts ─> receive.ts (acknowledge, reassembly, synsent) | request.ts, listen.ts, cookie.ts | timewait.ts
  *   stream.ts    what the application sends and reads          connect.ts, bind.ts, listen.ts, close.ts: its calls
- *   send.ts      what may leave ─> transmit.ts                 congestion.ts, rtt.ts, window.ts: how much, and when again
- *   timers.ts    retransmission, persist, delayed ACK, TIME-WAIT
+ *   send.ts      what may leave ─> transmit.ts                 congestion.ts (cubic, hystart), rtt.ts, window.ts: how much
+ *   acknowledge.ts ─> delivered.ts, scoreboard.ts              what has become of each segment
+ *                  ─> rack.ts, probe.ts, recovery.ts           what is lost, and how the window comes down
+ *   timers.ts    retransmission.ts (what is next), persist, delayed ACK, TIME-WAIT
+ *   sack.ts, ecn.ts                                            what is said of the segments that have come
  *
- * **Not** here yet: selective acknowledgement, CUBIC and RACK, ECN, keep-alive probes, urgent data (delivered in line).
+ * **Not** here yet: keep-alive probes, urgent data (delivered in line).
  */
 import { Link } from "../../../kernel/list";
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";

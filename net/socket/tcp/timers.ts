@@ -64,8 +64,9 @@ function probeExpired(c: TcpConnection): void {
   const time = now();
   const timeout = c.rtoStart + retransmitInterval(c);
   if (probeTime(c) > time && timeout > time) return schedule(c);
-  sendTailProbe(c);
-  restartTimeout(c, time);
+  if (sendTailProbe(c)) return restartTimeout(c, time);
+  c.timerMode = TIMER_RETRANSMIT;
+  timerStartAt(c.retransmitTimer, timeout, c.level);
 }
 
 function retriesAllowed(c: TcpConnection): u8 {
