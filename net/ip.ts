@@ -100,10 +100,10 @@ export function believableMtu(remote: IpAddress, mtu: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows, to the remote address of `flow`; headers are pushed in front. A local address of
- * 0.0.0.0 stands for the one that fits. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
+ * 0.0.0.0 stands for the one that fits. `fragments`: see ipv4Output. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
  */
-export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32): i32 {
+export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32, fragments: bool = false): i32 {
   const remote = flow.remote;
   if (!remote.isMapped) return -ENETUNREACH;
-  return ipv4Output(buffer, flow.local.ipv4, remote.ipv4, protocol, TTL_DEFAULT);
+  return ipv4Output(buffer, flow.local.ipv4, remote.ipv4, protocol, TTL_DEFAULT, fragments);
 }

@@ -28,6 +28,11 @@ export const SOL_SOCKET: i32 = 1;
 export const SO_REUSEADDR: i32 = 2;
 export const SO_TYPE: i32 = 3;
 export const SO_ERROR: i32 = 4;
+/** With IPPROTO_IP, of UDP: IP_PMTUDISC_DONT (datagrams above the MTU go in fragments) or IP_PMTUDISC_DO (-EMSGSIZE). */
+export const IPPROTO_IP: i32 = 0;
+export const IP_MTU_DISCOVER: i32 = 10;
+export const IP_PMTUDISC_DONT: i32 = 0;
+export const IP_PMTUDISC_DO: i32 = 2;
 /** With IPPROTO_TCP: small segments are not held back (Nagle's algorithm). */
 export const TCP_NODELAY: i32 = 1;
 
@@ -105,7 +110,7 @@ export class sockaddr_in {
 // @ts-ignore: decorator
 @external("aemos", "recv") export declare function recv(fd: i32, buffer: usize, length: i32, flags: i32): i32;
 
-/** As `send`, to `address`. UDP: all of it or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+/** As `send`, to `address`. UDP: all of it, up to 65,507 bytes, or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
 // @ts-ignore: decorator
 @external("aemos", "sendto")
 export declare function sendto(
@@ -152,11 +157,11 @@ export declare function recvfrom(
   lengthPointer: usize,
 ): i32;
 
-/** Sets TCP_NODELAY (level IPPROTO_TCP), a value of 4 bytes. -ENOPROTOOPT for what there is not, -EINVAL, -EFAULT. */
+/** Sets TCP_NODELAY (level IPPROTO_TCP) or IP_MTU_DISCOVER (IPPROTO_IP), a value of 4 bytes. -ENOPROTOOPT for what there is not, -EINVAL, -EFAULT. */
 // @ts-ignore: decorator
 @external("aemos", "setsockopt")
 export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize, length: i32): i32;
-/** Reads TCP_NODELAY, or SO_ERROR (told once, and then 0) and SO_TYPE of SOL_SOCKET. */
+/** Reads TCP_NODELAY, IP_MTU_DISCOVER, or SO_ERROR (told once, and then 0) and SO_TYPE of SOL_SOCKET. */
 // @ts-ignore: decorator
 @external("aemos", "getsockopt")
 export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;

@@ -2,26 +2,18 @@
  * send, recv and their kin. Bytes go straight between the application's window and packet buffers: the transport says where they
  * stand (peek, consume) or may be put (reserve, commit).
  */
-import {
-  EAGAIN,
-  EBADF,
-  EDESTADDRREQ,
-  EFAULT,
-  EINVAL,
-  EMSGSIZE,
-  ENOBUFS,
-  EOPNOTSUPP,
-} from "../../kernel/errno";
+import { EAGAIN, EBADF, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
 import { readUser, userRange, writeUser } from "../../kernel/memory/user";
 import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
-import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../buffer";
+import { BufferQueue, releaseBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
 import { isStream, socketOf } from "./calls";
+import { readDatagram, readError, writeDatagram } from "./datagram";
 import { givenName, readSockaddr, writeSockaddr } from "./sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "./socket";
-import { udpSend } from "./udp";
+import { UDP_PAYLOAD_MAXIMUM, udpSend } from "./udp";
 
 const MSG_PEEK: u32 = 0x02;
 /** A datagram's own length is returned, also when the buffer is shorter. */
@@ -107,16 +99,10 @@ function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 
 }
 
 function sendDatagram(socket: Socket, data: usize, length: u32, to: Endpoint): i32 {
-  const buffer = allocateBuffer(BUFFER_HEADROOM);
-  if (buffer === null) return -ENOBUFS;
-  let result: i32 = -EMSGSIZE;
-  if (length <= buffer.tailroom) {
-    result = readUser(buffer.data, data, length);
-    if (result == 0) {
-      buffer.length = length;
-      result = udpSend(socket, to, buffer);
-    }
-  }
+  if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
+  const buffer = readDatagram(data, length, to);
+  if (buffer === null) return readError;
+  const result = udpSend(socket, to, buffer);
   releaseBuffer(buffer);
   networkFlush();
   return result < 0 ? result : <i32>length;
@@ -152,7 +138,7 @@ export function sys_recvfrom(
       }
       const result = isStream(socket)
         ? receiveStream(socket, source, buffer, length, flags)
-        : receiveDatagram(socket, source, buffer, length, flags);
+        : receiveDatagram(socket, buffer, length, flags);
       networkFlush();
       return result;
     }
@@ -184,10 +170,11 @@ function receiveStream(socket: Socket, first: usize, user: usize, length: u32, f
   return <i32>done;
 }
 
-function receiveDatagram(socket: Socket, source: usize, user: usize, length: u32, flags: u32): i32 {
+function receiveDatagram(socket: Socket, user: usize, length: u32, flags: u32): i32 {
   const whole = <u32>call_indirect<i32>(socket.protocol.peekLength, socket);
   const bytes = min(whole, length);
-  const result = writeUser(user, source, bytes);
+  const datagram = call_indirect<BufferQueue>(socket.protocol.queue, socket).head!;
+  const result = writeDatagram(user, datagram, bytes);
   if (result < 0) return result;
   if ((flags & MSG_PEEK) == 0) call_indirect<void>(socket.protocol.consume, socket, whole);
   return <i32>(flags & MSG_TRUNC ? whole : bytes);

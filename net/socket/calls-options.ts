@@ -9,6 +9,7 @@ import {
   IPPROTO_UDP,
   Socket,
   SOCKET_CONNECTING,
+  SOCKET_DONT_FRAGMENT,
   SOCKET_LISTENING,
   SOCKET_NODELAY,
 } from "./socket";
@@ -22,6 +23,11 @@ const SO_ACCEPTCONN: u32 = 30;
 const SO_PROTOCOL: u32 = 38;
 const SO_DOMAIN: u32 = 39;
 const TCP_NODELAY: u32 = 1;
+const IPPROTO_IP: u32 = 0;
+/** Of datagrams: whether they may be fragmented (ip(7)). IP_PMTUDISC_DONT, the default, or IP_PMTUDISC_DO: not even on the way. */
+const IP_MTU_DISCOVER: u32 = 10;
+const IP_PMTUDISC_DONT: u32 = 0;
+const IP_PMTUDISC_DO: u32 = 2;
 
 const VALUE_SIZE: u32 = 4;
 
@@ -39,9 +45,11 @@ export function sys_setsockopt(fd: i32, level: u32, name: u32, value: usize, len
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
   const noDelay = level == IPPROTO_TCP && name == TCP_NODELAY && isStream(socket);
-  if (!noDelay && !(level == SOL_SOCKET && name == SO_REUSEADDR)) return -ENOPROTOOPT;
+  const discover = level == IPPROTO_IP && name == IP_MTU_DISCOVER && !isStream(socket);
+  if (!noDelay && !discover && !(level == SOL_SOCKET && name == SO_REUSEADDR)) return -ENOPROTOOPT;
   if (length < VALUE_SIZE) return -EINVAL;
   if (readUser(scratch, value, VALUE_SIZE) < 0) return -EFAULT;
+  if (discover) return setDiscover(socket, load<u32>(scratch));
   if (!noDelay) return 0;
   if (load<u32>(scratch) == 0) socket.flags &= ~SOCKET_NODELAY;
   else {
@@ -52,13 +60,20 @@ export function sys_setsockopt(fd: i32, level: u32, name: u32, value: usize, len
   return 0;
 }
 
+function setDiscover(socket: Socket, value: u32): i32 {
+  if (value == IP_PMTUDISC_DO) socket.flags |= SOCKET_DONT_FRAGMENT;
+  else if (value == IP_PMTUDISC_DONT) socket.flags &= ~SOCKET_DONT_FRAGMENT;
+  else return -EINVAL;
+  return 0;
+}
+
 export function sys_getsockopt(fd: i32, level: u32, name: u32, value: usize, lengthPointer: usize): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
   if (readUser(scratch, lengthPointer, VALUE_SIZE) < 0) return -EFAULT;
   const room = load<i32>(scratch);
   if (room < 0) return -EINVAL;
-  const answer = level == SOL_SOCKET ? socketOption(socket, name) : tcpOption(socket, level, name);
+  const answer = level == SOL_SOCKET ? socketOption(socket, name) : protocolOption(socket, level, name);
   if (answer < 0) return answer;
   const bytes = min(<u32>room, VALUE_SIZE);
   store<i32>(scratch, answer);
@@ -94,7 +109,9 @@ function socketOption(socket: Socket, name: u32): i32 {
   }
 }
 
-function tcpOption(socket: Socket, level: u32, name: u32): i32 {
+function protocolOption(socket: Socket, level: u32, name: u32): i32 {
+  if (level == IPPROTO_IP && name == IP_MTU_DISCOVER && !isStream(socket))
+    return socket.flags & SOCKET_DONT_FRAGMENT ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
   if (level != IPPROTO_TCP || name != TCP_NODELAY || !isStream(socket)) return -ENOPROTOOPT;
   return socket.flags & SOCKET_NODELAY ? 1 : 0;
 }

@@ -30,6 +30,10 @@ export const SOCKET_ORPHAN: u32 = 4;
 export const SOCKET_CONNECTING: u32 = 8;
 /** calls.ts: listen has succeeded. */
 export const SOCKET_LISTENING: u32 = 16;
+/** aem/jobs/close.ts: a close event stands behind the read events. */
+export const SOCKET_BEHIND: u32 = 32;
+/** IP_MTU_DISCOVER: datagrams above the MTU are refused instead of fragmented, here and on the way. */
+export const SOCKET_DONT_FRAGMENT: u32 = 64;
 
 
 @unmanaged
@@ -38,9 +42,14 @@ export class Socket extends WaitQueue {
   protocol: SocketProtocol;
   /** SOCK_STREAM or SOCK_DGRAM. */
   type: u8;
-  /** Priority of what is received for it (net/levels.ts), and as long as no event listens to it. */
+  /** Priority of what is received for it, and as long as nobody waits for it (rank.ts). */
   level: u8;
   ownLevel: u8;
+  /** Events (AEM) that listen to it, of all processes. */
+  events: u8;
+  /** net/packets.ts: the queue that the last of its packets joined, and the number which that was there. */
+  queuedAt: u8;
+  queuedNumber: u32;
   /** SOCKET_* flags. */
   flags: u32;
   /** Positive errno to be reported once (SO_ERROR), or 0. */
@@ -88,11 +97,14 @@ export class SocketProtocol {
   /** (socket) => u32: POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP as they hold now. */
   poll: u32;
   /**
-   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the payload of the next datagram.
+   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the beginning of the next datagram's payload.
    * With 0, `peekLength` says why: -EAGAIN, 0 at the end of the stream, or the negative errno that ended it.
    */
   peek: u32;
-  /** (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0. */
+  /**
+   * (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0; the bytes of one that is longer than a buffer do not stand
+   * together, and are reached by `queue` (net/socket/datagram.ts).
+   */
   peekLength: u32;
   /** (socket, bytes: u32) => void: done with that many bytes (a datagram: with all of it). Opens the window. */
   consume: u32;
@@ -128,4 +140,6 @@ export class SocketProtocol {
   queue: u32;
   /** (socket) => i32: what `peekLength` says when nothing is left, whatever is. Offered together with `queue`. */
   end: u32;
+  /** (socket) => void: its level is another one. 0: does not matter. */
+  ranked: u32;
 }

@@ -6,7 +6,7 @@ import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
 import { Endpoint, Flow, FLOW_SIZE, IpAddress } from "../flow";
-import { addSocketLevel, removeSocketLevel } from "../levels";
+import { addSocketLevel, removeSocketLevel } from "./rank";
 import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
 
 /** Bits of `status`. */
@@ -34,8 +34,9 @@ export class UdpSocket extends Socket {
   private queueHead: usize;
   private queueTail: usize;
   private queueCount: u32;
-  /** Payload bytes in the queue. */
+  /** Payload bytes in the queue, and the buffers that they stand in. */
   queuedBytes: u32;
+  queuedBuffers: u32;
   /** UDP_* bits. */
   status: u32;
   /** Datagrams dropped because the queue was full. */

@@ -16,7 +16,7 @@ import {
 import { POLL_LEVEL_DEFAULT, POLL_LEVEL_TOP } from "../../kernel/interrupts/polls";
 import { POLLERR, POLLIN } from "../../kernel/scheduler/wait";
 import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releaseBuffer } from "../buffer";
-import { checksumAdd, checksumFold, pseudoHeaderSum } from "../checksum";
+import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
 import { icmpUnreachable } from "../icmp";
@@ -31,8 +31,9 @@ import {
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_UNREACHABLE,
 } from "../wire/icmp";
+import { IPV4_HEADER, IPV4_LENGTH_MAXIMUM } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
-import { IPPROTO_UDP, Socket, SocketProtocol } from "./socket";
+import { IPPROTO_UDP, Socket, SOCKET_DONT_FRAGMENT, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
 import {
   allocateUdpSocket,
@@ -52,6 +53,8 @@ import {
 export { outgoing } from "./udp-socket";
 
 const CHECKSUM_OFFSET: u32 = 6;
+/** Longest payload. */
+export const UDP_PAYLOAD_MAXIMUM: u32 = IPV4_LENGTH_MAXIMUM - IPV4_HEADER - UDP_HEADER;
 const PROTOCOL_SIZE: usize = (offsetof<SocketProtocol>() + 7) & ~7;
 
 /** Bytes of storage for initializeUdp. */
@@ -73,7 +76,7 @@ export function initializeUdp(storage: usize, maxSockets: u32, maxQueued: u32): 
   initializeUdpSockets(storage + PROTOCOL_SIZE, maxSockets);
   claimedPort = 0;
   claimedInput = 0;
-  registerTransport(IPPROTO_UDP, udpInput.index, udpLevel.index, udpError.index);
+  registerTransport(IPPROTO_UDP, udpInput.index, udpDestination.index, udpError.index);
 }
 
 export function udpProtocol(): SocketProtocol {
@@ -100,13 +103,13 @@ export function udpClaimPort(port: u32, input: u32): void {
   setClaimedPort(claimedPort);
 }
 
-/** Level of the socket that a datagram is for; see registerTransport. */
-function udpLevel(buffer: PacketBuffer): u32 {
-  if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
+/** The socket that a datagram is for; see registerTransport. */
+function udpDestination(buffer: PacketBuffer): usize {
+  if (!UdpHeader.check(buffer.data, buffer.wholeLength)) return POLL_LEVEL_DEFAULT;
   receivedFlow(incoming, buffer);
   if (incoming.local.port == claimedPort) return POLL_LEVEL_TOP;
   const socket = findUdpSocket(incoming);
-  return socket === null ? POLL_LEVEL_DEFAULT : socket.level;
+  return socket === null ? <usize>POLL_LEVEL_DEFAULT : changetype<usize>(socket);
 }
 
 /** A datagram; see registerTransport. */
@@ -114,22 +117,33 @@ export function udpInput(buffer: PacketBuffer): void {
   const counters = networkCounters();
   counters.udpReceived++;
   const header = changetype<UdpHeader>(buffer.data);
-  if (!UdpHeader.check(buffer.data, buffer.length) || header.destinationPort == 0) {
+  const chain = buffer.more !== null;
+  const received = buffer.wholeLength;
+  if (
+    !UdpHeader.check(buffer.data, received) ||
+    header.destinationPort == 0 ||
+    // The sum of a chain is that of all of it.
+    (chain && header.length != received)
+  ) {
     counters.udpMalformed++;
     releaseBuffer(buffer);
     return;
   }
   receivedFlow(incoming, buffer);
-  buffer.length = header.length;
+  const length = header.length;
+  if (!chain) buffer.length = length;
   if ((buffer.flags & CHECKSUM_VALID) == 0 && header.checksum != 0) {
-    const sum = pseudoHeaderSum(incoming, IPPROTO_UDP, buffer.length);
-    if (checksumFold(checksumAdd(buffer.data, buffer.length, sum)) != 0xffff) {
+    const pseudo = pseudoHeaderSum(incoming, IPPROTO_UDP, length);
+    const sum = chain
+      ? checksumJoin(<u32>buffer.checksumStart, pseudo)
+      : checksumAdd(buffer.data, length, pseudo);
+    if (checksumFold(sum) != 0xffff) {
       counters.udpBadChecksum++;
       releaseBuffer(buffer);
       return;
     }
   }
-  if (incoming.local.port == claimedPort) {
+  if (incoming.local.port == claimedPort && !chain) {
     call_indirect<void>(claimedInput, buffer);
     return;
   }
@@ -147,7 +161,8 @@ export function udpInput(buffer: PacketBuffer): void {
 
 /**
  * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `to`; 0.0.0.0 and port 0: to the peer of a
- * connected socket. 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
+ * connected socket. A chain has its sum with it (PacketBuffer.checksumStart); what is above the MTU goes in fragments, unless the socket does not want that.
+ * 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
  * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once.
  */
 export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32 {
@@ -178,22 +193,36 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   } else if (!isOurs(local)) {
     return -EADDRNOTAVAIL;
   }
-  if (buffer.length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
-  return udpOutput(buffer, outgoing);
+  const length = buffer.wholeLength;
+  const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
+  if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
+  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
+  return udpOutput(buffer, outgoing, fragments);
 }
 
-/** Puts the header in front and sends. Borrows the buffer. 0 or ipOutput's error. A local address of 0.0.0.0: only for DHCP. */
-export function udpOutput(buffer: PacketBuffer, flow: Flow): i32 {
+/**
+ * Puts the header in front and sends. Borrows the buffer. 0 or ipOutput's error. A local address of 0.0.0.0: only for DHCP. `fragments`: see ipOutput.
+ */
+export function udpOutput(buffer: PacketBuffer, flow: Flow, fragments: bool = false): i32 {
   const header = changetype<UdpHeader>(buffer.push(UDP_HEADER));
+  const length = buffer.wholeLength;
+  const pseudo = pseudoHeaderSum(flow, IPPROTO_UDP, length);
   header.sourcePort = flow.local.port;
   header.destinationPort = flow.remote.port;
-  header.length = buffer.length;
-  header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_UDP, buffer.length));
-  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
-  buffer.checksumStart = changetype<usize>(header);
-  buffer.checksumOffset = CHECKSUM_OFFSET;
+  header.length = length;
+  if (buffer.more === null) {
+    header.checksum = checksumFold(pseudo);
+    buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
+    buffer.checksumStart = changetype<usize>(header);
+    buffer.checksumOffset = CHECKSUM_OFFSET;
+  } else {
+    header.checksum = 0;
+    const sum = checksumJoin(<u32>buffer.checksumStart, pseudo);
+    const checksum = internetChecksum(checksumAdd(changetype<usize>(header), UDP_HEADER, sum));
+    header.checksum = checksum == 0 ? 0xffff : checksum;
+  }
   networkCounters().udpSent++;
-  return ipOutput(buffer, flow, IPPROTO_UDP);
+  return ipOutput(buffer, flow, IPPROTO_UDP, fragments);
 }
 
 /** An error about a datagram of ours; see net/errors.ts. Only a connected socket can know what it is about. */

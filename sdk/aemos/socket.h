@@ -25,6 +25,11 @@
 #define SO_REUSEADDR 2
 #define SO_TYPE 3
 #define SO_ERROR 4
+/* With IPPROTO_IP, of UDP: IP_PMTUDISC_DONT (datagrams above the MTU go in fragments) or IP_PMTUDISC_DO (-EMSGSIZE). */
+#define IPPROTO_IP 0
+#define IP_MTU_DISCOVER 10
+#define IP_PMTUDISC_DONT 0
+#define IP_PMTUDISC_DO 2
 /* With IPPROTO_TCP: small segments are not held back. */
 #define TCP_NODELAY 1
 /* Bits of the `events` of a sock handler. */
@@ -73,7 +78,7 @@ AEMOS_CALL(connect) int connect(int fd, const struct sockaddr *address, socklen_
 AEMOS_CALL(send) int send(int fd, const void *data, int length, int flags);
 /* Bytes received; 0 at the end of the stream. -EAGAIN, -ENOTCONN, -ECONNRESET, ... */
 AEMOS_CALL(recv) int recv(int fd, void *buffer, int length, int flags);
-/* UDP: all of it or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+/* UDP: all of it, up to 65,507 bytes, or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
 AEMOS_CALL(sendto)
 int sendto(int fd, const void *data, int length, int flags, const struct sockaddr *address, socklen_t address_length);
 /* A datagram longer than the buffer loses its rest. */
@@ -87,9 +92,9 @@ AEMOS_CALL(shutdown) int shutdown(int fd, int how);
 AEMOS_CALL(getsockname) int getsockname(int fd, struct sockaddr *address, socklen_t *length);
 /* 0, -ENOTCONN, -EBADF, -EFAULT. */
 AEMOS_CALL(getpeername) int getpeername(int fd, struct sockaddr *address, socklen_t *length);
-/* TCP_NODELAY, a value of 4 bytes. -ENOPROTOOPT, -EINVAL, -EFAULT. */
+/* TCP_NODELAY, IP_MTU_DISCOVER, a value of 4 bytes. -ENOPROTOOPT, -EINVAL, -EFAULT. */
 AEMOS_CALL(setsockopt) int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
-/* TCP_NODELAY, SO_ERROR (told once), SO_TYPE. */
+/* TCP_NODELAY, IP_MTU_DISCOVER, SO_ERROR (told once), SO_TYPE. */
 AEMOS_CALL(getsockopt) int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 
 /* ---- Helpers ---- */

@@ -231,7 +231,7 @@ describe("datagrams", () => {
     fill(1000);
     expect<i32>(sys_send(b, data, 10, 0)).toBe(-EDESTADDRREQ);
     expect<i32>(sys_sendto(b, 0xffff0000, 10, 0, address(LOOPBACK, 4001), 16)).toBe(-EFAULT);
-    expect<i32>(sys_sendto(b, data, 1900, 0, address(LOOPBACK, 4001), 16)).toBe(-EMSGSIZE);
+    expect<i32>(sys_sendto(b, data, 65508, 0, address(LOOPBACK, 4001), 16)).toBe(-EMSGSIZE);
     expect<i32>(sys_sendto(b, data, 10, 0x100, address(LOOPBACK, 4001), 16)).toBe(-EOPNOTSUPP);
     expect<i32>(sys_sendto(b, data, 1000, 0, address(LOOPBACK, 4001), 16)).toBe(1000);
     expect<i32>(sys_sendto(b, data, 0, 0, address(LOOPBACK, 4001), 16)).toBe(0);
@@ -276,6 +276,53 @@ describe("datagrams", () => {
     }
     expectNone("no more");
     sys_close(a);
+  });
+
+  it("of up to 65,507 bytes go in fragments, unless the socket does not want that", () => {
+    const a = sys_socket(AF_INET, DATAGRAM | NONBLOCK, 0);
+    expect<i32>(sys_bind(a, address(0, 4003), 16)).toBe(0);
+    const sizes: u32[] = [1472, 1473, 1700, 5000, 40000, 65507];
+    for (let i = 0; i < sizes.length; i++) {
+      const size = sizes[i];
+      fill(size);
+      expect<i32>(sys_sendto(a, data, size, 0, address(LOOPBACK, 4003), 16)).toBe(size);
+      settle();
+      memory.fill(data, 0, size);
+      expect<i32>(sys_recv(a, data, 3, PEEK | TRUNC)).toBe(size, "its own length");
+      expect<i32>(sys_recv(a, data, 70000, 0)).toBe(size);
+      for (let j: u32 = 0; j < size; j++) assert(load<u8>(data + j) == pattern(j), "a wrong byte");
+    }
+    fill(5000);
+    expect<i32>(sys_sendto(a, data, 5000, 0, address(LOOPBACK, 4003), 16)).toBe(5000);
+    settle();
+    expect<i32>(sys_recv(a, data, 2000, 0)).toBe(2000, "the rest is lost");
+    expect<i32>(sys_recv(a, data, 2000, 0)).toBe(-EAGAIN);
+    // IP_MTU_DISCOVER
+    expect<i32>(optionOf(a, 0, 10)).toBe(0, "IP_PMTUDISC_DONT");
+    store<u32>(value, 2);
+    expect<i32>(sys_setsockopt(a, 0, 10, value, 4)).toBe(0, "IP_PMTUDISC_DO");
+    expect<i32>(optionOf(a, 0, 10)).toBe(2);
+    expect<i32>(sys_sendto(a, data, 1473, 0, address(LOOPBACK, 4003), 16)).toBe(-EMSGSIZE);
+    expect<i32>(sys_sendto(a, data, 1472, 0, address(LOOPBACK, 4003), 16)).toBe(1472);
+    store<u32>(value, 1);
+    expect<i32>(sys_setsockopt(a, 0, 10, value, 4)).toBe(-EINVAL);
+    settle();
+    expect<i32>(sys_recv(a, data, 2000, 0)).toBe(1472);
+    // To a read event, in a block, with the sender in front.
+    store<u32>(value, 0);
+    expect<i32>(sys_setsockopt(a, 0, 10, value, 4)).toBe(0);
+    onRead(a);
+    fill(9000);
+    expect<i32>(sys_sendto(a, data, 9000, 0, address(LOOPBACK, 4003), 16)).toBe(9000);
+    settle();
+    expectHandler(EVENT_READ, "a long datagram");
+    expect<u32>(upcallArgument4).toBe(9000);
+    expect<i32>(memory.compare(zone(upcallArgument3), data, 9000)).toBe(0);
+    expectNone("no more");
+    sys_close(a);
+    const stream = sys_socket(AF_INET, STREAM | NONBLOCK, 0);
+    expect<i32>(sys_setsockopt(stream, 0, 10, value, 4)).toBe(-ENOPROTOOPT);
+    sys_close(stream);
   });
 });
 

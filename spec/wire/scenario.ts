@@ -109,7 +109,7 @@ export function parseScenario(text: string, tolerance = 0.5): Step[] {
 /** One connection of a script: sends segments and compares those that come. */
 export class TcpScript {
   readonly localPort: number;
-  private readonly initial = Math.floor(Math.random() * 0xffffffff);
+  readonly initial = Math.floor(Math.random() * 0xffffffff);
   /** The guest's initial sequence number, once its SYN has been seen. */
   remoteInitial: number | undefined;
   private readonly queue: { segment: TcpSegment; time: number }[] = [];

@@ -33,7 +33,7 @@ export function congestionEstablished(c: TcpConnection): void {
   c.slowStartThreshold = u32.MAX_VALUE;
   c.growthRest = 0;
   c.cubicMaximum = 0;
-  c.cubicPrior = 0;
+  c.priorWindow = 0;
   c.cubicEpoch = 0;
   hystartBegin(c);
 }
@@ -62,6 +62,7 @@ export function congestionAcked(c: TcpConnection, bytes: u32, flight: u32): void
  */
 function reduceThreshold(c: TcpConnection): void {
   c.reducedAt = c.SND_MAX;
+  c.priorWindow = c.congestionWindow;
   c.status |= WINDOW_REDUCED;
   const flight = min(c.SND_MAX - c.SND_UNA, c.congestionWindow);
   c.slowStartThreshold = cubic ? cubicReduce(c, flight) : max(flight / 2, 2 * c.sendMss);

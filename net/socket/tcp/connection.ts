@@ -17,7 +17,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
-import { addSocketLevel, removeSocketLevel } from "../../levels";
+import { addSocketLevel, removeSocketLevel } from "../rank";
 import { SOCK_STREAM, Socket, SocketProtocol } from "../socket";
 import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
 import { TCP_CLOSE } from "./state";
@@ -129,11 +129,23 @@ export class TcpConnection extends Socket {
   lostBytes: u32;
   lostFrom: PacketBuffer | null;
   /** Segments that the peer has selectively acknowledged. */
-  sackedCount: u32;
+  sackedCount: u16;
+  /** Retransmissions since the last reduction that may prove to be for nothing. */
+  undoCount: u16;
   /** Without SACK: bytes that duplicates say have left the network. */
   duplicateBytes: u32;
   /** Payload bytes per segment, options subtracted. */
   sendMss: u32;
+  // Path MTU (pmtu.ts), in payload, 0 for none: the largest acknowledged; the usual size while a smaller one is used; one that got through
+  mssAcked: u16;
+  mssFull: u16;
+  mssSmall: u16;
+  /** What an ICMP message claims, and SND.UNA when it did. */
+  mssClaimed: u16;
+  claimedAt: u32;
+  /** MTU_KNOWN: since when, in milliseconds. */
+  knownSince: u32;
+  mtuState: u8;
   sendScale: u8;
 
   // Receive sequence space
@@ -145,8 +157,12 @@ export class TcpConnection extends Socket {
   duplicateAcks: u8;
   /** What is to be acknowledged selectively (sack.ts): so many blocks, at most SACK_BLOCKS. */
   blockCount: u8;
-  /** HyStart++ (RFC 9406): rttSampleCount. */
+  /** HyStart++ (RFC 9406): rttSampleCount, and rounds of conservative slow start so far. */
   roundSamples: u8;
+  conservativeRounds: u8;
+  /** Quarters of the least round trip in the reordering window (RFC 8985), and recoveries until it is one again. */
+  reorderingQuarters: u8;
+  reorderingPersists: u8;
   IRS: u32;
   RCV_NXT: u32;
   /** Right edge of the window, as far as it was ever offered: RCV.NXT + RCV.WND. It never moves left. */
@@ -163,12 +179,18 @@ export class TcpConnection extends Socket {
   private received2: u32;
   reassemblyHead: PacketBuffer | null;
   reassemblyTail: PacketBuffer | null;
-  reassemblyCount: u32;
+  reassemblyCount: u16;
+  /** When `minimumRtt` was measured, in seconds modulo 2^16. */
+  minimumRttAge: u16;
   /** The blocks, the one that grew last first; each is [start, end). */
-  private block0: u64;
-  private block1: u64;
-  private block2: u64;
-  private block3: u64;
+  private block0: u32;
+  private end0: u32;
+  private block1: u32;
+  private end1: u32;
+  private block2: u32;
+  private end2: u32;
+  private block3: u32;
+  private end3: u32;
   /** With DUPLICATE_DUE: what came twice. */
   duplicateStart: u32;
   duplicateEnd: u32;
@@ -184,37 +206,26 @@ export class TcpConnection extends Socket {
   smoothedRtt: u32;
   rttVariance: u32;
   rto: u32;
-  /** Least round trip of late, and when it was measured (ms). */
+  /** Least round trip of late. */
   minimumRtt: u32;
-  minimumRttAge: u32;
-  /** Since when the retransmission time-out is running, ns. */
-  rtoStart: u64;
 
-  // RACK-TLP (RFC 8985): the segment sent last among those delivered, its round trip in microseconds
-  rackTime: u64;
+  // RACK-TLP (RFC 8985): round trip, in microseconds, of the segment sent last among those delivered
   rackRtt: u32;
   /** Highest sequence number delivered (RACK.fack). */
   rackForward: u32;
   /** SND.NXT when the reordering window grew last. */
   duplicateRound: u32;
-  /** When a segment that may have been overtaken counts as lost, ns; 0: there is none. */
-  reorderingEnd: u64;
-  /** Quarters of the least round trip in the reordering window, and recoveries until it is one again. */
-  reorderingQuarters: u8;
-  reorderingPersists: u8;
-  /** HyStart++: rounds of conservative slow start so far. */
-  conservativeRounds: u8;
   probeEnd: u32;
 
   // Recovery: proportional rate reduction (RFC 9937), and what can be undone
   prrDelivered: u32;
   prrOut: u32;
   recoverFlight: u32;
+  /** The window before the last reduction (CUBIC: cwnd_prior), and the threshold before the present recovery. */
   priorWindow: u32;
   priorThreshold: u32;
-  /** SND.UNA when it was reduced, retransmissions since that may prove to be for nothing, timestamp of the first of them. */
+  /** SND.UNA when it was reduced, and the timestamp of the first retransmission after that. */
   undoStart: u32;
-  undoCount: u32;
   undoStamp: u32;
 
   // Congestion control (RFC 5681), in bytes
@@ -225,9 +236,8 @@ export class TcpConnection extends Socket {
   reducedAt: u32;
   /** Of the growth of the window in congestion avoidance, what was less than a byte: so many parts of a window. */
   growthRest: u32;
-  // CUBIC (RFC 9438): W_max, cwnd_prior, W_est, K in ms, and when the epoch began, in ms; 0: it has not
+  // CUBIC (RFC 9438): W_max, W_est, K in ms, and when the epoch began, in ms; 0: it has not
   cubicMaximum: u32;
-  cubicPrior: u32;
   cubicReno: u32;
   cubicRise: u32;
   cubicEpoch: u32;
@@ -236,8 +246,16 @@ export class TcpConnection extends Socket {
   roundRtt: u32;
   lastRoundRtt: u32;
   conservativeRtt: u32;
-  /** Time of the last segment with data, ns. */
+
+  // Times, in ns
+  /** Of the last segment with data. */
   lastSent: u64;
+  /** Since when the retransmission time-out is running. */
+  rtoStart: u64;
+  /** When the segment was sent that was sent last among those delivered (RACK.xmit_ts). */
+  rackTime: u64;
+  /** When a segment that may have been overtaken counts as lost; 0: there is none. */
+  reorderingEnd: u64;
 
   // ---- Embedded objects ----
 
@@ -374,6 +392,11 @@ export function resetConnection(connection: TcpConnection): void {
   connection.state = TCP_CLOSE;
   connection.status &= IS_BOUND;
   connection.sendMss = MSS_DEFAULT;
+  connection.mssAcked = 0;
+  connection.mssFull = 0;
+  connection.mssSmall = 0;
+  connection.mssClaimed = 0;
+  connection.mtuState = 0;
   connection.receiveMss = MSS_DEFAULT;
   connection.sendLimit = defaultSendLimit;
   connection.receiveLimit = defaultReceiveLimit;

@@ -38,7 +38,6 @@ export function linearGrowth(c: TcpConnection, bytes: u32): u32 {
 /** Something was lost, or congestion was echoed: the next window that is aimed at, with fast convergence (4.7). Returns the threshold. */
 export function cubicReduce(c: TcpConnection, flight: u32): u32 {
   const window = c.congestionWindow;
-  c.cubicPrior = window;
   c.cubicMaximum = window < c.cubicMaximum ? <u32>((<u64>window * 17) / 20) : window;
   c.cubicEpoch = 0;
   return max(<u32>((<u64>flight * 7) / 10), 2 * c.sendMss);
@@ -73,7 +72,7 @@ export function cubicAcked(c: TcpConnection, acked: u32): u32 {
   if (c.cubicEpoch == 0) begin(c);
   const window = c.congestionWindow;
   // 4.3: what Reno would have, with an addition that makes up for the smaller reduction until it is where it was.
-  c.cubicReno += linearGrowth(c, c.cubicReno >= c.cubicPrior ? acked : (acked * 9) / 17);
+  c.cubicReno += linearGrowth(c, c.cubicReno >= c.priorWindow ? acked : (acked * 9) / 17);
   const t = milliseconds() - c.cubicEpoch;
   if (cubicWindow(c, t) < c.cubicReno) return max(window, c.cubicReno);
   // 4.4 and 4.5: towards where it is to be in a round trip, by half of the window at most.

@@ -9,6 +9,7 @@
 import { releaseBuffer } from "../../buffer";
 import { milliseconds } from "./clock";
 import { HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { sizeAcked } from "./pmtu";
 import { rackDelivered } from "./rack";
 import { elapsed, nothingMeasured, rttMeasured } from "./rtt";
 import { SACKED, segmentGone, segmentSacked, segmentShortened, UNSENT } from "./scoreboard";
@@ -28,6 +29,7 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
   let buffer = c.sendHead;
   while (buffer !== null && upTo(buffer.sequence + buffer.length, ack)) {
     const next = buffer.next;
+    sizeAcked(c, buffer.length);
     if (buffer.word0 > 1) repeated = true;
     if (buffer.state != SACKED) {
       delivered += buffer.length;

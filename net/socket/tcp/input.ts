@@ -12,13 +12,12 @@ import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { findConnection, findListener, findRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
-import { mssOf, setPeerMss } from "./mss";
-import { TIMESTAMPS_LENGTH } from "./options";
+import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
 import { requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
-import { stateIn, MAY_TRANSMIT, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
+import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
 import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
 import { sendResetFor } from "./transmit";
@@ -30,17 +29,17 @@ export function tcpInput(buffer: PacketBuffer): void {
   releaseBuffer(buffer);
 }
 
-/** Level of the socket that a segment is for, with PACKET_PROMISED; see registerTransport. */
-export function tcpLevel(buffer: PacketBuffer): u32 {
+/** The socket that a segment is for, with PACKET_PROMISED; see registerTransport. */
+export function tcpDestination(buffer: PacketBuffer): usize {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
   receivedFlow(wanted, buffer);
   const hash = <u32>flowHash(wanted, HASH_TABLE);
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
   const c = findConnection(hash, wanted);
-  if (c !== null) return c.level | PACKET_PROMISED;
+  if (c !== null) return changetype<usize>(c) | PACKET_PROMISED;
   const listener = findListener(wanted.local);
-  return listener !== null ? listener.level : POLL_LEVEL_DEFAULT;
+  return listener !== null ? changetype<usize>(listener) : POLL_LEVEL_DEFAULT;
 }
 
 function demultiplex(s: Segment): void {
@@ -91,7 +90,10 @@ export function tcpError(type: u32, code: u32, rest: u32, flow: Flow, transport:
   const quoted = changetype<TcpHeader>(transport);
   const c = findConnection(<u32>flowHash(flow, HASH_TABLE), flow);
   if (c === null || quoted.sequence - c.SND_UNA >= c.SND_MAX - c.SND_UNA) return;
-  if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) return reducePathMtu(c, rest & 0xffff);
+  if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) {
+    if (pathTooSmall(c, rest & 0xffff)) resegment(c);
+    return;
+  }
   const error = errorOf(type, code);
   if (error == 0) return;
   if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) {
@@ -114,14 +116,4 @@ function errorOf(type: u32, code: u32): i32 {
   if (code == PROTOCOL_UNREACHABLE) return ENOPROTOOPT;
   if (code == PORT_UNREACHABLE) return ECONNREFUSED;
   return code == 0 || code == 6 || code == 9 || code == 11 ? ENETUNREACH : EHOSTUNREACH;
-}
-
-/** RFC 1191: smaller segments from here on; what is in flight was too large, and goes again in pieces. */
-function reducePathMtu(c: TcpConnection, mtu: u32): void {
-  if (!stateIn(c.state, MAY_TRANSMIT)) return;
-  const mss = mssOf(c.flow, believableMtu(c.flow.remote, mtu));
-  const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  if (mss - options >= c.sendMss) return;
-  setPeerMss(c, mss);
-  resegment(c);
 }

@@ -1,6 +1,7 @@
 /** Segment sizes and the window scale that we offer (RFC 9293, 3.7.1; RFC 6691; RFC 7323, 2). */
 import { Flow } from "../../flow";
 import { linkMtu, networkHeaderLength } from "../../ip";
+import { pathMtu } from "../../pmtu";
 import { TCP_HEADER } from "../../wire/tcp";
 import { HAS_TIMESTAMPS, receiveLimit, TcpConnection } from "./connection";
 import { TIMESTAMPS_LENGTH } from "./options";
@@ -16,10 +17,10 @@ export function localMss(flow: Flow): u32 {
   return mssOf(flow, linkMtu());
 }
 
-/** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU, and the options on every segment. */
+/** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU of the path, and the options on every segment. */
 export function setPeerMss(c: TcpConnection, mss: u32): void {
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  c.sendMss = max(min(mss, localMss(c.flow)), MSS_MINIMUM) - options;
+  c.sendMss = max(min(mss, mssOf(c.flow, pathMtu(c.flow.remote))), MSS_MINIMUM) - options;
 }
 
 /** The smallest shift with which the whole receive buffer can be offered. */

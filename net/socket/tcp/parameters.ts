@@ -46,8 +46,8 @@ export const DUPLICATE_THRESHOLD: u32 = 3;
 
 /** Recoveries for which a reordering window lasts that duplicates have widened. */
 export const REORDERING_PERSISTS: u8 = 16;
-/** The least round trip is forgotten after this time (Linux: tcp_min_rtt_wlen), in milliseconds. */
-export const MINIMUM_RTT_LIFETIME: u32 = 300 * 1000;
+/** The least round trip is forgotten after this time (Linux: tcp_min_rtt_wlen), in seconds. */
+export const MINIMUM_RTT_LIFETIME: u16 = 300;
 /** A probe comes after two round trips, but not sooner than this (Linux: TCP_TIMEOUT_MIN). */
 export const PROBE_MINIMUM: u64 = 2 * MILLISECOND;
 /** The same before there is a measurement. */

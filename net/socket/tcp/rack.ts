@@ -24,10 +24,11 @@ export function rackDelivered(c: TcpConnection, s: Segment, buffer: PacketBuffer
     if (s.hasTimestamps && before(s.timestampEcho, <u32>(buffer.time / 1000000) + c.timestampOffset)) return;
     if (rtt < c.minimumRtt) return;
   } else {
-    const age = <u32>(time / 1000000);
-    if (rtt <= c.minimumRtt || age - c.minimumRttAge > MINIMUM_RTT_LIFETIME) {
+    // 2^30 ns are a second, near enough.
+    const second = <u16>(time >> 30);
+    if (rtt <= c.minimumRtt || <u16>(second - c.minimumRttAge) > MINIMUM_RTT_LIFETIME) {
       c.minimumRtt = rtt;
-      c.minimumRttAge = age;
+      c.minimumRttAge = second;
     }
     if (before(end, c.rackForward)) c.status |= REORDERING_SEEN;
   }

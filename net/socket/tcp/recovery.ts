@@ -197,7 +197,6 @@ export function recoveryTimeout(c: TcpConnection, time: u64, first: bool): void 
 /** Before a reduction. */
 function remember(c: TcpConnection): void {
   c.status |= MAY_UNDO;
-  c.priorWindow = c.congestionWindow;
   c.priorThreshold = c.slowStartThreshold;
   c.undoStart = c.SND_UNA;
   c.undoCount = 0;
@@ -208,7 +207,7 @@ function remember(c: TcpConnection): void {
 // @ts-ignore: decorator
 @inline
 export function recoveryRetransmits(c: TcpConnection): void {
-  c.undoCount++;
+  if (c.undoCount < u16.MAX_VALUE) c.undoCount++;
   if (c.undoCount == 1) c.undoStamp = (milliseconds() + c.timestampOffset) | 1;
 }
 

@@ -10,6 +10,7 @@ import { SOCKET_NODELAY } from "../socket";
 import { congestionIdle } from "./congestion";
 import { FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE } from "./connection";
 import { RESOURCE_RETRY } from "./parameters";
+import { pathIdle } from "./pmtu";
 import { recoveryRetransmits } from "./recovery";
 import { armTimer } from "./retransmission";
 import { firstLost, IN_FLIGHT, segmentLost, segmentSplit, UNSENT } from "./scoreboard";
@@ -27,7 +28,10 @@ export function output(c: TcpConnection): void {
     if (c.lostBytes != 0) return armTimer(c, true);
   }
   let buffer = c.sendNext;
-  if (buffer !== null && c.flight == 0) congestionIdle(c);
+  if (buffer !== null && c.flight == 0) {
+    congestionIdle(c);
+    pathIdle(c);
+  }
   while (buffer !== null) {
     if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return retryLater(c);
     const pipe = c.inNetwork;
@@ -83,11 +87,17 @@ function sent(c: TcpConnection, length: u32): void {
   if (after(c.SND_NXT, c.SND_MAX)) c.SND_MAX = c.SND_NXT;
 }
 
-/** RFC 9293, 3.7.4: a small segment waits while data is in flight. */
+/** RFC 9293, 3.7.4: a small segment waits while data is in flight, unless there is more behind it: what is left of a larger one that was cut. */
 // @ts-ignore: decorator
 @inline
 function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
-  return buffer.length < c.sendMss && c.flight != 0 && (c.flags & SOCKET_NODELAY) == 0 && !c.has(FIN_QUEUED);
+  return (
+    buffer.length < c.sendMss &&
+    buffer === c.sendTail &&
+    c.flight != 0 &&
+    (c.flags & SOCKET_NODELAY) == 0 &&
+    !c.has(FIN_QUEUED)
+  );
 }
 
 /** The device or the pool had no room: acknowledgements of what is in flight will call again, else the timer. */

@@ -1,7 +1,7 @@
 /** What happens when a connection's timers run out: retransmission and persist, delayed acknowledgement, end of life. */
 import { ETIMEDOUT } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerStartAt } from "../../../kernel/time/timers";
+import { Timer, timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK } from "../../wire/tcp";
 import { SOCKET_ORPHAN } from "../socket";
 import { finish } from "./close";
@@ -16,6 +16,7 @@ import {
   TIMER_RETRANSMIT,
 } from "./connection";
 import { DELAYED_ACK, RETRIES_DATA, RETRIES_ORPHAN, RETRIES_SYN } from "./parameters";
+import { pathTimeout } from "./pmtu";
 import { sendTailProbe } from "./probe";
 import { recoveryTimeout, reorderingExpired } from "./recovery";
 import { probeTime, restartTimeout, schedule } from "./retransmission";
@@ -51,6 +52,7 @@ export function retransmitExpired(timer: Timer): void {
     sendSyn(c, c.state == TCP_SYN_RECV ? TCP_ACK : 0);
   } else {
     recoveryTimeout(c, now(), c.retries == 1);
+    pathTimeout(c);
     retransmitFirst(c);
   }
   // RFC 6298, 5.5: the time-out doubles.
@@ -67,6 +69,19 @@ function probeExpired(c: TcpConnection): void {
   if (sendTailProbe(c)) return restartTimeout(c, time);
   c.timerMode = TIMER_RETRANSMIT;
   timerStartAt(c.retransmitTimer, timeout, c.level);
+}
+
+/** The connection is of another level: so are its timers that run. */
+export function timersRanked(c: TcpConnection): void {
+  move(c.retransmitTimer, c.level);
+  move(c.ackTimer, c.level);
+  move(c.lifeTimer, c.level);
+}
+
+// @ts-ignore: decorator
+@inline
+function move(timer: Timer, level: u32): void {
+  if (timerPending(timer)) timerStartAt(timer, timer.expires, level);
 }
 
 function retriesAllowed(c: TcpConnection): u8 {

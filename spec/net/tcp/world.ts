@@ -10,6 +10,7 @@ import { setClockFrequency, setClockStart } from "../../../kernel/time/clock";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../kernel/random";
 import {
   initializePolls,
+  POLL_OUTPUT,
   POLL_PACKETS,
   POLL_RECEIVE,
   POLL_STORAGE,
@@ -19,6 +20,7 @@ import {
 } from "../../../kernel/interrupts/polls";
 import { initializeTimers, nextTimer, runTimers } from "../../../kernel/time/timers";
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
+import { checksumAdd, internetChecksum } from "../../../net/checksum";
 import { NetworkDevice } from "../../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
 import { loopbackPoll } from "../../../net/loopback";
@@ -74,6 +76,9 @@ export class Accidents {
   jitter: u32 = 0;
   /** The device refuses, as with a full transmit queue. */
   refuse: u32 = 0;
+  /** Longer packets are dropped on the way; with `tells`, the router says so. */
+  mtu: u32 = 65535;
+  tells: bool = false;
   /** The device keeps its reference to a buffer for this long. */
   hold: bool = false;
 }
@@ -137,14 +142,36 @@ function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
   return 0;
 }
 
+/** ICMP "fragmentation needed" about the packet, from a router; on its way. */
+export function tellTooBig(bytes: Uint8Array, mtu: u32): void {
+  const error = new Uint8Array(56);
+  const at = error.dataStart;
+  store<u16>(at, 0x0045);
+  store<u16>(at + 2, bswap<u16>(56));
+  store<u8>(at + 8, 64);
+  store<u8>(at + 9, 1);
+  store<u32>(at + 12, bswap<u32>(MIRROR));
+  store<u32>(at + 16, bswap<u32>(OWN));
+  store<u16>(at + 10, internetChecksum(checksumAdd(at, 20, 0)));
+  store<u16>(at + 20, 0x0403);
+  store<u16>(at + 26, bswap<u16>(<u16>mtu));
+  memory.copy(at + 28, bytes.dataStart, 28);
+  store<u16>(at + 22, internetChecksum(checksumAdd(at + 20, 36, 0)));
+  fly(error);
+}
+
 function reflect(bytes: Uint8Array): void {
+  if (<u32>bytes.length > accidents.mtu) {
+    if (accidents.tells) tellTooBig(bytes, accidents.mtu);
+    return;
+  }
   const source = load<u32>(bytes.dataStart, 12);
   store<u32>(bytes.dataStart, load<u32>(bytes.dataStart, 16), 12);
   store<u32>(bytes.dataStart, source, 16);
   const fate = fateOf(bytes);
   if (fate == FATE_LOSE || chance(1000) < accidents.loss) return;
-  if (fate == FATE_DUPLICATE) fly(bytes.slice(0), 0);
-  if (chance(1000) < accidents.duplicate) fly(bytes.slice(0), 0);
+  if (fate == FATE_DUPLICATE) fly(bytes.slice(0));
+  if (chance(1000) < accidents.duplicate) fly(bytes.slice(0));
   if (chance(1000) < accidents.corrupt) {
     const at = 20 + chance(bytes.length - 20);
     bytes[at] = bytes[at] ^ ((<u8>1) << (<u8>chance(8)));
@@ -152,7 +179,7 @@ function reflect(bytes: Uint8Array): void {
   fly(bytes, delayOf(fate));
 }
 
-function fly(bytes: Uint8Array, later: u64): void {
+function fly(bytes: Uint8Array, later: u64 = 0): void {
   const packet = new Packet();
   packet.bytes = bytes;
   packet.due = time + accidents.delay + later + (accidents.jitter != 0 ? <u64>chance(accidents.jitter) : 0);
@@ -210,6 +237,11 @@ let device: NetworkDevice = changetype<NetworkDevice>(0);
 
 function comeIn(level: u32): bool {
   loopbackPoll();
+  return false;
+}
+
+function goOut(level: u32): bool {
+  networkFlush();
   return false;
 }
 
@@ -272,6 +304,7 @@ export function setUpWorld(): void {
   initializePolls(growMemory(POLL_STORAGE, 8));
   setPoll(POLL_PACKETS, packetsPoll.index);
   setPoll(POLL_RECEIVE, comeIn.index);
+  setPoll(POLL_OUTPUT, goOut.index);
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(0x1234567890);
   keySipHash();
