@@ -36,8 +36,6 @@ export const LINK_BROADCAST: u32 = 4;
 export const BUFFER_RETAINED: u32 = 8;
 /** Received: `word1` is the hash of its flow (TCP). */
 export const TUPLE_HASHED: u32 = 16;
-/** To send: the transport knows explicit congestion notification (RFC 3168): the packet may be marked instead of dropped. */
-export const ECN_CAPABLE: u32 = 32;
 
 
 @unmanaged

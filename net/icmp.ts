@@ -10,7 +10,7 @@ import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./c
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
 import { isUnicast } from "./interface";
-import { ipv4Output, TTL_DEFAULT } from "./ipv4";
+import { ipv4Output, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
 import { IPPROTO_ICMP } from "./socket/socket";
 import {
   ICMP_ECHO,
@@ -92,11 +92,13 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   const destination = network.destination;
   const before = load<u16>(buffer.data);
   header.type = ICMP_ECHO_REPLY;
-  header.checksum = checksumUpdate(header.checksum, before, load<u16>(buffer.data));
+  const checksum = checksumUpdate(header.checksum, before, load<u16>(buffer.data));
+  // Of a reply that is nothing but zeroes it has to be the other zero; of all others it may be.
+  header.checksum = checksum == 0 ? 0xffff : checksum;
   buffer.flags = 0;
   counters.icmpEchoes++;
   // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments (RFC 1122, 3.2.2.6).
-  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT, true);
+  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT | MAY_FRAGMENT);
 }
 
 /**

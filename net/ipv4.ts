@@ -5,8 +5,8 @@
  * **Not** here: forwarding and multicast groups.
  */
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
-import { arpOutput } from "./arp";
-import { CHECKSUM_PARTIAL, ECN_CAPABLE, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { arpDoubt, arpOutput } from "./arp";
+import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
@@ -30,7 +30,6 @@ import { transportInput } from "./transports";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
 import {
-  ECN_ECT0,
   IPV4_BAD_HEADER_LENGTH,
   IPV4_BAD_VERSION,
   IPV4_DF,
@@ -44,8 +43,10 @@ import {
 } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
-/** Time to live of what we send (RFC 1122, 3.2.1.7). */
+/** Time to live of what we send (RFC 1122, 3.2.1.7), unless the socket says otherwise. */
 export const TTL_DEFAULT: u32 = 64;
+/** Beside them: may be fragmented, on the way and here. */
+export const MAY_FRAGMENT: u32 = 1 << 16;
 
 let noTransportIndex: u32 = 0;
 
@@ -188,16 +189,16 @@ export function sourceAddressFor(destination: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
- * one that fits. `ttl`: 1..255. `fragments`: it may be fragmented, on the way and here: what is above the MTU, and a chain, goes in fragments; the pieces behind
- * the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback source to another host), or -ENOBUFS.
+ * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
+ * goes in fragments; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
   buffer: PacketBuffer,
   source: u32,
   destination: u32,
   protocol: u32,
-  ttl: u32,
-  fragments: bool = false,
+  service: u32,
 ): i32 {
   if (source == 0) {
     source = sourceAddressFor(destination);
@@ -207,18 +208,25 @@ export function ipv4Output(
       return -ENETUNREACH;
     }
   }
+  const fragments = (service & MAY_FRAGMENT) != 0;
   if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
-    if (fragments) return sendFragments(buffer, source, destination, protocol, ttl);
+    if (fragments) return sendFragments(buffer, source, destination, protocol, service);
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
   }
   // Not to be fragmented on the way: any identification will do (RFC 6864, 4.1), and 0 tells nothing of how much we send.
   const identification = fragments ? nextIdentification(source, destination, protocol) : 0;
-  return sendPacket(buffer, source, destination, protocol, ttl, identification, fragments ? 0 : IPV4_DF);
+  return sendPacket(buffer, source, destination, protocol, service, identification, fragments ? 0 : IPV4_DF);
 }
 
 /** As ipv4Output, for what is too long for one packet. */
-function sendFragments(buffer: PacketBuffer, source: u32, destination: u32, protocol: u32, ttl: u32): i32 {
+function sendFragments(
+  buffer: PacketBuffer,
+  source: u32,
+  destination: u32,
+  protocol: u32,
+  service: u32,
+): i32 {
   if (buffer.wholeLength + IPV4_HEADER > IPV4_LENGTH_MAXIMUM) {
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
@@ -238,7 +246,7 @@ function sendFragments(buffer: PacketBuffer, source: u32, destination: u32, prot
     const length = piece.length;
     if (result == 0) {
       const flags = (offset >> 3) | (next !== null ? IPV4_MF : 0);
-      result = sendPacket(piece, source, destination, protocol, ttl, identification, flags);
+      result = sendPacket(piece, source, destination, protocol, service, identification, flags);
       networkCounters().ipFragmentsSent++;
     }
     offset += length;
@@ -256,17 +264,17 @@ function sendPacket(
   source: u32,
   destination: u32,
   protocol: u32,
-  ttl: u32,
+  service: u32,
   identification: u32,
   fragment: u32,
 ): i32 {
   const counters = networkCounters();
   const networkInterface_ = networkInterface();
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
-  header.setFirstWord(buffer.length, buffer.flags & ECN_CAPABLE ? ECN_ECT0 : 0);
+  header.setFirstWord(buffer.length, (service >> 8) & 255);
   header.identification = identification;
   header.fragment = fragment;
-  header.ttl = ttl;
+  header.ttl = service;
   header.protocol = protocol;
   header.checksum = 0;
   header.source = source;
@@ -295,4 +303,13 @@ function sendPacket(
   }
   counters.ipNoRoute++;
   return -ENETUNREACH;
+}
+
+/**
+ * A transport finds that what it sends to `destination` does not arrive (RFC 1122, 3.3.1.4, negative advice): the link address of the
+ * neighbour on the way is asked for again with the next packet.
+ */
+export function ipv4Doubt(destination: u32): void {
+  if (isLocalAddress(destination)) return;
+  arpDoubt(isOnLink(destination) ? destination : networkInterface().gateway);
 }

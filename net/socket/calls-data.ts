@@ -9,12 +9,14 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/sched
 import { BufferQueue, releaseBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
-import { isStream, socketOf } from "./calls";
+import { socketOf } from "./calls";
 import { readDatagram, readError, writeDatagram } from "./datagram";
 import { givenName, readSockaddr, writeSockaddr } from "./sockaddr";
-import { Socket, SOCKET_NONBLOCK } from "./socket";
+import { isStream, Socket, SOCKET_NONBLOCK } from "./socket";
 import { UDP_PAYLOAD_MAXIMUM, udpSend } from "./udp";
 
+/** What is sent is urgent (RFC 9293, 3.8.5). Streams only; received urgent data are in line. */
+const MSG_OOB: u32 = 0x01;
 const MSG_PEEK: u32 = 0x02;
 /** A datagram's own length is returned, also when the buffer is shorter. */
 const MSG_TRUNC: u32 = 0x20;
@@ -22,7 +24,7 @@ const MSG_DONTWAIT: u32 = 0x40;
 /** There is no SIGPIPE. */
 const MSG_NOSIGNAL: u32 = 0x4000;
 
-const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL;
+const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB;
 const RECEIVE_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_TRUNC;
 
 
@@ -54,7 +56,9 @@ export function sys_sendto(
   if (flags & ~SEND_FLAGS) return -EOPNOTSUPP;
   if (<i32>length < 0) return -EINVAL;
   if (!userRange(data, length)) return -EFAULT;
-  if (isStream(socket)) return sendStream(socket, data, length, mayBlock(socket, flags));
+  if (isStream(socket))
+    return sendStream(socket, data, length, mayBlock(socket, flags), (flags & MSG_OOB) != 0);
+  if (flags & MSG_OOB) return -EOPNOTSUPP;
   let to = socket.flow.remote;
   if (address != 0) {
     const read = readSockaddr(address, addressLength);
@@ -65,7 +69,7 @@ export function sys_sendto(
   return sendDatagram(socket, data, length, to);
 }
 
-function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 {
+function sendStream(socket: Socket, data: usize, length: u32, block: bool, urgent: bool): i32 {
   const protocol = socket.protocol;
   let sent: u32 = 0;
   let result: i32 = 0;
@@ -87,13 +91,13 @@ function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 
       break;
     }
     if (!block) break;
-    call_indirect<void>(protocol.push, socket);
+    call_indirect<void>(protocol.push, socket, urgent && sent != 0);
     networkFlush();
     result = waitOn(socket, POLLOUT | POLLERR | POLLHUP, NO_DEADLINE);
     if (result < 0) break;
   }
   if (sent == 0) return result;
-  call_indirect<void>(protocol.push, socket);
+  call_indirect<void>(protocol.push, socket, urgent);
   networkFlush();
   return <i32>sent;
 }

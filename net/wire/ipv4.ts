@@ -20,8 +20,7 @@ export const IPV4_DF: u32 = 0x4000;
 export const IPV4_MF: u32 = 0x2000;
 export const IPV4_OFFSET: u32 = 0x1fff;
 
-/** ECN field: ECN-capable transport, and congestion experienced. */
-export const ECN_ECT0: u32 = 2;
+/** ECN field: congestion experienced. */
 export const ECN_CE: u32 = 3;
 
 /** Results of `Ipv4Header.check` and `Ipv4Header.checkOptions`. */
@@ -84,13 +83,18 @@ export class Ipv4Header {
   @inline get version(): u32 {
     return (<u32>load<u8>(changetype<usize>(this))) >> 4;
   }
+  /** Version 4, header without options. `service`: type of service, 0..255. */
+  @inline setFirstWord(totalLength: u32, service: u32 = 0): void {
+    store<u32>(changetype<usize>(this), 0x45 | (service << 8) | ((<u32>bswap<u16>(<u16>totalLength)) << 16));
+  }
+
+
+  @inline get service(): u32 {
+    return load<u8>(changetype<usize>(this), 1);
+  }
   /** The two ECN bits of the type of service (RFC 3168, 5). */
   @inline get ecn(): u32 {
-    return (<u32>load<u8>(changetype<usize>(this), 1)) & 3;
-  }
-  /** Version 4, header without options, type of service 0 but for `ecn`. */
-  @inline setFirstWord(totalLength: u32, ecn: u32 = 0): void {
-    store<u32>(changetype<usize>(this), 0x45 | (ecn << 8) | ((<u32>bswap<u16>(<u16>totalLength)) << 16));
+    return this.service & 3;
   }
   /** Header and payload, in bytes. */
   @inline get totalLength(): u32 {

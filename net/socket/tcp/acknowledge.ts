@@ -6,11 +6,11 @@ import { now } from "../../../kernel/time/clock";
 import { timerStop } from "../../../kernel/time/timers";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { SOCKET_ORPHAN } from "../socket";
-import { HAS_SACK, NO_SPACE, PROBE_SENT, TcpConnection, TIMER_PERSIST, TIMER_RESOURCE } from "./connection";
+import { HAS_SACK, NO_SPACE, PROBE_SENT, TcpConnection } from "./connection";
 import { duplicateReported, markBlocks, takeAcknowledged } from "./delivered";
 import { probeAcked } from "./probe";
 import { recoveryAcked, recoveryDuplicate, recoveryDuplicateReported } from "./recovery";
-import { restartTimeout, schedule } from "./retransmission";
+import { isForFlight, restartTimeout, schedule } from "./retransmission";
 import { Segment } from "./segment";
 import { after, before, from, upTo } from "./sequence";
 
@@ -27,6 +27,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
     c.SND_UNA = ack;
     if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
     c.retries = 0;
+    c.softError = 0;
   }
   if (c.has(HAS_SACK)) {
     if (s.sackCount != 0) {
@@ -39,7 +40,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
     recoveryAcked(c, s, acked, delivered, flight, time);
     if (acked != 0) roomAgain(c);
     if (c.SND_UNA == c.SND_MAX) timerStop(c.retransmitTimer);
-    else if (c.flight != 0 && c.timerMode != TIMER_PERSIST && c.timerMode != TIMER_RESOURCE) {
+    else if (c.flight != 0 && isForFlight(c)) {
       if (acked != 0) restartTimeout(c, time);
       else schedule(c);
     }
@@ -56,8 +57,9 @@ export function updateWindow(c: TcpConnection, s: Segment, window: u32): void {
     c.SND_WL1 = s.sequence;
     c.SND_WL2 = s.acknowledgement;
     if (window > c.maxWindow) c.maxWindow = window;
-    // A probe was answered: the peer lives, however long its window stays shut. An orphan does not wait for ever.
-    if (c.flight == 0 && (c.flags & SOCKET_ORPHAN) == 0) c.retries = 0;
+    // A probe was answered, or a retransmission into a window that has shrunk (RFC 9293, 3.8.6): the peer lives, however long its window
+    // stays shut. An orphan does not wait for ever.
+    if ((c.flight == 0 || c.flight > window) && (c.flags & SOCKET_ORPHAN) == 0) c.retries = 0;
   }
 }
 

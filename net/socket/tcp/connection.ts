@@ -17,8 +17,9 @@ import { Pool } from "../../../kernel/memory/pool";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
+import { TTL_DEFAULT } from "../../ipv4";
 import { addSocketLevel, removeSocketLevel } from "../rank";
-import { SOCK_STREAM, Socket, SocketProtocol } from "../socket";
+import { SOCK_STREAM, Socket, SOCKET_INHERITED, SocketProtocol } from "../socket";
 import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
 import { TCP_CLOSE } from "./state";
 import { TcpListener } from "./listen";
@@ -26,7 +27,7 @@ import { TcpListener } from "./listen";
 // ---- Bits of `status` ----
 
 /** Both sides sent the timestamps option (RFC 7323). */
-export const HAS_TIMESTAMPS: u32 = 1;
+export const HAS_TIMESTAMPS: u32 = 1 << 13;
 /** The application has finished sending: a FIN stands at `writeSequence`. */
 export const FIN_QUEUED: u32 = 2;
 /** The peer's FIN has been reached by RCV.NXT. */
@@ -52,11 +53,11 @@ export const SYN_WAS_LOST: u32 = 2048;
 /** In the list of those that wait for the buffer pool. */
 export const IS_STARVED: u32 = 4096;
 /** Both sides sent the SACK-permitted option (RFC 2018). */
-export const HAS_SACK: u32 = 1 << 13;
+export const HAS_SACK: u32 = 1 << 14;
 /** A duplicate came whose place is to be reported (RFC 2883). */
-export const DUPLICATE_DUE: u32 = 1 << 14;
+export const DUPLICATE_DUE: u32 = 1 << 20;
 /** After a retransmission time-out, until SND.UNA passes `recover`. */
-export const IN_LOSS: u32 = 1 << 15;
+export const IN_LOSS: u32 = 1;
 /** Segments have been seen to overtake each other (RFC 8985: RACK.reordering_seen). */
 export const REORDERING_SEEN: u32 = 1 << 16;
 /** A tail loss probe has not been acknowledged: up to `probeEnd`; it repeated a segment. */
@@ -65,15 +66,23 @@ export const PROBE_REPEATED: u32 = 1 << 18;
 /** What the last reduction took may be given back if it proves to have been for nothing. */
 export const MAY_UNDO: u32 = 1 << 19;
 /** Both sides take part in explicit congestion notification (RFC 3168). */
-export const HAS_ECN: u32 = 1 << 20;
+export const HAS_ECN: u32 = 1 << 15;
 /** A router has marked what came: said in every segment until the peer says that it has reduced its window. */
 export const ECHO_CONGESTION: u32 = 1 << 21;
 /** The window was reduced: to be said in the next new data. */
 export const WINDOW_REDUCED: u32 = 1 << 22;
 /** There are blocks to be acknowledged selectively (sack.ts). */
 export const BLOCKS_DUE: u32 = 1 << 23;
-/** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. */
+/** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. It fits into 16 bits. */
 export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK | HAS_ECN;
+/** `sendUrgent` is ahead of SND.UNA, or was when a segment left last. */
+export const URGENT_SENT: u32 = 1 << 27;
+/** `receiveUrgent` is ahead of what the application has read. */
+export const URGENT_AHEAD: u32 = 1 << 28;
+/** There is a soft error that the application has not asked for yet. */
+export const SOFT_NEWS: u32 = 1 << 29;
+/** The next acknowledgement carries our user time-out (RFC 5482). */
+export const TIMEOUT_DUE: u32 = 1 << 30;
 
 // ---- What the retransmission timer is running for ----
 
@@ -81,10 +90,12 @@ export const TIMER_RETRANSMIT: u8 = 0;
 export const TIMER_PERSIST: u8 = 1;
 /** The device or the pool had no room. */
 export const TIMER_RESOURCE: u8 = 2;
+/** Nothing: the peer is asked now and then whether it is there (keepalive.ts). */
+export const TIMER_KEEPALIVE: u8 = 3;
 /** A tail loss probe is due (RFC 8985, 7). */
-export const TIMER_PROBE: u8 = 3;
+export const TIMER_PROBE: u8 = 4;
 /** What may have been overtaken is lost then (RFC 8985, 6.2 step 5). */
-export const TIMER_REORDERING: u8 = 4;
+export const TIMER_REORDERING: u8 = 5;
 
 
 @unmanaged
@@ -163,6 +174,8 @@ export class TcpConnection extends Socket {
   /** Quarters of the least round trip in the reordering window (RFC 8985), and recoveries until it is one again. */
   reorderingQuarters: u8;
   reorderingPersists: u8;
+  /** TCP_KEEPCNT; 0: the default. */
+  keepCount: u8;
   IRS: u32;
   RCV_NXT: u32;
   /** Right edge of the window, as far as it was ever offered: RCV.NXT + RCV.WND. It never moves left. */
@@ -256,6 +269,31 @@ export class TcpConnection extends Socket {
   rackTime: u64;
   /** When a segment that may have been overtaken counts as lost; 0: there is none. */
   reorderingEnd: u64;
+
+  // Urgent pointers (urgent.ts): SND.UP, RCV.UP
+  sendUrgent: u32;
+  receiveUrgent: u32;
+
+  // Failures (failure.ts), in milliseconds
+  /** SND.UNA when a timer ran out last, and since when nothing was acknowledged then. */
+  stalledAt: u32;
+  stalledSince: u32;
+  /** TCP_USER_TIMEOUT; 0: none. */
+  userTimeout: u32;
+  /** When an acceptable segment came last; kept with SOCKET_KEEPALIVE. */
+  lastHeard: u32;
+  /** Segments with data that were sent again. */
+  totalRetransmits: u32;
+  /** User time-out of the peer, as it stood in its option; 0: it sent none. */
+  remoteTimeout: u16;
+
+  // Of the application; 0: the default
+  /** TCP_KEEPIDLE, TCP_KEEPINTVL and SO_LINGER in seconds. */
+  keepIdle: u16;
+  keepInterval: u16;
+  linger: u16;
+  /** TCP_MAXSEG, in bytes. */
+  maximumSegment: u16;
 
   // ---- Embedded objects ----
 
@@ -365,9 +403,13 @@ export function connectionPool(): Pool {
   return pool;
 }
 
-/** Receive limit of connections made from now on, in bytes. */
+/** Most bytes that may wait for an application, and most buffers that one may fill. */
 export function receiveLimit(): u32 {
   return defaultReceiveLimit;
+}
+
+export function sendBufferLimit(): u32 {
+  return defaultSendLimit;
 }
 
 /** A connection in CLOSE that nobody knows; null when there are as many as there may be. */
@@ -379,12 +421,29 @@ export function allocateConnection(): TcpConnection | null {
   connection.queueLink.initialize();
   connection.protocol = protocol;
   connection.type = <u8>SOCK_STREAM;
+  connection.service = <u16>TTL_DEFAULT;
+  connection.sendLimit = defaultSendLimit;
+  connection.receiveLimit = defaultReceiveLimit;
   addSocketLevel(connection, POLL_LEVEL_DEFAULT);
   timerPrepare(connection.retransmitTimer, onRetransmit);
   timerPrepare(connection.ackTimer, onAck);
   timerPrepare(connection.lifeTimer, onLife);
   resetConnection(connection);
   return connection;
+}
+
+/** What a connection has from the listener that it came in by: the options of the application. */
+export function inheritOptions(child: TcpConnection, listener: TcpConnection): void {
+  child.flags = listener.flags & SOCKET_INHERITED;
+  child.service = listener.service;
+  child.sendLimit = listener.sendLimit;
+  child.receiveLimit = listener.receiveLimit;
+  child.keepIdle = listener.keepIdle;
+  child.keepInterval = listener.keepInterval;
+  child.keepCount = listener.keepCount;
+  child.linger = listener.linger;
+  child.maximumSegment = listener.maximumSegment;
+  child.userTimeout = listener.userTimeout;
 }
 
 /** Puts the variables of the protocol back to those of a fresh connection in CLOSE. Its queues are empty already. */
@@ -398,8 +457,6 @@ export function resetConnection(connection: TcpConnection): void {
   connection.mssClaimed = 0;
   connection.mtuState = 0;
   connection.receiveMss = MSS_DEFAULT;
-  connection.sendLimit = defaultSendLimit;
-  connection.receiveLimit = defaultReceiveLimit;
   connection.rto = RTO_INITIAL;
   connection.smoothedRtt = 0;
   connection.rttVariance = 0;
@@ -421,6 +478,8 @@ export function resetConnection(connection: TcpConnection): void {
   connection.reorderingEnd = 0;
   connection.reorderingQuarters = 1;
   connection.reorderingPersists = 0;
+  connection.remoteTimeout = 0;
+  connection.totalRetransmits = 0;
   connection.timestampRecent = 0;
   connection.slowStartThreshold = u32.MAX_VALUE;
 }

@@ -5,15 +5,14 @@
  * Only data that is sent for the first time says that it is ECN-capable, and none does when a SYN was lost: whoever drops ECN-setup SYNs
  * (RFC 3168, 6.1.1.1: the SYN is repeated without) is not to be trusted with marks.
  */
-import { ECN_CAPABLE } from "../../buffer";
 import { TCP_ACK, TCP_CWR, TCP_ECE } from "../../wire/tcp";
 import { congestionEchoed } from "./congestion";
 import { ACK_NOW, ECHO_CONGESTION, HAS_ECN, SYN_WAS_LOST, TcpConnection, WINDOW_REDUCED } from "./connection";
 import { Segment } from "./segment";
 import { after } from "./sequence";
 
-/** For `emit`, beside the TCP flags: the IP header shall say ECT(0). The buffer's flag, above the eight of the segment. */
-export const EMIT_ECT: u32 = ECN_CAPABLE << 8;
+/** For `emitFor`, beside the TCP flags: the packet shall say ECT(0). It is the bit of ipOutput's `service`. */
+export const EMIT_ECT: u32 = 0x200;
 
 /** 6.1.1: does the answer to an ECN-setup SYN agree, or the SYN of a simultaneous open offer the same? */
 export function ecnAgreed(s: Segment): bool {

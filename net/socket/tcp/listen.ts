@@ -12,7 +12,6 @@ import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { SOCKET_NODELAY } from "../socket";
 import { initialSequence, milliseconds, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
@@ -21,12 +20,12 @@ import {
   HAS_TIMESTAMPS,
   HAS_ECN,
   HAS_SACK,
-  receiveLimit,
+  inheritOptions,
   TcpConnection,
   WAS_CONNECTED,
 } from "./connection";
 import { checkCookie, hiddenAgreed, hiddenScale, hideOptions, makeCookie } from "./cookie";
-import { insertConnection } from "./demux";
+import { hasListener, insertConnection } from "./demux";
 import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
 import { BACKLOG_LIMIT, MSS_DEFAULT, REQUESTS_PER_LISTENER } from "./parameters";
@@ -73,7 +72,7 @@ export function initializeListeners(storage: Pool, limit: u32): void {
   pool.initialize(offsetof<TcpListener>(), limit);
 }
 
-/** `listen`: 0, -EINVAL when connected, -EADDRINUSE without a free port, -ENOBUFS. */
+/** `listen`: 0, -EINVAL when connected, -EADDRINUSE without a free port, or when another socket listens there, -ENOBUFS. */
 export function listenOn(c: TcpConnection, backlog: i32): i32 {
   const limit = <u32>min(max(backlog, 1), BACKLOG_LIMIT);
   const existing = c.listener;
@@ -82,7 +81,7 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
     return 0;
   }
   if (c.state != TCP_CLOSE || c.has(WAS_CONNECTED)) return -EINVAL;
-  if (c.flow.local.port == 0 && !bindEphemeral(c)) return -EADDRINUSE;
+  if (c.flow.local.port == 0 ? !bindEphemeral(c) : hasListener(c)) return -EADDRINUSE;
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
@@ -137,7 +136,7 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequ
     addRequest(c, s, hash, chooseSequence(s, leastSequence))
   )
     return;
-  sendCookie(listener, s);
+  sendCookie(c, listener, s);
 }
 
 function chooseSequence(s: Segment, least: u32): u32 {
@@ -156,17 +155,17 @@ export function offeredBy(s: Segment): u32 {
 
 // ---- SYN cookies ----
 
-function sendCookie(listener: TcpListener, s: Segment): void {
+function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
   listener.cookieTime = now();
   // What cannot come back in a timestamp is not agreed on.
   const agreed = s.hasTimestamps ? offeredBy(s) : 0;
   sendSynFrom(
+    c,
     s.flow,
     makeCookie(s, s.mss == 0 ? MSS_DEFAULT : s.mss),
     s.sequence + 1,
     TCP_ACK,
-    receiveLimit(),
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
     agreed,
     hideOptions(milliseconds(), s.scale, agreed) + timestampOffset(s.flow),
@@ -224,7 +223,7 @@ export function completeOpen(
     return false;
   }
   child.flow.copy(s.flow);
-  child.flags = c.flags & SOCKET_NODELAY;
+  inheritOptions(child, c);
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
   child.timestampOffset = timestampOffset(s.flow);
@@ -272,4 +271,5 @@ export function openSequences(c: TcpConnection, iss: u32): void {
   c.reducedAt = iss;
   c.rackForward = iss;
   c.duplicateRound = iss;
+  c.stalledAt = iss - 1;
 }

@@ -13,12 +13,13 @@ import { Flow } from "../../flow";
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
-import { HAS_TIMESTAMPS, receiveLimit, SYN_WAS_LOST, TcpConnection } from "./connection";
+import { HAS_TIMESTAMPS, SYN_WAS_LOST, TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
 import { completeOpen, offeredBy } from "./listen";
 import { offeredScale } from "./mss";
 import { NO_SCALE } from "./options";
 import {
+  CHALLENGE_INTERVAL,
   MSS_DEFAULT,
   REQUESTS_PER_LISTENER,
   RETRIES_REQUEST,
@@ -53,7 +54,9 @@ export class TcpRequest extends Link {
   /** Repetitions of the SYN,ACK so far. */
   retries: u8;
   /** Bits of AGREED. */
-  agreed: u32;
+  agreed: u16;
+  /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16, which it hardly lives for; 0: never. */
+  lastChallenge: u16;
   expires: u64;
 
 
@@ -109,7 +112,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.IRS = s.sequence;
   r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
   r.scale = <u8>s.scale;
-  r.agreed = offeredBy(s);
+  r.agreed = <u16>offeredBy(s);
   r.timestampRecent = s.timestampValue;
   listener.requestCount++;
   insertRequest(r);
@@ -187,11 +190,11 @@ function repeat(r: TcpRequest): void {
 
 function sendSynAck(r: TcpRequest): void {
   sendSynFrom(
+    r.listener,
     r.flow,
     r.ISS,
     r.IRS + 1,
     TCP_ACK,
-    receiveLimit(),
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.agreed,
     milliseconds() + timestampOffset(r.flow),
@@ -199,21 +202,25 @@ function sendSynAck(r: TcpRequest): void {
   );
 }
 
-/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable. */
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable, limited in rate (RFC 5961, 7). */
 function sendAckOf(r: TcpRequest): void {
+  const time = <u16>milliseconds();
+  if (r.lastChallenge != 0 && <u32>(<u16>(time - r.lastChallenge)) < CHALLENGE_INTERVAL) return;
+  r.lastChallenge = max<u16>(time, 1);
+  statistics.challengeAcks++;
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
   if (r.agreed & HAS_TIMESTAMPS)
     options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
-  const window = min<u32>(receiveLimit(), 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
-  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window);
+  const window = min<u32>(r.listener.receiveLimit, 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
+  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, r.listener.service);
   releaseBuffer(buffer);
 }
 
 /** A segment for request `r`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
 export function requestSegment(r: TcpRequest, s: Segment): void {
-  const window = min<u32>(receiveLimit(), 65535);
+  const window = min<u32>(r.listener.receiveLimit, 65535);
   if (s.has(TCP_RST)) {
     // RFC 5961, 3.2: exactly the next one, or it is an attempt.
     if (s.sequence == r.IRS + 1) {
@@ -246,7 +253,7 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
     statistics.listenOverflows++;
     return;
   }
-  let agreed = r.agreed;
+  let agreed = <u32>r.agreed;
   if (!s.hasTimestamps) agreed &= ~HAS_TIMESTAMPS;
   if (r.retries != 0) agreed |= SYN_WAS_LOST;
   if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, agreed, r.timestampRecent)) forget(r);

@@ -1,9 +1,10 @@
 /**
  * What the one timer of the send side waits for. While something is in flight that is, of three things, the next: the end of a reordering window, a tail loss
- * probe, or the retransmission time-out (RFC 6298, 5; RFC 8985, 8); else the persist timer, if something waits to be sent.
+ * probe, or the retransmission time-out (RFC 6298, 5; RFC 8985, 8); else the persist timer, if something waits to be sent, or
+ * keep-alive (keepalive.ts).
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
+import { timerPending, timerStartAt } from "../../../kernel/time/timers";
 import {
   HAS_SACK,
   IN_LOSS,
@@ -16,27 +17,29 @@ import {
   TIMER_RESOURCE,
   TIMER_RETRANSMIT,
 } from "./connection";
+import { armIdle } from "./keepalive";
 import { PROBE_ACK_DELAY, PROBE_INITIAL, PROBE_MINIMUM } from "./parameters";
 import { retransmitInterval } from "./rtt";
 
-/** The timer is pending for what is in flight. */
+/** The timer was started last for what is in flight. */
 // @ts-ignore: decorator
 @inline
-function isArmed(c: TcpConnection): bool {
-  return timerPending(c.retransmitTimer) && c.timerMode != TIMER_PERSIST && c.timerMode != TIMER_RESOURCE;
+export function isForFlight(c: TcpConnection): bool {
+  return c.timerMode == TIMER_RETRANSMIT || c.timerMode >= TIMER_PROBE;
 }
 
 /** After output: `waiting`: something is left in the queue that could not be sent. */
 // @ts-ignore: decorator
 @inline
 export function armTimer(c: TcpConnection, waiting: bool): void {
+  if (c.timerMode == TIMER_RESOURCE) c.retries = 0;
   if (c.SND_NXT != c.SND_UNA) {
-    if (!isArmed(c)) restartTimeout(c, now());
+    if (!timerPending(c.retransmitTimer) || !isForFlight(c)) restartTimeout(c, now());
   } else if (waiting) {
     if (timerPending(c.retransmitTimer) && c.timerMode == TIMER_PERSIST) return;
     c.timerMode = TIMER_PERSIST;
     timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
-  } else if (timerPending(c.retransmitTimer)) timerStop(c.retransmitTimer);
+  } else armIdle(c);
 }
 
 /** RFC 6298, 5.1 and 5.3: the time-out runs from `time` on. Something is in flight. */

@@ -67,11 +67,11 @@ export function duplicateReceived(c: TcpConnection, start: u32, end: u32): void 
 
 /**
  * Pushes the option with the duplicate and the blocks in front of the payload of `buffer`: as many as there is room for beside it and the
- * timestamps. Returns its bytes, 0 when there is no room for a block.
+ * timestamps; its first `options` bytes are other options. Returns its bytes, 0 when there is no room for a block.
  */
-export function pushBlocks(c: TcpConnection, buffer: PacketBuffer): u32 {
-  const payload = buffer.length;
-  let room = OPTIONS_LIMIT - (c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0);
+export function pushBlocks(c: TcpConnection, buffer: PacketBuffer, options: u32): u32 {
+  const payload = buffer.length - options;
+  let room = OPTIONS_LIMIT - options - (c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0);
   // The payload of a full segment and the timestamps fill what the peer takes.
   if (payload != 0) room = payload >= c.sendMss ? 0 : min(room, c.sendMss - payload);
   const duplicate = <u32>c.has(DUPLICATE_DUE);

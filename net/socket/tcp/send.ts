@@ -8,8 +8,8 @@ import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "
 import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { congestionIdle } from "./congestion";
-import { FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE } from "./connection";
-import { RESOURCE_RETRY } from "./parameters";
+import { FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE, URGENT_SENT } from "./connection";
+import { RESOURCE_RETRY, RESOURCE_RETRY_MAXIMUM } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { recoveryRetransmits } from "./recovery";
 import { armTimer } from "./retransmission";
@@ -96,16 +96,18 @@ function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
     buffer === c.sendTail &&
     c.flight != 0 &&
     (c.flags & SOCKET_NODELAY) == 0 &&
-    !c.has(FIN_QUEUED)
+    !c.has(FIN_QUEUED | URGENT_SENT)
   );
 }
 
-/** The device or the pool had no room: acknowledgements of what is in flight will call again, else the timer. */
+/** What was to be sent could not be: acknowledgements of what is in flight will call again, else the timer. */
 export function retryLater(c: TcpConnection): void {
   statistics.memoryDrops++;
   if (c.flight != 0) return armTimer(c, true);
+  if (c.timerMode != TIMER_RESOURCE) c.retries = 0;
   c.timerMode = TIMER_RESOURCE;
-  timerStartAt(c.retransmitTimer, now() + RESOURCE_RETRY, c.level);
+  const wait = min(RESOURCE_RETRY << min<u8>(c.retries, 7), RESOURCE_RETRY_MAXIMUM);
+  timerStartAt(c.retransmitTimer, now() + wait, c.level);
 }
 
 /**

@@ -49,6 +49,7 @@ export class TcpStatistics {
   congestionEchoes: u64;
   /** Peers that took back a selective acknowledgement. */
   reneged: u64;
+  keepAliveProbes: u64;
 }
 
 export let statistics: TcpStatistics = changetype<TcpStatistics>(0);

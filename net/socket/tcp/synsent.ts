@@ -7,6 +7,7 @@ import { milliseconds } from "./clock";
 import { finish } from "./close";
 import { ACK_NOW, HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ecnAgreed } from "./ecn";
+import { timeoutHeard } from "./failure";
 import { setPeerMss } from "./mss";
 import { NO_SCALE } from "./options";
 import { MSS_DEFAULT } from "./parameters";
@@ -43,6 +44,7 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   if (s.scale == NO_SCALE) c.receiveScale = 0;
   else c.sendScale = <u8>s.scale;
   setPeerMss(c, s.mss == 0 ? MSS_DEFAULT : s.mss);
+  if (s.userTimeout != 0) timeoutHeard(c, s.userTimeout);
   if (s.has(TCP_ACK)) {
     established(c, s);
     s.trimFront(1);

@@ -6,10 +6,9 @@
  *   send.ts      what may leave ─> transmit.ts                 congestion.ts (cubic, hystart), rtt.ts, window.ts: how much
  *   acknowledge.ts ─> delivered.ts, scoreboard.ts              what has become of each segment
  *                  ─> rack.ts, probe.ts, recovery.ts           what is lost, and how the window comes down
- *   timers.ts    retransmission.ts (what is next), persist, delayed ACK, TIME-WAIT
+ *   timers.ts    retransmission.ts (what is next), persist, delayed ACK, TIME-WAIT ─> failure.ts (when to give up), keepalive.ts
+ *   urgent.ts    the urgent pointers                           socket-options.ts, info.ts: what applications set and ask
  *   sack.ts, ecn.ts                                            what is said of the segments that have come
- *
- * **Not** here yet: keep-alive probes, urgent data (delivered in line).
  */
 import { Link } from "../../../kernel/list";
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
@@ -206,8 +205,8 @@ function commitOperation(socket: Socket, bytes: u32): void {
   commit(connectionOf(socket), bytes);
 }
 
-function pushOperation(socket: Socket): void {
-  push(connectionOf(socket));
+function pushOperation(socket: Socket, urgent: bool): void {
+  push(connectionOf(socket), urgent);
 }
 
 function shutdownOperation(socket: Socket, how: i32): i32 {

@@ -1,21 +1,26 @@
-/** What happens when a connection's timers run out: retransmission and persist, delayed acknowledgement, end of life. */
+/**
+ * What happens when a connection's timers run out: retransmission and persist (keep-alive: keepalive.ts), delayed acknowledgement, end of
+ * life.
+ */
 import { ETIMEDOUT } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
 import { Timer, timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK } from "../../wire/tcp";
-import { SOCKET_ORPHAN } from "../socket";
 import { finish } from "./close";
 import {
   connectionOfTimer,
   SYN_WAS_LOST,
   TcpConnection,
+  TIMER_KEEPALIVE,
   TIMER_PERSIST,
   TIMER_PROBE,
   TIMER_REORDERING,
   TIMER_RESOURCE,
   TIMER_RETRANSMIT,
 } from "./connection";
-import { DELAYED_ACK, RETRIES_DATA, RETRIES_ORPHAN, RETRIES_SYN } from "./parameters";
+import { isHopeless, nextInterval, retransmissionMade } from "./failure";
+import { keepAliveExpired } from "./keepalive";
+import { DELAYED_ACK } from "./parameters";
 import { pathTimeout } from "./pmtu";
 import { sendTailProbe } from "./probe";
 import { recoveryTimeout, reorderingExpired } from "./recovery";
@@ -30,19 +35,20 @@ import { sendAck, sendSyn } from "./transmit";
 export function retransmitExpired(timer: Timer): void {
   const c = connectionOfTimer(timer, 0);
   const mode = c.timerMode;
-  if (mode == TIMER_RESOURCE) return output(c);
+  if (mode == TIMER_KEEPALIVE) return keepAliveExpired(c);
   if (mode == TIMER_PROBE) return probeExpired(c);
   if (mode == TIMER_REORDERING) {
     if (reorderingExpired(c, now())) output(c);
     if (c.flight != 0) schedule(c);
     return;
   }
-  if (c.retries >= retriesAllowed(c)) {
+  if (isHopeless(c)) {
     statistics.timeouts++;
     if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) statistics.attemptsFailed++;
     return finish(c, c.softError != 0 ? c.softError : ETIMEDOUT);
   }
   c.retries++;
+  if (mode == TIMER_RESOURCE) return output(c);
   if (mode == TIMER_PERSIST) {
     sendProbe(c);
     if (c.flight != 0) c.timerMode = TIMER_RETRANSMIT;
@@ -58,7 +64,8 @@ export function retransmitExpired(timer: Timer): void {
   // RFC 6298, 5.5: the time-out doubles.
   if (c.backoff < 16) c.backoff++;
   c.rtoStart = now();
-  timerStartAt(c.retransmitTimer, c.rtoStart + retransmitInterval(c), c.level);
+  timerStartAt(c.retransmitTimer, c.rtoStart + nextInterval(c), c.level);
+  retransmissionMade(c);
 }
 
 /** New data may have put a tail loss probe off. After it the time-out runs anew (RFC 8985, 7.3). */
@@ -82,11 +89,6 @@ export function timersRanked(c: TcpConnection): void {
 @inline
 function move(timer: Timer, level: u32): void {
   if (timerPending(timer)) timerStartAt(timer, timer.expires, level);
-}
-
-function retriesAllowed(c: TcpConnection): u8 {
-  if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) return <u8>RETRIES_SYN;
-  return (c.flags & SOCKET_ORPHAN) != 0 ? <u8>RETRIES_ORPHAN : <u8>RETRIES_DATA;
 }
 
 // @ts-ignore: decorator

@@ -17,6 +17,7 @@ import {
 import { checksumFold, pseudoHeaderSum } from "../../checksum";
 import { Flow } from "../../flow";
 import { ipOutput } from "../../ip";
+import { TTL_DEFAULT } from "../../ipv4";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,
@@ -42,22 +43,27 @@ import {
   HAS_TIMESTAMPS,
   SYN_WAS_LOST,
   TcpConnection,
+  TIMEOUT_DUE,
+  URGENT_SENT,
   WINDOW_REDUCED,
 } from "./connection";
-import { ecnFlags, ecnSetup } from "./ecn";
+import { ecnFlags, ecnSetup, EMIT_ECT } from "./ecn";
 import { ENOBUFS } from "../../../kernel/errno";
+import { advertisedTimeout } from "./failure";
 import { localMss } from "./mss";
-import { pushMss, pushSackPermitted, pushTimestamps, pushWindowScale } from "./options";
+import { pushMss, pushSackPermitted, pushTimestamps, pushUserTimeout, pushWindowScale } from "./options";
 import { segmentSent } from "./scoreboard";
 import { pushBlocks } from "./sack";
 import { Segment } from "./segment";
 
 import { statistics } from "./statistics";
+import { urgentFlags } from "./urgent";
 import { advertisedWindow } from "./window";
 
 /**
  * Pushes the header in front of the options and payload in `buffer` and hands the segment to IP, which borrows the
- * buffer. `optionLength`: how many of its first bytes are options. `flags`: TCP_*, EMIT_ECT. 0, or a negative errno.
+ * buffer. `optionLength`: how many of its first bytes are options; `flags`: TCP_* bits, and the urgent pointer in the upper half; `service`:
+ * see ipOutput. 0, or a negative errno.
  */
 export function emit(
   buffer: PacketBuffer,
@@ -67,6 +73,7 @@ export function emit(
   acknowledgement: u32,
   flags: u32,
   window: u32,
+  service: u32,
 ): i32 {
   const header = changetype<TcpHeader>(buffer.push(TCP_HEADER));
   header.sourcePort = flow.local.port;
@@ -75,29 +82,34 @@ export function emit(
   header.acknowledgement = acknowledgement;
   header.setLengthAndFlags(TCP_HEADER + optionLength, flags & 0xff);
   header.window = window;
-  header.urgent = 0;
+  header.urgent = flags >> 16;
   header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_TCP, buffer.length));
-  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL | (flags >> 8);
+  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
   statistics.segmentsOut++;
-  return ipOutput(buffer, flow, IPPROTO_TCP);
+  return ipOutput(buffer, flow, IPPROTO_TCP, service);
 }
 
-/** A segment of connection `c` from a buffer with payload or without; everything that left acknowledges. */
-function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32): i32 {
-  let options: u32 = 0;
+/**
+ * A segment of connection `c` from a buffer with payload or without, the first `options` bytes of which are options already; everything that
+ * left acknowledges. `flags`: TCP_*, EMIT_ECT.
+ */
+function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32, options: u32 = 0): i32 {
   let complete = true;
   if (c.has(BLOCKS_DUE | DUPLICATE_DUE | ECHO_CONGESTION)) {
     if (c.has(ECHO_CONGESTION)) flags |= TCP_ECE;
-    options = pushBlocks(c, buffer);
+    const blocks = pushBlocks(c, buffer, options);
     // A full segment has no room for blocks: the acknowledgement that is due follows it.
-    complete = options != 0 || !c.has(BLOCKS_DUE | DUPLICATE_DUE);
+    complete = blocks != 0 || !c.has(BLOCKS_DUE | DUPLICATE_DUE);
+    options += blocks;
   }
   if (c.has(HAS_TIMESTAMPS))
     options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+  if (c.has(URGENT_SENT)) flags |= urgentFlags(c, sequence);
   const window = advertisedWindow(c);
-  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window);
+  const service = c.service | (flags & EMIT_ECT);
+  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window, service);
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
     if (complete) c.status &= ~ACK_NOW;
@@ -115,7 +127,12 @@ export function sendAck(c: TcpConnection): i32 {
 export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return -ENOBUFS;
-  const result = emitFor(c, buffer, sequence, flags);
+  let options: u32 = 0;
+  if (c.has(TIMEOUT_DUE)) {
+    c.status &= ~TIMEOUT_DUE;
+    options = pushUserTimeout(buffer, advertisedTimeout(c));
+  }
+  const result = emitFor(c, buffer, sequence, flags, options);
   releaseBuffer(buffer);
   return result;
 }
@@ -127,8 +144,10 @@ export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
 export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32 {
   let flags: u32 = fin ? TCP_FIN | TCP_PSH : 0;
   if (buffer === c.sendTail) flags |= TCP_PSH;
-  if (buffer.word0 != 0) statistics.retransmitted++;
-  else flags |= ecnFlags(c);
+  if (buffer.word0 != 0) {
+    statistics.retransmitted++;
+    c.totalRetransmits++;
+  } else flags |= ecnFlags(c);
   let result: i32;
   if (buffer.references > 1) {
     result = sendCopy(c, buffer, buffer.length, flags);
@@ -167,11 +186,11 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
   // RFC 3168, 6.1.1.1: what is repeated may have been dropped for the ECN flags.
   const agreed = flags & TCP_ACK ? c.status : c.has(SYN_WAS_LOST) ? AGREED & ~HAS_ECN : AGREED;
   return sendSynFrom(
+    c,
     c.flow,
     c.ISS,
     flags & TCP_ACK ? c.RCV_NXT : 0,
     flags,
-    c.receiveWindow,
     c.receiveScale,
     agreed,
     milliseconds() + c.timestampOffset,
@@ -180,15 +199,15 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
 }
 
 /**
- * The same from its parts: a SYN,ACK is sent by who has no control block yet. `scale` NO_SCALE: without the option. `agreed`: options of
- * AGREED that it shall have.
+ * The same from its parts: a SYN,ACK is sent by who has no control block yet. `c`: whose options of the application count, the connection, or
+ * the listener. `scale` NO_SCALE: without the option. `agreed`: options of AGREED that it shall have.
  */
 export function sendSynFrom(
+  c: TcpConnection,
   flow: Flow,
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
-  window: u32,
   scale: u32,
   agreed: u32,
   timestampValue: u32,
@@ -200,11 +219,13 @@ export function sendSynFrom(
   if (agreed & HAS_TIMESTAMPS) options += pushTimestamps(buffer, timestampValue, timestampEcho);
   if (agreed & HAS_SACK) options += pushSackPermitted(buffer);
   if (scale <= 14) options += pushWindowScale(buffer, scale);
-  options += pushMss(buffer, localMss(flow));
-  window = min<u32>(window, 65535);
+  const timeout = advertisedTimeout(c);
+  if (timeout != 0) options += pushUserTimeout(buffer, timeout);
+  options += pushMss(buffer, localMss(c, flow));
   if (agreed & HAS_ECN) flags |= ecnSetup((flags & TCP_ACK) != 0);
   flags |= TCP_SYN;
-  const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window);
+  const window = min<u32>(c.receiveLimit, 65535);
+  const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window, c.service);
   releaseBuffer(buffer);
   return result;
 }
@@ -213,18 +234,24 @@ export function sendSynFrom(
 export function sendResetFor(s: Segment): void {
   if (s.has(TCP_RST)) return;
   const ack = s.has(TCP_ACK);
-  sendReset(s.flow, ack ? s.acknowledgement : 0, ack ? 0 : s.end, ack ? TCP_RST : TCP_RST | TCP_ACK);
+  sendReset(
+    s.flow,
+    ack ? s.acknowledgement : 0,
+    ack ? 0 : s.end,
+    ack ? TCP_RST : TCP_RST | TCP_ACK,
+    TTL_DEFAULT,
+  );
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: ends connection `c` for the peer. */
 export function sendResetOf(c: TcpConnection): void {
-  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK);
+  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK, c.service);
 }
 
-function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32): void {
+function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32, service: u32): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   statistics.resetsOut++;
-  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0);
+  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0, service);
   releaseBuffer(buffer);
 }
