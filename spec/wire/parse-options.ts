@@ -33,7 +33,11 @@ function block(text: string): [number, number] {
   return [left, right];
 }
 
+/** In what is expected: the option has to be there, whatever it says. */
+export const ANY = -1;
+
 function decimal(text: string | undefined): number {
+  if (text === "*") return ANY;
   if (!/^\d+$/.test(text ?? "")) throw new SyntaxError(`not a number: ${text}`);
   return Number(text);
 }

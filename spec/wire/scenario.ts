@@ -26,7 +26,7 @@
  *     <mss 1460,wscale 7,sackOK,sack 1:1001 2001:3001,TS val 100 ecr *,kind 254 0x01ff,raw 0x0204,only>
  *                           SACK blocks are relative to the initial number of the side whose data they are; a timestamp is as it stands
  *                           in the option, `+N`: N ms behind the first one of the guest (`val` of what comes: as exact as times are),
- *                           `*`: the guest's latest, or any. kind: any other option. raw: these bytes and nothing else.
+ *                           `*`: the guest's latest, or any; mss and wscale: `*` is any. kind: any other option. raw: these bytes and nothing else.
  *                           `only`: what comes has no others
  *     "hello"               payload, with JSON's escapes; without it letters a are sent
  *     [ttl 64,tos 0x10,ecn ce,df]
