@@ -1,0 +1,324 @@
+/** Ends of a connection, as segments (RFC 9293, 3.6 and 3.10.4 to 3.10.7): every state, from both sides. */
+import { ACTIVE, PASSIVE, scenarios } from "./suite.ts";
+
+/** The guest has sent its FIN and it was acknowledged; the socket is still open. */
+const FIN_WAIT_2 = `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < . 1:1(0) ack 2
+    *  call state = FIN_WAIT2`;
+const CLOSING = `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < F. 1:1(0) ack 1
+    +0 > . 2:2(0) ack 2
+    *  call state = CLOSING`;
+const CLOSE_WAIT = `${PASSIVE}
+    +0 < F. 1:1(0) ack 1
+    +0 > . 1:1(0) ack 2
+    *  call state = CLOSE_WAIT`;
+const TIME_WAIT = `${FIN_WAIT_2}
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2
+    *  call state = TIME_WAIT`;
+/** As TIME_WAIT, when the application has let go of the socket. */
+const TIME_WAIT_CLOSED = `${PASSIVE}
+    +0 call close
+    +0 > F. 1:1(0) ack 1
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2`;
+/** The same of a connection with timestamps, the last of which from the peer is 1200. */
+const TIME_WAIT_STAMPED = `
+    +0 call listen
+    +0 < S 0:0(0) win 65535 <mss 1460,TS val 1000 ecr 0>
+    +0 > S. 0:0(0) ack 1
+    +0 < . 1:1(0) ack 1 <TS val 1100 ecr *>
+    *  call accept
+    +0 call close
+    +0 > F. 1:1(0) ack 1
+    +0 < F. 1:1(0) ack 2 <TS val 1200 ecr *>
+    +0 > . 2:2(0) ack 2 <TS val * ecr 1200>`;
+
+scenarios("TCP close", {
+  "by the guest: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT": `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 call state = FIN_WAIT1
+    +0 call send 1 = -EPIPE
+    +0 call poll = out
+    +0 < . 1:1(0) ack 2
+    *  call state = FIN_WAIT2
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2
+    +0 call recv 1 = 0
+    +0 call poll = in out hup rdhup
+    +0 call states = SYN_RECV ESTABLISHED FIN_WAIT1 FIN_WAIT2 TIME_WAIT`,
+  "by the guest, half: what the peer still says is received": `${FIN_WAIT_2}
+    +0 < P. 1:6(5) ack 2 "hello"
+    +0 call recv 100 = "hello"
+    +0 > . 2:2(0) ack 6
+    +0 < P. 6:11(5) ack 2 "world"
+    +0 call recv 100 = "world"
+    +0 > . 2:2(0) ack 11
+    +0 < F. 11:11(0) ack 2
+    +0 > . 2:2(0) ack 12
+    +0 call recv 100 = 0`,
+  "by the guest: what was sent goes before the FIN": `
+    +0 call listen
+    +0 < S 0:0(0) win 1000 <mss 1460>
+    +0 > S. 0:0(0) ack 1
+    +0 < . 1:1(0) ack 1 win 1000
+    *  call accept
+    +0 call send 1000 = 1000
+    +0 > P. 1:1001(1000) ack 1
+    +0 call send 500 = 500
+    +0 call close
+    quiet 0.1
+    +0 < . 1:1(0) ack 1001 win 1000
+    +0 > FP. 1001:1501(500) ack 1
+    +0 < . 1:1(0) ack 1502`,
+  "by the guest: FIN and the acknowledgement of its own in one segment": `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2
+    +0 call states = SYN_RECV ESTABLISHED FIN_WAIT1 FIN_WAIT2 TIME_WAIT`,
+  "by the guest: data with the FIN of the peer are received": `${FIN_WAIT_2}
+    +0 < FP. 1:6(5) ack 2 "hello"
+    +0 > . 2:2(0) ack 7
+    +0 call recv 100 = "hello"
+    +0 call recv 100 = 0
+    +0 call state = TIME_WAIT`,
+  "by the guest: its FIN is sent again, later each time": `${ACTIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +.15..0.5 > F. 1:1(0) ack 1
+    +.3..0.8 > F. 1:1(0) ack 1
+    +.6..1.3 > F. 1:1(0) ack 1
+    +0 < . 1:1(0) ack 2
+    *  call state = FIN_WAIT2`,
+  "by the guest, who has closed: data that come are reset": `${PASSIVE}
+    +0 call close
+    +0 > F. 1:1(0) ack 1
+    +0 < . 1:1(0) ack 2
+    +0 < P. 1:6(5) ack 2 "hello"
+    +0 > R 2:2(0)`,
+  "by the guest, with data that it has not read: a reset (RFC 2525, 2.17)": `${PASSIVE}
+    +0 < P. 1:6(5) ack 1 "hello"
+    +0 > . 1:1(0) ack 6
+    +0 call close
+    +0 > R. 1:1(0) ack 6`,
+  "by both at once: CLOSING, TIME-WAIT": `${CLOSING}
+    +0 call poll = in out hup rdhup
+    +0 < . 2:2(0) ack 2
+    *  call state = TIME_WAIT
+    +0 call states = SYN_RECV ESTABLISHED FIN_WAIT1 CLOSING TIME_WAIT`,
+  "CLOSING: the FIN of the peer again is acknowledged again": `${CLOSING}
+    +0 < F. 1:1(0) ack 1
+    +0 > . 2:2(0) ack 2
+    +0 call state = CLOSING`,
+  "CLOSING: its FIN is sent again": `${ACTIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < F. 1:1(0) ack 1
+    +0 > . 2:2(0) ack 2
+    +.1..0.8 > F. 1:1(0) ack 2
+    +0 < . 2:2(0) ack 2
+    *  call state = TIME_WAIT`,
+
+  "by the peer: CLOSE-WAIT, LAST-ACK, CLOSED": `${CLOSE_WAIT}
+    +0 call poll = in out rdhup
+    +0 call recv 1 = 0
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 2
+    +0 call state = LAST_ACK
+    +0 < . 2:2(0) ack 2
+    *  call state = CLOSE
+    +0 call get error = 0
+    +0 call recv 1 = 0
+    +0 call states = SYN_RECV ESTABLISHED CLOSE_WAIT LAST_ACK CLOSE
+    // Nothing is left of it.
+    +0 < . 2:2(0) ack 2
+    +0 > R 2:2(0)`,
+  "by the peer, half: the guest goes on sending": `${CLOSE_WAIT}
+    +0 call send "hello" = 5
+    +0 > P. 1:6(5) ack 2 "hello"
+    +0 < . 2:2(0) ack 6
+    +0 call send "world" = 5
+    +0 call close
+    +0 > P. 6:11(5) ack 2 "world"
+    +0 > F. 11:11(0) ack 2
+    +0 < . 2:2(0) ack 12`,
+  "by the peer: its FIN again is acknowledged again": `${CLOSE_WAIT}
+    +0 < F. 1:1(0) ack 1
+    +0 > . 1:1(0) ack 2
+    +0 call state = CLOSE_WAIT`,
+  "by the peer: what comes behind its FIN is not received": `${CLOSE_WAIT}
+    +0 < P. 2:7(5) ack 1 "hello"
+    wait 0.1
+    +0 call recv 100 = 0
+    +0 call state = CLOSE_WAIT`,
+  "by the peer: a FIN that has overtaken data waits for them": `${PASSIVE}
+    +0 < F. 6:6(0) ack 1
+    +0 > . 1:1(0) ack 1
+    +0 call state = ESTABLISHED
+    +0 < P. 1:6(5) ack 1 "hello"
+    +0 > . 1:1(0) ack 7
+    +0 call recv 100 = "hello"
+    +0 call recv 100 = 0
+    +0 call state = CLOSE_WAIT`,
+  "by the peer: LAST-ACK sends its FIN again": `${ACTIVE}
+    +0 < F. 1:1(0) ack 1
+    +0 > . 1:1(0) ack 2
+    +0 call close
+    +0 > F. 1:1(0) ack 2
+    +.15..0.5 > F. 1:1(0) ack 2
+    +.3..0.8 > F. 1:1(0) ack 2
+    +0 < . 2:2(0) ack 2
+    quiet 0.9`,
+
+  "shutdown of reading: data are taken and thrown away, and the end is read": `${PASSIVE}
+    +0 call shutdown read
+    +0 call recv 1 = 0
+    +0 call poll = in out rdhup
+    +0 < P. 1:6(5) ack 1 "hello"
+    +0 > . 1:1(0) ack 6
+    +0 call recv 100 = 0
+    +0 call send "still" = 5
+    +0 > P. 1:6(5) ack 6 "still"`,
+  "shutdown of both": `${PASSIVE}
+    +0 call shutdown both
+    +0 > F. 1:1(0) ack 1
+    +0 call poll = in out hup rdhup
+    +0 call send 1 = -EPIPE
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2`,
+  "shutdown twice, and of what is not connected": `
+    +0 call socket
+    +0 call shutdown write = -ENOTCONN
+    +0 call connect = -EINPROGRESS
+    +0 > S 0:0(0)
+    +0 call shutdown both = -ENOTCONN
+    +0 < S. 0:0(0) ack 1 win 65535 <mss 1460>
+    +0 > . 1:1(0) ack 1
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 call shutdown write = 0
+    +0 < . 1:1(0) ack 2
+    quiet 0.1`,
+  "close in SYN-SENT: nothing is said, and an answer is reset": `
+    +0 call connect = -EINPROGRESS
+    +0 > S 0:0(0)
+    +0 call close
+    quiet 0.1
+    +0 < S. 0:0(0) ack 1 win 65535
+    +0 > R 1:1(0)`,
+  "close in SYN-RECEIVED: the FIN comes with the handshake's end": `
+    +0 call connect = -EINPROGRESS
+    +0 > S 0:0(0)
+    +0 < S 0:0(0) win 65535 <mss 1460>
+    +0 > S. 0:0(0) ack 1
+    +0 call shutdown write
+    quiet 0.1
+    +0 < . 1:1(0) ack 1
+    +0 > F. 1:1(0) ack 1
+    +0 call states = SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT1`,
+
+  "reset in ESTABLISHED: told once, data before it are read": `${PASSIVE}
+    +0 < P. 1:6(5) ack 1 "hello"
+    +0 > . 1:1(0) ack 6
+    +0 < R. 6:6(0) ack 1
+    *  call state = CLOSE
+    +0 call recv 100 = "hello"
+    +0 call recv 100 = -ECONNRESET
+    +0 call recv 100 = 0
+    +0 call send 1 = -EPIPE`,
+  "reset in ESTABLISHED: poll, SO_ERROR": `${PASSIVE}
+    +0 < R 1:1(0)
+    *  call poll = in out err hup rdhup
+    +0 call get error = -ECONNRESET
+    +0 call get error = 0
+    +0 call poll = in out hup rdhup`,
+  "reset in CLOSE-WAIT": `${CLOSE_WAIT}
+    +0 < R 2:2(0)
+    *  call state = CLOSE
+    +0 call get error = -EPIPE`,
+  "reset in FIN-WAIT-1": `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < R 1:1(0)
+    *  call state = CLOSE
+    +0 call get error = -ECONNRESET`,
+  "reset in FIN-WAIT-2": `${FIN_WAIT_2}
+    +0 < R 1:1(0)
+    *  call state = CLOSE
+    +0 call get error = -ECONNRESET`,
+  "reset in CLOSING": `${CLOSING}
+    +0 < R 2:2(0)
+    *  call state = CLOSE
+    +0 call get error = 0`,
+  "reset in LAST-ACK": `${CLOSE_WAIT}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 2
+    +0 < R 2:2(0)
+    *  call state = CLOSE
+    +0 call get error = 0
+    quiet 0.5`,
+
+  "TIME-WAIT: the FIN again is acknowledged again; an acknowledgement is not": `${TIME_WAIT}
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2
+    +0 < . 2:2(0) ack 2
+    quiet 0.2
+    +0 call state = TIME_WAIT`,
+  "TIME-WAIT, socket closed: the same": `${TIME_WAIT_CLOSED}
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2
+    +0 < . 2:2(0) ack 2
+    quiet 0.2
+    +0 < F. 1:1(0) ack 2
+    +0 > . 2:2(0) ack 2`,
+  "TIME-WAIT, socket closed: old data are acknowledged": `${TIME_WAIT_CLOSED}
+    +0 < P. 1:6(5) ack 2 "hello"
+    +0 > . 2:2(0) ack 2`,
+  "TIME-WAIT: a SYN with a greater number begins anew (RFC 9293, 3.6.1)": `${TIME_WAIT}
+    +0 < S 100000:100000(0) win 65535 <mss 1460>
+    +0 > S. 0:0(0) ack 100001
+    +0 < . 100001:100001(0) ack 1
+    *  call accept
+    +0 call send "anew"
+    +0 > P. 1:5(4) ack 100001 "anew"`,
+  "TIME-WAIT, socket closed: the same SYN": `${TIME_WAIT_CLOSED}
+    +0 < S 100000:100000(0) win 65535 <mss 1460>
+    +0 > S. 0:0(0) ack 100001
+    +0 < . 100001:100001(0) ack 1
+    *  call accept
+    +0 call send "anew"
+    +0 > P. 1:5(4) ack 100001 "anew"`,
+  "TIME-WAIT, socket closed: a SYN with a smaller number is acknowledged with what is known": `${TIME_WAIT_CLOSED}
+    +0 < S -100000:-100000(0) win 65535 <mss 1460>
+    +0 > . 2:2(0) ack 2`,
+  "TIME-WAIT: a SYN with a smaller number": `${TIME_WAIT}
+    +0 < S -100000:-100000(0) win 65535 <mss 1460>
+    +0 > . 2:2(0) ack 2`,
+  "TIME-WAIT, timestamps: a later one opens even with a smaller number (RFC 6191)": `${TIME_WAIT_STAMPED}
+    +0 < S -100000:-100000(0) win 65535 <mss 1460,TS val 1300 ecr 0>
+    +0 > S. 0:0(0) ack -99999 <TS val * ecr 1300>
+    +0 < . -99999:-99999(0) ack 1 <TS val 1301 ecr *>
+    *  call accept`,
+  "TIME-WAIT, timestamps: an earlier one does not open even with a greater number": `${TIME_WAIT_STAMPED}
+    +0 < S 100000:100000(0) win 65535 <mss 1460,TS val 900 ecr 0>
+    +0 > . 2:2(0) ack 2 <TS val * ecr 1200>`,
+  "TIME-WAIT, timestamps: the same one, and a greater number": `${TIME_WAIT_STAMPED}
+    +0 < S 100000:100000(0) win 65535 <mss 1460,TS val 1200 ecr 0>
+    +0 > S. 0:0(0) ack 100001`,
+  "TIME-WAIT, timestamps: a SYN without them needs a greater number": `${TIME_WAIT_STAMPED}
+    +0 < S -100000:-100000(0) win 65535 <mss 1460>
+    +0 > . 2:2(0) ack 2
+    +0 < S 100000:100000(0) win 65535 <mss 1460>
+    +0 > S. 0:0(0) ack 100001`,
+  "TIME-WAIT: the listener's port can be bound at once": `${TIME_WAIT_CLOSED}
+    +0 call close listener
+    +0 call socket
+    +0 call bind = 0`,
+});
