@@ -72,7 +72,7 @@ export class Sockets {
         return this.plain(call("send", [this.connection, length], step.data));
       }
       case "recv": {
-        const { result, data } = await call("recv", [this.connection, Number(first)]);
+        const { result, data } = await this.recv(Number(first));
         const wantsText = step.result?.startsWith('"') === true && result > 0;
         return wantsText ? JSON.stringify(data.toString("latin1")) : resultText(result);
       }
@@ -94,6 +94,11 @@ export class Sockets {
       default:
         throw new SyntaxError(`${step.line}: no call ${name}`);
     }
+  }
+
+  /** Up to `length` bytes that the connection has received, 1400 at most. */
+  recv(length: number): Promise<Answer> {
+    return this.control.call("recv", [this.connection, length]);
   }
 
   /** Closes what the scenario has left open. */

@@ -25,6 +25,8 @@ export interface SegmentStep extends Timing {
   kind: "send" | "expect";
   /** `>>` */
   passing: boolean;
+  /** Has come before the guest answers a ping that is sent now. */
+  now: boolean;
   flags: number;
   /** undefined: `*`, any. */
   range: { sequence: number; length: number } | undefined;
@@ -78,18 +80,19 @@ function parseIp(list: string): IpFields {
   return fields;
 }
 
-function parseSegment(timing: Timing, arrow: string, tokens: string[]): SegmentStep {
+function parseSegment(timing: Timing, arrow: string, now: boolean, tokens: string[]): SegmentStep {
   const step: SegmentStep = {
     ...timing,
     kind: arrow === "<" ? "send" : "expect",
     passing: arrow === ">>",
+    now,
     flags: parseFlags(tokens.shift()),
     range: parseRange(tokens.shift()),
     options: {},
     ip: {},
   };
-  if (step.kind === "send" && step.range === undefined)
-    throw new SyntaxError("what is sent has a sequence number");
+  if (step.kind === "send" && (now || step.range === undefined))
+    throw new SyntaxError("what is sent has a sequence number and a time");
   for (let token = tokens.shift(); token !== undefined; token = tokens.shift()) {
     if (token === "ack") step.acknowledgement = number(tokens.shift());
     else if (token === "win") step.window = number(tokens.shift());
@@ -127,10 +130,10 @@ function parseLine(line: string, tolerance: number): Step {
     return { line, kind: time, seconds };
   }
   const match = /^\+(\d*\.?\d+?)(?:\.\.(\d*\.?\d+))?$/.exec(time);
-  if (time !== "*" && !match) throw new SyntaxError(`not a time: ${time}`);
+  if (time !== "*" && time !== "now" && !match) throw new SyntaxError(`not a time: ${time}`);
   const what = tokens.shift();
   const at = match ? Number(match[1]) : 0;
-  const until = match ? match[2] : ANY_TIME;
+  const until = match ? match[2] : time === "now" ? 0 : ANY_TIME;
   const exact = what === "call" || what === "<";
   const early = until === undefined && !exact ? tolerance : 0;
   const timing = {
@@ -140,7 +143,8 @@ function parseLine(line: string, tolerance: number): Step {
   };
   if (what === "call") return parseCall(timing, until !== undefined, tokens);
   if (what === "<" && tokens[0] === "icmp") return { ...timing, ...parseIcmp(tokens.slice(1)) };
-  if (what === "<" || what === ">" || what === ">>") return parseSegment(timing, what, tokens);
+  if (what === "<" || what === ">" || what === ">>")
+    return parseSegment(timing, what, time === "now", tokens);
   throw new SyntaxError(`neither <, >, >> nor call: ${what}`);
 }
 

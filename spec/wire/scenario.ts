@@ -15,7 +15,8 @@
  *     quiet 0.3
  *
  * **Times** are seconds after the line before: when to send or call, or when the segment has to come (`+T`: T with a tolerance;
- * `+A..B`: between; `*`: any time within 5 s). A call with `*` or `+A..B` is made again until its result is the one that is wanted.
+ * `+A..B`: between; `*`: any time within 5 s;
+ * `now`: before the guest answers a ping that is sent now, so whatever the load, at once). A call with `*` or `+A..B` is made again until its result is the one that is wanted.
  * `quiet T`: nothing comes for T seconds. `wait T`: whatever comes stays for the next lines.
  *
  * **Segments**: flags, range, then what of the following is named; of a `>` line the rest is not compared.
@@ -70,7 +71,8 @@ export interface ScriptOptions {
 /** One connection of a scenario: sends segments, makes calls, and compares what comes. */
 export class TcpScript extends Talk {
   readonly history: string[] = [];
-  private readonly sockets: Sockets | undefined;
+  /** In the guest, for scenarios with calls. */
+  readonly sockets: Sockets | undefined;
 
   /** `remotePort` 0: a port of its own, or that from which the guest connects. */
   constructor(peer: Peer, remotePort = 0, options: ScriptOptions = {}) {
@@ -131,6 +133,7 @@ export class TcpScript extends Talk {
   }
 
   private async expect(step: SegmentStep): Promise<void> {
+    if (step.now) await this.peer.ping(undefined, 5000);
     const started = this.last;
     const left = (): number => step.to - (this.last - started) / 1000 + 0.001;
     let segment = await this.next(left());

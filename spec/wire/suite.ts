@@ -26,6 +26,12 @@ export const ACTIVE = `
   +0 call get error = 0
 `;
 
+/** Lines for `count` full segments of the guest from `first` on, one after the other at once. */
+export function burst(first: number, count: number, size = 1460): string {
+  const line = (from: number): string => `+0 > . ${from}:${from + size}(${size}) ack 1`;
+  return Array.from({ length: count }, (_, i) => line(first + i * size)).join("\n");
+}
+
 export class Suite {
   private wired: WiredMachine | undefined;
   private made: Control | undefined;

@@ -19,6 +19,8 @@ export interface Outgoing {
   options?: TcpOptions;
   payload?: Buffer | undefined;
   ip?: IpFields;
+  /** Instead of the right one. */
+  checksum?: number;
 }
 
 export class Talk {
@@ -62,6 +64,7 @@ export class Talk {
       urgent: segment.urgent ?? 0,
       options: this.absolute(segment.options ?? {}),
       payload: segment.payload ?? Buffer.alloc(0),
+      ...(segment.checksum === undefined ? {} : { checksum: segment.checksum }),
     });
     const fields = {
       ...(ttl === undefined ? {} : { ttl }),

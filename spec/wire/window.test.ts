@@ -100,7 +100,8 @@ function receiving(suite: Suite): void {
         script.send({ flags: ACK, sequence: at, acknowledgement: 1, payload });
       }
       let last = 0;
-      for (let came = await script.next(0.3); came; came = await script.next(0.3)) last = came.acknowledgement;
+      for (let came = await script.next(0.3); came; came = await script.next(0.3))
+        last = came.acknowledgement;
       assert.equal(last, edge);
     } finally {
       await script.end();
@@ -230,7 +231,7 @@ scenarios(
       +0..0.5 > . 1:1(0) ack 1461
       +0 < P. 1461:2921(1460) ack 1
       +0 < P. 2921:4381(1460) ack 1
-      +0..0.03 > . 1:1(0) ack 4381
+      now > . 1:1(0) ack 4381
       quiet 0.1`,
     "acknowledgements: go with data": `${PASSIVE}
       +0 < P. 1:6(5) ack 1 "hello"
