@@ -233,6 +233,16 @@ scenarios(
       +0 < P. 2921:4381(1460) ack 1
       now > . 1:1(0) ack 4381
       quiet 0.1`,
+    // The receive buffer is larger than a window without scale can say: what cannot be said is no reason to speak, and the peer would
+    // take it for a duplicate acknowledgement.
+    "acknowledgements: reading does not cause any that say nothing new": `${PASSIVE}
+      +0 < P. 1:1461(1460) ack 1
+      +0 < P. 1461:2921(1460) ack 1
+      +0 > . 1:1(0) ack 2921 win 65535
+      +0 call recv 1000 = 1000
+      +0 call recv 1000 = 1000
+      +0 call recv 1000 = 920
+      quiet 0.1`,
     "acknowledgements: go with data": `${PASSIVE}
       +0 < P. 1:6(5) ack 1 "hello"
       +0 call send "world"

@@ -186,9 +186,10 @@ function notAcceptable(c: TcpConnection, s: Segment): void {
 
 /** RFC 5961: an acknowledgement that a peer in good faith can act upon, limited in rate. */
 function challenge(c: TcpConnection): void {
-  const time = milliseconds();
+  // Odd, so that it is never 0, which stands for none yet.
+  const time = milliseconds() | 1;
   if (c.lastChallenge != 0 && time - c.lastChallenge < CHALLENGE_INTERVAL) return;
-  c.lastChallenge = time | 1;
+  c.lastChallenge = time;
   statistics.challengeAcks++;
   sendAck(c);
 }
