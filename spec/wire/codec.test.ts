@@ -25,7 +25,7 @@ import {
 } from "./ipv4.ts";
 import { parseScenario } from "./parse.ts";
 import { ACK, SYN, decodeTcp, encodeTcp, flagsText, sequenceDifference } from "./tcp.ts";
-import { generator } from "./wire.ts";
+import { generator } from "./link.ts";
 
 const A = address("10.0.2.2");
 const B = address("10.0.2.15");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
-import { generator } from "./wire.ts";
+import { generator } from "./link.ts";
 import { TcpScript } from "./scenario.ts";
 import { PASSIVE, type Suite, burst, scenarios } from "./suite.ts";
 import { ACK, FIN } from "./tcp.ts";
