@@ -70,9 +70,9 @@ scenarios("TCP close", {
   "by the guest: its FIN is sent again, later each time": `${ACTIVE}
     +0 call shutdown write
     +0 > F. 1:1(0) ack 1
-    +.15..0.5 > F. 1:1(0) ack 1
-    +.3..0.8 > F. 1:1(0) ack 1
-    +.6..1.3 > F. 1:1(0) ack 1
+    +.1..0.7 > F. 1:1(0) ack 1
+    +.25..1 > F. 1:1(0) ack 1
+    +.55..1.6 > F. 1:1(0) ack 1
     +0 < . 1:1(0) ack 2
     *  call state = FIN_WAIT2`,
   "by the guest, who has closed: data that come are reset": `${PASSIVE}
@@ -150,8 +150,8 @@ scenarios("TCP close", {
     +0 > . 1:1(0) ack 2
     +0 call close
     +0 > F. 1:1(0) ack 2
-    +.15..0.5 > F. 1:1(0) ack 2
-    +.3..0.8 > F. 1:1(0) ack 2
+    +.1..0.7 > F. 1:1(0) ack 2
+    +.25..1 > F. 1:1(0) ack 2
     +0 < . 2:2(0) ack 2
     quiet 0.9`,
 

@@ -101,7 +101,7 @@ scenarios(
       +0..0.5 > . 1:1(0) ack 1461
       +0 < P. 1461:2921(1460) ack 1
       +0 < P. 2921:4381(1460) ack 1
-      now > . 1:1(0) ack 4381
+      now >> . 1:1(0) ack 4381
       quiet 0.1`,
     // The receive buffer is larger than a window without scale can say: what cannot be said is no reason to speak, and the peer would
     // take it for a duplicate acknowledgement.

@@ -44,30 +44,30 @@ scenarios("TCP sending: windows", {
       +0 > . 8:12(4) ack 1 "6789"`,
   "a window of zero is probed with one octet, later each time": `${SHUT}
       +0 call send "0123456789"
-      +.1..0.5 > . 2:3(1) ack 1 "0"
+      +.1..0.7 > . 2:3(1) ack 1 "0"
       +0 < . 1:1(0) ack 2 win 0
-      +.25..0.8 > . 2:3(1) ack 1 "0"
+      +.2..1 > . 2:3(1) ack 1 "0"
       +0 < . 1:1(0) ack 2 win 0
-      +.6..1.3 > . 2:3(1) ack 1 "0"
+      +.55..1.6 > . 2:3(1) ack 1 "0"
       +0 < . 1:1(0) ack 2 win 100
       +0 > P. 2:12(10) ack 1 "0123456789"`,
   "a probe that is taken counts": `${SHUT}
       +0 call send "0123456789"
-      +.1..0.5 > . 2:3(1) ack 1 "0"
+      +.1..0.7 > . 2:3(1) ack 1 "0"
       +0 < . 1:1(0) ack 3 win 0
       +.1..1.3 > . 3:4(1) ack 1 "1"
       +0 < . 1:1(0) ack 3 win 100
       +0 > P. 3:12(9) ack 1 "123456789"`,
   "probes go on while nobody answers": `${SHUT}
       +0 call send 10
-      +.1..0.5 > . 2:3(1) ack 1
-      +.25..0.8 > . 2:3(1) ack 1
-      +.6..1.3 > . 2:3(1) ack 1
+      +.1..0.7 > . 2:3(1) ack 1
+      +.2..1 > . 2:3(1) ack 1
+      +.55..1.6 > . 2:3(1) ack 1
       +0 call state = ESTABLISHED`,
   "the FIN waits for the window, and probes it": `${SHUT}
       +0 call send 10
       +0 call shutdown write
-      +.1..0.5 > . 2:3(1) ack 1
+      +.1..0.7 > . 2:3(1) ack 1
       +0 < . 1:1(0) ack 2 win 100
       +0 > FP. 2:12(10) ack 1`,
   "the FIN alone goes out to a window of zero": `${SHUT}
