@@ -89,6 +89,17 @@ export function fillRandom(address: usize, length: usize): void {
 
 /** SipHash-2-4 of the 16 bytes `a`, `b` (little-endian). */
 export function sipHash(a: u64, b: u64): u64 {
+  return sip(a, b, 0, 0);
+}
+
+/** The same with `words` (< 30) × 8 bytes at `more` behind them. */
+export function sipHashLong(a: u64, b: u64, more: usize, words: u32): u64 {
+  return sip(a, b, more, words);
+}
+
+// @ts-ignore: decorator
+@inline
+function sip(a: u64, b: u64, more: usize, words: u32): u64 {
   let v0 = sipKey0 ^ 0x736f6d6570736575;
   let v1 = sipKey1 ^ 0x646f72616e646f6d;
   let v2 = sipKey0 ^ 0x6c7967656e657261;
@@ -120,12 +131,14 @@ export function sipHash(a: u64, b: u64): u64 {
     v0 ^= message;
     if (step == 0) {
       message = b;
-    } else if (step == 1) {
-      message = (<u64>16) << 56;
-    } else if (step == 2) {
+    } else if (step <= words) {
+      message = load<u64>(more + <usize>(step - 1) * 8);
+    } else if (step == words + 1) {
+      message = (<u64>(words + 2)) << 59;
+    } else if (step == words + 2) {
       message = 0;
       v2 ^= 0xff;
-    } else if (step == 4) {
+    } else if (step == words + 4) {
       break;
     }
   }

@@ -10,6 +10,7 @@
  * A buffer belongs to whoever holds a reference; the device holds one while it reads the bytes.
  */
 import { Pool } from "../kernel/memory/pool";
+import { Endpoint } from "./flow";
 
 export const BUFFER_SIZE: u32 = 2048;
 /** Bytes of this class, ahead of the packet's own. */
@@ -18,7 +19,7 @@ export const BUFFER_HEADER: u32 = 64;
 export const BUFFER_ROOM: u32 = BUFFER_SIZE - BUFFER_HEADER;
 /**
  * Room that a transport leaves in front of its payload: virtio-net header 12, Ethernet 14 (+2 so that the IPv4 header is
- * 4-aligned), IPv4 20, TCP 60; rounded up to a cache line.
+ * 4-aligned), IPv4 20 or IPv6 40, TCP 60: two cache lines.
  */
 export const BUFFER_HEADROOM: u32 = 128;
 
@@ -30,7 +31,7 @@ export const CHECKSUM_PARTIAL: u32 = 2;
 export const LINK_BROADCAST: u32 = 4;
 /** To send: the sender will use the bytes again, so nobody may keep the buffer but a device that reads it. */
 export const BUFFER_RETAINED: u32 = 8;
-/** Received: `word1` is the hash of its four-tuple (TCP). */
+/** Received: `word1` is the hash of its flow (TCP). */
 export const TUPLE_HASHED: u32 = 16;
 
 
@@ -55,11 +56,16 @@ export class PacketBuffer {
   sequence: u32;
   /** Before that, of a received packet that waits: its transport's input (net/packets.ts). */
   endSequence: u32;
-  /** TCP: times sent. UDP: source address and port of a datagram. */
+  /** TCP: times sent; of a received segment `word1` is the hash of its flow (TUPLE_HASHED). */
   word0: u32;
   word1: u32;
   /** Nanoseconds at which it was last sent, or was received. */
   time: u64;
+
+  /** UDP: the sender of a received datagram. It stands where TCP has what is above, from `sequence` on. */
+  @inline get source(): Endpoint {
+    return changetype<Endpoint>(changetype<usize>(this) + offsetof<PacketBuffer>("sequence"));
+  }
 
 
   @inline get input(): u32 {

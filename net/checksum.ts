@@ -9,6 +9,7 @@
  *     received:              checksumFold(checksumAdd(data, length, pseudoHeaderSum(…))) == 0xFFFF
  */
 import { CHECKSUM_PARTIAL, PacketBuffer } from "./buffer";
+import { Flow } from "./flow";
 
 /** Adds with the carry brought around. */
 // @ts-ignore: decorator
@@ -67,15 +68,24 @@ export function internetChecksum(sum: u32): u16 {
   return <u16>((<u32>checksumFold(sum)) ^ 0xffff);
 }
 
-/** Sum of the pseudo header of TCP and UDP. `length`: transport header and payload, in bytes. */
+/**
+ * Sum of the pseudo header of a transport (RFC 9293, 3.1; RFC 8200, 8.1). `length`: transport header and payload, in bytes. The same
+ * for both versions of IP, but that 0xFFFF, by which IPv4 addresses are mapped, is zero in one's complement.
+ */
 // @ts-ignore: decorator
 @inline
-export function pseudoHeaderSum(source: u32, destination: u32, protocol: u32, length: u32): u32 {
-  const total =
-    <u64>bswap<u32>(source) +
-    <u64>bswap<u32>(destination) +
-    <u64>((protocol << 8) + <u32>bswap<u16>(<u16>length));
-  return <u32>((total & 0xffff_ffff) + (total >> 32));
+export function pseudoHeaderSum(flow: Flow, protocol: u32, length: u32): u32 {
+  const local = flow.local;
+  const remote = flow.remote;
+  // In host order: only the result is turned round.
+  let total = <u64>local.ipv4 + <u64>remote.ipv4 + <u64>(protocol + length);
+  if (!remote.isMapped) {
+    total += (local.low >> 32) + (remote.low >> 32);
+    total += (local.high & 0xffff_ffff) + (local.high >> 32);
+    total += (remote.high & 0xffff_ffff) + (remote.high >> 32);
+  }
+  // 64 to 32 bits, carry brought around.
+  return bswap<u32>(<u32>((total + rotl<u64>(total, 32)) >> 32));
 }
 
 /** `checksum` after one 16-bit word under it changed from `before` to `after`, all in memory order (RFC 1624, equation 3). */

@@ -2,7 +2,7 @@
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { LIMITED_BROADCAST, networkInterface } from "./interface";
-import { udpOutput } from "./socket/udp";
+import { outgoing, udpOutput } from "./socket/udp";
 import {
   DHCP_CLIENT_PORT,
   DHCP_HEADER,
@@ -82,7 +82,9 @@ export function sendDhcp(
   buffer.length = length < BOOTP_MINIMUM ? BOOTP_MINIMUM : length;
 
   const to = destination != 0 ? destination : LIMITED_BROADCAST;
-  udpOutput(buffer, own, DHCP_CLIENT_PORT, to, DHCP_SERVER_PORT);
+  outgoing.local.setIpv4(own, DHCP_CLIENT_PORT);
+  outgoing.remote.setIpv4(to, DHCP_SERVER_PORT);
+  udpOutput(buffer, outgoing);
   releaseBuffer(buffer);
 }
 

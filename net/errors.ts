@@ -3,29 +3,31 @@
  * told, after the packet that the error quotes was found to be one that we can have sent.
  */
 import { networkCounters } from "./counters";
+import { Flow, FLOW_SIZE } from "./flow";
 import { isLocalAddress } from "./interface";
-import { IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
+import { sentFlow } from "./ip";
+import { transportErrorOf } from "./transports";
 import { IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
 
 /** Bytes of a transport header that an error quotes at least (RFC 792): ports, and TCP's sequence number. */
 export const QUOTED_TRANSPORT: u32 = 8;
 
-let tcpError: u32 = 0;
-let udpError: u32 = 0;
+/** Of the packet that an error quotes. */
+let quotedFlow: Flow = changetype<Flow>(0);
 
-/**
- * Registers who hears of errors about packets of IPPROTO_TCP or IPPROTO_UDP: `index` is a
- * (type: u32, code: u32, rest: u32, header: Ipv4Header, transport: usize, length: u32) => void.
- * type, code and rest: as in the ICMP header (rest & 0xFFFF: the MTU of ICMP_FRAGMENTATION_NEEDED, 0 from old routers).
- * header: the IPv4 header of the packet we sent, its source one of our addresses. transport: address of its transport header, of which
- * `length` >= 8 bytes may be read. All of it came over the wire: the transport has to match ports (and sequence number) itself.
- */
-export function registerTransportError(protocol: u32, index: u32): void {
-  if (protocol == IPPROTO_TCP) tcpError = index;
-  else if (protocol == IPPROTO_UDP) udpError = index;
+/** Once at boot. `flow`: FLOW_SIZE bytes. */
+export function initializeErrors(flow: usize): void {
+  memory.fill(flow, 0, FLOW_SIZE);
+  quotedFlow = changetype<Flow>(flow);
 }
 
-/** Checks the `length` bytes that an error quotes at `quoted`, and tells the transport. */
+/**
+ * Checks the `length` bytes that an error quotes at `quoted`, and tells the transport, whose function (net/transports.ts) is a
+ * (type: u32, code: u32, rest: u32, flow: Flow, transport: usize, length: u32) => void.
+ * type, code and rest: as in the ICMP header (rest & 0xFFFF: the MTU of ICMP_FRAGMENTATION_NEEDED, 0 from old routers).
+ * flow: of the packet we sent, its local address one of ours. transport: address of its transport header, of which
+ * `length` >= 8 bytes may be read. All of it came over the wire: the transport has to match ports (and sequence number) itself.
+ */
 export function reportTransportError(type: u32, code: u32, rest: u32, quoted: usize, length: u32): void {
   const counters = networkCounters();
   if (length < IPV4_HEADER) {
@@ -45,12 +47,12 @@ export function reportTransportError(type: u32, code: u32, rest: u32, quoted: us
     counters.icmpBadEmbedded++;
     return;
   }
-  const protocol = header.protocol;
-  const index = protocol == IPPROTO_TCP ? tcpError : protocol == IPPROTO_UDP ? udpError : 0;
+  const index = transportErrorOf(header.protocol);
   if (index == 0) {
     counters.icmpIgnored++;
     return;
   }
   const transport = quoted + headerLength;
-  call_indirect<void>(index, type, code, rest, header, transport, length - headerLength);
+  sentFlow(quotedFlow, header, transport);
+  call_indirect<void>(index, type, code, rest, quotedFlow, transport, length - headerLength);
 }

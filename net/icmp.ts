@@ -37,7 +37,7 @@ export function initializeIcmp(): void {
   paidUntil = 0;
 }
 
-/** An ICMP message; see ipv4Register. */
+/** An ICMP message; see registerTransport. */
 export function icmpInput(buffer: PacketBuffer): void {
   const counters = networkCounters();
   const length = buffer.length;

@@ -24,8 +24,8 @@ import {
   networkInterface,
 } from "./interface";
 import { loopbackOutput } from "./loopback";
-import { packetArrives } from "./packets";
-import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
+import { IPPROTO_UDP } from "./socket/socket";
+import { transportInput } from "./transports";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
 import {
@@ -41,16 +41,9 @@ import {
 } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
-export { isLocalAddress } from "./interface";
-
 /** Time to live of what we send (RFC 1122, 3.2.1.7). */
 export const TTL_DEFAULT: u32 = 64;
 
-let icmpIndex: u32 = 0;
-let tcpIndex: u32 = 0;
-let udpIndex: u32 = 0;
-let tcpLevelIndex: u32 = 0;
-let udpLevelIndex: u32 = 0;
 let noTransportIndex: u32 = 0;
 /** State of the generator of the identification field. */
 let identification: u32 = 0;
@@ -59,22 +52,6 @@ let identification: u32 = 0;
 export function initializeIpv4(noTransport: u32): void {
   noTransportIndex = noTransport;
   identification = random32();
-}
-
-/**
- * Registers the input of IPPROTO_ICMP, IPPROTO_TCP or IPPROTO_UDP: `inputIndex` is a (buffer) => void that takes the reference.
- * buffer.data is at the transport header, length is exact, networkHeader is set. LINK_BROADCAST: never answer with an error or reset.
- * `levelIndex`, of TCP and UDP: (buffer) => u32, the level of the socket that the same packet is for (net/packets.ts); nothing in it has been checked then.
- */
-export function ipv4Register(protocol: u32, inputIndex: u32, levelIndex: u32 = 0): void {
-  if (protocol == IPPROTO_ICMP) icmpIndex = inputIndex;
-  else if (protocol == IPPROTO_TCP) {
-    tcpIndex = inputIndex;
-    tcpLevelIndex = levelIndex;
-  } else if (protocol == IPPROTO_UDP) {
-    udpIndex = inputIndex;
-    udpLevelIndex = levelIndex;
-  }
 }
 
 /** A packet from the wire, at its IPv4 header; `length` may have padding of the frame. Takes the reference. */
@@ -176,15 +153,10 @@ function deliver(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): v
   buffer.networkHeader = changetype<usize>(header);
   buffer.length = header.totalLength;
   buffer.pull(headerLength);
-  const protocol = header.protocol;
-  if (protocol == IPPROTO_TCP) packetArrives(buffer, tcpIndex, tcpLevelIndex);
-  else if (protocol == IPPROTO_UDP) packetArrives(buffer, udpIndex, udpLevelIndex);
-  else if (protocol == IPPROTO_ICMP) call_indirect<void>(icmpIndex, buffer);
-  else {
-    counters.ipNoTransport++;
-    if (noTransportIndex != 0) call_indirect<void>(noTransportIndex, buffer);
-    releaseBuffer(buffer);
-  }
+  if (transportInput(buffer, header.protocol)) return;
+  counters.ipNoTransport++;
+  if (noTransportIndex != 0) call_indirect<void>(noTransportIndex, buffer);
+  releaseBuffer(buffer);
 }
 
 /** The address of ours that packets to `destination` have as their source; 0: it cannot be reached. */

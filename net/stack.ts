@@ -8,15 +8,18 @@ import { initializeBuffers } from "./buffer";
 import { initializeCounters, NetworkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
+import { initializeErrors } from "./errors";
+import { FLOW_SIZE } from "./flow";
 import { icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
-import { initializeIpv4, ipv4LoopbackInput, ipv4Register } from "./ipv4";
+import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
+import { initializeTransports, registerTransport, TRANSPORTS_STORAGE } from "./transports";
 
 /** Packets that may wait at one level (net/packets.ts), at least. */
 const WAITING_LEAST: u32 = 16;
@@ -44,6 +47,8 @@ export function initializeNetwork(
     room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
     room(ARP_STORAGE) +
+    room(TRANSPORTS_STORAGE) +
+    room(FLOW_SIZE) +
     room(UDP_STORAGE) +
     room(DHCP_STORAGE);
   let order: u32 = 0;
@@ -65,9 +70,11 @@ export function initializeNetwork(
   initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
   initializeArp(take(ARP_STORAGE));
+  initializeTransports(take(TRANSPORTS_STORAGE));
+  initializeErrors(take(FLOW_SIZE));
   initializeIpv4(icmpNoTransport.index);
   initializeIcmp();
-  ipv4Register(IPPROTO_ICMP, icmpInput.index);
+  registerTransport(IPPROTO_ICMP, icmpInput.index, 0, 0);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);
   initializeDhcp(take(DHCP_STORAGE));
   return true;

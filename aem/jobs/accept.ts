@@ -14,7 +14,7 @@ import {
 import { currentProcess } from "../../kernel/process/process";
 import { POLLIN, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { Socket } from "../../net/socket/socket";
-import { packAddress, writeSockaddr } from "../../net/socket/sockaddr";
+import { writeSockaddr } from "../../net/socket/sockaddr";
 import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
 import { again, countActivations } from "../dispatch";
 import { Event } from "../event";
@@ -49,6 +49,6 @@ function deliver(event: Event): i32 {
 
 /** Fills in the sockaddr and length that were given at registration, as accept does; `data`: their addresses. */
 function writePeer(event: Event, connection: Socket): void {
-  const peer = packAddress(connection.remoteAddress, connection.remotePort);
+  const peer = connection.flow.remote;
   if (writeSockaddr(<usize>(<u32>event.data), <usize>(event.data >> 32), peer) < 0) event.errors++;
 }

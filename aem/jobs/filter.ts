@@ -8,6 +8,7 @@
  */
 import { EINVAL } from "../../kernel/errno";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
+import { IpAddress } from "../../net/flow";
 import { networkFlush } from "../../net/interface";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_ACCEPT, EVENT_READ, EVENT_SK, EVENT_SOCK, EventFilter, READ_LIMIT } from "../abi";
@@ -46,10 +47,11 @@ export function setFilter(event: Event, extra: EventExtra, filter: EventFilter):
   if (heldBack && event.object != 0 && (pollSocket(event.socket) & POLLIN) != 0) activate(event);
 }
 
-/** Whether a peer with this address passes. */
+/** Whether a peer with this address passes. A condition is about IPv4 addresses: others pass where there is none. */
 @inline
-function passes(extra: EventExtra, address: u32): bool {
-  return (address & extra.networkMask) == extra.network;
+function passes(extra: EventExtra, address: IpAddress): bool {
+  const mask = extra.networkMask;
+  return mask == 0 || (address.isMapped && (address.ipv4 & mask) == extra.network);
 }
 
 // ---- Peers ----
@@ -61,7 +63,7 @@ export function acceptFiltered(event: Event, listener: Socket): usize {
     const connection = call_indirect<usize>(listener.protocol.accept, listener);
     if (connection == 0) return 0;
     const socket = changetype<Socket>(connection);
-    if (passes(extra, socket.remoteAddress)) return connection;
+    if (passes(extra, socket.flow.remote)) return connection;
     call_indirect<void>(socket.protocol.abort, socket);
     networkFlush();
     extra.filtered++;
@@ -78,7 +80,7 @@ export function dropDatagrams(event: Event, socket: Socket): bool {
   const extra = extraOf(event);
   for (let dropped: u32 = 0; dropped < DROPS; dropped++) {
     if (peek(event, socket) == 0) return true;
-    if (passes(extra, <u32>(peekSource(event, socket) >> 16))) return true;
+    if (passes(extra, peekSource(event, socket))) return true;
     consume(event, socket, <u32>peekLength(event, socket));
     extra.filtered++;
     const more = peek(event, socket) != 0 || errorWaits(event, socket);

@@ -20,6 +20,7 @@ import { EAGAIN } from "../../kernel/errno";
 import { Link } from "../../kernel/list";
 import { Waiter } from "../../kernel/scheduler/wait";
 import { BufferQueue, PacketBuffer } from "../../net/buffer";
+import { Endpoint } from "../../net/flow";
 import { networkFlush } from "../../net/interface";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_ENDED, EVENT_OCCURRED, EVENT_PENDING, EVENT_READ } from "../abi";
@@ -172,9 +173,8 @@ export function peekLengthShared(event: Event, socket: Socket): i32 {
 }
 
 /** Of a datagram, which there is. */
-export function peekSourceShared(event: Event, socket: Socket): u64 {
-  const buffer = nextBuffer(event, socket)!;
-  return ((<u64>buffer.word0) << 16) | (<u64>buffer.word1);
+export function peekSourceShared(event: Event, socket: Socket): Endpoint {
+  return nextBuffer(event, socket)!.source;
 }
 
 /** At most as many bytes as `peekLengthShared` says; of datagrams one. */

@@ -1,5 +1,6 @@
 /** What the jobs of sockets have in common: the callback of their waiters, and short names for a transport's operations. */
 import { Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
+import { Endpoint } from "../../net/flow";
 import { Socket } from "../../net/socket/socket";
 import { activate } from "../dispatch";
 import { Event } from "../event";
@@ -36,10 +37,10 @@ export function peekLength(event: Event, socket: Socket): i32 {
 
 
 @inline
-export function peekSource(event: Event, socket: Socket): u64 {
+export function peekSource(event: Event, socket: Socket): Endpoint {
   return isShared(socket)
     ? peekSourceShared(event, socket)
-    : call_indirect<u64>(socket.protocol.peekSource, socket);
+    : call_indirect<Endpoint>(socket.protocol.peekSource, socket);
 }
 
 

@@ -16,9 +16,10 @@ import { readUser, userRange, writeUser } from "../../kernel/memory/user";
 import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../buffer";
+import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
 import { isStream, socketOf } from "./calls";
-import { packAddress, readSockaddr, writeSockaddr } from "./sockaddr";
+import { givenName, readSockaddr, writeSockaddr } from "./sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "./socket";
 import { udpSend } from "./udp";
 
@@ -62,14 +63,14 @@ export function sys_sendto(
   if (<i32>length < 0) return -EINVAL;
   if (!userRange(data, length)) return -EFAULT;
   if (isStream(socket)) return sendStream(socket, data, length, mayBlock(socket, flags));
-  let name = packAddress(socket.remoteAddress, socket.remotePort);
+  let to = socket.flow.remote;
   if (address != 0) {
-    const given = readSockaddr(address, addressLength);
-    if (given < 0) return <i32>given;
-    name = given;
+    const read = readSockaddr(address, addressLength);
+    if (read < 0) return read;
+    to = givenName;
   }
-  if ((<u32>name) << 16 == 0) return address == 0 ? -EDESTADDRREQ : -EINVAL;
-  return sendDatagram(socket, data, length, name);
+  if (to.port == 0) return address == 0 ? -EDESTADDRREQ : -EINVAL;
+  return sendDatagram(socket, data, length, to);
 }
 
 function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 {
@@ -105,7 +106,7 @@ function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 
   return <i32>sent;
 }
 
-function sendDatagram(socket: Socket, data: usize, length: u32, name: u64): i32 {
+function sendDatagram(socket: Socket, data: usize, length: u32, to: Endpoint): i32 {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return -ENOBUFS;
   let result: i32 = -EMSGSIZE;
@@ -113,7 +114,7 @@ function sendDatagram(socket: Socket, data: usize, length: u32, name: u64): i32 
     result = readUser(buffer.data, data, length);
     if (result == 0) {
       buffer.length = length;
-      result = udpSend(socket, <u32>(name >> 16), (<u32>name) & 0xffff, buffer);
+      result = udpSend(socket, to, buffer);
     }
   }
   releaseBuffer(buffer);
@@ -145,7 +146,7 @@ export function sys_recvfrom(
     const source = call_indirect<usize>(socket.protocol.peek, socket);
     if (source != 0) {
       if (address != 0) {
-        const sender = call_indirect<u64>(socket.protocol.peekSource, socket);
+        const sender = call_indirect<Endpoint>(socket.protocol.peekSource, socket);
         const written = writeSockaddr(address, lengthPointer, sender);
         if (written < 0) return written;
       }

@@ -41,7 +41,7 @@ import { networkFlush } from "../interface";
 import { ownSocket } from "../levels";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
 import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
-import { initializeSockaddr, packAddress, readSockaddr, SOCKADDR_SIZE, writeSockaddr } from "./sockaddr";
+import { givenName, initializeSockaddr, readSockaddr, SOCKADDR_STORAGE, writeSockaddr } from "./sockaddr";
 import {
   AF_INET,
   IPPROTO_TCP,
@@ -65,7 +65,7 @@ const SOCK_CLOEXEC: u32 = 0x80000;
 const BACKLOG_LIMIT: i32 = 4096;
 
 /** Bytes that `initializeSocketCalls` needs. */
-export const SOCKET_CALLS_STORAGE: usize = <usize>SOCKADDR_SIZE + POLL_CALL_STORAGE + OPTIONS_STORAGE;
+export const SOCKET_CALLS_STORAGE: usize = SOCKADDR_STORAGE + POLL_CALL_STORAGE + OPTIONS_STORAGE;
 
 /** (process: Process) => void: a descriptor of the process has become free; 0: nobody asked. */
 let descriptorFree: u32 = 0;
@@ -73,8 +73,8 @@ let descriptorFree: u32 = 0;
 /** Once at boot. `storage`: SOCKET_CALLS_STORAGE bytes, 8-aligned. */
 export function initializeSocketCalls(storage: usize): void {
   initializeSockaddr(storage);
-  initializePollCall(storage + SOCKADDR_SIZE);
-  initializeOptions(storage + SOCKADDR_SIZE + POLL_CALL_STORAGE);
+  initializePollCall(storage + SOCKADDR_STORAGE);
+  initializeOptions(storage + SOCKADDR_STORAGE + POLL_CALL_STORAGE);
   onHandleAbandoned(HANDLE_SOCKET, abandon.index);
   onHandleHeld(HANDLE_SOCKET, hold.index);
 }
@@ -182,27 +182,27 @@ export function sys_shutdown(fd: i32, how: i32): i32 {
 export function sys_bind(fd: i32, address: usize, length: u32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  const name = readSockaddr(address, length);
-  if (name < 0) return <i32>name;
-  return call_indirect<i32>(socket.protocol.bind, socket, <u32>(name >> 16), (<u32>name) & 0xffff);
+  const read = readSockaddr(address, length);
+  if (read < 0) return read;
+  return call_indirect<i32>(socket.protocol.bind, socket, givenName);
 }
 
 export function sys_getsockname(fd: i32, address: usize, lengthPointer: usize): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  return writeSockaddr(address, lengthPointer, packAddress(socket.localAddress, socket.localPort));
+  return writeSockaddr(address, lengthPointer, socket.flow.local);
 }
 
 export function sys_getpeername(fd: i32, address: usize, lengthPointer: usize): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
   if (!isConnected(socket)) return -ENOTCONN;
-  return writeSockaddr(address, lengthPointer, packAddress(socket.remoteAddress, socket.remotePort));
+  return writeSockaddr(address, lengthPointer, socket.flow.remote);
 }
 
 /** Has a peer: a connection that is established, or a datagram socket that was given one. */
 function isConnected(socket: Socket): bool {
-  if (socket.remotePort == 0) return false;
+  if (socket.flow.remote.port == 0) return false;
   if (!isStream(socket)) return true;
   const events = call_indirect<u32>(socket.protocol.poll, socket);
   if (events & POLLHUP) return false;
@@ -241,11 +241,7 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
   }
   const socket = changetype<Socket>(connection);
   if (address != 0) {
-    const written = writeSockaddr(
-      address,
-      lengthPointer,
-      packAddress(socket.remoteAddress, socket.remotePort),
-    );
+    const written = writeSockaddr(address, lengthPointer, socket.flow.remote);
     if (written < 0) {
       call_indirect<void>(socket.protocol.abort, socket);
       networkFlush();
@@ -261,14 +257,13 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
 export function sys_connect(fd: i32, address: usize, length: u32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  const name = readSockaddr(address, length);
-  if (name < 0) return <i32>name;
+  const read = readSockaddr(address, length);
+  if (read < 0) return read;
   let pending: i32 = -EALREADY;
   if ((socket.flags & SOCKET_CONNECTING) == 0) {
-    const port = (<u32>name) & 0xffff;
     // Port 0 belongs to nobody: a SYN to it cannot succeed.
-    if (port == 0 && isStream(socket)) return -EADDRNOTAVAIL;
-    const begun = call_indirect<i32>(socket.protocol.connect, socket, <u32>(name >> 16), port);
+    if (givenName.port == 0 && isStream(socket)) return -EADDRNOTAVAIL;
+    const begun = call_indirect<i32>(socket.protocol.connect, socket, givenName);
     networkFlush();
     if (begun != -EINPROGRESS) return begun;
     socket.flags |= SOCKET_CONNECTING;

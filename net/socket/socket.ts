@@ -5,9 +5,10 @@
  * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied by whoever knows where it goes to:
  * a transport only says where bytes stand (`peek`, `consume`) and where they may be put (`reserve`, `commit`).
  *
- * Addresses and ports are numbers in host order: 10.0.2.15 is 0x0A00020F.
+ * Addresses are those of net/flow.ts, of either version of IP.
  */
 import { WaitQueue } from "../../kernel/scheduler/wait";
+import { Flow } from "../flow";
 
 export const AF_INET: u32 = 2;
 export const SOCK_STREAM: u32 = 1;
@@ -46,10 +47,12 @@ export class Socket extends WaitQueue {
   error: i32;
   /** Descriptor tables that have it, beyond the first: a fork shares them. */
   sharers: u32;
-  localAddress: u32;
-  remoteAddress: u32;
-  localPort: u16;
-  remotePort: u16;
+  private flow0: u64;
+  private flow1: u64;
+  private flow2: u64;
+  private flow3: u64;
+  private flow4: u64;
+  private flow5: u64;
   /**
    * TCP: the states of the present connection from CLOSE or LISTEN on, 4 bits each, the latest in the lowest; 0 before the first transition. So who
    * asks late, as the one who accepts always does, still learns of each.
@@ -60,6 +63,11 @@ export class Socket extends WaitQueue {
   /** With several of them: bytes of a stream, or datagrams, that have left the queue since they last looked; sticks at the maximum. */
   taken: u32;
 
+  /** Its own name and its peer's; 0.0.0.0 or ::, and port 0, where there is none (yet). */
+  @inline get flow(): Flow {
+    return changetype<Flow>(changetype<usize>(this) + offsetof<Socket>("flow0"));
+  }
+
   /** For the transport: so much has left the queue, consumed or thrown away. */
   @inline left(amount: u32): void {
     if (this.readers > 1) this.taken = amount > ~this.taken ? u32.MAX_VALUE : this.taken + amount;
@@ -69,13 +77,13 @@ export class Socket extends WaitQueue {
 /** Function indices; each takes the socket first. A struct of function pointers, filled in once at boot. */
 @unmanaged
 export class SocketProtocol {
-  /** (socket, address: u32, port: u32) => i32: 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL when bound. */
+  /** (socket, name: Endpoint) => i32: 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL when bound. */
   bind: u32;
   /** (socket, backlog: i32) => i32: 0, -EOPNOTSUPP, -EADDRINUSE, -EINVAL. */
   listen: u32;
   /** (socket) => Socket | 0: takes the next connection that is established; 0 when there is none. */
   accept: u32;
-  /** (socket, address: u32, port: u32) => i32: 0 when done, -EINPROGRESS when begun, -EISCONN, -EALREADY, -ENETUNREACH, … */
+  /** (socket, name: Endpoint) => i32: 0 when done, -EINPROGRESS when begun, -EISCONN, -EALREADY, -ENETUNREACH, … */
   connect: u32;
   /** (socket) => u32: POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP as they hold now. */
   poll: u32;
@@ -88,7 +96,7 @@ export class SocketProtocol {
   peekLength: u32;
   /** (socket, bytes: u32) => void: done with that many bytes (a datagram: with all of it). Opens the window. */
   consume: u32;
-  /** (socket) => u64: source of the datagram at `peek()`, address << 16 | port. TCP: the peer. */
+  /** (socket) => Endpoint: source of the datagram at `peek()`, which there is; good until it is consumed. TCP: the peer. */
   peekSource: u32;
   /** (socket) => usize: where bytes to be sent may be written; 0 when there is no room. TCP only. */
   reserve: u32;

@@ -3,12 +3,13 @@ import { EADDRNOTAVAIL, EAGAIN, EINVAL, ENETUNREACH, ENOTCONN, EOPNOTSUPP } from
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { BufferQueue, PacketBuffer, releaseBuffer } from "../buffer";
 import { networkCounters } from "../counters";
-import { isLocalAddress } from "../interface";
-import { sourceAddressFor } from "../ipv4";
+import { Endpoint } from "../flow";
+import { chooseSource, isOurs } from "../ip";
 import { SHUT_RD, SHUT_RDWR, SHUT_WR, Socket, SocketProtocol } from "./socket";
 import {
   bindUdpSocket,
   freeUdpSocket,
+  outgoing,
   UDP_AUTO_ADDRESS,
   UDP_BOUND,
   UDP_CONNECTED,
@@ -55,7 +56,7 @@ export function fillUdpProtocol(protocol: SocketProtocol): void {
   protocol.end = udpEnd.index;
 }
 
-/** A datagram for the socket, at its payload, its source in word0 and word1. Takes the reference. */
+/** A datagram for the socket, at its payload, its sender in `source`. Takes the reference. */
 export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
   const queue = socket.queue;
   if (socket.has(UDP_SHUT_READ)) {
@@ -85,11 +86,11 @@ function dropQueue(socket: UdpSocket): void {
   socket.queue.clear();
 }
 
-function udpBind(socket: Socket, address: u32, port: u32): i32 {
+function udpBind(socket: Socket, name: Endpoint): i32 {
   const self = changetype<UdpSocket>(socket);
-  if (self.has(UDP_BOUND) || port > 0xffff) return -EINVAL;
-  if (address != 0 && !isLocalAddress(address)) return -EADDRNOTAVAIL;
-  return bindUdpSocket(self, address, port);
+  if (self.has(UDP_BOUND)) return -EINVAL;
+  if (!name.isAny && !isOurs(name)) return -EADDRNOTAVAIL;
+  return bindUdpSocket(self, name);
 }
 
 function udpListen(socket: Socket, backlog: i32): i32 {
@@ -101,34 +102,34 @@ function udpAccept(socket: Socket): usize {
 }
 
 /** Sets the peer; address and port 0 take it away. */
-function udpConnect(socket: Socket, address: u32, port: u32): i32 {
+function udpConnect(socket: Socket, name: Endpoint): i32 {
   const self = changetype<UdpSocket>(socket);
-  if (address == 0 && port == 0) {
+  if (name.isAny && name.port == 0) {
     disconnect(self);
     return 0;
   }
-  if (port == 0 || port > 0xffff) return -EINVAL;
-  const source = sourceAddressFor(address);
-  if (source == 0) return -ENETUNREACH;
+  if (name.port == 0) return -EINVAL;
+  outgoing.remote.copy(name);
+  if (!chooseSource(outgoing)) return -ENETUNREACH;
   if (!self.has(UDP_BOUND)) {
-    const result = bindUdpSocket(self, 0, 0);
+    const result = bindUdpSocket(self, self.flow.local);
     if (result < 0) return result;
   }
   disconnect(self);
-  if (self.localAddress == 0) {
-    self.localAddress = source;
+  if (self.flow.local.isAny) {
+    self.flow.local.copyAddress(outgoing.local);
     self.status |= UDP_AUTO_ADDRESS;
   }
-  self.remoteAddress = address;
-  self.remotePort = <u16>port;
+  self.flow.remote.copy(name);
   self.status |= UDP_CONNECTED;
   return 0;
 }
 
 function disconnect(self: UdpSocket): void {
-  if (self.has(UDP_AUTO_ADDRESS)) self.localAddress = 0;
-  self.remoteAddress = 0;
-  self.remotePort = 0;
+  const flow = self.flow;
+  if (self.has(UDP_AUTO_ADDRESS)) flow.local.clearAddress();
+  flow.remote.clearAddress();
+  flow.remote.port = 0;
   self.status &= ~(UDP_CONNECTED | UDP_AUTO_ADDRESS);
 }
 
@@ -177,9 +178,8 @@ function udpConsume(socket: Socket, bytes: u32): void {
   releaseBuffer(buffer);
 }
 
-function udpPeekSource(socket: Socket): u64 {
-  const head = changetype<UdpSocket>(socket).queue.head;
-  return head === null ? 0 : ((<u64>head.word0) << 16) | (<u64>head.word1);
+function udpPeekSource(socket: Socket): Endpoint {
+  return changetype<UdpSocket>(socket).queue.head!.source;
 }
 
 function udpReserve(socket: Socket): usize {

@@ -5,6 +5,7 @@ import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
+import { Endpoint, Flow, FLOW_SIZE, IpAddress } from "../flow";
 import { addSocketLevel, removeSocketLevel } from "../levels";
 import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
 
@@ -61,7 +62,11 @@ export class UdpSocket extends Socket {
 }
 
 /** Bytes of storage for initializeUdpSockets. */
-export const UDP_SOCKETS_STORAGE: usize = ((offsetof<Pool>() + 7) & ~7) + LINK_SIZE * BUCKETS;
+export const UDP_SOCKETS_STORAGE: usize = FLOW_SIZE * 2 + ((offsetof<Pool>() + 7) & ~7) + LINK_SIZE * BUCKETS;
+
+/** Of the datagram that is being looked at, and of the one that is being sent. Neither outlives the call that filled it in. */
+export let incoming: Flow = changetype<Flow>(0);
+export let outgoing: Flow = changetype<Flow>(0);
 
 let pool: Pool = changetype<Pool>(0);
 let buckets: usize = 0;
@@ -69,6 +74,9 @@ let buckets: usize = 0;
 let claimedPort: u32 = 0;
 
 export function initializeUdpSockets(storage: usize, limit: u32): void {
+  incoming = changetype<Flow>(storage);
+  outgoing = changetype<Flow>(storage + FLOW_SIZE);
+  storage += FLOW_SIZE * 2;
   pool = changetype<Pool>(storage);
   pool.initialize(offsetof<UdpSocket>(), limit);
   buckets = storage + ((offsetof<Pool>() + 7) & ~7);
@@ -90,7 +98,7 @@ function bucket(port: u32): Link {
   return changetype<Link>(buckets + <usize>((port ^ (port >> 8)) & (BUCKETS - 1)) * LINK_SIZE);
 }
 
-/** A socket that is not bound; null at the limit. */
+/** An IPv4 socket that is not bound; null at the limit. */
 export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
   const address = pool.allocate();
   if (address == 0) return null;
@@ -99,6 +107,7 @@ export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
   socket.link.initialize();
   socket.protocol = protocol;
   socket.type = <u8>SOCK_DGRAM;
+  socket.flow.clearIpv4();
   addSocketLevel(socket, POLL_LEVEL_DEFAULT);
   return socket;
 }
@@ -110,39 +119,35 @@ export function freeUdpSocket(socket: UdpSocket): void {
   pool.release(changetype<usize>(socket));
 }
 
-/** True when a socket bound to `address` (0: any) would take datagrams from another one. */
-function conflicts(address: u32, port: u32): bool {
+/** True when a socket bound to `port` of `address` would take datagrams from another one. */
+function conflicts(address: IpAddress, port: u32): bool {
   if (port == claimedPort) return true;
   const head = bucket(port);
   for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
-    const other = UdpSocket.ofLink(link);
-    if (
-      other.localPort == port &&
-      (address == 0 || other.localAddress == 0 || other.localAddress == address)
-    ) {
-      return true;
-    }
+    const other = UdpSocket.ofLink(link).flow.local;
+    if (other.port == port && (address.covers(other) || other.covers(address))) return true;
   }
   return false;
 }
 
-/** Binds to `port`, 0 for an ephemeral one. 0 or -EADDRINUSE. The address was checked. */
-export function bindUdpSocket(socket: UdpSocket, address: u32, port: u32): i32 {
+/** Binds to `name`, of which port 0 stands for an ephemeral one. 0 or -EADDRINUSE. The address was checked. */
+export function bindUdpSocket(socket: UdpSocket, name: Endpoint): i32 {
+  let port = name.port;
   if (port == 0) {
-    port = ephemeralPort(address);
+    port = ephemeralPort(name);
     if (port == 0) return -EADDRINUSE;
-  } else if (conflicts(address, port)) {
+  } else if (conflicts(name, port)) {
     return -EADDRINUSE;
   }
-  socket.localAddress = address;
-  socket.localPort = <u16>port;
+  socket.flow.local.copyAddress(name);
+  socket.flow.local.port = port;
   socket.status |= UDP_BOUND;
   bucket(port).append(socket.link);
   return 0;
 }
 
 /** A free port, beginning at a random one (RFC 6056, 3.3.1); 0 when all are taken. As many tries as there are sockets are enough. */
-function ephemeralPort(address: u32): u32 {
+function ephemeralPort(address: IpAddress): u32 {
   let offset = random32() & (EPHEMERAL_COUNT - 1);
   let tries = pool.inUse + 1 < EPHEMERAL_COUNT ? pool.inUse + 1 : EPHEMERAL_COUNT;
   for (; tries != 0; tries--) {
@@ -157,25 +162,17 @@ function ephemeralPort(address: u32): u32 {
  * The socket for a datagram: its port, its address (or any), and, when it is connected, its peer. One that is bound to the very address
  * goes before one that takes any. Null: none.
  */
-export function findUdpSocket(
-  localAddress: u32,
-  localPort: u32,
-  remoteAddress: u32,
-  remotePort: u32,
-): UdpSocket | null {
-  const head = bucket(localPort);
+export function findUdpSocket(flow: Flow): UdpSocket | null {
+  const head = bucket(flow.local.port);
   let any: UdpSocket | null = null;
   for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
     const socket = UdpSocket.ofLink(link);
-    if (socket.localPort != localPort) continue;
-    if (
-      socket.has(UDP_CONNECTED) &&
-      (socket.remoteAddress != remoteAddress || socket.remotePort != remotePort)
-    ) {
-      continue;
-    }
-    if (socket.localAddress == localAddress) return socket;
-    if (socket.localAddress == 0) any = socket;
+    const local = socket.flow.local;
+    if (local.port != flow.local.port) continue;
+    const remote = socket.flow.remote;
+    if (socket.has(UDP_CONNECTED) && !(remote.port == flow.remote.port && remote.same(flow.remote))) continue;
+    if (local.same(flow.local)) return socket;
+    if (local.covers(flow.local)) any = socket;
   }
   return any;
 }

@@ -18,10 +18,11 @@ import { POLLERR, POLLIN } from "../../kernel/scheduler/wait";
 import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releaseBuffer } from "../buffer";
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
-import { registerTransportError } from "../errors";
+import { Endpoint, Flow } from "../flow";
 import { icmpUnreachable } from "../icmp";
-import { isLocalAddress, LOOPBACK_ADDRESS, networkInterface } from "../interface";
-import { ipv4Output, ipv4Register, sourceAddressFor, TTL_DEFAULT } from "../ipv4";
+import { LOOPBACK_ADDRESS } from "../interface";
+import { chooseSource, ipOutput, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
+import { registerTransport } from "../transports";
 import {
   ICMP_FRAGMENTATION_NEEDED,
   ICMP_NET_UNREACHABLE,
@@ -30,7 +31,6 @@ import {
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_UNREACHABLE,
 } from "../wire/icmp";
-import { IPV4_HEADER, Ipv4Header } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
 import { IPPROTO_UDP, Socket, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
@@ -38,7 +38,9 @@ import {
   allocateUdpSocket,
   bindUdpSocket,
   findUdpSocket,
+  incoming,
   initializeUdpSockets,
+  outgoing,
   setClaimedPort,
   UDP_BOUND,
   UDP_CONNECTED,
@@ -46,6 +48,8 @@ import {
   UDP_SOCKETS_STORAGE,
   UdpSocket,
 } from "./udp-socket";
+
+export { outgoing } from "./udp-socket";
 
 const CHECKSUM_OFFSET: u32 = 6;
 const PROTOCOL_SIZE: usize = (offsetof<SocketProtocol>() + 7) & ~7;
@@ -69,8 +73,7 @@ export function initializeUdp(storage: usize, maxSockets: u32, maxQueued: u32): 
   initializeUdpSockets(storage + PROTOCOL_SIZE, maxSockets);
   claimedPort = 0;
   claimedInput = 0;
-  ipv4Register(IPPROTO_UDP, udpInput.index, udpLevel.index);
-  registerTransportError(IPPROTO_UDP, udpError.index);
+  registerTransport(IPPROTO_UDP, udpInput.index, udpLevel.index, udpError.index);
 }
 
 export function udpProtocol(): SocketProtocol {
@@ -97,18 +100,16 @@ export function udpClaimPort(port: u32, input: u32): void {
   setClaimedPort(claimedPort);
 }
 
-/** Level of the socket that a datagram is for; see ipv4Register. */
+/** Level of the socket that a datagram is for; see registerTransport. */
 function udpLevel(buffer: PacketBuffer): u32 {
   if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
-  const header = changetype<UdpHeader>(buffer.data);
-  const port = header.destinationPort;
-  if (port == claimedPort) return POLL_LEVEL_TOP;
-  const network = changetype<Ipv4Header>(buffer.networkHeader);
-  const socket = findUdpSocket(network.destination, port, network.source, header.sourcePort);
+  receivedFlow(incoming, buffer);
+  if (incoming.local.port == claimedPort) return POLL_LEVEL_TOP;
+  const socket = findUdpSocket(incoming);
   return socket === null ? POLL_LEVEL_DEFAULT : socket.level;
 }
 
-/** A datagram; see ipv4Register. */
+/** A datagram; see registerTransport. */
 export function udpInput(buffer: PacketBuffer): void {
   const counters = networkCounters();
   counters.udpReceived++;
@@ -118,25 +119,21 @@ export function udpInput(buffer: PacketBuffer): void {
     releaseBuffer(buffer);
     return;
   }
-  const network = changetype<Ipv4Header>(buffer.networkHeader);
-  const source = network.source;
-  const destination = network.destination;
+  receivedFlow(incoming, buffer);
   buffer.length = header.length;
   if ((buffer.flags & CHECKSUM_VALID) == 0 && header.checksum != 0) {
-    const sum = pseudoHeaderSum(source, destination, IPPROTO_UDP, buffer.length);
+    const sum = pseudoHeaderSum(incoming, IPPROTO_UDP, buffer.length);
     if (checksumFold(checksumAdd(buffer.data, buffer.length, sum)) != 0xffff) {
       counters.udpBadChecksum++;
       releaseBuffer(buffer);
       return;
     }
   }
-  const port = header.destinationPort;
-  if (port == claimedPort) {
+  if (incoming.local.port == claimedPort) {
     call_indirect<void>(claimedInput, buffer);
     return;
   }
-  const sourcePort = header.sourcePort;
-  const socket = findUdpSocket(destination, port, source, sourcePort);
+  const socket = findUdpSocket(incoming);
   if (socket === null) {
     counters.udpNoPort++;
     icmpUnreachable(buffer, ICMP_PORT_UNREACHABLE);
@@ -144,17 +141,16 @@ export function udpInput(buffer: PacketBuffer): void {
     return;
   }
   buffer.pull(UDP_HEADER);
-  buffer.word0 = source;
-  buffer.word1 = sourcePort;
+  buffer.source.copy(incoming.remote);
   udpEnqueue(socket, buffer);
 }
 
 /**
- * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `address` and `port`; both 0: to the peer of a
+ * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `to`; 0.0.0.0 and port 0: to the peer of a
  * connected socket. 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
  * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once.
  */
-export function udpSend(socket: Socket, address: u32, port: u32, buffer: PacketBuffer): i32 {
+export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32 {
   const self = changetype<UdpSocket>(socket);
   if (self.has(UDP_SHUT_WRITE)) return -EPIPE;
   if (self.error != 0) {
@@ -162,58 +158,47 @@ export function udpSend(socket: Socket, address: u32, port: u32, buffer: PacketB
     self.error = 0;
     return -error;
   }
-  if (address == 0 && port == 0) {
+  if (to.isAny && to.port == 0) {
     if (!self.has(UDP_CONNECTED)) return -EDESTADDRREQ;
-    address = self.remoteAddress;
-    port = self.remotePort;
+    to = self.flow.remote;
   }
-  if (port == 0 || port > 0xffff) return -EINVAL;
-  // INADDR_ANY as a destination is this host, as everywhere.
-  if (address == 0) address = LOOPBACK_ADDRESS;
+  if (to.port == 0) return -EINVAL;
   if (!self.has(UDP_BOUND)) {
-    const result = bindUdpSocket(self, 0, 0);
+    const result = bindUdpSocket(self, self.flow.local);
     if (result < 0) return result;
   }
-  let source = self.localAddress;
-  if (source == 0) {
-    source = sourceAddressFor(address);
-    if (source == 0) return -ENETUNREACH;
-  } else if (!isLocalAddress(source)) {
+  const local = outgoing.local;
+  const remote = outgoing.remote;
+  local.copy(self.flow.local);
+  remote.copy(to);
+  // INADDR_ANY as a destination is this host, as everywhere.
+  if (remote.isAny) remote.ipv4 = LOOPBACK_ADDRESS;
+  if (local.isAny) {
+    if (!chooseSource(outgoing)) return -ENETUNREACH;
+  } else if (!isOurs(local)) {
     return -EADDRNOTAVAIL;
   }
-  if (buffer.length + UDP_HEADER + IPV4_HEADER > networkInterface().mtu) return -EMSGSIZE;
-  return udpOutput(buffer, source, self.localPort, address, port);
+  if (buffer.length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
+  return udpOutput(buffer, outgoing);
 }
 
-/** Puts the header in front and sends. Borrows the buffer. 0 or ipv4Output's error. `source` 0: only for DHCP. */
-export function udpOutput(
-  buffer: PacketBuffer,
-  source: u32,
-  sourcePort: u32,
-  destination: u32,
-  destinationPort: u32,
-): i32 {
+/** Puts the header in front and sends. Borrows the buffer. 0 or ipOutput's error. A local address of 0.0.0.0: only for DHCP. */
+export function udpOutput(buffer: PacketBuffer, flow: Flow): i32 {
   const header = changetype<UdpHeader>(buffer.push(UDP_HEADER));
-  header.sourcePort = sourcePort;
-  header.destinationPort = destinationPort;
+  header.sourcePort = flow.local.port;
+  header.destinationPort = flow.remote.port;
   header.length = buffer.length;
-  header.checksum = checksumFold(pseudoHeaderSum(source, destination, IPPROTO_UDP, buffer.length));
+  header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_UDP, buffer.length));
   buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = CHECKSUM_OFFSET;
   networkCounters().udpSent++;
-  return ipv4Output(buffer, source, destination, IPPROTO_UDP, TTL_DEFAULT);
+  return ipOutput(buffer, flow, IPPROTO_UDP);
 }
 
-/** An error about a datagram of ours; see registerTransportError. Only a connected socket can know what it is about. */
-function udpError(type: u32, code: u32, rest: u32, header: Ipv4Header, transport: usize, length: u32): void {
-  const datagram = changetype<UdpHeader>(transport);
-  const socket = findUdpSocket(
-    header.source,
-    datagram.sourcePort,
-    header.destination,
-    datagram.destinationPort,
-  );
+/** An error about a datagram of ours; see net/errors.ts. Only a connected socket can know what it is about. */
+function udpError(type: u32, code: u32, rest: u32, flow: Flow, transport: usize, length: u32): void {
+  const socket = findUdpSocket(flow);
   if (socket === null || !socket.has(UDP_CONNECTED)) return;
   socket.error = errnoOf(type, code);
   socket.wake(POLLIN | POLLERR, 0);

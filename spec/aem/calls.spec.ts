@@ -52,7 +52,7 @@ import {
 } from "../../net/socket/calls";
 import { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../../net/socket/calls-data";
 import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
-import { putSockaddr, packAddress } from "../../net/socket/sockaddr";
+import { putSockaddr } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "../../net/socket/socket";
 import { TcpConnection } from "../../net/socket/tcp/connection";
 import { appendReceived } from "../../net/socket/tcp/reassembly";
@@ -71,6 +71,7 @@ import {
   zone,
 } from "./driver";
 import { nextHandler, handlerOf, pattern, switchTo } from "./machine";
+import { endpoint } from "../net/addresses";
 
 const AF_INET: u32 = 2;
 const STREAM: u32 = 1;
@@ -93,7 +94,7 @@ let data: u32 = 0;
 let port: u32 = 5000;
 
 function address(host: u32, number: u32): u32 {
-  putSockaddr(name, packAddress(host, number));
+  putSockaddr(name, endpoint(host, number));
   return name;
 }
 function portOf(at: u32): u32 {

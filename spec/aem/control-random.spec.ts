@@ -431,7 +431,7 @@ function isTimeout(slot: Slot): bool {
 function checkAccept(slot: Slot): void {
   const fd = <i32>upcallArgument3;
   const connection = changetype<FakeSocket>(handleObject(currentProcess(), fd, HANDLE_SOCKET));
-  assert(changetype<usize>(connection) != 0 && slot.passes(connection.remoteAddress), "passes");
+  assert(changetype<usize>(connection) != 0 && slot.passes(connection.flow.remote.ipv4), "passes");
   assert(sys_close(fd) == 0, "close");
   recycle(connection);
   leaveQueue(slot, 1);

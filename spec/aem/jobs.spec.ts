@@ -107,7 +107,7 @@ describe("sockasync_accept", () => {
       const socket = changetype<FakeSocket>(
         handleObject(currentProcess(), <i32>upcallArgument3, HANDLE_SOCKET),
       );
-      expect<u32>(socket.remotePort).toBe(1000 + i);
+      expect<u32>(socket.flow.remote.port).toBe(1000 + i);
     }
     expectNone("no more");
     readStatistics(jid);

@@ -68,6 +68,8 @@ import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../../net/socket/ca
 import { SOCK_DGRAM, SOCK_STREAM, Socket, SOCKET_LISTENING, SocketProtocol } from "../../net/socket/socket";
 import { growMemory, setUpArena } from "../arena";
 import * as fake from "../fake";
+import { Endpoint } from "../../net/flow";
+import { endpoint } from "../net/addresses";
 
 /** Code address of the handler of event type t is this + t; its index in the function table is t + 1. Index 0 is null. */
 export const HANDLER_CODE: u32 = 0x0010_0000;
@@ -390,8 +392,8 @@ function fakeAccept(socket: FakeSocket): FakeSocket | null {
   if (socket.waiting == 0) return null;
   socket.waiting--;
   const connection = newStream();
-  connection.remoteAddress = 0x0a00_0002 + socket.spread * socket.serial;
-  connection.remotePort = <u16>(1000 + socket.serial++);
+  connection.flow.remote.setIpv4(0x0a00_0002 + socket.spread * socket.serial, 1000 + socket.serial);
+  socket.serial++;
   return connection;
 }
 
@@ -427,10 +429,8 @@ function fakeConsume(socket: FakeSocket, bytes: u32): void {
   socket.serial++;
 }
 
-function fakePeekSource(socket: FakeSocket): u64 {
-  return (
-    ((<u64>(0x0a000003 + socket.spread * socket.serial)) << 16) | (<u64>(2000 + (socket.serial & 0x3fff)))
-  );
+function fakePeekSource(socket: FakeSocket): Endpoint {
+  return endpoint(0x0a000003 + socket.spread * socket.serial, 2000 + (socket.serial & 0x3fff));
 }
 
 function fakeAvailable(socket: FakeSocket): u32 {

@@ -42,7 +42,7 @@ import {
   sys_socket,
 } from "../../net/socket/calls";
 import { sys_recv, sys_send, sys_sendto } from "../../net/socket/calls-data";
-import { packAddress, putSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
+import { putSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NODELAY } from "../../net/socket/socket";
 import { TcpConnection } from "../../net/socket/tcp/connection";
 import { UdpSocket } from "../../net/socket/udp-socket";
@@ -50,6 +50,7 @@ import { chance, seedChance } from "../chance";
 import { growMemory } from "../arena";
 import { expectNothingLeft, onClose, onRead, readStatistics, setUp, timePasses, user, zone } from "./driver";
 import { HANDLER_CODE, newProcess, nextHandler, pattern, switchTo } from "./machine";
+import { endpoint } from "../net/addresses";
 
 const AF_INET: u32 = 2;
 const STREAM: u32 = 1;
@@ -100,7 +101,7 @@ let ahead = 0;
 let held = 0;
 
 function name(host: u32, number: u32): u32 {
-  putSockaddr(scratch, packAddress(host, number));
+  putSockaddr(scratch, endpoint(host, number));
   return scratch;
 }
 function settle(): void {

@@ -11,6 +11,7 @@ import {
   seedRandom,
   setSipHashKey,
   sipHash,
+  sipHashLong,
 } from "../../kernel/random";
 import { growMemory } from "../arena";
 
@@ -135,6 +136,12 @@ describe("siphash", () => {
   it("gives the reference vector for 16 bytes", () => {
     setSipHashKey(0x0706050403020100, 0x0f0e0d0c0b0a0908);
     expect<u64>(sipHash(0x0706050403020100, 0x0f0e0d0c0b0a0908)).toBe(0x3f2acc7f57c29bdb);
+  });
+
+  it("gives the reference vector for 56 bytes", () => {
+    setSipHashKey(0x0706050403020100, 0x0f0e0d0c0b0a0908);
+    for (let i: usize = 0; i < 40; i++) store<u8>(room + i, <u8>(16 + i));
+    expect<u64>(sipHashLong(0x0706050403020100, 0x0f0e0d0c0b0a0908, room, 5)).toBe(0xb78dbfaf3a8d83bd);
   });
 
   it("depends on its key, on both words and on their order", () => {

@@ -1,6 +1,6 @@
 /** A DHCP server that does what the spec tells it, and makes messages good and bad in the scratch frame. */
 import { now } from "../../kernel/time/clock";
-import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../net/checksum";
+import { checksumAdd, checksumFold } from "../../net/checksum";
 import { ArpPacket } from "../../net/wire/arp";
 import { DhcpMessage } from "../../net/wire/dhcp";
 import { BROADCAST0, BROADCAST4, EthernetHeader, ETHERTYPE_ARP } from "../../net/wire/ethernet";
@@ -10,6 +10,7 @@ import * as frames from "./frames";
 import { FRAME, TRANSPORT } from "./frames";
 import * as link from "./link";
 import { OWN0, OWN4 } from "./link";
+import { pseudoHeaderSum } from "./addresses";
 
 export const SERVER: u32 = 0x0a00_0202;
 export const OFFERED: u32 = 0x0a00_020f;

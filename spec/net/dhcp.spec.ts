@@ -33,6 +33,7 @@ import {
   SERVER,
   server,
 } from "./dhcp-server";
+import { endpoint, flowOf } from "./addresses";
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -106,7 +107,7 @@ describe("dhcp", () => {
     dhcpStart(onBound.index);
     link.run(SECOND);
     const socket = udpCreate()!;
-    expect<i32>(call_indirect<i32>(socket.protocol.bind, socket, <u32>0, <u32>68)).toBe(-98);
+    expect<i32>(call_indirect<i32>(socket.protocol.bind, socket, endpoint(0, 68))).toBe(-98);
     call_indirect<void>(socket.protocol.close, socket);
   });
 
@@ -246,7 +247,7 @@ describe("dhcp", () => {
     const buffer = changetype<PacketBuffer>(changetype<usize>(allocateBuffer(BUFFER_HEADROOM)));
     buffer.length = frames.frameLength - 42;
     memory.copy(buffer.data, MESSAGE, buffer.length);
-    udpOutput(buffer, 0x7f00_0001, 67, 0x7f00_0001, 68);
+    udpOutput(buffer, flowOf(0x7f00_0001, 67, 0x7f00_0001, 68));
     releaseBuffer(buffer);
     link.run(0);
     expect<u64>(networkCounters().dhcpIgnored).toBe(1);

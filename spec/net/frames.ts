@@ -1,10 +1,11 @@
 /** Makes frames for specs: a scratch frame that is filled in layer by layer, from a peer to the stack unless told otherwise. */
-import { checksumAdd, internetChecksum, pseudoHeaderSum } from "../../net/checksum";
+import { checksumAdd, internetChecksum } from "../../net/checksum";
 import { ARP_LENGTH, ArpPacket } from "../../net/wire/arp";
 import { ETHERNET_HEADER, EthernetHeader, ETHERTYPE_ARP, ETHERTYPE_IPV4 } from "../../net/wire/ethernet";
 import { IPV4_HEADER, Ipv4Header } from "../../net/wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../../net/wire/udp";
 import { OWN0, OWN4, PEER0, PEER4, receiveNow } from "./link";
+import { pseudoHeaderSum } from "./addresses";
 
 const scratch = new StaticArray<u8>(4096);
 

@@ -3,7 +3,7 @@ import { setLogLevel } from "../../kernel/console";
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { checksumAdd, checksumFold } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
-import { ipv4Register } from "../../net/ipv4";
+import { registerTransport } from "../../net/transports";
 import { Socket } from "../../net/socket/socket";
 import { udpCreate } from "../../net/socket/udp";
 import { ETHERTYPE_ARP } from "../../net/wire/ethernet";
@@ -13,6 +13,7 @@ import * as frames from "./frames";
 import { deliver, FRAME, NETWORK, TRANSPORT } from "./frames";
 import * as link from "./link";
 import { OWN, PEER, PEER4 } from "./link";
+import { endpoint } from "./addresses";
 
 function boot(): void {
   link.bootStack(1000, 7);
@@ -21,7 +22,7 @@ function boot(): void {
 
 function bound(address: u32, port: u32): Socket {
   const socket = changetype<Socket>(changetype<usize>(udpCreate()));
-  assert(call_indirect<i32>(socket.protocol.bind, socket, address, port) == 0, "bind");
+  assert(call_indirect<i32>(socket.protocol.bind, socket, endpoint(address, port)) == 0, "bind");
   return socket;
 }
 function peek(s: Socket): usize {
@@ -100,7 +101,7 @@ describe("any input", () => {
 
   it("60,000 mutated frames: nothing traps, every buffer comes back", () => {
     transports = 0;
-    ipv4Register(6, sink.index);
+    registerTransport(6, sink.index, 0, 0);
     const socket = bound(0, 7);
     let wrong = 0;
     for (let i = 0; i < 60_000; i++) {

@@ -14,12 +14,12 @@ import {
   checksumUpdate,
   finishChecksum,
   internetChecksum,
-  pseudoHeaderSum,
 } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
 import { DEVICE_CHECKSUM_TX } from "../../net/device";
 import { setAddress, networkFlush } from "../../net/interface";
-import { ipv4Output, sourceAddressFor, ipv4Register } from "../../net/ipv4";
+import { ipv4Output, sourceAddressFor } from "../../net/ipv4";
+import { registerTransport } from "../../net/transports";
 import { ArpPacket } from "../../net/wire/arp";
 import { BROADCAST0, BROADCAST4, ETHERNET_HEADER, EthernetHeader } from "../../net/wire/ethernet";
 import { IcmpHeader } from "../../net/wire/icmp";
@@ -29,6 +29,7 @@ import { deliver, FRAME, NETWORK } from "./frames";
 import * as link from "./link";
 import { GATEWAY, NETMASK, OWN, OWN4, PEER, PEER0, PEER4 } from "./link";
 import { boot, LAST, resolvePeer, seen, send } from "./recorder";
+import { pseudoHeaderSum } from "./addresses";
 
 describe("checksum", () => {
   it("is that of RFC 1071, 3", () => {
@@ -446,7 +447,7 @@ describe("ipv4 output", () => {
   });
 
   it("hands loopback packets in one after the other, however many follow", () => {
-    ipv4Register(6, echoToSelf.index);
+    registerTransport(6, echoToSelf.index, 0, 0);
     echoes = depth = nested = 0;
     send(OWN, 10, 0);
     networkFlush();

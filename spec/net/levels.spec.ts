@@ -14,6 +14,8 @@ import * as frames from "./frames";
 import { deliver } from "./frames";
 import * as link from "./link";
 import { OWN, PEER } from "./link";
+import { Endpoint } from "../../net/flow";
+import { endpoint, packed } from "./addresses";
 
 function flush(level: u32): bool {
   networkFlush();
@@ -31,7 +33,7 @@ function boot(): void {
 /** A socket bound to `port`, of `level`. */
 function bound(port: u32, level: u32): Socket {
   const socket = changetype<Socket>(changetype<usize>(udpCreate()));
-  assert(call_indirect<i32>(socket.protocol.bind, socket, 0, port) == 0, "bind");
+  assert(call_indirect<i32>(socket.protocol.bind, socket, endpoint(0, port)) == 0, "bind");
   setSocketLevel(socket, level);
   return socket;
 }
@@ -48,7 +50,7 @@ function datagram(port: u32, number: u32): void {
 /** Source port of the next datagram, which is taken; -1: there is none. */
 function take(socket: Socket): i32 {
   if (call_indirect<usize>(socket.protocol.peek, socket) == 0) return -1;
-  const source = call_indirect<u64>(socket.protocol.peekSource, socket);
+  const source = packed(call_indirect<Endpoint>(socket.protocol.peekSource, socket));
   call_indirect<void>(socket.protocol.consume, socket, <u32>0);
   return <i32>(source & 0xffff);
 }

@@ -7,11 +7,11 @@ import {
   PacketBuffer,
   releaseBuffer,
 } from "../../net/buffer";
-import { registerTransportError } from "../../net/errors";
-import { ipv4Output, ipv4Register } from "../../net/ipv4";
+import { Flow } from "../../net/flow";
+import { ipv4Output } from "../../net/ipv4";
+import { registerTransport } from "../../net/transports";
 import { ARP_REPLY, ArpPacket } from "../../net/wire/arp";
 import { BROADCAST0, ETHERNET_HEADER, EthernetHeader, ETHERTYPE_ARP } from "../../net/wire/ethernet";
-import { Ipv4Header } from "../../net/wire/ipv4";
 import * as frames from "./frames";
 import { deliver } from "./frames";
 import * as link from "./link";
@@ -64,14 +64,7 @@ function transportInput(buffer: PacketBuffer): void {
   releaseBuffer(buffer);
 }
 
-function transportError(
-  type: u32,
-  code: u32,
-  rest: u32,
-  header: Ipv4Header,
-  transport: usize,
-  length: u32,
-): void {
+function transportError(type: u32, code: u32, rest: u32, flow: Flow, transport: usize, length: u32): void {
   seen.errorCount++;
   seen.errorType = type;
   seen.errorCode = code;
@@ -110,6 +103,5 @@ export function boot(): void {
     seen.errorCount =
       0;
   link.setHook(record.index);
-  ipv4Register(6, transportInput.index);
-  registerTransportError(6, transportError.index);
+  registerTransport(6, transportInput.index, 0, transportError.index);
 }

@@ -187,6 +187,13 @@ export class Peer {
     }
   }
 
+  /** The MAC address of a neighbour that `resolve` has found. */
+  macOf(target: number): string {
+    const mac = this.neighbours.get(target);
+    if (!mac) throw new Error(`no MAC address known for ${addressText(target)}: call resolve() first`);
+    return mac;
+  }
+
   sendArp(
     packet: Pick<ArpPacket, "operation" | "targetMac" | "targetAddress"> & Partial<ArpPacket>,
     to: string,
@@ -200,9 +207,7 @@ export class Peer {
     const full = { source: this.address, destination: this.guest, ...packet };
     const broadcast =
       full.destination === 0xffffffff || full.destination === (this.guest | ~this.netmask) >>> 0;
-    const destination = broadcast ? BROADCAST : this.neighbours.get(full.destination);
-    if (!destination)
-      throw new Error(`no MAC address known for ${addressText(full.destination)}: call resolve() first`);
+    const destination = broadcast ? BROADCAST : this.macOf(full.destination);
     this.wire.send(
       encodeEthernet({ destination, source: this.mac, type: ETHERTYPE_IPV4, payload: encodeIpv4(full) }),
     );

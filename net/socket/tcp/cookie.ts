@@ -13,7 +13,7 @@
  */
 import { sipHash } from "../../../kernel/random";
 import { now } from "../../../kernel/time/clock";
-import { HASH_COOKIE, tupleHash } from "./demux";
+import { flowHash, HASH_COOKIE } from "../../flow";
 import { NO_SCALE, SCALE_MAXIMUM } from "./options";
 import { Segment } from "./segment";
 
@@ -36,8 +36,8 @@ function period(): u32 {
 }
 
 function hash(s: Segment, irs: u32, top: u32): u32 {
-  const tuple = tupleHash(s.destination, s.source, s.destinationPort, s.sourcePort, HASH_COOKIE);
-  return (<u32>sipHash(tuple, ((<u64>irs) << 32) | top)) & ((1 << HASH_BITS) - 1);
+  const flow = flowHash(s.flow, HASH_COOKIE);
+  return (<u32>sipHash(flow, ((<u64>irs) << 32) | top)) & ((1 << HASH_BITS) - 1);
 }
 
 /** The initial sequence number for the SYN `s`; `mss`: what the peer takes. */

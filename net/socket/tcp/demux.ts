@@ -1,10 +1,10 @@
 /**
- * Who a segment is for. One table, indexed by a keyed hash of the four-tuple (sipHash: a peer cannot aim at a bucket),
- * with a chain for each kind of thing a four-tuple can be: a connection, a half-open request, a connection in
+ * Who a segment is for. One table, indexed by a keyed hash of the flow (SipHash: a peer cannot aim at a bucket),
+ * with a chain for each kind of thing a flow can be: a connection, a half-open request, a connection in
  * TIME-WAIT. A second table holds the bound sockets by local port, listeners among them.
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
-import { sipHash } from "../../../kernel/random";
+import { Endpoint, Flow, flowHash, HASH_TABLE } from "../../flow";
 import { IS_BOUND, IS_HASHED, TcpConnection } from "./connection";
 import { TcpRequest } from "./request";
 import { TCP_LISTEN } from "./state";
@@ -26,8 +26,12 @@ let buckets: usize = 0;
 let bucketMask: u32 = 0;
 let ports: usize = 0;
 
-/** `connections`: most there may be; a bucket for each. False: no memory. */
-export function initializeDemux(connections: u32): bool {
+/** A flow that is looked for. It does not outlive the call that filled it in. */
+export let wanted: Flow = changetype<Flow>(0);
+
+/** `connections`: most there may be; a bucket for each. `flow`: FLOW_SIZE bytes. False: no memory. */
+export function initializeDemux(connections: u32, flow: usize): bool {
+  wanted = changetype<Flow>(flow);
   let count: u32 = 256;
   while (count < connections) count <<= 1;
   buckets = takeTable(<usize>count * BUCKET_SIZE);
@@ -44,19 +48,6 @@ function takeTable(bytes: usize): usize {
   return table;
 }
 
-/** What the keyed hash is asked for: one tuple, several unrelated numbers. */
-export const HASH_TABLE: u64 = 0;
-export const HASH_SEQUENCE: u64 = 1;
-export const HASH_TIMESTAMP: u64 = 2;
-export const HASH_COOKIE: u64 = 3;
-
-/** 64 keyed pseudo-random bits for a four-tuple and a purpose below 2^32. */
-// @ts-ignore: decorator
-@inline
-export function tupleHash(local: u32, remote: u32, localPort: u32, remotePort: u32, purpose: u64): u64 {
-  return sipHash(((<u64>local) << 32) | remote, (purpose << 32) | (localPort << 16) | remotePort);
-}
-
 // @ts-ignore: decorator
 @inline
 function bucketOf(hash: u32): Bucket {
@@ -65,29 +56,19 @@ function bucketOf(hash: u32): Bucket {
 
 // ---- Connections ----
 
-export function findConnection(
-  hash: u32,
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
-): TcpConnection | null {
+// @ts-ignore: decorator
+@inline
+export function findConnection(hash: u32, flow: Flow): TcpConnection | null {
   let c = bucketOf(hash).connections;
   while (c !== null) {
-    if (
-      c.remoteAddress == remote &&
-      c.remotePort == <u16>remotePort &&
-      c.localPort == <u16>localPort &&
-      c.localAddress == local
-    )
-      return c;
+    if (c.flow.same(flow)) return c;
     c = c.hashNext;
   }
   return null;
 }
 
 export function insertConnection(c: TcpConnection): void {
-  c.hash = <u32>tupleHash(c.localAddress, c.remoteAddress, c.localPort, c.remotePort, HASH_TABLE);
+  c.hash = <u32>flowHash(c.flow, HASH_TABLE);
   const bucket = bucketOf(c.hash);
   c.hashNext = bucket.connections;
   bucket.connections = c;
@@ -115,22 +96,10 @@ export function removeConnection(c: TcpConnection): void {
 
 // ---- Requests ----
 
-export function findRequest(
-  hash: u32,
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
-): TcpRequest | null {
+export function findRequest(hash: u32, flow: Flow): TcpRequest | null {
   let r = bucketOf(hash).requests;
   while (r !== null) {
-    if (
-      r.remoteAddress == remote &&
-      r.remotePort == <u16>remotePort &&
-      r.localPort == <u16>localPort &&
-      r.localAddress == local
-    )
-      return r;
+    if (r.flow.same(flow)) return r;
     r = r.hashNext;
   }
   return null;
@@ -161,22 +130,10 @@ export function removeRequest(r: TcpRequest): void {
 
 // ---- TIME-WAIT ----
 
-export function findTimeWait(
-  hash: u32,
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
-): TimeWait | null {
+export function findTimeWait(hash: u32, flow: Flow): TimeWait | null {
   let t = bucketOf(hash).timeWaits;
   while (t !== null) {
-    if (
-      t.remoteAddress == remote &&
-      t.remotePort == <u16>remotePort &&
-      t.localPort == <u16>localPort &&
-      t.localAddress == local
-    )
-      return t;
+    if (t.flow.same(flow)) return t;
     t = t.hashNext;
   }
   return null;
@@ -205,13 +162,13 @@ export function removeTimeWait(t: TimeWait): void {
   }
 }
 
-/** Is the four-tuple in use by anything? */
-export function tupleInUse(local: u32, remote: u32, localPort: u32, remotePort: u32): bool {
-  const hash = <u32>tupleHash(local, remote, localPort, remotePort, HASH_TABLE);
+/** Is the flow in use by anything? */
+export function flowInUse(flow: Flow): bool {
+  const hash = <u32>flowHash(flow, HASH_TABLE);
   return (
-    findConnection(hash, local, remote, localPort, remotePort) !== null ||
-    findRequest(hash, local, remote, localPort, remotePort) !== null ||
-    findTimeWait(hash, local, remote, localPort, remotePort) !== null
+    findConnection(hash, flow) !== null ||
+    findRequest(hash, flow) !== null ||
+    findTimeWait(hash, flow) !== null
   );
 }
 
@@ -223,25 +180,26 @@ function portBucket(port: u32): usize {
   return ports + <usize>(port & (PORT_BUCKETS - 1)) * sizeof<usize>();
 }
 
-/** A socket bound to `port` whose address overlaps with `address` (0: every address). */
-export function findBound(address: u32, port: u32): TcpConnection | null {
-  let c = changetype<TcpConnection | null>(load<usize>(portBucket(port)));
+/** A socket bound to the port of `name` whose address overlaps with that of `name`. */
+export function findBound(name: Endpoint): TcpConnection | null {
+  let c = changetype<TcpConnection | null>(load<usize>(portBucket(name.port)));
   while (c !== null) {
-    if (c.localPort == <u16>port && (c.localAddress == address || c.localAddress == 0 || address == 0))
-      return c;
+    const local = c.flow.local;
+    if (local.port == name.port && (local.covers(name) || name.covers(local))) return c;
     c = c.boundNext;
   }
   return null;
 }
 
-/** The listener for a segment to `address` and `port`; one that is bound to the address goes before one for all. */
-export function findListener(address: u32, port: u32): TcpConnection | null {
+/** The listener for a segment to `name`; one that is bound to the address goes before one for all. */
+export function findListener(name: Endpoint): TcpConnection | null {
   let any: TcpConnection | null = null;
-  let c = changetype<TcpConnection | null>(load<usize>(portBucket(port)));
+  let c = changetype<TcpConnection | null>(load<usize>(portBucket(name.port)));
   while (c !== null) {
-    if (c.localPort == <u16>port && c.state == TCP_LISTEN) {
-      if (c.localAddress == address) return c;
-      if (c.localAddress == 0) any = c;
+    const local = c.flow.local;
+    if (local.port == name.port && c.state == TCP_LISTEN) {
+      if (local.same(name)) return c;
+      if (local.covers(name)) any = c;
     }
     c = c.boundNext;
   }
@@ -249,7 +207,7 @@ export function findListener(address: u32, port: u32): TcpConnection | null {
 }
 
 export function insertBound(c: TcpConnection): void {
-  const bucket = portBucket(c.localPort);
+  const bucket = portBucket(c.flow.local.port);
   c.boundNext = changetype<TcpConnection | null>(load<usize>(bucket));
   store<usize>(bucket, changetype<usize>(c));
   c.status |= IS_BOUND;
@@ -258,7 +216,7 @@ export function insertBound(c: TcpConnection): void {
 export function removeBound(c: TcpConnection): void {
   if (!c.has(IS_BOUND)) return;
   c.status &= ~IS_BOUND;
-  const bucket = portBucket(c.localPort);
+  const bucket = portBucket(c.flow.local.port);
   let other = changetype<TcpConnection | null>(load<usize>(bucket));
   if (other === c) {
     store<usize>(bucket, changetype<usize>(c.boundNext));

@@ -1,19 +1,19 @@
 /**
- * Segments from the IPv4 layer, and errors about segments that we sent: to whom they go.
+ * Segments from the network layer, and errors about segments that we sent: to whom they go.
  */
 import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../kernel/errno";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { PacketBuffer, releaseBuffer, TUPLE_HASHED } from "../../buffer";
+import { Flow, flowHash, HASH_TABLE } from "../../flow";
+import { believableMtu, receivedFlow } from "../../ip";
 import { PACKET_PROMISED } from "../../packets";
-import { Ipv4Header } from "../../wire/ipv4";
 import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
-import { findConnection, findListener, findRequest, findTimeWait, HASH_TABLE, tupleHash } from "./demux";
+import { findConnection, findListener, findRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
-import { setPeerMss } from "./mss";
+import { mssOf, setPeerMss } from "./mss";
 import { TIMESTAMPS_LENGTH } from "./options";
-import { HEADERS } from "./parameters";
 import { segmentArrives } from "./receive";
 import { requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
@@ -23,54 +23,45 @@ import { statistics } from "./statistics";
 import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
 import { sendResetFor } from "./transmit";
 
-/** A segment from the IPv4 layer: takes the reference. */
+/** A segment from the network layer: takes the reference. */
 export function tcpInput(buffer: PacketBuffer): void {
   statistics.segmentsIn++;
   if (parseSegment(buffer)) demultiplex(segment);
   releaseBuffer(buffer);
 }
 
-/** Level of the socket that a segment is for, with PACKET_PROMISED; see ipv4Register. */
+/** Level of the socket that a segment is for, with PACKET_PROMISED; see registerTransport. */
 export function tcpLevel(buffer: PacketBuffer): u32 {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
-  const header = changetype<TcpHeader>(buffer.data);
-  const network = changetype<Ipv4Header>(buffer.networkHeader);
-  const local = network.destination;
-  const remote = network.source;
-  const localPort = header.destinationPort;
-  const remotePort = header.sourcePort;
-  const hash = <u32>tupleHash(local, remote, localPort, remotePort, HASH_TABLE);
+  receivedFlow(wanted, buffer);
+  const hash = <u32>flowHash(wanted, HASH_TABLE);
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
-  const c = findConnection(hash, local, remote, localPort, remotePort);
+  const c = findConnection(hash, wanted);
   if (c !== null) return c.level | PACKET_PROMISED;
-  const listener = findListener(local, localPort);
+  const listener = findListener(wanted.local);
   return listener !== null ? listener.level : POLL_LEVEL_DEFAULT;
 }
 
 function demultiplex(s: Segment): void {
-  const local = s.destination;
-  const remote = s.source;
-  const hash =
-    s.buffer.flags & TUPLE_HASHED
-      ? s.buffer.word1
-      : <u32>tupleHash(local, remote, s.destinationPort, s.sourcePort, HASH_TABLE);
+  const flow = s.flow;
+  const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
   let least: u32 = 0;
-  const c = findConnection(hash, local, remote, s.destinationPort, s.sourcePort);
+  const c = findConnection(hash, flow);
   if (c !== null) {
     if (c.state != TCP_TIME_WAIT || !beginsAnew(c, s)) return segmentArrives(c, s);
     least = c.SND_MAX;
     finish(c, 0);
   } else {
-    const t = findTimeWait(hash, local, remote, s.destinationPort, s.sourcePort);
+    const t = findTimeWait(hash, flow);
     if (t !== null) {
       if (!timeWaitSegment(t, s)) return;
       least = reusedSequence;
     }
-    const r = findRequest(hash, local, remote, s.destinationPort, s.sourcePort);
+    const r = findRequest(hash, flow);
     if (r !== null) return requestSegment(r, s);
   }
-  const listener = findListener(local, s.destinationPort);
+  const listener = findListener(flow.local);
   if (listener !== null) listenSegment(listener, s, hash, least);
   else sendResetFor(s);
 }
@@ -91,26 +82,14 @@ const PARAMETER_PROBLEM: u32 = 12;
 const PROTOCOL_UNREACHABLE: u32 = 2;
 const PORT_UNREACHABLE: u32 = 3;
 const FRAGMENTATION_NEEDED: u32 = 4;
-/** Least MTU that is believed (RFC 1191: every IPv4 host takes 576). */
-const PATH_MTU_MINIMUM: u32 = 576;
 
 /**
  * An ICMP error that quotes a segment of ours (net/errors.ts). It may come from anyone, so it must quote a sequence
  * number that is in flight, and a connection that works is not ended by it: the error is remembered until a time-out.
  */
-export function tcpError(
-  type: u32,
-  code: u32,
-  rest: u32,
-  header: Ipv4Header,
-  transport: usize,
-  length: u32,
-): void {
+export function tcpError(type: u32, code: u32, rest: u32, flow: Flow, transport: usize, length: u32): void {
   const quoted = changetype<TcpHeader>(transport);
-  const local = header.source;
-  const remote = header.destination;
-  const hash = <u32>tupleHash(local, remote, quoted.sourcePort, quoted.destinationPort, HASH_TABLE);
-  const c = findConnection(hash, local, remote, quoted.sourcePort, quoted.destinationPort);
+  const c = findConnection(<u32>flowHash(flow, HASH_TABLE), flow);
   if (c === null || quoted.sequence - c.SND_UNA >= c.SND_MAX - c.SND_UNA) return;
   if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) return reducePathMtu(c, rest & 0xffff);
   const error = errorOf(type, code);
@@ -140,7 +119,7 @@ function errorOf(type: u32, code: u32): i32 {
 /** RFC 1191: smaller segments from here on; what is in flight was too large, and goes again in pieces. */
 function reducePathMtu(c: TcpConnection, mtu: u32): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
-  const mss = max(mtu, PATH_MTU_MINIMUM) - HEADERS;
+  const mss = mssOf(c.flow, believableMtu(c.flow.remote, mtu));
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
   if (mss - options >= c.sendMss) return;
   setPeerMss(c, mss);

@@ -35,7 +35,7 @@ import { Segment } from "./segment";
 import { after } from "./sequence";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
-import { localMss, offeredScale, setPeerMss } from "./mss";
+import { offeredScale, setPeerMss } from "./mss";
 import { sendResetFor, sendSynFrom } from "./transmit";
 
 
@@ -81,7 +81,7 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
     return 0;
   }
   if (c.state != TCP_CLOSE || c.has(WAS_CONNECTED)) return -EINVAL;
-  if (c.localPort == 0 && !bindEphemeral(c)) return -EADDRINUSE;
+  if (c.flow.local.port == 0 && !bindEphemeral(c)) return -EADDRINUSE;
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
@@ -140,7 +140,7 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequ
 }
 
 function chooseSequence(s: Segment, least: u32): u32 {
-  const sequence = initialSequence(s.destination, s.source, s.destinationPort, s.sourcePort);
+  const sequence = initialSequence(s.flow);
   // RFC 9293, 3.6.1: over a connection in TIME-WAIT, beyond all that it has sent.
   if (least != 0 && !after(sequence, least + 65536)) return least + 65536;
   return sequence;
@@ -151,20 +151,15 @@ function chooseSequence(s: Segment, least: u32): u32 {
 function sendCookie(listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
   listener.cookieTime = now();
-  const offset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
   sendSynFrom(
-    s.destination,
-    s.source,
-    s.destinationPort,
-    s.sourcePort,
+    s.flow,
     makeCookie(s, s.mss == 0 ? MSS_DEFAULT : s.mss),
     s.sequence + 1,
     TCP_ACK,
     receiveLimit(),
-    localMss(),
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
     s.hasTimestamps,
-    hideScale(milliseconds(), s.scale) + offset,
+    hideScale(milliseconds(), s.scale) + timestampOffset(s.flow),
     s.timestampValue,
   );
 }
@@ -185,10 +180,7 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
   }
   statistics.cookiesAccepted++;
   let scale = NO_SCALE;
-  if (s.hasTimestamps) {
-    const offset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
-    scale = hiddenScale(s.timestampEcho - offset);
-  }
+  if (s.hasTimestamps) scale = hiddenScale(s.timestampEcho - timestampOffset(s.flow));
   completeOpen(
     c,
     s,
@@ -227,14 +219,11 @@ export function completeOpen(
     statistics.listenOverflows++;
     return false;
   }
-  child.localAddress = s.destination;
-  child.remoteAddress = s.source;
-  child.localPort = <u16>s.destinationPort;
-  child.remotePort = <u16>s.sourcePort;
+  child.flow.copy(s.flow);
   child.flags = c.flags & SOCKET_NODELAY;
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
-  child.timestampOffset = timestampOffset(s.destination, s.source, s.destinationPort, s.sourcePort);
+  child.timestampOffset = timestampOffset(s.flow);
   if (hasTimestamps) {
     child.status |= HAS_TIMESTAMPS;
     child.timestampRecent = timestampRecent;

@@ -1,19 +1,25 @@
 /** Segment sizes and the window scale that we offer (RFC 9293, 3.7.1; RFC 6691; RFC 7323, 2). */
-import { MTU_ETHERNET, networkInterface } from "../../interface";
+import { Flow } from "../../flow";
+import { linkMtu, networkHeaderLength } from "../../ip";
+import { TCP_HEADER } from "../../wire/tcp";
 import { HAS_TIMESTAMPS, receiveLimit, TcpConnection } from "./connection";
 import { TIMESTAMPS_LENGTH } from "./options";
-import { HEADERS, MSS_MINIMUM } from "./parameters";
+import { MSS_MINIMUM } from "./parameters";
 
-/** What we can take in a segment: MTU - 40. */
-export function localMss(): u32 {
-  const mtu = networkInterface().mtu;
-  return (mtu == 0 ? MTU_ETHERNET : mtu) - HEADERS;
+/** Payload of a segment of `flow` in a packet of `mtu` bytes, options not counted. */
+export function mssOf(flow: Flow, mtu: u32): u32 {
+  return mtu - networkHeaderLength(flow.remote) - TCP_HEADER;
+}
+
+/** What we can take in a segment. */
+export function localMss(flow: Flow): u32 {
+  return mssOf(flow, linkMtu());
 }
 
 /** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU, and the options on every segment. */
 export function setPeerMss(c: TcpConnection, mss: u32): void {
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  c.sendMss = max(min(mss, localMss()), MSS_MINIMUM) - options;
+  c.sendMss = max(min(mss, localMss(c.flow)), MSS_MINIMUM) - options;
 }
 
 /** The smallest shift with which the whole receive buffer can be offered. */

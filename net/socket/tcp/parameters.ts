@@ -11,8 +11,6 @@ const SECOND: u64 = 1000000000;
 export const MSS_DEFAULT: u32 = 536;
 /** Less than this is not believed: a segment of a few bytes costs more than it carries. */
 export const MSS_MINIMUM: u32 = 88;
-/** Bytes of an IPv4 and a TCP header without options: MTU - 40 is what is offered. */
-export const HEADERS: u32 = 40;
 
 // ---- Retransmission (RFC 6298), in microseconds ----
 

@@ -1,5 +1,5 @@
 /**
- * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 64 bytes, until the final ACK
+ * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 96 bytes, until the final ACK
  * comes. The SYN,ACK is repeated after 1, 2, 4, 8 and 16 s.
  *
  * Requests that wait for their n-th repetition have the same time-out, so one queue for each n is in the order of time, and
@@ -9,13 +9,14 @@ import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
 import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { Flow } from "../../flow";
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
 import { receiveLimit, TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
 import { completeOpen } from "./listen";
-import { localMss, offeredScale } from "./mss";
+import { offeredScale } from "./mss";
 import { NO_SCALE } from "./options";
 import {
   MSS_DEFAULT,
@@ -36,11 +37,13 @@ import { pushTimestamps } from "./options";
 export class TcpRequest extends Link {
   hashNext: TcpRequest | null;
   hash: u32;
+  private flow0: u64;
+  private flow1: u64;
+  private flow2: u64;
+  private flow3: u64;
+  private flow4: u64;
+  private flow5: u64;
   listener: TcpConnection;
-  localAddress: u32;
-  remoteAddress: u32;
-  localPort: u16;
-  remotePort: u16;
   ISS: u32;
   IRS: u32;
   timestampRecent: u32;
@@ -51,6 +54,11 @@ export class TcpRequest extends Link {
   /** Repetitions of the SYN,ACK so far. */
   retries: u32;
   expires: u64;
+
+
+  @inline get flow(): Flow {
+    return changetype<Flow>(changetype<usize>(this) + offsetof<TcpRequest>("flow0"));
+  }
 }
 
 const QUEUES: u32 = RETRIES_REQUEST + 1;
@@ -95,10 +103,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   const r = changetype<TcpRequest>(address);
   r.hash = hash;
   r.listener = c;
-  r.localAddress = s.destination;
-  r.remoteAddress = s.source;
-  r.localPort = <u16>s.destinationPort;
-  r.remotePort = <u16>s.sourcePort;
+  r.flow.copy(s.flow);
   r.ISS = iss;
   r.IRS = s.sequence;
   r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
@@ -180,20 +185,15 @@ function repeat(r: TcpRequest): void {
 }
 
 function sendSynAck(r: TcpRequest): void {
-  const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
   sendSynFrom(
-    r.localAddress,
-    r.remoteAddress,
-    r.localPort,
-    r.remotePort,
+    r.flow,
     r.ISS,
     r.IRS + 1,
     TCP_ACK,
     receiveLimit(),
-    localMss(),
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.hasTimestamps,
-    milliseconds() + offset,
+    milliseconds() + timestampOffset(r.flow),
     r.timestampRecent,
   );
 }
@@ -203,23 +203,10 @@ function sendAckOf(r: TcpRequest): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
-  if (r.hasTimestamps) {
-    const offset = timestampOffset(r.localAddress, r.remoteAddress, r.localPort, r.remotePort);
-    options = pushTimestamps(buffer, milliseconds() + offset, r.timestampRecent);
-  }
+  if (r.hasTimestamps)
+    options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
   const window = min<u32>(receiveLimit(), 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
-  emit(
-    buffer,
-    options,
-    r.localAddress,
-    r.remoteAddress,
-    r.localPort,
-    r.remotePort,
-    r.ISS + 1,
-    r.IRS + 1,
-    TCP_ACK,
-    window,
-  );
+  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window);
   releaseBuffer(buffer);
 }
 

@@ -6,8 +6,8 @@
  */
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
-import { isUnicast } from "../../interface";
-import { Ipv4Header } from "../../wire/ipv4";
+import { Flow } from "../../flow";
+import { isHost, receivedFlow } from "../../ip";
 import { TCP_FIN, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { parseOptions, SegmentOptions } from "./options";
@@ -17,11 +17,12 @@ import { statistics } from "./statistics";
 @unmanaged
 export class Segment extends SegmentOptions {
   buffer: PacketBuffer;
-  /** Remote and local end, as the receiver sees them. */
-  source: u32;
-  destination: u32;
-  sourcePort: u32;
-  destinationPort: u32;
+  private flow0: u64;
+  private flow1: u64;
+  private flow2: u64;
+  private flow3: u64;
+  private flow4: u64;
+  private flow5: u64;
   /** SEG.SEQ, SEG.ACK, SEG.WND (not scaled), flags. */
   sequence: u32;
   acknowledgement: u32;
@@ -30,6 +31,11 @@ export class Segment extends SegmentOptions {
   /** Payload that is still to be looked at, and its length in bytes. */
   payload: usize;
   payloadLength: u32;
+
+  /** Its receiver is the local end. */
+  @inline get flow(): Flow {
+    return changetype<Flow>(changetype<usize>(this) + offsetof<Segment>("flow0"));
+  }
 
   /** SEG.LEN: octets of sequence space, SYN and FIN counted. */
   @inline get length(): u32 {
@@ -78,19 +84,22 @@ export function initializeSegment(storage: usize): void {
   segment = changetype<Segment>(storage);
 }
 
-/** Fills in `segment` from what the IPv4 layer handed up. False: malformed, and counted. */
+/** Fills in `segment` from what the network layer handed up. False: malformed, and counted. */
 export function parseSegment(buffer: PacketBuffer): bool {
   const address = buffer.data;
   const length = buffer.length;
-  const network = changetype<Ipv4Header>(buffer.networkHeader);
-  const source = network.source;
-  const destination = network.destination;
-  if (!TcpHeader.check(address, length) || (buffer.flags & LINK_BROADCAST) != 0 || !isUnicast(source)) {
+  if (!TcpHeader.check(address, length) || (buffer.flags & LINK_BROADCAST) != 0) {
+    statistics.malformed++;
+    return false;
+  }
+  const flow = segment.flow;
+  receivedFlow(flow, buffer);
+  if (!isHost(flow.remote)) {
     statistics.malformed++;
     return false;
   }
   if ((buffer.flags & CHECKSUM_VALID) == 0) {
-    const sum = pseudoHeaderSum(source, destination, IPPROTO_TCP, length);
+    const sum = pseudoHeaderSum(flow, IPPROTO_TCP, length);
     if (checksumFold(checksumAdd(address, length, sum)) != 0xffff) {
       statistics.badChecksum++;
       return false;
@@ -99,10 +108,6 @@ export function parseSegment(buffer: PacketBuffer): bool {
   const header = changetype<TcpHeader>(address);
   const headerLength = header.headerLength;
   segment.buffer = buffer;
-  segment.source = source;
-  segment.destination = destination;
-  segment.sourcePort = header.sourcePort;
-  segment.destinationPort = header.destinationPort;
   segment.sequence = header.sequence;
   segment.acknowledgement = header.acknowledgement;
   segment.window = header.window;

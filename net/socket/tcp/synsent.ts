@@ -6,7 +6,7 @@ import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
 import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
-import { localMss, setPeerMss } from "./mss";
+import { setPeerMss } from "./mss";
 import { NO_SCALE } from "./options";
 import { MSS_DEFAULT } from "./parameters";
 import { established, textAndFin } from "./receive";
@@ -47,6 +47,6 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
     return textAndFin(c, s);
   }
   setState(c, TCP_SYN_RECV);
-  sendSyn(c, localMss(), TCP_ACK);
+  sendSyn(c, TCP_ACK);
   timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
 }

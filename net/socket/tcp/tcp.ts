@@ -13,8 +13,8 @@ import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
 import { Pool } from "../../../kernel/memory/pool";
 import { Timer, TIMER_SIZE } from "../../../kernel/time/timers";
 import { BUFFER_SIZE, bufferPool, BufferQueue } from "../../buffer";
-import { registerTransportError } from "../../errors";
-import { ipv4Register } from "../../ipv4";
+import { Endpoint, FLOW_SIZE } from "../../flow";
+import { registerTransport } from "../../transports";
 import { IPPROTO_TCP, Socket, SocketProtocol } from "../socket";
 import { bindTo } from "./bind";
 import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } from "./close";
@@ -57,8 +57,9 @@ function take(bytes: usize): usize {
  */
 export function initializeTcp(maxConnections: u32): bool {
   storage = allocateFrames(0);
-  if (storage == 0 || !initializeDemux(maxConnections)) return false;
+  if (storage == 0) return false;
   memory.fill(storage, 0, FRAME_SIZE);
+  if (!initializeDemux(maxConnections, take(FLOW_SIZE))) return false;
   operations = changetype<SocketProtocol>(take(offsetof<SocketProtocol>()));
   fillOperations();
   initializeStatistics(take(offsetof<TcpStatistics>()));
@@ -93,8 +94,7 @@ export function initializeTcp(maxConnections: u32): bool {
   );
   setOrphanLimit(max<u32>(maxConnections / 4, 64));
   chooseBufferLimits();
-  ipv4Register(IPPROTO_TCP, tcpInput.index, tcpLevel.index);
-  registerTransportError(IPPROTO_TCP, tcpError.index);
+  registerTransport(IPPROTO_TCP, tcpInput.index, tcpLevel.index, tcpError.index);
   return true;
 }
 
@@ -139,9 +139,11 @@ export function tcpStatistics(): TcpStatistics {
   return statistics;
 }
 
-/** A new socket in CLOSE, or null when there are as many as there may be. */
+/** A new IPv4 socket in CLOSE, or null when there are as many as there may be. */
 export function tcpCreate(): Socket | null {
-  return allocateConnection();
+  const connection = allocateConnection();
+  if (connection !== null) connection.flow.clearIpv4();
+  return connection;
 }
 
 // ---- The operations, as net/socket/socket.ts describes them ----
@@ -152,8 +154,8 @@ function connectionOf(socket: Socket): TcpConnection {
   return changetype<TcpConnection>(socket);
 }
 
-function bindOperation(socket: Socket, address: u32, port: u32): i32 {
-  return bindTo(connectionOf(socket), address, port);
+function bindOperation(socket: Socket, name: Endpoint): i32 {
+  return bindTo(connectionOf(socket), name);
 }
 
 function listenOperation(socket: Socket, backlog: i32): i32 {
@@ -164,8 +166,8 @@ function acceptOperation(socket: Socket): Socket | null {
   return acceptFrom(connectionOf(socket));
 }
 
-function connectOperation(socket: Socket, address: u32, port: u32): i32 {
-  return connectTo(connectionOf(socket), address, port);
+function connectOperation(socket: Socket, name: Endpoint): i32 {
+  return connectTo(connectionOf(socket), name);
 }
 
 function pollOperation(socket: Socket): u32 {
@@ -184,8 +186,8 @@ function consumeOperation(socket: Socket, bytes: u32): void {
   consume(connectionOf(socket), bytes);
 }
 
-function peekSourceOperation(socket: Socket): u64 {
-  return ((<u64>socket.remoteAddress) << 16) | socket.remotePort;
+function peekSourceOperation(socket: Socket): Endpoint {
+  return socket.flow.remote;
 }
 
 function reserveOperation(socket: Socket): usize {

@@ -15,7 +15,6 @@ import {
   TIMER_RESOURCE,
   TIMER_RETRANSMIT,
 } from "./connection";
-import { localMss } from "./mss";
 import { DELAYED_ACK, RETRIES_DATA, RETRIES_ORPHAN, RETRIES_SYN } from "./parameters";
 import { retransmitInterval } from "./rtt";
 import { output, retransmitFirst, rewind, sendProbe } from "./send";
@@ -39,7 +38,7 @@ export function retransmitExpired(timer: Timer): void {
   } else if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) {
     c.status |= SYN_WAS_LOST;
     statistics.retransmitted++;
-    sendSyn(c, localMss(), c.state == TCP_SYN_RECV ? TCP_ACK : 0);
+    sendSyn(c, c.state == TCP_SYN_RECV ? TCP_ACK : 0);
   } else timedOut(c);
   // RFC 6298, 5.5: the time-out doubles.
   if (c.backoff < 16) c.backoff++;

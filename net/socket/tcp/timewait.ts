@@ -2,7 +2,7 @@
  * TIME-WAIT (RFC 9293, 3.4.2; RFC 6191): once the application has let go, what is left of a connection is this small
  * object. All live for the same 2 MSL, so a queue in the order of arrival and one timer serve them.
  *
- * There is a limit; at it the oldest makes room. A four-tuple may be used again before the time is over by a SYN that cannot be
+ * There is a limit; at it the oldest makes room. A flow may be used again before the time is over by a SYN that cannot be
  * an old one: of a later timestamp, or of a greater sequence number.
  */
 import { Link } from "../../../kernel/list";
@@ -16,6 +16,7 @@ import {
   timerStartAt,
   timerStop,
 } from "../../../kernel/time/timers";
+import { Flow } from "../../flow";
 import { receiveLevel } from "../../levels";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
@@ -34,10 +35,12 @@ import { emit } from "./transmit";
 export class TimeWait extends Link {
   hashNext: TimeWait | null;
   hash: u32;
-  localAddress: u32;
-  remoteAddress: u32;
-  localPort: u16;
-  remotePort: u16;
+  private flow0: u64;
+  private flow1: u64;
+  private flow2: u64;
+  private flow3: u64;
+  private flow4: u64;
+  private flow5: u64;
   SND_NXT: u32;
   RCV_NXT: u32;
   timestampOffset: u32;
@@ -47,6 +50,11 @@ export class TimeWait extends Link {
   window: u16;
   hasTimestamps: bool;
   expires: u64;
+
+
+  @inline get flow(): Flow {
+    return changetype<Flow>(changetype<usize>(this) + offsetof<TimeWait>("flow0"));
+  }
 }
 
 let pool: Pool = changetype<Pool>(0);
@@ -77,10 +85,7 @@ export function rememberTimeWait(c: TcpConnection): void {
   if (address == 0) return;
   const t = changetype<TimeWait>(address);
   t.hash = c.hash;
-  t.localAddress = c.localAddress;
-  t.remoteAddress = c.remoteAddress;
-  t.localPort = c.localPort;
-  t.remotePort = c.remotePort;
+  t.flow.copy(c.flow);
   t.SND_NXT = c.SND_MAX;
   t.RCV_NXT = c.RCV_NXT;
   t.timestampOffset = c.timestampOffset;
@@ -165,17 +170,6 @@ function answer(t: TimeWait): void {
   let options: u32 = 0;
   if (t.hasTimestamps)
     options = pushTimestamps(buffer, milliseconds() + t.timestampOffset, t.timestampRecent);
-  emit(
-    buffer,
-    options,
-    t.localAddress,
-    t.remoteAddress,
-    t.localPort,
-    t.remotePort,
-    t.SND_NXT,
-    t.RCV_NXT,
-    TCP_ACK,
-    t.window,
-  );
+  emit(buffer, options, t.flow, t.SND_NXT, t.RCV_NXT, TCP_ACK, t.window);
   releaseBuffer(buffer);
 }

@@ -15,7 +15,8 @@ import {
   releaseBuffer,
 } from "../../buffer";
 import { checksumFold, pseudoHeaderSum } from "../../checksum";
-import { ipv4Output } from "../../ipv4";
+import { Flow } from "../../flow";
+import { ipOutput } from "../../ip";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,
@@ -30,44 +31,40 @@ import { IPPROTO_TCP } from "../socket";
 import { milliseconds } from "./clock";
 import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ENOBUFS } from "../../../kernel/errno";
+import { localMss } from "./mss";
 import { pushMss, pushTimestamps, pushWindowScale } from "./options";
 import { Segment } from "./segment";
 
 import { statistics } from "./statistics";
 import { advertisedWindow } from "./window";
 
-const TTL: u32 = 64;
-
 /**
- * Pushes the header in front of the options and payload in `buffer` and hands the segment to IPv4, which borrows the
+ * Pushes the header in front of the options and payload in `buffer` and hands the segment to IP, which borrows the
  * buffer. `optionLength`: how many of its first bytes are options. 0, or a negative errno.
  */
 export function emit(
   buffer: PacketBuffer,
   optionLength: u32,
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
+  flow: Flow,
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
   window: u32,
 ): i32 {
   const header = changetype<TcpHeader>(buffer.push(TCP_HEADER));
-  header.sourcePort = localPort;
-  header.destinationPort = remotePort;
+  header.sourcePort = flow.local.port;
+  header.destinationPort = flow.remote.port;
   header.sequence = sequence;
   header.acknowledgement = acknowledgement;
   header.setLengthAndFlags(TCP_HEADER + optionLength, flags);
   header.window = window;
   header.urgent = 0;
-  header.checksum = checksumFold(pseudoHeaderSum(local, remote, IPPROTO_TCP, buffer.length));
+  header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_TCP, buffer.length));
   buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
   statistics.segmentsOut++;
-  return ipv4Output(buffer, local, remote, IPPROTO_TCP, TTL);
+  return ipOutput(buffer, flow, IPPROTO_TCP);
 }
 
 /** A segment of connection `c` from a buffer with payload or without; everything that left acknowledges. */
@@ -76,18 +73,7 @@ function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u
   if (c.has(HAS_TIMESTAMPS))
     options = pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
   const window = advertisedWindow(c);
-  const result = emit(
-    buffer,
-    options,
-    c.localAddress,
-    c.remoteAddress,
-    c.localPort,
-    c.remotePort,
-    sequence,
-    c.RCV_NXT,
-    flags | TCP_ACK,
-    window,
-  );
+  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window);
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
     c.status &= ~ACK_NOW;
@@ -148,18 +134,14 @@ export function sendCopy(c: TcpConnection, buffer: PacketBuffer, length: u32, fl
 }
 
 /** SYN or SYN,ACK of a connection that has a control block (active open). */
-export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
+export function sendSyn(c: TcpConnection, flags: u32): i32 {
   const timestamps = flags & TCP_ACK ? c.has(HAS_TIMESTAMPS) : true;
   return sendSynFrom(
-    c.localAddress,
-    c.remoteAddress,
-    c.localPort,
-    c.remotePort,
+    c.flow,
     c.ISS,
     flags & TCP_ACK ? c.RCV_NXT : 0,
     flags,
     c.receiveWindow,
-    mss,
     c.receiveScale,
     timestamps,
     milliseconds() + c.timestampOffset,
@@ -169,15 +151,11 @@ export function sendSyn(c: TcpConnection, mss: u32, flags: u32): i32 {
 
 /** The same from its parts: a SYN,ACK is sent by who has no control block yet. `scale` NO_SCALE: without the option. */
 export function sendSynFrom(
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
+  flow: Flow,
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
   window: u32,
-  mss: u32,
   scale: u32,
   timestamps: bool,
   timestampValue: u32,
@@ -188,21 +166,10 @@ export function sendSynFrom(
   let options: u32 = 0;
   if (timestamps) options += pushTimestamps(buffer, timestampValue, timestampEcho);
   if (scale <= 14) options += pushWindowScale(buffer, scale);
-  options += pushMss(buffer, mss);
+  options += pushMss(buffer, localMss(flow));
   window = min<u32>(window, 65535);
   flags |= TCP_SYN;
-  const result = emit(
-    buffer,
-    options,
-    local,
-    remote,
-    localPort,
-    remotePort,
-    sequence,
-    acknowledgement,
-    flags,
-    window,
-  );
+  const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window);
   releaseBuffer(buffer);
   return result;
 }
@@ -211,42 +178,18 @@ export function sendSynFrom(
 export function sendResetFor(s: Segment): void {
   if (s.has(TCP_RST)) return;
   const ack = s.has(TCP_ACK);
-  sendReset(
-    s.destination,
-    s.source,
-    s.destinationPort,
-    s.sourcePort,
-    ack ? s.acknowledgement : 0,
-    ack ? 0 : s.end,
-    ack ? TCP_RST : TCP_RST | TCP_ACK,
-  );
+  sendReset(s.flow, ack ? s.acknowledgement : 0, ack ? 0 : s.end, ack ? TCP_RST : TCP_RST | TCP_ACK);
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: ends connection `c` for the peer. */
 export function sendResetOf(c: TcpConnection): void {
-  sendReset(
-    c.localAddress,
-    c.remoteAddress,
-    c.localPort,
-    c.remotePort,
-    c.SND_NXT,
-    c.RCV_NXT,
-    TCP_RST | TCP_ACK,
-  );
+  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK);
 }
 
-function sendReset(
-  local: u32,
-  remote: u32,
-  localPort: u32,
-  remotePort: u32,
-  sequence: u32,
-  acknowledgement: u32,
-  flags: u32,
-): void {
+function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   statistics.resetsOut++;
-  emit(buffer, 0, local, remote, localPort, remotePort, sequence, acknowledgement, flags, 0);
+  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0);
   releaseBuffer(buffer);
 }

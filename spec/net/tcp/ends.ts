@@ -3,12 +3,13 @@ import { Waiter } from "../../../kernel/scheduler/wait";
 import { Socket } from "../../../net/socket/socket";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
 import { growMemory } from "../../arena";
+import { endpoint } from "../addresses";
 
 export function create(): Socket {
   return tcpCreate()!;
 }
 export function bind(s: Socket, address: u32, port: u32): i32 {
-  return call_indirect<i32>(s.protocol.bind, s, address, port);
+  return call_indirect<i32>(s.protocol.bind, s, endpoint(address, port));
 }
 export function listen(s: Socket, backlog: i32): i32 {
   return call_indirect<i32>(s.protocol.listen, s, backlog);
@@ -17,7 +18,7 @@ export function accept(s: Socket): Socket | null {
   return call_indirect<Socket | null>(s.protocol.accept, s);
 }
 export function connect(s: Socket, address: u32, port: u32): i32 {
-  return call_indirect<i32>(s.protocol.connect, s, address, port);
+  return call_indirect<i32>(s.protocol.connect, s, endpoint(address, port));
 }
 export function poll(s: Socket): u32 {
   return call_indirect<u32>(s.protocol.poll, s);

@@ -63,8 +63,8 @@ describe("passive open", () => {
     expect(poll(server)).toBe(1);
     const child = accept(server)!;
     expect(poll(child)).toBe(4, "writable");
-    expect(child.remoteAddress).toBe(PEER);
-    expect<u32>(child.remotePort).toBe(5000);
+    expect(child.flow.remote.ipv4).toBe(PEER);
+    expect<u32>(child.flow.remote.port).toBe(5000);
     expect(accept(server) === null).toBe(true);
     close(child);
     close(server);
@@ -237,8 +237,8 @@ describe("passive open", () => {
     say(".", 1, 0, 1, 1000);
     const second = accept(server)!;
     const third = accept(server)!;
-    expect<u32>(second.remotePort).toBe(5011);
-    expect<u32>(third.remotePort).toBe(5012);
+    expect<u32>(second.flow.remote.port).toBe(5011);
+    expect<u32>(third.flow.remote.port).toBe(5012);
     close(first);
     abort_(second);
     abort_(third);

@@ -7,10 +7,11 @@
  * Flags: S SYN, F FIN, R RST, P PSH, '.' ACK. `say` sends one to the stack, `heard` gives all that the stack has sent since
  * the last call, separated by " | ".
  */
-import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum } from "../../../net/checksum";
+import { checksumAdd, checksumFold, internetChecksum } from "../../../net/checksum";
 import { Socket } from "../../../net/socket/socket";
 import { accept } from "./ends";
 import { arrive, outbox, OWN, PEER } from "./world";
+import { pseudoHeaderSum } from "../addresses";
 
 /** The peer's ports and initial sequence numbers; the stack's initial one is taken from its first SYN. */
 export let peerPort: u32 = 5000;
@@ -205,7 +206,7 @@ export function establish(server: Socket, peer: u32, window: u32): Socket {
   const newMss = mss;
   const newScale = scale;
   const newStamp = stamp;
-  converse(peer, server.localPort);
+  converse(peer, server.flow.local.port);
   setOptions(newMss, newScale, newStamp);
   say("S", 0, 0, 0, window);
   heard();
