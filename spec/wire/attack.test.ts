@@ -165,7 +165,7 @@ scenarios(
     "an active open answers no data before it is open": `${ACTIVE} ${WORKS}`,
     "ECN: a mark on what comes changes nothing where it was not agreed on (RFC 3168)": `
       +0 call listen
-      +0 < SEW 0:0(0) win 65535 <mss 1460>
+      +0 < S 0:0(0) win 65535 <mss 1460>
       +0 > S. 0:0(0) ack 1 [ecn not]
       +0 < . 1:1(0) ack 1
       *  call accept

@@ -196,7 +196,7 @@ export class TcpClient {
   }
 
   private acknowledge(): void {
-    this.transmit(ACK, this.sender.next);
+    this.transmit(ACK, this.sender.edge);
   }
 
   private transmit(flags: number, sequence: number, payload: Buffer = Buffer.alloc(0)): void {

@@ -2,7 +2,7 @@
 import type { Ipv4Packet } from "./ipv4.ts";
 import type { IpFields, SegmentStep } from "./parse.ts";
 import { ANY, type Stamp } from "./parse-options.ts";
-import { PSH, type TcpOptions, type TcpSegment, flagsText } from "./tcp.ts";
+import { CWR, ECE, PSH, SYN, type TcpOptions, type TcpSegment, flagsText } from "./tcp.ts";
 
 /** A segment from the guest, its numbers made relative. */
 export interface Arrived extends TcpSegment {
@@ -54,6 +54,12 @@ function compareIp(check: Check, fields: IpFields, seen: Ipv4Packet): void {
   check("don't fragment", fields.df, ((seen.fragment ?? 0) & 0x4000) !== 0);
 }
 
+/** The flags that a line is compared by: what a SYN offers of ECN (RFC 3168) only where the line names it. */
+function compared(step: SegmentStep): number {
+  const offer = step.flags & SYN && !(step.flags & (ECE | CWR)) ? ECE | CWR : 0;
+  return ~(PSH | offer);
+}
+
 /** One sentence for each difference; none: all is as the line says. `elapsed`: seconds since the line before. */
 export function differences(step: SegmentStep, segment: Arrived, elapsed: number, base: StampBase): string[] {
   const wrong: string[] = [];
@@ -61,7 +67,8 @@ export function differences(step: SegmentStep, segment: Arrived, elapsed: number
     if (expected !== undefined && JSON.stringify(expected) !== JSON.stringify(seen))
       wrong.push(`${name} is ${JSON.stringify(seen)}, not ${JSON.stringify(expected)}`);
   };
-  check("flags", flagsText(step.flags & ~PSH), flagsText(segment.flags & ~PSH));
+  const flags = compared(step);
+  check("flags", flagsText(step.flags & flags), flagsText(segment.flags & flags));
   check("TCP checksum right", true, segment.checksumOk);
   check("IP checksum right", true, segment.ip.checksumOk);
   // Negative numbers are behind the beginning.

@@ -21,8 +21,9 @@
  *
  * **Segments**: flags, range, then what of the following is named; of a `>` line the rest is not compared.
  *
- *     S. 0:0(0)             flags S F R P U E (ECE) W (CWR) and "." for ACK, "-" for none; P is ignored in what comes. Sequence numbers
- *                           are relative to each side's initial one; `*` in a `>` line: any
+ *     S. 0:0(0)             flags S F R P U E (ECE) W (CWR) and "." for ACK, "-" for none; of what comes P is ignored, and of a
+ *                           SYN E and W unless the line has one of them. Sequence numbers are relative to each side's initial
+ *                           one; `*` in a `>` line: any
  *     ack 1, win 512, urg 3 acknowledgement, window as in the header, urgent pointer
  *     <mss 1460,wscale 7,sackOK,sack 1:1001 2001:3001,TS val 100 ecr *,kind 254 0x01ff,raw 0x0204,only>
  *                           SACK blocks are relative to the initial number of the side whose data they are; a timestamp is as it stands

@@ -56,6 +56,15 @@ export class Sender {
     return this.outgoing.length;
   }
 
+  /**
+   * Number of a segment that only acknowledges: behind all that was sent, but for a probe, which stands outside of a closed window where
+   * nobody would listen to the acknowledgement.
+   */
+  get edge(): number {
+    const edge = sequenceAdd(this.unacknowledged, this.window);
+    return sequenceDifference(this.highest, edge) > 0 ? edge : this.highest;
+  }
+
   send(bytes: Buffer): void {
     this.outgoing = this.outgoing.length === 0 ? bytes : Buffer.concat([this.outgoing, bytes]);
     this.push();
