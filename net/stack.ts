@@ -16,6 +16,7 @@ import { initializeInterface, networkFlush, networkInterface, NetworkInterface }
 import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
+import { initializeNameServers } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
@@ -69,6 +70,7 @@ export function initializeNetwork(
   initializeLevels(take(LEVELS_STORAGE));
   initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
+  initializeNameServers();
   initializeArp(take(ARP_STORAGE));
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));

@@ -30,6 +30,8 @@ export const SOCKET_ORPHAN: u32 = 4;
 export const SOCKET_CONNECTING: u32 = 8;
 /** calls.ts: listen has succeeded. */
 export const SOCKET_LISTENING: u32 = 16;
+/** aem/jobs/close.ts: a close event stands behind the read events. */
+export const SOCKET_BEHIND: u32 = 32;
 
 
 @unmanaged
@@ -38,9 +40,14 @@ export class Socket extends WaitQueue {
   protocol: SocketProtocol;
   /** SOCK_STREAM or SOCK_DGRAM. */
   type: u8;
-  /** Priority of what is received for it (net/levels.ts), and as long as no event listens to it. */
+  /** Priority of what is received for it, and as long as nobody waits for it (rank.ts). */
   level: u8;
   ownLevel: u8;
+  /** Events (AEM) that listen to it, of all processes. */
+  events: u8;
+  /** net/packets.ts: the queue that the last of its packets joined, and the number which that was there. */
+  queuedAt: u8;
+  queuedNumber: u32;
   /** SOCKET_* flags. */
   flags: u32;
   /** Positive errno to be reported once (SO_ERROR), or 0. */
@@ -128,4 +135,6 @@ export class SocketProtocol {
   queue: u32;
   /** (socket) => i32: what `peekLength` says when nothing is left, whatever is. Offered together with `queue`. */
   end: u32;
+  /** (socket) => void: its level is another one. 0: does not matter. */
+  ranked: u32;
 }
