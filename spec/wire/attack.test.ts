@@ -118,6 +118,13 @@ scenarios(
       +0 < F. 70000:70000(0) ack 1
       +0 > . 1:1(0) ack 1
       +0 call state = ESTABLISHED ${WORKS}`,
+    "FIN: one that lies behind another does not hold the nearer one up": `${PASSIVE}
+      +0 < F. 6:6(0) ack 1
+      +0 > . 1:1(0) ack 1
+      +0 < FP. 1:3(2) ack 1 "ab"
+      +0 > . 1:1(0) ack 4
+      +0 call recv 10 = "ab"
+      +0 call recv 10 = 0`,
     "flags: none, and all of them": `${PASSIVE}
       +0 < - 1:1(0)
       quiet 0.1

@@ -86,6 +86,13 @@ scenarios("TCP close", {
     +0 > . 1:1(0) ack 6
     +0 call close
     +0 > R. 1:1(0) ack 6`,
+  "by the guest, with data of its own on their way: data that come are reset": `${PASSIVE}
+    +0 call send 5
+    +0 > P. 1:6(5) ack 1
+    +0 call close
+    +0 > F. 6:6(0) ack 1
+    +0 < P. 1:6(5) ack 6 "hello"
+    +0 > R 6:6(0)`,
   "by both at once: CLOSING, TIME-WAIT": `${CLOSING}
     +0 call poll = in out hup rdhup
     +0 < . 2:2(0) ack 2
@@ -95,6 +102,15 @@ scenarios("TCP close", {
     +0 < F. 1:1(0) ack 1
     +0 > . 2:2(0) ack 2
     +0 call state = CLOSING`,
+  "CLOSING: data with the FIN of the peer are received": `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < FP. 1:6(5) ack 1 "hello"
+    +0 > . 2:2(0) ack 7
+    +0 call state = CLOSING
+    +0 call recv 100 = "hello"
+    +0 < . 7:7(0) ack 2
+    *  call state = TIME_WAIT`,
   "CLOSING: its FIN is sent again": `${ACTIVE}
     +0 call shutdown write
     +0 > F. 1:1(0) ack 1

@@ -110,6 +110,13 @@ scenarios(
       +0 > . 1:1(0) ack 1
       +0 < P. 1:3(2) ack 1 "ab"
       +0 > . 1:1(0) ack 8`,
+    "receiving: a FIN with data of which some are old": `${PASSIVE}
+      +0 < P. 1:6(5) ack 1 "hello"
+      +0 > . 1:1(0) ack 6
+      +0 < FP. 1:9(8) ack 1 "helloabc"
+      +0 > . 1:1(0) ack 10
+      +0 call recv 100 = "helloabc"
+      +0 call recv 100 = 0`,
     "receiving: the acknowledgement of a doubled FIN": `${PASSIVE}
       +0 < F. 1:1(0) ack 1
       +0 < F. 1:1(0) ack 1
@@ -178,6 +185,13 @@ scenarios(
       +.2..2 > P. 401:1001(600) ack 1
       +0 < . 1:1(0) ack 1001
       quiet 0.1`,
+    "sending: SACK blocks that were not agreed on are nothing": `${PASSIVE}
+      +0 call send 2920
+      +0 > . 1:1461(1460) ack 1
+      +0 > . 1461:2921(1460) ack 1
+      +0 < . 1:1(0) ack 1 <sack 1461:2921>
+      quiet 0.1
+      +0 < . 1:1(0) ack 2921`,
     "sending: acknowledgements with data are no duplicates": `${PASSIVE}
       +0 call send 1460
       +0 > . 1:1461(1460) ack 1

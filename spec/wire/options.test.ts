@@ -58,6 +58,15 @@ scenarios("TCP options", {
     +0 > . 1:1001(1000) ack 1
     +0 > . 1001:2001(1000) ack 1
     +0 > P. 2001:3001(1000) ack 1`,
+  "an MSS of a few bytes is not believed": `${LISTEN}
+    +0 < S 0:0(0) win 65535 <mss 1>
+    +0 > S. 0:0(0) ack 1
+    +0 < . 1:1(0) ack 1
+    *  call accept
+    +0 call send 200
+    +0 > . 1:89(88) ack 1
+    +0 > . 89:177(88) ack 1
+    quiet 0.1`,
   "the window of a SYN is not scaled": `${LISTEN}
     +0 < S 0:0(0) win 500 <mss 1000,wscale 7>
     +0 > S. 0:0(0) ack 1

@@ -33,6 +33,15 @@ scenarios("TCP reset", {
     +0 call get error = -ECONNRESET
     +0 call get error = 0
     +0 call poll = in out hup rdhup`,
+  "in SYN-RECEIVED of a simultaneous open; an acknowledgement of nothing sent is reset": `
+    +0 call connect = -EINPROGRESS
+    +0 > S 0:0(0)
+    +0 < S 0:0(0) win 65535 <mss 1000>
+    +0 > S. 0:0(0) ack 1
+    +0 < . 1:1(0) ack 100
+    +0 > R 100:100(0)
+    +0 < R 1:1(0)
+    *  call get error = -ECONNREFUSED`,
   "in CLOSE-WAIT": `${CLOSE_WAIT}
     +0 < R 2:2(0)
     *  call state = CLOSE

@@ -64,6 +64,16 @@ scenarios("TCP TIME-WAIT", {
   "a SYN with a smaller number": `${TIME_WAIT}
     +0 < S -100000:-100000(0) win 65535 <mss 1460>
     +0 > . 2:2(0) ack 2`,
+  "a SYN,ACK is acknowledged with what is known; a reset ends it": `${TIME_WAIT}
+    +0 < S. 2:2(0) ack 2
+    +0 > . 2:2(0) ack 2
+    +0 < R 2:2(0)
+    *  call state = CLOSE
+    +0 call get error = 0`,
+  "socket closed: a SYN that nobody listens for is reset": `${TIME_WAIT_CLOSED}
+    +0 call close listener
+    +0 < S 100000:100000(0) win 65535 <mss 1460>
+    +0 > R. * ack 100001`,
   "timestamps: a later one opens even with a smaller number (RFC 6191)": `${TIME_WAIT_STAMPED}
     +0 < S -100000:-100000(0) win 65535 <mss 1460,TS val 1300 ecr 0>
     +0 > S. 0:0(0) ack -99999 <TS val * ecr 1300>

@@ -6,6 +6,8 @@
 import { type Socket, createSocket } from "node:dgram";
 import { type Impairment, Link } from "./link.ts";
 
+export { generator } from "./link.ts";
+
 /** A UDP socket bound on 127.0.0.1; port 0 takes a free one. */
 function bound(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
