@@ -97,7 +97,7 @@ import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
-import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
+import { attachDevice, networkDoorbell, networkInterface, setVlan } from "../net/interface";
 import { initializeNetworkInformation, NETWORK_INFORMATION_SIZE } from "../net/netinfo";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
@@ -276,6 +276,8 @@ function startNetwork(): void {
     return;
   }
   attachDevice(device);
+  if (findOption("vlan") && !setVlan(optionNumber()))
+    fail("the command line's vlan= wants a number from 0 to 4094");
   if (findOption("ip")) {
     const result = parseIpOption(optionAddress, optionLength);
     if (result < 0) fail("the command line's ip= cannot be used");

@@ -7,7 +7,7 @@ import { Flow, FLOW_SIZE } from "./flow";
 import { isLocalAddress } from "./interface";
 import { sentFlow } from "./ip";
 import { transportErrorOf } from "./transports";
-import { IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
+import { IPV4_HEADER, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 
 /** Bytes of a transport header that an error quotes at least (RFC 792): ports, and TCP's sequence number. */
 export const QUOTED_TRANSPORT: u32 = 8;
@@ -42,6 +42,8 @@ export function reportTransportError(type: u32, code: u32, rest: u32, quoted: us
     headerLength < IPV4_HEADER ||
     length < headerLength + QUOTED_TRANSPORT ||
     header.totalLength < headerLength + QUOTED_TRANSPORT ||
+    // Only the first fragment has the transport's header.
+    (header.fragment & IPV4_OFFSET) != 0 ||
     !isLocalAddress(header.source)
   ) {
     counters.icmpBadEmbedded++;

@@ -3,6 +3,7 @@ import { arpInput } from "./arp";
 import { LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { NetworkDevice } from "./device";
+import { networkInterface } from "./interface";
 import { ipv4Input } from "./ipv4";
 import {
   BROADCAST0,
@@ -11,7 +12,11 @@ import {
   EthernetHeader,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
+  ETHERTYPE_SERVICE_VLAN,
+  ETHERTYPE_VLAN,
   isGroupAddress,
+  VLAN_MASK,
+  VLAN_TAG,
 } from "./wire/ethernet";
 
 /**
@@ -41,13 +46,44 @@ export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void 
     }
     frame.flags |= LINK_BROADCAST;
   }
-  const type = header.type;
+  let type = header.type;
   frame.pull(ETHERNET_HEADER);
+  if (type != ETHERTYPE_IPV4 || networkInterface().vlan != 0) type = takeTag(frame, type);
   if (type == ETHERTYPE_IPV4) {
     ipv4Input(frame);
     return;
   }
   if (type == ETHERTYPE_ARP) arpInput(frame);
-  else counters.frameUnknownType++;
+  else if (type != DROPPED) counters.frameUnknownType++;
   releaseBuffer(frame);
+}
+
+/** No EtherType. */
+const DROPPED: u32 = 0;
+
+/**
+ * The type of what is in the frame, which is behind its header, when it is for our VLAN; else DROPPED, counted. A tag of VLAN 0 says a priority only: such a frame is like one
+ * without a tag (IEEE 802.1Q, 6.9.1).
+ */
+function takeTag(frame: PacketBuffer, type: u32): u32 {
+  const counters = networkCounters();
+  let vlan: u32 = 0;
+  if (type == ETHERTYPE_VLAN) {
+    if (frame.length < VLAN_TAG) {
+      counters.frameTooShort++;
+      return DROPPED;
+    }
+    vlan = bswap<u16>(load<u16>(frame.data)) & VLAN_MASK;
+    type = bswap<u16>(load<u16>(frame.data, 2));
+    frame.pull(VLAN_TAG);
+    if (type == ETHERTYPE_VLAN || type == ETHERTYPE_SERVICE_VLAN) {
+      counters.frameNestedTag++;
+      return DROPPED;
+    }
+  }
+  if (vlan != networkInterface().vlan) {
+    counters.frameOtherVlan++;
+    return DROPPED;
+  }
+  return type;
 }

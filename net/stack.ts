@@ -10,7 +10,8 @@ import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
 import { initializeErrors } from "./errors";
 import { FLOW_SIZE } from "./flow";
-import { icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
+import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
+import { ICMP_STORAGE, icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
 import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
@@ -18,6 +19,8 @@ import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
 import { initializeNameServers } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
+import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
+import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
 import { initializeTransports, registerTransport, TRANSPORTS_STORAGE } from "./transports";
@@ -48,6 +51,10 @@ export function initializeNetwork(
     room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
     room(ARP_STORAGE) +
+    room(FRAGMENT_STORAGE) +
+    room(REASSEMBLY_STORAGE) +
+    room(ICMP_STORAGE) +
+    room(PATH_MTU_STORAGE) +
     room(TRANSPORTS_STORAGE) +
     room(FLOW_SIZE) +
     room(UDP_STORAGE) +
@@ -72,10 +79,17 @@ export function initializeNetwork(
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
   initializeNameServers();
   initializeArp(take(ARP_STORAGE));
+  initializeFragments(take(FRAGMENT_STORAGE));
+  initializeReassembly(
+    take(REASSEMBLY_STORAGE),
+    max(PIECES_LIMIT, maxBuffers / 16),
+    icmpReassemblyTimeout.index,
+  );
+  initializePathMtu(take(PATH_MTU_STORAGE));
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));
   initializeIpv4(icmpNoTransport.index);
-  initializeIcmp();
+  initializeIcmp(take(ICMP_STORAGE));
   registerTransport(IPPROTO_ICMP, icmpInput.index, 0, 0);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);
   initializeDhcp(take(DHCP_STORAGE));

@@ -29,7 +29,7 @@ export class Talk {
   /** When the last segment was sent or came, or the last call was made; ms. */
   last = performance.now();
   protected stampTolerance = 500;
-  private readonly initial = Math.floor(Math.random() * 0xffffffff);
+  readonly initial = Math.floor(Math.random() * 0xffffffff);
   private readonly queue: { segment: Arrived; time: number }[] = [];
   private wake: () => void = () => {};
   private readonly stop: () => void;
