@@ -17,8 +17,15 @@ const OPTIONS: Record<string, readonly [number, number]> = {
   reuseaddr: [1, 2],
   type: [1, 3],
   error: [1, 4],
+  keepalive: [1, 9],
+  oobinline: [1, 10],
+  linger: [1, 13],
   acceptconn: [1, 30],
   nodelay: [6, 1],
+  keepidle: [6, 4],
+  keepintvl: [6, 5],
+  keepcnt: [6, 6],
+  user_timeout: [6, 18],
 };
 
 function pollText(bits: number): string {
@@ -78,6 +85,9 @@ export class Sockets {
       }
       case "shutdown":
         return this.plain(call("shutdown", [this.connection, SHUTDOWN[first] ?? Number.NaN]));
+      case "abort":
+        await this.option("set", "linger", 0);
+        return this.close(this.connection);
       case "close":
         return this.close(first === "listener" ? this.listener : this.connection);
       case "poll": {
@@ -136,8 +146,10 @@ export class Sockets {
       // SO_ERROR is a positive errno.
       return option === "error" && result > 0 ? resultText(-result) : resultText(result);
     }
-    const data = Buffer.alloc(4);
-    data.writeInt32LE(value);
+    const data = Buffer.alloc(option === "linger" ? 8 : 4);
+    // struct linger: on, and its seconds.
+    if (option === "linger") data.writeInt32LE(1);
+    data.writeInt32LE(value, data.length - 4);
     return this.plain(this.control.call("setsockopt", list, data));
   }
 }

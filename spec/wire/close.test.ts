@@ -93,6 +93,13 @@ scenarios("TCP close", {
     +0 > F. 6:6(0) ack 1
     +0 < P. 1:6(5) ack 6 "hello"
     +0 > R 6:6(0)`,
+  "by the guest, abortively (SO_LINGER of 0 s)": `${PASSIVE}
+    +0 call send 5
+    +0 > P. 1:6(5) ack 1
+    +0 call abort
+    +0 > R. 6:6(0) ack 1
+    +0 < . 1:1(0) ack 6
+    +0 > R 6:6(0)`,
   "by both at once: CLOSING, TIME-WAIT": `${CLOSING}
     +0 call poll = in out hup rdhup
     +0 < . 2:2(0) ack 2

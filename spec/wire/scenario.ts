@@ -44,10 +44,11 @@
  *
  *     socket | bind | listen [BACKLOG] | accept | connect       a socket is made where there is none, and bound to a port of this scenario
  *     send N | send "text"      recv N                          recv: `= "text"` compares the data, `= 5` their number
- *     shutdown read|write|both  close [listener]
+ *     shutdown read|write|both  close [listener]                abort: close with SO_LINGER of 0 s
  *     poll                      `= in out err hup rdhup`, or none
  *     state                     the last state, `= ESTABLISHED`; `states`: all that the socket has gone through
- *     get OPTION, set OPTION N  error, nodelay, reuseaddr, type, acceptconn, or LEVEL:NAME in numbers
+ *     get OPTION, set OPTION N  error, nodelay, keepalive, keepidle, keepintvl, keepcnt, linger, user_timeout, oobinline,
+ *                               reuseaddr, type, acceptconn, or LEVEL:NAME in numbers
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Sockets } from "./calls.ts";

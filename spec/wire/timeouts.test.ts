@@ -124,4 +124,24 @@ scenarios("TCP time-outs", {
     +.7..5 > F. 1:1(0) ack 1
     +0 < . 1:1(0) ack 2
     *  call state = FIN_WAIT2`,
+  "keep-alive: a probe from before the window, which an answer satisfies": `${PASSIVE}
+    +0 call get keepalive = 0
+    +0 call set keepalive 1
+    +0 call set keepidle 1
+    +0 call set keepintvl 1
+    +0 call set keepcnt 2
+    +.7..1.6 > . 0:0(0) ack 1
+    +0 < . 1:1(0) ack 1
+    +.7..1.6 > . 0:0(0) ack 1
+    +0 < . 1:1(0) ack 1
+    +0 call state = ESTABLISHED`,
+  "keep-alive: a peer that does not answer is given up": `${PASSIVE}
+    +0 call set keepalive 1
+    +0 call set keepidle 1
+    +0 call set keepintvl 1
+    +0 call set keepcnt 2
+    +.7..1.6 > . 0:0(0) ack 1
+    +.7..1.6 > . 0:0(0) ack 1
+    +.5..2 call state = CLOSE
+    +0 call get error = -ETIMEDOUT`,
 });

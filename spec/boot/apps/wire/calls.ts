@@ -153,7 +153,7 @@ export function perform(
       result = readOption(a, b, c);
       break;
     case SETSOCKOPT:
-      result = length == 4 ? setsockopt(a, b, c, data, 4) : -EINVAL;
+      result = setsockopt(a, b, c, data, length);
       break;
     case POLL:
       result = look(a, b);
