@@ -104,6 +104,19 @@ export function arpOutput(buffer: PacketBuffer, address: u32): i32 {
   return ethernetOutput(buffer, link0, link4, ETHERTYPE_IPV4);
 }
 
+/** What is sent to the neighbour `address` does not seem to arrive: the next packet to it asks the whole link for it. */
+export function arpDoubt(address: u32): void {
+  const entry = arpFind(address);
+  if (entry === null || (entry.state != ARP_REACHABLE && entry.state != ARP_STALE)) return;
+  doubt(entry);
+}
+
+function doubt(entry: ArpEntry): void {
+  timerStop(entry.timer);
+  entry.state = ARP_STALE;
+  entry.doubted = 1;
+}
+
 function startResolution(buffer: PacketBuffer, address: u32): i32 {
   // There always is one: no class is protected from PENDING.
   const entry = changetype<ArpEntry>(changetype<usize>(makeRoom(CLASS_PENDING)));
@@ -332,11 +345,7 @@ function learn(packet: ArpPacket, sender: u32, request: bool, forUs: bool): void
     return;
   }
   if (!request) networkCounters().arpUnsolicited++;
-  if (found.link0 != link0 || found.link4 != link4) {
-    timerStop(found.timer);
-    found.state = ARP_STALE;
-    found.doubted = 1;
-  }
+  if (found.link0 != link0 || found.link4 != link4) doubt(found);
 }
 
 /** Someone else uses our address: say so, and defend it, but not more often than RFC 5227, 2.4 (b) allows. */

@@ -6,7 +6,7 @@ import { ENETUNREACH } from "../kernel/errno";
 import { PacketBuffer } from "./buffer";
 import { Endpoint, Flow, IpAddress } from "./flow";
 import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
-import { ipv4Output, sourceAddressFor, TTL_DEFAULT } from "./ipv4";
+import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
 import { IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
 
 /** Least MTU of a path that is believed (RFC 1191: every IPv4 host takes 576). */
@@ -93,10 +93,15 @@ export function believableMtu(remote: IpAddress, mtu: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows, to the remote address of `flow`; headers are pushed in front. A local address of
- * 0.0.0.0 stands for the one that fits. `fragments`: see ipv4Output. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
+ * 0.0.0.0 stands for the one that fits. `service`: hop limit, 1..255, above it the Differentiated Services field, as a socket has them, and MAY_FRAGMENT. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
  */
-export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32, fragments: u32 = 0): i32 {
+export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32, service: u32): i32 {
   const remote = flow.remote;
   if (!remote.isMapped) return -ENETUNREACH;
-  return ipv4Output(buffer, flow.local.ipv4, remote.ipv4, protocol, TTL_DEFAULT, fragments);
+  return ipv4Output(buffer, flow.local.ipv4, remote.ipv4, protocol, service);
+}
+
+/** Negative advice (RFC 1122, 3.3.1.4): what is sent to `remote` does not seem to arrive; the neighbour on the way is asked for again. */
+export function ipDoubt(remote: IpAddress): void {
+  if (remote.isMapped) ipv4Doubt(remote.ipv4);
 }

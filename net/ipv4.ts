@@ -15,19 +15,13 @@ import {
   timerPrepare,
   timerStartAt,
 } from "../kernel/time/timers";
-import { arpOutput } from "./arp";
+import { arpDoubt, arpOutput } from "./arp";
 import { BufferQueue, CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
-import {
-  cutIntoFragments,
-  FRAGMENT_STRETCH,
-  FRAGMENTS_IN_CALL,
-  FRAGMENTS_NEVER,
-  nextIdentification,
-} from "./fragment";
+import { cutIntoFragments, FRAGMENT_STRETCH, nextIdentification } from "./fragment";
 import {
   isBroadcast,
   isLocalAddress,
@@ -60,8 +54,12 @@ import {
 } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
-/** Time to live of what we send (RFC 1122, 3.2.1.7). */
+/** Time to live of what we send (RFC 1122, 3.2.1.7), unless the socket says otherwise. */
 export const TTL_DEFAULT: u32 = 64;
+/** Beside them: may be fragmented, on the way and here. */
+export const MAY_FRAGMENT: u32 = 1 << 16;
+/** And the caller is a call of an application: the fragments of a long packet all go at once, and interrupts are let in between. */
+export const LET_INTERRUPTS_IN: u32 = 1 << 17;
 
 /** Long packets of which a part is sent later, at once: echo replies. */
 const LATER_LIMIT: u32 = 8;
@@ -216,16 +214,16 @@ export function sourceAddressFor(destination: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
- * one that fits. `ttl`: 1..255. `fragments`: FRAGMENTS_*, whether it may be fragmented, on the way and here: then what is above the MTU, and
- * a chain, goes in fragments; the pieces behind the first are taken. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback source to another host), or -ENOBUFS.
+ * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
+ * goes in fragments, in steps; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
   buffer: PacketBuffer,
   source: u32,
   destination: u32,
   protocol: u32,
-  ttl: u32,
-  fragments: u32 = 0,
+  service: u32,
 ): i32 {
   if (source == 0) {
     source = sourceAddressFor(destination);
@@ -235,23 +233,15 @@ export function ipv4Output(
       return -ENETUNREACH;
     }
   }
+  const fragments = (service & MAY_FRAGMENT) != 0;
   if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
-    if (fragments != FRAGMENTS_NEVER)
-      return sendFragments(buffer, source, destination, protocol, ttl, fragments);
+    if (fragments) return sendFragments(buffer, source, destination, protocol, service);
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
   }
   // Not to be fragmented on the way: any identification will do (RFC 6864, 4.1), and 0 tells nothing of how much we send.
-  const identification = fragments != FRAGMENTS_NEVER ? nextIdentification(source, destination, protocol) : 0;
-  return sendPacket(
-    buffer,
-    source,
-    destination,
-    protocol,
-    ttl,
-    identification,
-    fragments != FRAGMENTS_NEVER ? 0 : IPV4_DF,
-  );
+  const identification = fragments ? nextIdentification(source, destination, protocol) : 0;
+  return sendPacket(buffer, source, destination, protocol, service, identification, fragments ? 0 : IPV4_DF);
 }
 
 /** As ipv4Output, for what is too long for one packet. */
@@ -260,8 +250,7 @@ function sendFragments(
   source: u32,
   destination: u32,
   protocol: u32,
-  ttl: u32,
-  fragments: u32,
+  service: u32,
 ): i32 {
   if (buffer.wholeLength + IPV4_HEADER > IPV4_LENGTH_MAXIMUM) {
     networkCounters().ipTooBig++;
@@ -277,10 +266,10 @@ function sendFragments(
   buffer.checksumStart = source;
   buffer.checksumOffset = destination;
   buffer.word0 = nextIdentification(source, destination, protocol);
-  buffer.word1 = (protocol << 8) | ttl;
+  buffer.word1 = (protocol << 16) | (service & 0xffff);
   let rest = sendPieces(buffer);
   let result = sendResult;
-  if (fragments == FRAGMENTS_IN_CALL) {
+  if (service & LET_INTERRUPTS_IN) {
     while (rest !== null) {
       letInterruptIn();
       rest = sendPieces(rest);
@@ -295,7 +284,7 @@ let sendResult: i32 = 0;
 
 /**
  * Sends FRAGMENT_STRETCH pieces of a packet from `first` on as fragments, and lets go of them. Null: that was all, or the rest is of no use; else the first that is left, which
- * knows how to go on, as `first` does: where it begins (`sequence`), source (`checksumStart`), destination (`checksumOffset`), identification (`word0`), protocol and ttl (`word1`).
+ * knows how to go on, as `first` does: where it begins (`sequence`), source (`checksumStart`), destination (`checksumOffset`), identification (`word0`), protocol and service (`word1`).
  */
 function sendPieces(first: PacketBuffer): PacketBuffer | null {
   const source = <u32>first.checksumStart;
@@ -311,7 +300,7 @@ function sendPieces(first: PacketBuffer): PacketBuffer | null {
     piece.more = null;
     const length = piece.length;
     const flags = (offset >> 3) | (next !== null ? IPV4_MF : 0);
-    sendResult = sendPacket(piece, source, destination, word1 >> 8, word1 & 255, identification, flags);
+    sendResult = sendPacket(piece, source, destination, word1 >> 16, word1 & 0xffff, identification, flags);
     networkCounters().ipFragmentsSent++;
     offset += length;
     releaseBuffer(piece);
@@ -358,17 +347,17 @@ function sendPacket(
   source: u32,
   destination: u32,
   protocol: u32,
-  ttl: u32,
+  service: u32,
   identification: u32,
   fragment: u32,
 ): i32 {
   const counters = networkCounters();
   const networkInterface_ = networkInterface();
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
-  header.setFirstWord(buffer.length);
+  header.setFirstWord(buffer.length, (service >> 8) & 255);
   header.identification = identification;
   header.fragment = fragment;
-  header.ttl = ttl;
+  header.ttl = service;
   header.protocol = protocol;
   header.checksum = 0;
   header.source = source;
@@ -397,4 +386,13 @@ function sendPacket(
   }
   counters.ipNoRoute++;
   return -ENETUNREACH;
+}
+
+/**
+ * A transport finds that what it sends to `destination` does not arrive (RFC 1122, 3.3.1.4, negative advice): the link address of the
+ * neighbour on the way is asked for again with the next packet.
+ */
+export function ipv4Doubt(destination: u32): void {
+  if (isLocalAddress(destination)) return;
+  arpDoubt(isOnLink(destination) ? destination : networkInterface().gateway);
 }

@@ -5,17 +5,18 @@
 import { EAGAIN, EBADF, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
 import { letInterruptIn } from "../../kernel/interrupts/vectors";
 import { readUser, userRange, writeUser } from "../../kernel/memory/user";
-import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { BUFFER_SIZE, BufferQueue, releaseBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
-import { isStream, socketOf } from "./calls";
 import { readDatagram, readError, writeDatagram } from "./datagram";
+import { socketOf, waitOnSocket } from "./descriptor";
 import { givenName, readSockaddr, writeSockaddr } from "./sockaddr";
-import { Socket, SOCKET_NONBLOCK } from "./socket";
+import { isStream, Socket, SOCKET_NONBLOCK } from "./socket";
 import { UDP_PAYLOAD_MAXIMUM, udpSend } from "./udp";
 
+/** What is sent is urgent (RFC 9293, 3.8.5). Streams only; received urgent data are in line. */
+const MSG_OOB: u32 = 0x01;
 const MSG_PEEK: u32 = 0x02;
 /** A datagram's own length is returned, also when the buffer is shorter. */
 const MSG_TRUNC: u32 = 0x20;
@@ -23,7 +24,7 @@ const MSG_DONTWAIT: u32 = 0x40;
 /** There is no SIGPIPE. */
 const MSG_NOSIGNAL: u32 = 0x4000;
 
-const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL;
+const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB;
 const RECEIVE_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_TRUNC;
 
 
@@ -55,7 +56,9 @@ export function sys_sendto(
   if (flags & ~SEND_FLAGS) return -EOPNOTSUPP;
   if (<i32>length < 0) return -EINVAL;
   if (!userRange(data, length)) return -EFAULT;
-  if (isStream(socket)) return sendStream(socket, data, length, mayBlock(socket, flags));
+  if (isStream(socket))
+    return sendStream(fd, socket, data, length, mayBlock(socket, flags), (flags & MSG_OOB) != 0);
+  if (flags & MSG_OOB) return -EOPNOTSUPP;
   let to = socket.flow.remote;
   if (address != 0) {
     const read = readSockaddr(address, addressLength);
@@ -66,7 +69,7 @@ export function sys_sendto(
   return sendDatagram(socket, data, length, to);
 }
 
-function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 {
+function sendStream(fd: i32, socket: Socket, data: usize, length: u32, block: bool, urgent: bool): i32 {
   const protocol = socket.protocol;
   let sent: u32 = 0;
   let result: i32 = 0;
@@ -88,13 +91,16 @@ function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 
       break;
     }
     if (!block) break;
-    call_indirect<void>(protocol.push, socket);
+    call_indirect<void>(protocol.push, socket, urgent && sent != 0);
     networkFlush();
-    result = waitOn(socket, POLLOUT | POLLERR | POLLHUP, NO_DEADLINE);
-    if (result < 0) break;
+    result = waitOnSocket(fd, socket, POLLOUT | POLLERR | POLLHUP);
+    if (result < 0) {
+      if (socketOf(fd) !== socket) return sent == 0 ? result : <i32>sent;
+      break;
+    }
   }
   if (sent == 0) return result;
-  call_indirect<void>(protocol.push, socket);
+  call_indirect<void>(protocol.push, socket, urgent);
   networkFlush();
   return <i32>sent;
 }
@@ -152,7 +158,7 @@ export function sys_recvfrom(
       return why;
     }
     if (!mayBlock(socket, flags)) return -EAGAIN;
-    const waited = waitOn(socket, POLLIN | POLLERR | POLLHUP | POLLRDHUP, NO_DEADLINE);
+    const waited = waitOnSocket(fd, socket, POLLIN | POLLERR | POLLHUP | POLLRDHUP);
     if (waited < 0) return waited;
   }
 }

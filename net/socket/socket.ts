@@ -30,10 +30,23 @@ export const SOCKET_ORPHAN: u32 = 4;
 export const SOCKET_CONNECTING: u32 = 8;
 /** calls.ts: listen has succeeded. */
 export const SOCKET_LISTENING: u32 = 16;
+/** SO_KEEPALIVE. */
+export const SOCKET_KEEPALIVE: u32 = 32;
+/** SO_LINGER: close waits, or resets. */
+export const SOCKET_LINGER: u32 = 64;
+/** SO_REUSEADDR: may share its address with others that allow it, too. */
+export const SOCKET_REUSE: u32 = 128;
+/** SO_BROADCAST: may send to all hosts. */
+export const SOCKET_BROADCAST: u32 = 256;
+/** TCP_UTO: user time-outs are exchanged with the peer (RFC 5482, ENABLED). */
+export const SOCKET_UTO: u32 = 512;
 /** aem/jobs/close.ts: a close event stands behind the read events. */
-export const SOCKET_BEHIND: u32 = 32;
+export const SOCKET_BEHIND: u32 = 1024;
 /** IP_MTU_DISCOVER: datagrams above the MTU are refused instead of fragmented, here and on the way. */
-export const SOCKET_DONT_FRAGMENT: u32 = 64;
+export const SOCKET_DONT_FRAGMENT: u32 = 2048;
+/** What a connection has from the listener that it came in by. */
+export const SOCKET_INHERITED: u32 =
+  SOCKET_NODELAY | SOCKET_KEEPALIVE | SOCKET_LINGER | SOCKET_REUSE | SOCKET_UTO;
 
 
 @unmanaged
@@ -49,6 +62,8 @@ export class Socket extends WaitQueue {
   events: u8;
   /** net/packets.ts: the queue that the last of its packets joined, and the number which that was there. */
   queuedAt: u8;
+  /** IP_TTL, 1..255, and IP_TOS: as the network layer takes them, tos << 8 | ttl. */
+  service: u16;
   queuedNumber: u32;
   /** SOCKET_* flags. */
   flags: u32;
@@ -81,6 +96,21 @@ export class Socket extends WaitQueue {
   @inline left(amount: u32): void {
     if (this.readers > 1) this.taken = amount > ~this.taken ? u32.MAX_VALUE : this.taken + amount;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+export function isStream(socket: Socket): bool {
+  return socket.type == SOCK_STREAM;
+}
+
+/** SO_ERROR: told once. 0 or a negative errno. */
+// @ts-ignore: decorator
+@inline
+export function takeError(socket: Socket): i32 {
+  const error = socket.error;
+  socket.error = 0;
+  return -error;
 }
 
 /** Function indices; each takes the socket first. A struct of function pointers, filled in once at boot. */
@@ -116,7 +146,7 @@ export class SocketProtocol {
   reserveLength: u32;
   /** (socket, bytes: u32) => void: that many were written and are to be sent. */
   commit: u32;
-  /** (socket) => void: sends what was committed, as far as windows allow. */
+  /** (socket, urgent: bool) => void: sends what was committed, as far as windows allow. TCP: with `urgent` all of it is urgent data. */
   push: u32;
   /** (socket, how: i32) => i32: SHUT_*. */
   shutdown: u32;

@@ -197,7 +197,7 @@ function udpReserveLength(socket: Socket): i32 {
 
 function udpCommit(socket: Socket, bytes: u32): void {}
 
-function udpPush(socket: Socket): void {}
+function udpPush(socket: Socket, urgent: bool): void {}
 
 function udpShutdown(socket: Socket, how: i32): i32 {
   const self = changetype<UdpSocket>(socket);

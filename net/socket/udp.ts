@@ -2,6 +2,7 @@
  * UDP (RFC 768; RFC 1122, 4.1): datagrams in, datagrams out. The operations of its sockets are in net/socket/udp-calls.ts.
  */
 import {
+  EACCES,
   ECONNREFUSED,
   EADDRNOTAVAIL,
   EDESTADDRREQ,
@@ -19,10 +20,10 @@ import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releas
 import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
-import { FRAGMENTS_IN_CALL, FRAGMENTS_NEVER } from "../fragment";
 import { icmpUnreachable } from "../icmp";
 import { LOOPBACK_ADDRESS } from "../interface";
-import { chooseSource, ipOutput, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
+import { chooseSource, ipOutput, isForAll, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
+import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
 import { registerTransport } from "../transports";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -34,7 +35,7 @@ import {
 } from "../wire/icmp";
 import { IPV4_HEADER, IPV4_LENGTH_MAXIMUM } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
-import { IPPROTO_UDP, Socket, SOCKET_DONT_FRAGMENT, SocketProtocol } from "./socket";
+import { IPPROTO_UDP, Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
 import {
   allocateUdpSocket,
@@ -164,8 +165,8 @@ export function udpInput(buffer: PacketBuffer): void {
  * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `to`; 0.0.0.0 and port 0: to the peer of a
  * connected socket. A chain has its sum with it (PacketBuffer.checksumStart); what is above the MTU goes in fragments, unless the socket does not want that.
  * 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
- * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once. In a call of an application:
- * a long datagram lets interrupts in.
+ * -EADDRNOTAVAIL (the bound address is no longer ours), -EACCES (a broadcast without SO_BROADCAST), -ENOBUFS, or the error of an earlier datagram, reported once.
+ * In a call of an application: a long datagram lets interrupts in.
  */
 export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32 {
   const self = changetype<UdpSocket>(socket);
@@ -196,17 +197,18 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
     return -EADDRNOTAVAIL;
   }
   const length = buffer.wholeLength;
-  const fragments = self.flags & SOCKET_DONT_FRAGMENT ? FRAGMENTS_NEVER : FRAGMENTS_IN_CALL;
+  const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
   if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
-  if (fragments == FRAGMENTS_NEVER && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu())
-    return -EMSGSIZE;
-  return udpOutput(buffer, outgoing, fragments);
+  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
+  if (isForAll(remote) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
+  return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT | LET_INTERRUPTS_IN : 0));
 }
 
 /**
- * Puts the header in front and sends. Borrows the buffer. 0 or ipOutput's error. A local address of 0.0.0.0: only for DHCP. `fragments`: see ipOutput.
+ * Puts the header in front and sends. Borrows the buffer. `service`: see ipOutput. 0 or ipOutput's error. A local address of 0.0.0.0: only
+ * for DHCP.
  */
-export function udpOutput(buffer: PacketBuffer, flow: Flow, fragments: u32 = 0): i32 {
+export function udpOutput(buffer: PacketBuffer, flow: Flow, service: u32 = TTL_DEFAULT): i32 {
   const header = changetype<UdpHeader>(buffer.push(UDP_HEADER));
   const length = buffer.wholeLength;
   const pseudo = pseudoHeaderSum(flow, IPPROTO_UDP, length);
@@ -225,7 +227,7 @@ export function udpOutput(buffer: PacketBuffer, flow: Flow, fragments: u32 = 0):
     header.checksum = checksum == 0 ? 0xffff : checksum;
   }
   networkCounters().udpSent++;
-  return ipOutput(buffer, flow, IPPROTO_UDP, fragments);
+  return ipOutput(buffer, flow, IPPROTO_UDP, service);
 }
 
 /** An error about a datagram of ours; see net/errors.ts. Only a connected socket can know what it is about. */

@@ -15,6 +15,8 @@
 #define INADDR_ANY 0u
 #define INADDR_LOOPBACK 0x7f000001u
 #define INADDR_NONE 0xffffffffu
+/* send on a TCP socket: the data is urgent. */
+#define MSG_OOB 0x01
 #define MSG_PEEK 0x02
 #define MSG_TRUNC 0x20
 #define MSG_DONTWAIT 0x40
@@ -25,18 +27,45 @@
 #define SO_REUSEADDR 2
 #define SO_TYPE 3
 #define SO_ERROR 4
-/* With IPPROTO_IP, of UDP: IP_PMTUDISC_DONT (datagrams above the MTU go in fragments) or IP_PMTUDISC_DO (-EMSGSIZE). */
+#define SO_BROADCAST 6
+#define SO_SNDBUF 7
+#define SO_RCVBUF 8
+#define SO_KEEPALIVE 9
+/* Always on: urgent data is in line. */
+#define SO_OOBINLINE 10
+/* A struct linger. */
+#define SO_LINGER 13
+#define SO_ACCEPTCONN 30
+/* Level of IP_TOS, IP_TTL and IP_MTU_DISCOVER. */
 #define IPPROTO_IP 0
+#define IP_TOS 1
+#define IP_TTL 2
+/* Of UDP: IP_PMTUDISC_DONT (datagrams above the MTU go in fragments) or IP_PMTUDISC_DO (-EMSGSIZE). */
 #define IP_MTU_DISCOVER 10
 #define IP_PMTUDISC_DONT 0
 #define IP_PMTUDISC_DO 2
-/* With IPPROTO_TCP: small segments are not held back. */
+/* With IPPROTO_TCP, as all that follow: small segments are not held back. */
 #define TCP_NODELAY 1
+#define TCP_MAXSEG 2
+/* Keep-alive: seconds of silence before the first probe, between probes, and how many. */
+#define TCP_KEEPIDLE 4
+#define TCP_KEEPINTVL 5
+#define TCP_KEEPCNT 6
+/* A struct tcp_info, to be read only. */
+#define TCP_INFO 11
+/* Milliseconds after which a connection whose data is not acknowledged ends; 0: after 11 retransmissions. */
+#define TCP_USER_TIMEOUT 18
+/* aemos's own: a soft error (POLLMSG) as a positive errno; bytes up to the end of urgent data (POLLPRI); RFC 5482 on or off. */
+#define TCP_SOFT_ERROR 0x4001
+#define TCP_URGENT 0x4002
+#define TCP_UTO 0x4003
 /* Bits of the `events` of a sock handler. */
 #define POLLIN 0x0001
+#define POLLPRI 0x0002 /* urgent data is ahead */
 #define POLLOUT 0x0004
 #define POLLERR 0x0008
 #define POLLHUP 0x0010
+#define POLLMSG 0x0400 /* a soft error, which may pass */
 #define POLLRDHUP 0x2000
 
 typedef int socklen_t;
@@ -63,6 +92,41 @@ struct sockaddr_in {
 _Static_assert(sizeof(struct sockaddr) == SOCKADDR_SIZE, "sockaddr: 16 bytes");
 _Static_assert(sizeof(struct sockaddr_in) == SOCKADDR_SIZE, "sockaddr_in: 16 bytes");
 _Static_assert(offsetof(struct sockaddr_in, sin_addr) == 4, "sockaddr_in: the address follows the port");
+
+struct linger {
+  int l_onoff;
+  int l_linger; /* seconds */
+};
+
+/* Linux's, as of its first 104 bytes; what is not named is 0. Times in microseconds. */
+struct tcp_info {
+  uint8_t tcpi_state;
+  uint8_t tcpi_ca_state;
+  uint8_t tcpi_retransmits; /* since the peer acknowledged something last */
+  uint8_t tcpi_probes;      /* of a shut window, or keep-alive probes */
+  uint8_t tcpi_backoff;
+  uint8_t tcpi_options;
+  uint8_t tcpi_scales;
+  uint8_t tcpi_flags;
+  uint32_t tcpi_rto;
+  uint32_t tcpi_ato;
+  uint32_t tcpi_snd_mss;
+  uint32_t tcpi_rcv_mss;
+  uint32_t tcpi_unacked; /* segments in flight */
+  uint32_t tcpi_unused[8];
+  uint32_t tcpi_pmtu;
+  uint32_t tcpi_rcv_ssthresh;
+  uint32_t tcpi_rtt;
+  uint32_t tcpi_rttvar;
+  uint32_t tcpi_snd_ssthresh; /* in segments */
+  uint32_t tcpi_snd_cwnd;
+  uint32_t tcpi_advmss;
+  uint32_t tcpi_reordering;
+  uint32_t tcpi_rcv_rtt;
+  uint32_t tcpi_rcv_space;
+  uint32_t tcpi_total_retrans;
+};
+_Static_assert(sizeof(struct tcp_info) == 104, "tcp_info: 104 bytes");
 
 /* A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
 AEMOS_CALL(socket) int socket(int domain, int type, int protocol);
@@ -92,9 +156,9 @@ AEMOS_CALL(shutdown) int shutdown(int fd, int how);
 AEMOS_CALL(getsockname) int getsockname(int fd, struct sockaddr *address, socklen_t *length);
 /* 0, -ENOTCONN, -EBADF, -EFAULT. */
 AEMOS_CALL(getpeername) int getpeername(int fd, struct sockaddr *address, socklen_t *length);
-/* TCP_NODELAY, IP_MTU_DISCOVER, a value of 4 bytes. -ENOPROTOOPT, -EINVAL, -EFAULT. */
+/* docs/aem-calls.md has the table. An int, if nothing else is said. -ENOPROTOOPT, -EINVAL, -EFAULT. */
 AEMOS_CALL(setsockopt) int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
-/* TCP_NODELAY, IP_MTU_DISCOVER, SO_ERROR (told once), SO_TYPE. */
+/* SO_ERROR is told once, and then 0. */
 AEMOS_CALL(getsockopt) int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 
 /* ---- Helpers ---- */

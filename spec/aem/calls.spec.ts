@@ -51,6 +51,7 @@ import {
   sys_socket,
 } from "../../net/socket/calls";
 import { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../../net/socket/calls-data";
+import { now } from "../../kernel/time/clock";
 import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
 import { putSockaddr } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "../../net/socket/socket";
@@ -137,6 +138,19 @@ function connectPair(): void {
   sys_close(listening);
   settle();
 }
+/** The window of the server is full, so that what the client sends, a FIN too, waits. */
+function fillPair(): void {
+  setBlocking(client, false);
+  do settle();
+  while (sys_send(client, data, 16384, 0) > 0);
+}
+/** SO_LINGER of a second. */
+function lingerAndBlock(): void {
+  setBlocking(client, true);
+  store<i32>(value, 1);
+  store<i32>(value, 1, 4);
+  expect<i32>(sys_setsockopt(client, SOL_SOCKET, 13, value, 8)).toBe(0);
+}
 function closePair(): void {
   sys_close(client);
   sys_close(server);
@@ -208,7 +222,7 @@ describe("arguments", () => {
     const fd = sys_socket(AF_INET, STREAM, 0);
     store<u32>(value, 1);
     expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 2, value, 4)).toBe(0, "SO_REUSEADDR");
-    expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 8, value, 4)).toBe(-ENOPROTOOPT, "SO_RCVBUF");
+    expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 15, value, 4)).toBe(-ENOPROTOOPT, "SO_REUSEPORT");
     expect<i32>(sys_setsockopt(fd, 6, 1, value, 3)).toBe(-EINVAL);
     expect<i32>(sys_setsockopt(fd, 6, 1, 0xfffffffe, 4)).toBe(-EFAULT);
     expect<i32>(optionOf(fd, 6, 1)).toBe(0);
@@ -568,6 +582,44 @@ describe("calls that block", () => {
     expect<i32>(sys_recv(server, data, 100, 0)).toBe(-ERESTART, "a handler is to be run");
     expectHandler(EVENT_TIMER, "it");
     expectNone("done");
+    closePair();
+  });
+
+  it("close with SO_LINGER waits for the peer, lets handlers run meanwhile, and is over when its time is", () => {
+    connectPair();
+    fillPair();
+    lingerAndBlock();
+    onTimer(500_000, 0);
+    steps = 0;
+    fake.onIdle(timerComes.index);
+    const start = now();
+    expect<i32>(sys_close(client)).toBe(-ERESTART, "a handler is to be run");
+    expectHandler(EVENT_TIMER, "it");
+    expectNone("done");
+    expect<i32>(sys_close(client)).toBe(0);
+    // The clock goes by milliseconds here, and a timer is late by a tick.
+    expect<u64>((now() - start) / 2_000_000).toBe(500, "one second in both calls together");
+    expect<i32>(sys_close(client)).toBe(-EBADF);
+    closePair();
+
+    connectPair();
+    fillPair();
+    lingerAndBlock();
+    steps = 0;
+    fake.onIdle(peerReads.index);
+    expect<i32>(sys_close(client)).toBe(0);
+    expect<i32>(steps).toBeGreaterThan(0, "it had to wait");
+    expect<i32>(steps).toBeLessThan(500, "but not for its time");
+    closePair();
+
+    connectPair();
+    fillPair();
+    lingerAndBlock();
+    setBlocking(client, false);
+    steps = 0;
+    fake.onIdle(timerComes.index);
+    expect<i32>(sys_close(client)).toBe(0);
+    expect<i32>(steps).toBe(0, "one that does not block does not wait");
     closePair();
   });
 

@@ -144,6 +144,7 @@ export class TcpScript {
     acknowledgement?: number | undefined;
     window?: number | undefined;
     options?: TcpOptions;
+    urgent?: number;
     payload?: Buffer | undefined;
   }): void {
     this.peer.sendTcp({
@@ -155,6 +156,7 @@ export class TcpScript {
       flags: segment.flags,
       window: segment.window ?? 65535,
       options: segment.options ?? {},
+      urgent: segment.urgent ?? 0,
       payload: segment.payload ?? Buffer.alloc(0),
     });
     this.last = performance.now();

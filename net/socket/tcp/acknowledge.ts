@@ -35,6 +35,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
     c.SND_UNA = ack;
     if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
     c.retries = 0;
+    c.softError = 0;
     progress(c, bytes, flight);
     if (c.SND_UNA == c.SND_MAX) timerStop(c.retransmitTimer);
     else if (c.timerMode == TIMER_RETRANSMIT && c.flight != 0)
@@ -54,8 +55,10 @@ export function updateWindow(c: TcpConnection, s: Segment, window: u32): void {
     c.SND_WL1 = s.sequence;
     c.SND_WL2 = s.acknowledgement;
     if (window > c.maxWindow) c.maxWindow = window;
-    // A probe was answered: the peer lives, however long its window stays shut. An orphan does not wait for ever.
-    if (c.timerMode != TIMER_RETRANSMIT && (c.flags & SOCKET_ORPHAN) == 0) c.retries = 0;
+    // A probe was answered, or a retransmission into a window that has shrunk (RFC 9293, 3.8.6): the peer lives, however long its window
+    // stays shut. An orphan does not wait for ever.
+    if ((c.timerMode != TIMER_RETRANSMIT || c.flight > window) && (c.flags & SOCKET_ORPHAN) == 0)
+      c.retries = 0;
   }
 }
 

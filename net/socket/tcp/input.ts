@@ -10,6 +10,7 @@ import { PACKET_PROMISED } from "../../packets";
 import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { noteSoftError } from "./failure";
 import { findConnection, findListener, findRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
@@ -99,12 +100,9 @@ export function tcpError(type: u32, code: u32, rest: u32, flow: Flow, transport:
   }
   const error = errorOf(type, code);
   if (error == 0) return;
-  if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) {
-    c.softError = error;
-    return;
-  }
+  noteSoftError(c, error);
+  if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) return;
   // Nobody is there, or nobody wants us: an open ends. Other reasons may pass while the SYN is repeated.
-  c.softError = error;
   if (type == DESTINATION_UNREACHABLE && (code == PROTOCOL_UNREACHABLE || code == PORT_UNREACHABLE)) {
     statistics.attemptsFailed++;
     finish(c, error);

@@ -12,15 +12,17 @@ export function mssOf(flow: Flow, mtu: u32): u32 {
   return mtu - networkHeaderLength(flow.remote) - TCP_HEADER;
 }
 
-/** What we can take in a segment. */
-export function localMss(flow: Flow): u32 {
-  return mssOf(flow, linkMtu());
+/** What we take in a segment of `flow`, and say in a SYN. `c`: the connection, or the listener, which may want it to be less (TCP_MAXSEG). */
+export function localMss(c: TcpConnection, flow: Flow): u32 {
+  const most = mssOf(flow, linkMtu());
+  return c.maximumSegment != 0 ? min<u32>(most, c.maximumSegment) : most;
 }
 
 /** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU of the path, and the options on every segment. */
 export function setPeerMss(c: TcpConnection, mss: u32): void {
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  c.sendMss = max(min(mss, mssOf(c.flow, pathMtu(c.flow.remote))), MSS_MINIMUM) - options;
+  const most = min(localMss(c, c.flow), mssOf(c.flow, pathMtu(c.flow.remote)));
+  c.sendMss = max(min(mss, most), MSS_MINIMUM) - options;
 }
 
 /** The smallest shift with which the whole receive buffer can be offered. */

@@ -3,12 +3,20 @@
  * (3.8.6.2.1).
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
+import { timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "../../buffer";
 import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { congestionAllows, congestionIdle } from "./congestion";
-import { FIN_QUEUED, TcpConnection, TIMER_PERSIST, TIMER_RESOURCE, TIMER_RETRANSMIT } from "./connection";
+import {
+  FIN_QUEUED,
+  TcpConnection,
+  TIMER_PERSIST,
+  TIMER_RESOURCE,
+  TIMER_RETRANSMIT,
+  URGENT_SENT,
+} from "./connection";
+import { armIdle } from "./keepalive";
 import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { retransmitInterval } from "./rtt";
@@ -71,7 +79,7 @@ function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
     buffer === c.sendTail &&
     c.flight != 0 &&
     (c.flags & SOCKET_NODELAY) == 0 &&
-    !c.has(FIN_QUEUED) &&
+    !c.has(FIN_QUEUED | URGENT_SENT) &&
     buffer.word0 == 0
   );
 }
@@ -86,10 +94,7 @@ function armTimer(c: TcpConnection): void {
   } else if (c.sendNext !== null || finDue(c)) {
     if (timerPending(timer) && c.timerMode == TIMER_PERSIST) return;
     c.timerMode = TIMER_PERSIST;
-  } else {
-    if (timerPending(timer)) timerStop(timer);
-    return;
-  }
+  } else return armIdle(c);
   timerStartAt(timer, now() + retransmitInterval(c), c.level);
 }
 
