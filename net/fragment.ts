@@ -9,10 +9,6 @@ import { CHECKSUM_PARTIAL, cutPiece, PacketBuffer } from "./buffer";
 import { finishChecksum } from "./checksum";
 import { IPV4_HEADER } from "./wire/ipv4";
 
-/** Of the service that a packet has (net/ip.ts), whether it may be sent in fragments: never (don't fragment); in steps, a part at once; or, in a call of an application, all with interrupts let in between. */
-export const FRAGMENTS_NEVER: u32 = 0;
-export const FRAGMENTS_IN_STEPS: u32 = 1 << 16;
-export const FRAGMENTS_IN_CALL: u32 = 1 << 17;
 /** Fragments of a step. */
 export const FRAGMENT_STRETCH: u32 = 8;
 

@@ -9,7 +9,6 @@ import { allocateBuffer, BUFFER_HEADROOM, LINK_BROADCAST, PacketBuffer, releaseB
 import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
-import { FRAGMENTS_IN_STEPS } from "./fragment";
 import { isUnicast } from "./interface";
 import { ipv4Output, TTL_DEFAULT } from "./ipv4";
 import { IPPROTO_ICMP } from "./socket/socket";
@@ -99,7 +98,7 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   buffer.flags = 0;
   counters.icmpEchoes++;
   // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments (RFC 1122, 3.2.2.6).
-  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT | FRAGMENTS_IN_STEPS);
+  ipv4Output(buffer, destination, source, IPPROTO_ICMP, TTL_DEFAULT | MAY_FRAGMENT);
 }
 
 /**

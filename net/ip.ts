@@ -100,7 +100,7 @@ export function believableMtu(remote: IpAddress, mtu: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows, to the remote address of `flow`; headers are pushed in front. A local address of
- * 0.0.0.0 stands for the one that fits. `service`: hop limit, 1..255, above it the Differentiated Services field, as a socket has them, and FRAGMENTS_* (fragment.ts). 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
+ * 0.0.0.0 stands for the one that fits. `service`: hop limit, 1..255, above it the Differentiated Services field, as a socket has them, and MAY_FRAGMENT. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
  */
 export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32, service: u32): i32 {
   const remote = flow.remote;

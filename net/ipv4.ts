@@ -21,14 +21,7 @@ import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./c
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
-import {
-  cutIntoFragments,
-  FRAGMENT_STRETCH,
-  FRAGMENTS_IN_CALL,
-  FRAGMENTS_IN_STEPS,
-  FRAGMENTS_NEVER,
-  nextIdentification,
-} from "./fragment";
+import { cutIntoFragments, FRAGMENT_STRETCH, nextIdentification } from "./fragment";
 import {
   isBroadcast,
   isLocalAddress,
@@ -63,6 +56,10 @@ import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
 /** Time to live of what we send (RFC 1122, 3.2.1.7), unless the socket says otherwise. */
 export const TTL_DEFAULT: u32 = 64;
+/** Beside them: may be fragmented, on the way and here. */
+export const MAY_FRAGMENT: u32 = 1 << 16;
+/** And the caller is a call of an application: the fragments of a long packet all go at once, and interrupts are let in between. */
+export const LET_INTERRUPTS_IN: u32 = 1 << 17;
 
 /** Long packets of which a part is sent later, at once: echo replies. */
 const LATER_LIMIT: u32 = 8;
@@ -217,9 +214,9 @@ export function sourceAddressFor(destination: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
- * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and FRAGMENTS_*, whether it may be fragmented, on the way
- * and here: then what is above the MTU, and a chain, goes in fragments; the pieces behind the first are taken. 0 when it was sent or waits for ARP, else
- * -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback source to another host), or -ENOBUFS.
+ * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
+ * goes in fragments, in steps; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
   buffer: PacketBuffer,
@@ -236,7 +233,7 @@ export function ipv4Output(
       return -ENETUNREACH;
     }
   }
-  const fragments = (service & (FRAGMENTS_IN_STEPS | FRAGMENTS_IN_CALL)) != FRAGMENTS_NEVER;
+  const fragments = (service & MAY_FRAGMENT) != 0;
   if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
     if (fragments) return sendFragments(buffer, source, destination, protocol, service);
     networkCounters().ipTooBig++;
@@ -272,7 +269,7 @@ function sendFragments(
   buffer.word1 = (protocol << 16) | (service & 0xffff);
   let rest = sendPieces(buffer);
   let result = sendResult;
-  if ((service & FRAGMENTS_IN_CALL) != 0) {
+  if (service & LET_INTERRUPTS_IN) {
     while (rest !== null) {
       letInterruptIn();
       rest = sendPieces(rest);

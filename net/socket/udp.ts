@@ -20,11 +20,10 @@ import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releas
 import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
-import { FRAGMENTS_IN_CALL, FRAGMENTS_NEVER } from "../fragment";
 import { icmpUnreachable } from "../icmp";
 import { LOOPBACK_ADDRESS } from "../interface";
 import { chooseSource, ipOutput, isForAll, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
-import { TTL_DEFAULT } from "../ipv4";
+import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
 import { registerTransport } from "../transports";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -166,8 +165,8 @@ export function udpInput(buffer: PacketBuffer): void {
  * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `to`; 0.0.0.0 and port 0: to the peer of a
  * connected socket. A chain has its sum with it (PacketBuffer.checksumStart); what is above the MTU goes in fragments, unless the socket does not want that.
  * 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
- * -EADDRNOTAVAIL (the bound address is no longer ours), -EACCES (a broadcast without SO_BROADCAST), -ENOBUFS, or the error of an earlier datagram, reported once. In a call of an application:
- * a long datagram lets interrupts in.
+ * -EADDRNOTAVAIL (the bound address is no longer ours), -EACCES (a broadcast without SO_BROADCAST), -ENOBUFS, or the error of an earlier datagram, reported once.
+ * In a call of an application: a long datagram lets interrupts in.
  */
 export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32 {
   const self = changetype<UdpSocket>(socket);
@@ -198,12 +197,11 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
     return -EADDRNOTAVAIL;
   }
   const length = buffer.wholeLength;
-  const fragments = self.flags & SOCKET_DONT_FRAGMENT ? FRAGMENTS_NEVER : FRAGMENTS_IN_CALL;
+  const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
   if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
-  if (fragments == FRAGMENTS_NEVER && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu())
-    return -EMSGSIZE;
+  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
   if (isForAll(remote) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
-  return udpOutput(buffer, outgoing, self.service | fragments);
+  return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT | LET_INTERRUPTS_IN : 0));
 }
 
 /**

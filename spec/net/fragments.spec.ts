@@ -9,8 +9,7 @@ import {
 } from "../../net/buffer";
 import { checksumAdd, checksumFold } from "../../net/checksum";
 import { setAddress } from "../../net/interface";
-import { FRAGMENTS_IN_STEPS } from "../../net/fragment";
-import { ipv4Output } from "../../net/ipv4";
+import { ipv4Output, MAY_FRAGMENT } from "../../net/ipv4";
 import { readDatagram } from "../../net/socket/datagram";
 import { Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
@@ -125,7 +124,7 @@ describe("sending in fragments", () => {
     buffer.flags = CHECKSUM_PARTIAL;
     buffer.checksumStart = buffer.data;
     buffer.checksumOffset = 6;
-    expect<i32>(ipv4Output(buffer, 0, PEER, 17, 64 | FRAGMENTS_IN_STEPS)).toBe(0);
+    expect<i32>(ipv4Output(buffer, 0, PEER, 17, 64 | MAY_FRAGMENT)).toBe(0);
     releaseBuffer(buffer);
     expect<i32>(packets.length).toBe(2);
     expect<u32>(assemble()).toBe(1700);
