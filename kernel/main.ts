@@ -90,11 +90,13 @@ import { initializeSerial, serialPut } from "../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
 import { IP_DHCP, parseIpOption } from "../net/config";
+import { CONFIG6_STORAGE, IP6_OFF, parseIp6Option } from "../net/config6";
 import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
 import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
+import { startIpv6 } from "../net/slaac";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
 import { initializeTcp } from "../net/socket/tcp/tcp";
@@ -265,6 +267,13 @@ function startNetwork(): void {
     return;
   }
   attachDevice(device);
+  if (findOption("ip6")) {
+    const result = parseIp6Option(optionAddress, optionLength, need(CONFIG6_STORAGE));
+    if (result < 0) fail("the command line's ip6= cannot be used");
+    if (result != IP6_OFF) startIpv6();
+  } else {
+    startIpv6();
+  }
   if (findOption("ip")) {
     const result = parseIpOption(optionAddress, optionLength);
     if (result < 0) fail("the command line's ip= cannot be used");

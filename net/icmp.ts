@@ -125,7 +125,8 @@ export function icmpNoTransport(buffer: PacketBuffer): void {
   icmpUnreachable(buffer, ICMP_PROTOCOL_UNREACHABLE);
 }
 
-function takeToken(): bool {
+/** Whether an error may be sent now, of either version. */
+export function takeToken(): bool {
   const time = now();
   const burst = <u64>ICMP_BURST * ICMP_INTERVAL;
   if (paidUntil < time) paidUntil = time;

@@ -4,6 +4,8 @@ import { LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { ipv4Input } from "./ipv4";
+import { ipv6Input } from "./ipv6";
+import { hasIpv6 } from "./slaac";
 import {
   BROADCAST0,
   BROADCAST4,
@@ -11,12 +13,14 @@ import {
   EthernetHeader,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
   isGroupAddress,
+  isIpv6Group,
 } from "./wire/ethernet";
 
 /**
- * A frame from the device. Takes the reference. Multicast frames are of no use to us, as we join no group. Padding is left to the
- * layers above, which have lengths of their own.
+ * A frame from the device. Takes the reference. Of multicast frames those of IPv6 count, whose layer knows its groups. Padding is left to
+ * the layers above, which have lengths of their own.
  */
 export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void {
   const counters = networkCounters();
@@ -34,7 +38,8 @@ export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void 
   const destination0 = header.destination0;
   const destination4 = header.destination4;
   if (destination0 != device.address0 || destination4 != device.address4) {
-    if (destination0 != BROADCAST0 || destination4 != BROADCAST4) {
+    const group = isIpv6Group(destination0) && header.type == ETHERTYPE_IPV6;
+    if (!group && (destination0 != BROADCAST0 || destination4 != BROADCAST4)) {
       counters.frameNotForUs++;
       releaseBuffer(frame);
       return;
@@ -45,6 +50,10 @@ export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void 
   frame.pull(ETHERNET_HEADER);
   if (type == ETHERTYPE_IPV4) {
     ipv4Input(frame);
+    return;
+  }
+  if (type == ETHERTYPE_IPV6 && hasIpv6()) {
+    ipv6Input(frame);
     return;
   }
   if (type == ETHERTYPE_ARP) arpInput(frame);

@@ -3,20 +3,29 @@ import { LOG_INFO, LOG_WARNING, log, logAddress, logEnd, logMac, logStart, logTe
 import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
 import { Pool } from "../kernel/memory/pool";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
-import { ARP_STORAGE, arpAnnounce, initializeArp } from "./arp";
-import { initializeBuffers } from "./buffer";
+import { arpAnnounce, initializeArp } from "./arp";
+import { initializeBuffers, PacketBuffer } from "./buffer";
 import { initializeCounters, NetworkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
 import { initializeErrors } from "./errors";
 import { FLOW_SIZE } from "./flow";
 import { icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
+import { ICMPV6_STORAGE, initializeIcmpv6 } from "./icmpv6";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
+import { isVersion6 } from "./ip";
 import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
+import { initializeIpv6, IPV6_STORAGE, ipv6LoopbackInput } from "./ipv6";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
+import { initializeMld, MLD_STORAGE } from "./mld";
+import { DISCOVERY_STORAGE, initializeDiscovery } from "./neighbour-discovery";
+import { initializeNeighbours, NEIGHBOURS_STORAGE } from "./neighbours";
+import { initializeOwnAddresses, OWN_ADDRESSES_STORAGE } from "./own-addresses";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
+import { initializeRouters, ROUTERS_STORAGE } from "./routers";
+import { initializeSlaac, slaacLinkUp } from "./slaac";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
 import { initializeTransports, registerTransport, TRANSPORTS_STORAGE } from "./transports";
@@ -46,7 +55,13 @@ export function initializeNetwork(
     room(LEVELS_STORAGE) +
     room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
-    room(ARP_STORAGE) +
+    room(NEIGHBOURS_STORAGE) +
+    room(IPV6_STORAGE) +
+    room(OWN_ADDRESSES_STORAGE) +
+    room(ROUTERS_STORAGE) +
+    room(DISCOVERY_STORAGE) +
+    room(MLD_STORAGE) +
+    room(ICMPV6_STORAGE) +
     room(TRANSPORTS_STORAGE) +
     room(FLOW_SIZE) +
     room(UDP_STORAGE) +
@@ -68,12 +83,20 @@ export function initializeNetwork(
   );
   initializeLevels(take(LEVELS_STORAGE));
   initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
-  initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
-  initializeArp(take(ARP_STORAGE));
+  initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, loopbackInput.index);
+  initializeNeighbours(take(NEIGHBOURS_STORAGE));
+  initializeArp();
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));
   initializeIpv4(icmpNoTransport.index);
   initializeIcmp();
+  initializeIpv6(take(IPV6_STORAGE));
+  initializeOwnAddresses(take(OWN_ADDRESSES_STORAGE));
+  initializeRouters(take(ROUTERS_STORAGE));
+  initializeDiscovery(take(DISCOVERY_STORAGE));
+  initializeMld(take(MLD_STORAGE));
+  initializeIcmpv6(take(ICMPV6_STORAGE));
+  initializeSlaac();
   registerTransport(IPPROTO_ICMP, icmpInput.index, 0, 0);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);
   initializeDhcp(take(DHCP_STORAGE));
@@ -92,6 +115,12 @@ function take(bytes: usize): usize {
   return address;
 }
 
+/** A packet to ourselves, at its IP header. */
+function loopbackInput(buffer: PacketBuffer): void {
+  if (isVersion6(buffer.data)) ipv6LoopbackInput(buffer);
+  else ipv4LoopbackInput(buffer);
+}
+
 /** The driver says that the link came up or went down. */
 function linkChanged(device: NetworkDevice): void {
   if (logStart(device.linkUp != 0 ? LOG_INFO : LOG_WARNING, "net")) {
@@ -104,6 +133,7 @@ function linkChanged(device: NetworkDevice): void {
   if (device.linkUp == 0) return;
   arpAnnounce();
   dhcpLinkUp();
+  slaacLinkUp();
   networkFlush();
 }
 

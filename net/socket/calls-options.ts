@@ -5,10 +5,12 @@ import { POLLOUT } from "../../kernel/scheduler/wait";
 import { isStream, socketOf, takeError } from "./calls";
 import {
   AF_INET,
+  AF_INET6,
   IPPROTO_TCP,
   IPPROTO_UDP,
   Socket,
   SOCKET_CONNECTING,
+  SOCKET_INET6,
   SOCKET_LISTENING,
   SOCKET_NODELAY,
 } from "./socket";
@@ -88,7 +90,7 @@ function socketOption(socket: Socket, name: u32): i32 {
     case SO_PROTOCOL:
       return isStream(socket) ? IPPROTO_TCP : IPPROTO_UDP;
     case SO_DOMAIN:
-      return AF_INET;
+      return socket.flags & SOCKET_INET6 ? AF_INET6 : AF_INET;
     default:
       return -ENOPROTOOPT;
   }

@@ -19,9 +19,16 @@ import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releas
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
-import { icmpUnreachable } from "../icmp";
-import { LOOPBACK_ADDRESS } from "../interface";
-import { chooseSource, ipOutput, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
+import {
+  chooseSource,
+  ipOutput,
+  isOurs,
+  linkMtu,
+  matches,
+  networkHeaderLength,
+  portUnreachable,
+  receivedFlow,
+} from "../ip";
 import { registerTransport } from "../transports";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -104,9 +111,16 @@ export function udpClaimPort(port: u32, input: u32): void {
 function udpLevel(buffer: PacketBuffer): u32 {
   if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
   receivedFlow(incoming, buffer);
-  if (incoming.local.port == claimedPort) return POLL_LEVEL_TOP;
+  if (isClaimed(incoming)) return POLL_LEVEL_TOP;
   const socket = findUdpSocket(incoming);
   return socket === null ? POLL_LEVEL_DEFAULT : socket.level;
+}
+
+/** A datagram for the kernel, which claims ports of IPv4. */
+// @ts-ignore: decorator
+@inline
+function isClaimed(flow: Flow): bool {
+  return flow.local.port == claimedPort && flow.remote.isMapped;
 }
 
 /** A datagram; see registerTransport. */
@@ -121,6 +135,12 @@ export function udpInput(buffer: PacketBuffer): void {
   }
   receivedFlow(incoming, buffer);
   buffer.length = header.length;
+  if (header.checksum == 0 && !incoming.remote.isMapped) {
+    // IPv6 has no checksum of its own, so here it is not optional (RFC 8200, 8.1).
+    counters.udpBadChecksum++;
+    releaseBuffer(buffer);
+    return;
+  }
   if ((buffer.flags & CHECKSUM_VALID) == 0 && header.checksum != 0) {
     const sum = pseudoHeaderSum(incoming, IPPROTO_UDP, buffer.length);
     if (checksumFold(checksumAdd(buffer.data, buffer.length, sum)) != 0xffff) {
@@ -129,14 +149,14 @@ export function udpInput(buffer: PacketBuffer): void {
       return;
     }
   }
-  if (incoming.local.port == claimedPort) {
+  if (isClaimed(incoming)) {
     call_indirect<void>(claimedInput, buffer);
     return;
   }
   const socket = findUdpSocket(incoming);
   if (socket === null) {
     counters.udpNoPort++;
-    icmpUnreachable(buffer, ICMP_PORT_UNREACHABLE);
+    portUnreachable(buffer);
     releaseBuffer(buffer);
     return;
   }
@@ -172,13 +192,14 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   local.copy(self.flow.local);
   remote.copy(to);
   // INADDR_ANY as a destination is this host, as everywhere.
-  if (remote.isAny) remote.ipv4 = LOOPBACK_ADDRESS;
+  if (remote.isAny) remote.setLoopback();
+  if (!matches(local, remote)) return -ENETUNREACH;
   if (local.isAny) {
     if (!chooseSource(outgoing)) return -ENETUNREACH;
   } else if (!isOurs(local)) {
     return -EADDRNOTAVAIL;
   }
-  if (buffer.length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
+  if (buffer.length + UDP_HEADER + networkHeaderLength(remote) > linkMtu(remote)) return -EMSGSIZE;
   return udpOutput(buffer, outgoing);
 }
 

@@ -12,7 +12,7 @@ import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { setSocketLevel } from "../../levels";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { SOCKET_NODELAY } from "../socket";
+import { SOCKET_FAMILY, SOCKET_NODELAY } from "../socket";
 import { initialSequence, milliseconds, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
@@ -220,7 +220,7 @@ export function completeOpen(
     return false;
   }
   child.flow.copy(s.flow);
-  child.flags = c.flags & SOCKET_NODELAY;
+  child.flags = c.flags & (SOCKET_NODELAY | SOCKET_FAMILY);
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
   child.timestampOffset = timestampOffset(s.flow);

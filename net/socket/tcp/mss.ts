@@ -13,7 +13,7 @@ export function mssOf(flow: Flow, mtu: u32): u32 {
 
 /** What we can take in a segment. */
 export function localMss(flow: Flow): u32 {
-  return mssOf(flow, linkMtu());
+  return mssOf(flow, linkMtu(flow.remote));
 }
 
 /** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU, and the options on every segment. */
