@@ -9,7 +9,7 @@ import { EAGAIN, ENOMEM } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { writeUser } from "../../kernel/memory/user";
 import { networkFlush } from "../../net/interface";
-import { nameRoom, putSockaddr } from "../../net/socket/sockaddr";
+import { nameRoom, putName } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { READ_LIMIT } from "../abi";
 import { Event } from "../event";
@@ -90,7 +90,7 @@ function fillFromDatagram(event: Event, socket: Socket, address: u32): bool {
   const length = <u32>peekLength(event, socket);
   const room = nameRoom(socket);
   const data = address + room;
-  putSockaddr(sockaddrScratch, socket, peekSource(event, socket));
+  putName(sockaddrScratch, socket, peekSource(event, socket));
   if (writeUser(address, sockaddrScratch, room) < 0) return false;
   if (writeUser(data, peek(event, socket), length) < 0) return false;
   consume(event, socket, length);

@@ -6,6 +6,7 @@ import { isStream, socketOf, takeError } from "./calls";
 import {
   AF_INET,
   AF_INET6,
+  IPPROTO_IPV6,
   IPPROTO_TCP,
   IPPROTO_UDP,
   Socket,
@@ -13,6 +14,7 @@ import {
   SOCKET_INET6,
   SOCKET_LISTENING,
   SOCKET_NODELAY,
+  SOCKET_V6ONLY,
 } from "./socket";
 
 const SOL_SOCKET: u32 = 1;
@@ -24,6 +26,7 @@ const SO_ACCEPTCONN: u32 = 30;
 const SO_PROTOCOL: u32 = 38;
 const SO_DOMAIN: u32 = 39;
 const TCP_NODELAY: u32 = 1;
+const IPV6_V6ONLY: u32 = 26;
 
 const VALUE_SIZE: u32 = 4;
 
@@ -40,6 +43,7 @@ export function initializeOptions(storage: usize): void {
 export function sys_setsockopt(fd: i32, level: u32, name: u32, value: usize, length: u32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
+  if (level == IPPROTO_IPV6 && name == IPV6_V6ONLY) return setV6Only(socket, value, length);
   const noDelay = level == IPPROTO_TCP && name == TCP_NODELAY && isStream(socket);
   if (!noDelay && !(level == SOL_SOCKET && name == SO_REUSEADDR)) return -ENOPROTOOPT;
   if (length < VALUE_SIZE) return -EINVAL;
@@ -60,7 +64,12 @@ export function sys_getsockopt(fd: i32, level: u32, name: u32, value: usize, len
   if (readUser(scratch, lengthPointer, VALUE_SIZE) < 0) return -EFAULT;
   const room = load<i32>(scratch);
   if (room < 0) return -EINVAL;
-  const answer = level == SOL_SOCKET ? socketOption(socket, name) : tcpOption(socket, level, name);
+  const answer =
+    level == SOL_SOCKET
+      ? socketOption(socket, name)
+      : level == IPPROTO_IPV6
+        ? ipv6Option(socket, name)
+        : tcpOption(socket, level, name);
   if (answer < 0) return answer;
   const bytes = min(<u32>room, VALUE_SIZE);
   store<i32>(scratch, answer);
@@ -94,6 +103,22 @@ function socketOption(socket: Socket, name: u32): i32 {
     default:
       return -ENOPROTOOPT;
   }
+}
+
+/** Whether a socket of :: leaves IPv4 alone (RFC 3493, 5.3); as long as it has no name. */
+function setV6Only(socket: Socket, value: usize, length: u32): i32 {
+  if ((socket.flags & SOCKET_INET6) == 0) return -ENOPROTOOPT;
+  if (length < VALUE_SIZE || socket.flow.local.port != 0) return -EINVAL;
+  if (readUser(scratch, value, VALUE_SIZE) < 0) return -EFAULT;
+  if (load<u32>(scratch) == 0) socket.flags &= ~SOCKET_V6ONLY;
+  else socket.flags |= SOCKET_V6ONLY;
+  socket.clearAddress(socket.flow.local);
+  return 0;
+}
+
+function ipv6Option(socket: Socket, name: u32): i32 {
+  if (name != IPV6_V6ONLY || (socket.flags & SOCKET_INET6) == 0) return -ENOPROTOOPT;
+  return socket.flags & SOCKET_V6ONLY ? 1 : 0;
 }
 
 function tcpOption(socket: Socket, level: u32, name: u32): i32 {

@@ -62,15 +62,25 @@ export function nameRoom(socket: Socket): u32 {
 }
 
 /** Writes the nameRoom(socket) bytes of a name at a kernel address. */
-export function putSockaddr(destination: usize, socket: Socket, name: Endpoint): void {
+@inline
+export function putName(destination: usize, socket: Socket, name: Endpoint): void {
+  if (isInet6(socket)) putSockaddr6(destination, name);
+  else putSockaddr(destination, name);
+}
+
+/** Writes all 16 bytes of a sockaddr_in. */
+@inline
+export function putSockaddr(destination: usize, name: Endpoint): void {
+  store<u16>(destination, <u16>AF_INET);
   store<u16>(destination, bswap<u16>(<u16>name.port), 2);
-  if (!isInet6(socket)) {
-    store<u16>(destination, <u16>AF_INET);
-    store<u32>(destination, bswap<u32>(name.ipv4), 4);
-    store<u64>(destination, 0, 8);
-    return;
-  }
+  store<u32>(destination, bswap<u32>(name.ipv4), 4);
+  store<u64>(destination, 0, 8);
+}
+
+/** Writes the SOCKADDR6_ROOM bytes of a sockaddr_in6 and what fills it up. */
+export function putSockaddr6(destination: usize, name: Endpoint): void {
   store<u16>(destination, <u16>AF_INET6);
+  store<u16>(destination, bswap<u16>(<u16>name.port), 2);
   store<u32>(destination, 0, 4);
   storeAddress(destination + 8, name);
   // There is more than one form of it inside (net/flow.ts).
@@ -80,7 +90,7 @@ export function putSockaddr(destination: usize, socket: Socket, name: Endpoint):
 
 /** Writes the nameRoom(socket) bytes of a name to the application. 0 or -EFAULT. */
 export function putUserSockaddr(user: usize, socket: Socket, name: Endpoint): i32 {
-  putSockaddr(scratch, socket, name);
+  putName(scratch, socket, name);
   return writeUser(user, scratch, nameRoom(socket));
 }
 
@@ -117,7 +127,7 @@ export function writeSockaddr(user: usize, lengthPointer: usize, socket: Socket,
   if (readUser(at, lengthPointer, 4) < 0) return -EFAULT;
   const room = load<i32>(at);
   if (room < 0) return -EINVAL;
-  putSockaddr(at, socket, name);
+  putName(at, socket, name);
   if (writeUser(user, at, min(<u32>room, size)) < 0) return -EFAULT;
   store<u32>(at, size);
   return writeUser(lengthPointer, at, 4);

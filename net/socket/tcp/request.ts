@@ -16,15 +16,9 @@ import { milliseconds, timestampOffset } from "./clock";
 import { receiveLimit, TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
 import { completeOpen } from "./listen";
-import { offeredScale } from "./mss";
+import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
-import {
-  MSS_DEFAULT,
-  REQUESTS_PER_LISTENER,
-  RETRIES_REQUEST,
-  RETRIES_REQUEST_BUSY,
-  RTO_INITIAL,
-} from "./parameters";
+import { REQUESTS_PER_LISTENER, RETRIES_REQUEST, RETRIES_REQUEST_BUSY, RTO_INITIAL } from "./parameters";
 import { Segment } from "./segment";
 import { before, within } from "./sequence";
 import { statistics } from "./statistics";
@@ -106,7 +100,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.flow.copy(s.flow);
   r.ISS = iss;
   r.IRS = s.sequence;
-  r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
+  r.mss = <u16>peerMss(s);
   r.scale = <u8>s.scale;
   r.hasTimestamps = s.hasTimestamps;
   r.timestampRecent = s.timestampValue;

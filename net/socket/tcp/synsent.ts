@@ -6,9 +6,8 @@ import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
 import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
-import { setPeerMss } from "./mss";
+import { setPeerMss, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
-import { MSS_DEFAULT } from "./parameters";
 import { established, textAndFin } from "./receive";
 import { retransmitInterval } from "./rtt";
 import { Segment } from "./segment";
@@ -39,7 +38,7 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   }
   if (s.scale == NO_SCALE) c.receiveScale = 0;
   else c.sendScale = <u8>s.scale;
-  setPeerMss(c, s.mss == 0 ? MSS_DEFAULT : s.mss);
+  setPeerMss(c, peerMss(s));
   if (s.has(TCP_ACK)) {
     established(c, s);
     s.trimFront(1);
