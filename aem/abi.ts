@@ -210,6 +210,8 @@ export const BUFFERS_PER_EVENT: u32 = 16;
 export const READ_LIMIT: u32 = 16384;
 /** Most events that one socket may have. */
 export const EVENTS_PER_SOCKET: u32 = 32;
+/** The same with those that forks have inherited. All of them may be activated at once, and each is looked at when one goes: this bounds both. */
+export const EVENTS_PER_SHARED_SOCKET: u32 = 64;
 
 // ---- Limits of evsystem and evpost ----
 

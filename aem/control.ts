@@ -9,7 +9,6 @@ import { EDQUOT, EFAULT, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../kernel/er
 import { readUser, writeUser } from "../kernel/memory/user";
 import { resolveHandler } from "../kernel/process/module";
 import { addTimerLevel, timerPending, timerStartAt, timerStop } from "../kernel/time/timers";
-import { setSocketLevel } from "../net/levels";
 import {
   BUFFER_STRUCT_SIZE,
   BUFFER_WAIT,
@@ -47,7 +46,7 @@ import {
 import { checkFilter, setFilter } from "./jobs/filter";
 import { hasTimeout } from "./jobs/timeout";
 import { startMeasuring } from "./latency";
-import { checkFlags, keepaliveGained, keepaliveLost, logBadHandler, rankSocket } from "./registry";
+import { checkFlags, keepaliveGained, keepaliveLost, listenAnew, logBadHandler } from "./registry";
 
 /** Bytes that `initializeControl` needs. */
 export const CONTROL_STORAGE: usize = STATISTICS_SIZE;
@@ -125,10 +124,7 @@ export function controlPriority(event: Event, priority: u32): i32 {
   setPriority(event, priority);
   if (event.extra != 0 && timerPending(extraOf(event)))
     timerStartAt(extraOf(event), extraOf(event).expires, priority);
-  if (<u32>event.type <= EVENT_SOCK && event.object != 0) {
-    if (priority > <u32>event.socket.level) setSocketLevel(event.socket, priority);
-    else rankSocket(event.socket);
-  }
+  if (<u32>event.type <= EVENT_SOCK && event.object != 0) listenAnew(event, event.socket);
   return 0;
 }
 

@@ -16,7 +16,13 @@ import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
 import { CHILD_VAIN } from "../kernel/process/process";
-import { currentThread, noteDispatch, settle, yieldPoint } from "../kernel/scheduler/scheduler";
+import {
+  currentThread,
+  noteDispatch,
+  settle,
+  waitForHandlers,
+  yieldPoint,
+} from "../kernel/scheduler/scheduler";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
@@ -74,7 +80,12 @@ export function makePending(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
-  if (state & EVENT_MEASURED) markActivation(event);
+  if (state & EVENT_MEASURED) enqueueMeasured(event);
+  else enqueue(event);
+}
+
+function enqueueMeasured(event: Event): void {
+  markActivation(event);
   enqueue(event);
 }
 
@@ -125,13 +136,13 @@ export function dispatchNext(returned: bool, result: u32): usize {
     }
     const top = queue.top;
     if (top < 0) {
+      if (thread.serving != 0 && waitForHandlers()) continue;
       if (main && settle(process.priority, true) && !queue.isEmpty) continue;
       noteDispatch();
       return 0;
     }
     if (settle(<u32>top, false) && queue.top != top) continue;
-    const event = eventOfActivation(queue.first(top));
-    queue.remove(event.activation, top);
+    const event = eventOfActivation(queue.takeFirst(top));
     countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
     if (isFunction(event) || isForWorker(event, main)) {

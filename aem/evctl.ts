@@ -96,8 +96,8 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
   }
 }
 
-/** Events that are ended between two moments at which interrupts and other threads have their turn. */
-const END_BUDGET: u32 = 64;
+/** Weight of the events that are ended between two moments at which interrupts and other threads have their turn. */
+const END_BUDGET: i32 = 64;
 
 /** How many there were. */
 function unregisterAll(process: Process): i32 {

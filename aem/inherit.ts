@@ -5,19 +5,20 @@
  *
  * There may be a million of them: INHERIT_BUDGET at a time, between which interrupts and other threads have their turn.
  */
+import { EDQUOT } from "../kernel/errno";
 import { Link } from "../kernel/list";
+import { LIMIT_SOURCE_EVENTS, reportLimit } from "../kernel/process/limits";
 import { Process } from "../kernel/process/process";
 import { createWorkers } from "../kernel/process/workers";
 import { yieldPoint } from "../kernel/scheduler/scheduler";
 import { timerPending } from "../kernel/time/timers";
-import { EVENT_ACCEPT, EVENT_READ, EVENT_SOCK, EVENT_TIMER, EVF_THREAD } from "./abi";
+import { EVENT_ACCEPT, EVENT_SOCK, EVENT_TIMER, EVENTS_PER_SHARED_SOCKET, EVF_THREAD } from "./abi";
 import { Event, eventOfOwned } from "./event";
-import { readerComes } from "./jobs/shared";
 import { startTimer } from "./jobs/timer";
-import { copyEvent } from "./registry";
+import { copyEvent, listen, weightOf } from "./registry";
 
 /** A new jid takes a random number now and then, and with every 56th of them the generator makes new ones: 8,200 instructions. */
-const INHERIT_BUDGET: u32 = 16;
+const INHERIT_BUDGET: i32 = 16;
 
 /** Gives `child`, which does not run yet, the events of `parent`, which is the current process. 0, or why not all of them could be copied. */
 export function inheritEvents(parent: Process, child: Process): i32 {
@@ -25,7 +26,7 @@ export function inheritEvents(parent: Process, child: Process): i32 {
   const marker = parent.inheritance;
   const events = parent.events;
   events.prepend(marker);
-  let budget = INHERIT_BUDGET;
+  let budget: i32 = INHERIT_BUDGET;
   let error: i32 = 0;
   while (changetype<usize>(marker.next) != changetype<usize>(events)) {
     const link = marker.next;
@@ -39,7 +40,8 @@ export function inheritEvents(parent: Process, child: Process): i32 {
     insertBehind(link, marker);
     error = inherit(eventOfOwned(link), child);
     if (error < 0) break;
-    if (--budget == 0) {
+    budget -= weightOf(eventOfOwned(link));
+    if (budget <= 0) {
       budget = INHERIT_BUDGET;
       yieldPoint();
     }
@@ -58,6 +60,11 @@ function insertBehind(link: Link, marker: Link): void {
 }
 
 function inherit(event: Event, child: Process): i32 {
+  const onSocket = <u32>event.type <= EVENT_SOCK && event.object != 0;
+  if (onSocket && <u32>event.socket.events >= EVENTS_PER_SHARED_SOCKET) {
+    reportLimit(event.process, LIMIT_SOURCE_EVENTS, EVENTS_PER_SHARED_SOCKET);
+    return -EDQUOT;
+  }
   const created = copyEvent(event, child);
   if (created < 0) return <i32>created;
   const copy = changetype<Event>(<usize>created);
@@ -76,8 +83,6 @@ function inherit(event: Event, child: Process): i32 {
     return 0;
   }
   if (type == EVENT_ACCEPT) copy.data = event.data;
-  if (event.object == 0) return 0;
-  if (type == EVENT_READ) readerComes(copy, event.socket);
-  event.socket.append(copy.waiter);
+  if (onSocket) listen(copy, event.socket);
   return 0;
 }

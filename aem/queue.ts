@@ -50,16 +50,20 @@ function enqueueAtMark(event: Event, process: Process, count: u32): void {
 export function push(event: Event, process: Process): void {
   const level = <u32>event.priority;
   if ((<u32>event.flags) & EVF_THREAD) {
-    process.work.append(event.activation, level);
-    if (!notifyWorker(process, level) && process.workersShort == 0) {
-      // Told once, until there is an idle one again: the event waits in its queue, and the application may do nothing about it.
-      process.workersShort = 1;
-      reportError(process, event.jid, EAGAIN, 0);
-    }
+    pushWork(event, process, level);
     return;
   }
   process.pending.append(event.activation, level);
   notifyThread(process.thread, level);
+}
+
+function pushWork(event: Event, process: Process, level: u32): void {
+  process.work.append(event.activation, level);
+  if (!notifyWorker(process, level) && process.workersShort == 0) {
+    // Told once, until there is an idle one again: the event waits in its queue, and the application may do nothing about it.
+    process.workersShort = 1;
+    reportError(process, event.jid, EAGAIN, 0);
+  }
 }
 
 /** An activated event waits: the overload events hear of it. */

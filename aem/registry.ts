@@ -14,9 +14,9 @@ import {
 import { resolveHandler } from "../kernel/process/module";
 import { currentProcess, notifyThread, Process } from "../kernel/process/process";
 import { usageOf } from "../kernel/process/usage";
-import { Waiter, WAKE_GONE } from "../kernel/scheduler/wait";
+import { Waiter } from "../kernel/scheduler/wait";
 import { addTimerLevel, timerPrepare, timerStop } from "../kernel/time/timers";
-import { setSocketLevel } from "../net/levels";
+import { rankSocket } from "../net/socket/rank";
 import { SOCK_STREAM, Socket, SOCKET_LISTENING } from "../net/socket/socket";
 import {
   EVENT_ACCEPT,
@@ -35,7 +35,6 @@ import {
   EVENT_SOCK,
   EVENT_STOPPED,
   EVENT_TIMER,
-  EVENT_TYPES,
   EVENTS_PER_SOCKET,
   EVF_KEEPALIVE,
   EVF_KNOWN,
@@ -52,7 +51,7 @@ import { dropExtra } from "./extra";
 import { allocateEvent, eventPool, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
-import { readerComes, readerGoes, readersGo } from "./jobs/shared";
+import { gatherReaders, readerComes, readerGoes, readersGo, readersGone } from "./jobs/shared";
 import { checkEventLimits, checkPolicy } from "./limits";
 
 /** Most events of one process. */
@@ -148,15 +147,29 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
   event.object = object;
   event.data = data;
   const job = event.job;
-  event.waiter.prepare(job.occurred, job.mask);
-  if (type == EVENT_READ) readerComes(event, socket);
-  const first = socket.isEmpty;
-  socket.append(event.waiter);
-  setSocketLevel(socket, first ? event.priority : max(<u32>socket.level, event.priority));
+  listen(event, socket);
   // What came before the registration is reported too, as if the socket told it now.
   const held = job.initial != 0 ? call_indirect<u32>(socket.protocol.poll, socket) & job.initial : 0;
   if (held != 0) call_indirect<void>(job.occurred, event.waiter, held, 0);
   return event.jid;
+}
+
+/** The event listens to the socket from now on; so many do that there is room for it. */
+export function listen(event: Event, socket: Socket): void {
+  const job = event.job;
+  event.waiter.prepare(job.occurred, job.mask, event.priority);
+  if (event.type == EVENT_READ) readerComes(event, socket);
+  socket.events++;
+  socket.join(event.waiter);
+  rankSocket(socket);
+}
+
+/** An event that listens to a socket has another priority. */
+export function listenAnew(event: Event, socket: Socket): void {
+  event.waiter.level = event.priority;
+  event.waiter.remove();
+  socket.join(event.waiter);
+  rankSocket(socket);
 }
 
 /** 0, or the errno for flags that are unknown. */
@@ -175,39 +188,16 @@ function checkSocket(type: u32, socket: Socket): i32 {
   } else if (type == EVENT_READ || type == EVENT_CLOSE) {
     if (listening) return -EINVAL;
   }
-  let count: u32 = 0;
-  let link = socket.next;
-  while (changetype<usize>(link) != changetype<usize>(socket)) {
-    if (isEvent(changetype<Waiter>(link)) && ++count >= EVENTS_PER_SOCKET) {
-      reportLimit(currentProcess(), LIMIT_SOURCE_EVENTS, EVENTS_PER_SOCKET);
-      return -EDQUOT;
-    }
-    link = link.next;
-  }
-  return 0;
+  if (<u32>socket.events < EVENTS_PER_SOCKET) return 0;
+  reportLimit(currentProcess(), LIMIT_SOURCE_EVENTS, EVENTS_PER_SOCKET);
+  return -EDQUOT;
 }
 
 /** Whether a waiter in a socket's queue is an event; a blocked thread is the other kind. */
 function isEvent(waiter: Waiter): bool {
-  for (let type: u32 = 0; type < EVENT_TYPES; type++)
+  for (let type: u32 = 0; type <= EVENT_SOCK; type++)
     if (jobOf(type).occurred == waiter.callback) return true;
   return false;
-}
-
-/**
- * An event has left a socket, or has another priority: it is of the level of the highest of those that listen from now on, or of its process without any. As
- * many steps as there are events before the first of its present level: EVENTS_PER_SOCKET for each process that shares it.
- */
-export function rankSocket(socket: Socket): void {
-  let level: i32 = -1;
-  let link = socket.next;
-  while (changetype<usize>(link) != changetype<usize>(socket)) {
-    const waiter = changetype<Waiter>(link);
-    if (isEvent(waiter)) level = max(level, <i32>changetype<Event>(waiter).priority);
-    if (level == <i32>socket.level) return;
-    link = link.next;
-  }
-  setSocketLevel(socket, level < 0 ? socket.ownLevel : level);
 }
 
 // ---- Going ----
@@ -255,7 +245,8 @@ export function detach(event: Event): void {
   const object = event.object;
   event.object = 0;
   if (object == 0 || event.type > EVENT_SOCK) return;
-  if (event.priority == changetype<Socket>(object).level) rankSocket(changetype<Socket>(object));
+  changetype<Socket>(object).events--;
+  rankSocket(changetype<Socket>(object));
   if (event.job.type != EVENT_READ) return;
   if (!event.has(EVENT_ENDED)) readerGoes(changetype<Socket>(object));
   readerGone(changetype<Socket>(object));
@@ -277,11 +268,11 @@ export function drain(event: Event): void {
   }
   if (event.job.mask == 0) timerStop(event);
   else if (isGauged(event)) detach(event);
-  else event.waiter.mask = WAKE_GONE;
-  if (event.has(EVENT_OCCURRED)) {
-    event.clear(EVENT_STOPPED | EVENT_OCCURRED);
-    makePending(event);
-  }
+  else event.waiter.deafen();
+  // Stopped or not: what a clone that never gets to it gives back is delivered as well.
+  const occurred = event.has(EVENT_OCCURRED);
+  event.clear(EVENT_STOPPED | EVENT_OCCURRED);
+  if (occurred) makePending(event);
   event.mark(EVENT_DRAINING);
 }
 
@@ -303,6 +294,8 @@ export function sourceGone(event: Event, closed: u32): void {
 
 /** The process has closed a socket that another process still has open: its own events on it end. */
 export function socketClosed(socket: Socket, process: Process): void {
+  const readers = socket.readers;
+  gatherReaders(true);
   let link = socket.next;
   while (changetype<usize>(link) != changetype<usize>(socket)) {
     const waiter = changetype<Waiter>(link);
@@ -311,25 +304,39 @@ export function socketClosed(socket: Socket, process: Process): void {
     const event = changetype<Event>(waiter);
     if (changetype<usize>(event.process) == changetype<usize>(process)) unregister(event);
   }
+  gatherReaders(false);
+  if (socket.readers != readers) readersGone(socket);
+  // A thread of the process may have waited for it, and have been ended.
+  rankSocket(socket);
 }
 
-/** Ends up to `budget` events of the process; returns how many. Fewer than `budget`: there are none left. */
-export function unregisterSome(process: Process, budget: u32): u32 {
+/**
+ * What an event counts for in the budget of whoever ends or copies many: the others on its socket, EVENTS_PER_SHARED_SOCKET at most, may have to be looked at.
+ */
+export function weightOf(event: Event): i32 {
+  return <u32>event.type <= EVENT_SOCK && event.object != 0 ? SOCKET_WEIGHT : 1;
+}
+const SOCKET_WEIGHT: i32 = 8;
+
+/** Ends events of the process, of a weight of about `budget` together; returns how many. */
+export function unregisterSome(process: Process, budget: i32): u32 {
   const events = process.events;
   let count: u32 = 0;
-  while (count < budget && !events.isEmpty) {
-    unregister(eventOfOwned(events.next));
-    count++;
+  for (; budget > 0 && !events.isEmpty; count++) {
+    const event = eventOfOwned(events.next);
+    budget -= weightOf(event);
+    unregister(event);
   }
   return count;
 }
 
-/** Events that one step of the end of a process unregisters. */
-const EXIT_BUDGET: u32 = 32;
+/** Weight of the events that one step of the end of a process unregisters. */
+const EXIT_BUDGET: i32 = 32;
 
 /** The process has ended: unregisters some of its events. True: there are none left. */
 export function aemProcessExit(process: Process): bool {
-  return unregisterSome(process, EXIT_BUDGET) < EXIT_BUDGET;
+  unregisterSome(process, EXIT_BUDGET);
+  return process.events.isEmpty;
 }
 
 // ---- The log line for a handler that does not fit ----

@@ -1,9 +1,22 @@
 /**
  * The serial port COM1, a 16550 UART (National Semiconductor PC16550D, 8): where the console goes. Polled, 115200 baud, 8N1.
  *
+ * What the port does not take at once stands in a ring, from which a timer sends it: a line takes milliseconds to go out, and whoever writes it has interrupts
+ * off. Nobody waits for the port but who finds the ring full; and all do at boot, and from `serialFlush` on, when the machine ends.
+ *
  * No write waits for ever: a port that stops taking bytes loses them, after one wait that is paid once and not for each byte.
  */
 import { in8, out8, pause } from "../kernel/hal";
+import { POLL_LEVEL_DEFAULT } from "../kernel/interrupts/polls";
+import { now } from "../kernel/time/clock";
+import {
+  Timer,
+  TIMER_SIZE,
+  timerPending,
+  timerPrepare,
+  timerStartAt,
+  timerStop,
+} from "../kernel/time/timers";
 
 const PORT: u32 = 0x3f8;
 const DATA: u32 = PORT;
@@ -33,6 +46,14 @@ const SCRATCH_VALUE: u32 = 0xae;
  */
 const WAIT_READS: u32 = 1_000_000;
 
+/** Bytes of the ring, a power of two: the report of a trap is 2 KiB. */
+const RING_SIZE: u32 = 16384;
+/** Bytes that `initializeRing` needs, 8-aligned. */
+export const RING_STORAGE: usize = TIMER_SIZE + RING_SIZE;
+/** Nanoseconds in which a full FIFO goes out; and bytes that are sent in a row, to a port that takes them. */
+const FIFO_TIME: u64 = 1_400_000;
+const DRAIN_BUDGET: u32 = 256;
+
 /** Bytes that go out each time the transmitter is found empty; 0: there is no port. */
 let burst: u32 = 0;
 /** Of those, how many may still be written without a look at the status. */
@@ -41,6 +62,10 @@ let credit: u32 = 0;
 let stuck: bool = false;
 /** Bytes lost. */
 let lost: u32 = 0;
+/** The timer and the bytes behind it; 0: whoever writes waits. Bytes that were put there, and that have been sent, modulo 2^32. */
+let ring: usize = 0;
+let ringPut: u32 = 0;
+let ringSent: u32 = 0;
 
 /** Sets the port up. False when there is none. `serialPut.index` is what the console wants (setConsoleSink). */
 export function initializeSerial(): bool {
@@ -48,6 +73,9 @@ export function initializeSerial(): bool {
   credit = 0;
   stuck = false;
   lost = 0;
+  ring = 0;
+  ringPut = 0;
+  ringSent = 0;
   out8(SCRATCH, SCRATCH_VALUE);
   if (in8(SCRATCH) != SCRATCH_VALUE) return false;
   out8(INTERRUPT_ENABLE, 0);
@@ -61,8 +89,32 @@ export function initializeSerial(): bool {
   return true;
 }
 
+/** Once the timers are there. `storage`: RING_STORAGE bytes, 8-aligned. */
+export function initializeRing(storage: usize): void {
+  ring = storage;
+  ringPut = 0;
+  ringSent = 0;
+  timerPrepare(changetype<Timer>(storage), drain.index);
+}
+
+/** Sends what is in the ring, and does without it from here on: the machine ends. */
+export function serialFlush(): void {
+  if (ring == 0) return;
+  timerStop(changetype<Timer>(ring));
+  while (ringSent != ringPut && (credit != 0 || waitForRoom(stuck ? 1 : WAIT_READS))) sendRing(credit);
+  lost += ringPut - ringSent;
+  ringSent = ringPut;
+  ring = 0;
+}
+
 /** Sends a byte, a line feed as carriage return and line feed. */
 export function serialPut(byte: u32): void {
+  // Nearly all of them.
+  if (credit != 0 && byte != 0x0a) {
+    credit--;
+    out8(DATA, byte);
+    return;
+  }
   if (byte == 0x0a) put(0x0d);
   put(byte);
 }
@@ -73,18 +125,50 @@ export function serialLost(): u32 {
 }
 
 function put(byte: u32): void {
-  if (credit == 0 && !waitForRoom()) {
-    lost++;
-    return;
-  }
+  // While bytes wait in the ring there is no credit: they have used it.
+  if (credit == 0 && !makeRoom(byte)) return;
   credit--;
   out8(DATA, byte);
 }
 
-/** An empty transmitter takes as many bytes as its FIFO has places. */
-function waitForRoom(): bool {
+/** Before a byte for which no room is known. False: it stands in the ring, or is lost. */
+function makeRoom(byte: u32): bool {
+  const waiting = ringPut - ringSent;
+  const patient = stuck ? 1 : WAIT_READS;
+  // With none in it: as long as the port takes them, bytes do not pass through the ring.
+  if (waiting == 0 && waitForRoom(ring != 0 ? 1 : patient)) return true;
+  if (waiting == RING_SIZE && waitForRoom(patient)) sendRing(credit);
+  if (ring == 0 || ringPut - ringSent == RING_SIZE) lost++;
+  else {
+    store<u8>(ring + TIMER_SIZE + (ringPut++ & (RING_SIZE - 1)), byte);
+    startDrain();
+  }
+  return false;
+}
+
+function startDrain(): void {
+  const timer = changetype<Timer>(ring);
+  if (!timerPending(timer)) timerStartAt(timer, now() + FIFO_TIME, POLL_LEVEL_DEFAULT);
+}
+
+/** The timer: sends what the port takes. */
+function drain(timer: Timer): void {
+  for (let sent: u32 = 0; sent < DRAIN_BUDGET && ringSent != ringPut && waitForRoom(1); sent += burst)
+    sendRing(credit);
+  if (ringSent != ringPut) startDrain();
+}
+
+/** Sends up to `count` bytes of the ring, which the port has room for. */
+function sendRing(count: u32): void {
+  for (; count != 0 && ringSent != ringPut; count--) {
+    credit--;
+    out8(DATA, load<u8>(ring + TIMER_SIZE + (ringSent++ & (RING_SIZE - 1))));
+  }
+}
+
+/** An empty transmitter takes as many bytes as its FIFO has places. False: it was not found empty `reads` times. */
+function waitForRoom(reads: u32): bool {
   if (burst == 0) return false;
-  const reads: u32 = stuck ? 1 : WAIT_READS;
   for (let i: u32 = 0; i < reads; i++) {
     if (in8(LINE_STATUS) & STATUS_TRANSMITTER_EMPTY) {
       credit = burst;
@@ -93,6 +177,6 @@ function waitForRoom(): bool {
     }
     pause();
   }
-  stuck = true;
+  if (reads == WAIT_READS) stuck = true;
   return false;
 }

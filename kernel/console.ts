@@ -18,6 +18,8 @@ export const LOG_DEBUG: u32 = 7;
 let level: u32 = LOG_INFO;
 /** (byte: u32) => void; 0 until a driver has come. */
 let sink: u32 = 0;
+/** () => void; 0: no driver keeps anything back. */
+let flush: u32 = 0;
 
 export function setLogLevel(value: u32): void {
   level = value;
@@ -25,6 +27,16 @@ export function setLogLevel(value: u32): void {
 
 export function setConsoleSink(index: u32): void {
   sink = index;
+}
+
+/** The driver keeps back what cannot go out at once. `index`: () => void, sends all of it, and from then on each byte when it comes. */
+export function setConsoleFlush(index: u32): void {
+  flush = index;
+}
+
+/** The machine ends: whatever has been said is out when this returns, and so is what is said after it. */
+export function consoleFlush(): void {
+  if (flush != 0) call_indirect<void>(flush);
 }
 
 export function consoleByte(byte: u32): void {

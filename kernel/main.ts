@@ -16,6 +16,7 @@ import {
 } from "./hal";
 import { findOption, optionAddress, optionLength, optionNumber, readBootInfo } from "./boot-info";
 import {
+  consoleFlush,
   log,
   logBytes,
   logDecimal,
@@ -26,6 +27,7 @@ import {
   LOG_INFO,
   LOG_NOTICE,
   LOG_WARNING,
+  setConsoleFlush,
   setConsoleSink,
   setLogLevel,
 } from "./console";
@@ -69,6 +71,7 @@ import {
 import { initializeNames, NAME_STORAGE } from "./process/names";
 import { initializeProcessInformation, PROCESS_INFORMATION_SIZE } from "./process/processinfo";
 import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/process";
+import { initializeTraps } from "./process/trap";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
 import {
@@ -86,17 +89,18 @@ import { AEM_STORAGE, initializeAem } from "../aem/aem";
 import { dispatchNext } from "../aem/dispatch";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
 import { pciScan } from "../drivers/pci";
-import { initializeSerial, serialPut } from "../drivers/serial";
+import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut } from "../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
-import { IP_DHCP, parseIpOption } from "../net/config";
 import { CONFIG6_STORAGE, IP6_OFF, parseIp6Option } from "../net/config6";
+import { IP_DHCP, parseDnsOption, parseIpOption } from "../net/config";
 import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
 import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
 import { startIpv6 } from "../net/slaac";
+import { initializeNetworkInformation, NETWORK_INFORMATION_SIZE } from "../net/netinfo";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
 import { initializeTcp } from "../net/socket/tcp/tcp";
@@ -145,6 +149,7 @@ export {
   sys_shutdown,
   sys_socket,
 } from "../net/socket/calls";
+export { sys_netinfo } from "../net/netinfo";
 export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
 export { sys_poll } from "../net/socket/calls-poll";
 export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
@@ -197,6 +202,7 @@ export function main(): void {
 /** Ends the boot with a message: what is missing is outside of the kernel. */
 function fail(reason: string): void {
   log(LOG_ERROR, "boot", reason);
+  consoleFlush();
   exit(BOOT_FAILED);
 }
 
@@ -222,6 +228,8 @@ function initializeInterrupts(): void {
   initializePolls(need(POLL_STORAGE));
   setPoll(POLL_TIMERS, timerPoll.index);
   if (initializeDeadline(need(TIMER_SIZE)) == 0) fail("the 8254 timer does not count: no clock");
+  initializeRing(need(RING_STORAGE));
+  setConsoleFlush(serialFlush.index);
 }
 
 /** A piece of permanent memory, or the end of the boot. */
@@ -258,9 +266,12 @@ function startNetwork(): void {
     fail("not enough memory for the network");
   if (!initializeTcp(frames * 2)) fail("not enough memory for the network");
   initializeSocketCalls(need(SOCKET_CALLS_STORAGE));
+  initializeNetworkInformation(need(NETWORK_INFORMATION_SIZE));
   setPoll(POLL_RECEIVE, receive.index);
   setPoll(POLL_PACKETS, packetsPoll.index);
   setPoll(POLL_OUTPUT, flush.index);
+  if (findOption("dns") && parseDnsOption(optionAddress, optionLength) < 0)
+    fail("the command line's dns= cannot be used");
   const device = virtioNetProbe();
   if (device === null) {
     log(LOG_ERROR, "net", "no network device (virtio-net): applications reach this machine only");
@@ -328,6 +339,7 @@ function initializeProcessesAndThreads(): void {
   initializeThreads(need(THREAD_STORAGE), THREAD_LIMIT);
   initializeProcesses(need(PROCESS_STORAGE));
   initializeEnd(need(END_STORAGE), onLastExit.index);
+  initializeTraps();
   initializeFamily(need(4));
   initializeModules(need(NAME_LIMIT));
   setPoll(POLL_REAP, reapPoll.index);
@@ -373,6 +385,7 @@ function onLastExit(status: i32): void {
     logDecimal(status);
     logEnd();
   }
+  consoleFlush();
   exit(<u32>status > 127 ? 127 : <u32>status);
 }
 

@@ -6,7 +6,7 @@
  * the function found before it is marked with `?`: it may be left over from an earlier call.
  */
 import { exit, raise } from "./hal";
-import { logDecimal, logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
+import { consoleFlush, logDecimal, logEnd, logHexDigits, logStart, logText, LOG_ERROR } from "./console";
 import { functionStart, isText, logSymbol } from "./symbols";
 import { InterruptFrame } from "./interrupts/frame";
 
@@ -34,14 +34,16 @@ export function panicFrame(reason: string, frame: InterruptFrame): void {
   // A fault while this prints: no second report, the first one is on the console as far as it came.
   if (reporting) exit(PANIC_STATUS);
   reporting = true;
-  logRegisters(frame);
+  for (let line: u32 = 0; line < REGISTER_LINES; line++) logRegisters(frame, line);
   backtrace(<usize>frame.rsp, frame.rip, 0);
+  while (!backtraceSome(u32.MAX_VALUE)) {}
   exit(PANIC_STATUS);
 }
 
 function giveReason(reason: string): void {
   if (reasonGiven) exit(PANIC_STATUS);
   reasonGiven = true;
+  consoleFlush();
   logStart(LOG_ERROR, "panic");
   logText(reason);
   logEnd();
@@ -52,30 +54,41 @@ function logRegister(name: string, value: u64): void {
   logHexDigits(value, 16);
 }
 
-export function logRegisters(frame: InterruptFrame): void {
-  logRegister("  rip ", frame.rip);
-  logRegister("  rsp ", frame.rsp);
-  logRegister("  flags ", frame.rflags);
-  logRegister("  error ", frame.error);
-  logEnd();
-  logRegister("  rax ", frame.rax);
-  logRegister("  rbx ", frame.rbx);
-  logRegister("  rcx ", frame.rcx);
-  logRegister("  rdx ", frame.rdx);
-  logEnd();
-  logRegister("  rsi ", frame.rsi);
-  logRegister("  rdi ", frame.rdi);
-  logRegister("  rbp ", frame.rbp);
-  logRegister("  r8  ", frame.r8);
-  logEnd();
-  logRegister("  r9  ", frame.r9);
-  logRegister("  r10 ", frame.r10);
-  logRegister("  r11 ", frame.r11);
-  logRegister("  r12 ", frame.r12);
-  logEnd();
-  logRegister("  r13 ", frame.r13);
-  logRegister("  r14 ", frame.r14);
-  logRegister("  r15 ", frame.r15);
+/** Lines that all registers take. */
+export const REGISTER_LINES: u32 = 5;
+
+/** One line of them. */
+export function logRegisters(frame: InterruptFrame, line: u32): void {
+  switch (line) {
+    case 0:
+      logRegister("  rip ", frame.rip);
+      logRegister("  rsp ", frame.rsp);
+      logRegister("  flags ", frame.rflags);
+      logRegister("  error ", frame.error);
+      break;
+    case 1:
+      logRegister("  rax ", frame.rax);
+      logRegister("  rbx ", frame.rbx);
+      logRegister("  rcx ", frame.rcx);
+      logRegister("  rdx ", frame.rdx);
+      break;
+    case 2:
+      logRegister("  rsi ", frame.rsi);
+      logRegister("  rdi ", frame.rdi);
+      logRegister("  rbp ", frame.rbp);
+      logRegister("  r8  ", frame.r8);
+      break;
+    case 3:
+      logRegister("  r9  ", frame.r9);
+      logRegister("  r10 ", frame.r10);
+      logRegister("  r11 ", frame.r11);
+      logRegister("  r12 ", frame.r12);
+      break;
+    default:
+      logRegister("  r13 ", frame.r13);
+      logRegister("  r14 ", frame.r14);
+      logRegister("  r15 ", frame.r15);
+  }
   logEnd();
 }
 
@@ -96,21 +109,38 @@ function isReturnAddress(address: u64): bool {
 }
 let calledFunction: u32 = 0;
 
+/** How far the backtrace has come: there is one at a time, of the process that is being reported, or of the kernel's end. */
+let word: usize = 0;
+let stackEnd: usize = 0;
+/** The function found last (0: unknown), the address in it, how often that has been found again, and how many there were. */
+let callee: u32 = 0;
+let last: u64 = 0;
+let repeats: u32 = 0;
+let frames: u32 = 0;
+
 /**
- * Prints the calls that led to `rip` (0: unknown), from the stack words from `stack` on, a kernel address. `end`: where the stack
+ * Begins to print the calls that led to `rip` (0: unknown), from the stack words from `stack` on, a kernel address. `end`: where the stack
  * ends, 0 when it is only known to be the kernel's: then up to where a stack of 16 KiB can end.
  */
 export function backtrace(stack: usize, rip: u64, end: usize): void {
-  let callee: u32 = 0;
-  let frames: u32 = 0;
-  let last: u64 = 0;
-  let repeats: u32 = 0;
-  if (rip != 0) {
-    logFrame(rip, false);
-    if (isText(rip)) callee = functionStart(<u32>rip);
-  }
-  if (end == 0) end = (stack & ~16383) + 16384;
-  for (let word = (stack + 7) & ~7; word + 8 <= end && frames < MAX_FRAMES; word += 8) {
+  word = (stack + 7) & ~7;
+  stackEnd = end == 0 ? (stack & ~16383) + 16384 : end;
+  callee = 0;
+  last = 0;
+  repeats = 0;
+  frames = 0;
+  if (rip == 0) return;
+  logFrame(rip, false);
+  if (isText(rip)) callee = functionStart(<u32>rip);
+}
+
+/** Goes on, for one call (two lines) or `words` words of the stack at most. True: that is all. */
+export function backtraceSome(words: u32): bool {
+  for (; words != 0; words--, word += 8) {
+    if (word + 8 > stackEnd || frames == MAX_FRAMES) {
+      logRepeats();
+      return true;
+    }
     const address = load<u64>(word);
     if (!isReturnAddress(address)) continue;
     const certain = calledFunction == 0 || callee == 0 || calledFunction == callee;
@@ -119,22 +149,24 @@ export function backtrace(stack: usize, rip: u64, end: usize): void {
       repeats++;
       continue;
     }
-    logRepeats(repeats);
-    repeats = 0;
+    logRepeats();
     last = address;
     logFrame(address, !certain);
     frames++;
+    word += 8;
+    break;
   }
-  logRepeats(repeats);
+  return false;
 }
 
 /** A recursion is one line. */
-function logRepeats(count: u32): void {
-  if (count == 0) return;
+function logRepeats(): void {
+  if (repeats == 0) return;
   logText("      and ");
-  logDecimal(count);
+  logDecimal(repeats);
   logText(" more of it");
   logEnd();
+  repeats = 0;
 }
 
 function logFrame(address: u64, uncertain: bool): void {

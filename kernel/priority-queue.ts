@@ -81,6 +81,18 @@ export class PriorityQueue {
     other.levels = 0;
   }
 
+  /** Takes the first member of a level that has one out. */
+  @inline takeFirst(level: u32): Link {
+    const head = this.head(level);
+    const member = head.next;
+    const next = member.next;
+    head.next = next;
+    next.prev = head;
+    member.initialize();
+    if (changetype<usize>(next) == changetype<usize>(head)) this.levels &= ~((<u64>1) << level);
+    return member;
+  }
+
   /** The first member of a level that has one. It stays. */
   @inline first(level: u32): Link {
     return this.head(level).next;

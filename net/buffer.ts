@@ -154,6 +154,19 @@ export class BufferQueue {
     return buffer;
   }
 
+  /** All of `other` join, in their order. */
+  join(other: BufferQueue): void {
+    if (other.count == 0) return;
+    const tail = this.tail;
+    if (tail === null) this.head = other.head;
+    else tail.next = other.head;
+    this.tail = other.tail;
+    this.count += other.count;
+    other.head = null;
+    other.tail = null;
+    other.count = 0;
+  }
+
   /** Releases every buffer. */
   clear(): void {
     let buffer = this.take();

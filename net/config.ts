@@ -1,12 +1,14 @@
 /**
- * The kernel command line's network option:
+ * The kernel command line's network options:
  *
  *     ip=dhcp
  *     ip=ADDRESS/PREFIX[,gw=ADDRESS]      for example ip=10.0.2.15/24,gw=10.0.2.2
+ *     dns=ADDRESS[,ADDRESS]               for example dns=10.0.2.3
  */
 import { EINVAL } from "../kernel/errno";
 import { LOG_ERROR, logBytes, logEnd, logStart, logText } from "../kernel/console";
-import { setAddress } from "./interface";
+import { isUnicast, setAddress } from "./interface";
+import { fixNameServers } from "./name-servers";
 
 /** Results: an address was set; the caller shall call dhcpStart. Negative: an error, which was logged. */
 export const IP_STATIC: i32 = 1;
@@ -50,6 +52,22 @@ export function parseIpOption(address: usize, length: u32): i32 {
     return refuse(address, length, "address, prefix length and gateway do not fit");
   }
   return IP_STATIC;
+}
+
+/** Acts on what stands behind "dns=": 0, or -EINVAL and nothing changed. */
+export function parseDnsOption(address: usize, length: u32): i32 {
+  position = address;
+  end = address + length;
+  const reason = "one or two addresses are wanted, as in 10.0.2.3,10.0.2.4";
+  if (!readAddress() || !isUnicast(value)) return refuse(address, length, reason);
+  const first = value;
+  value = 0;
+  if (position != end) {
+    if (!readByte(COMMA) || !readAddress() || position != end || !isUnicast(value))
+      return refuse(address, length, reason);
+  }
+  fixNameServers(first, value);
+  return 0;
 }
 
 function refuse(address: usize, length: u32, reason: string): i32 {

@@ -4,6 +4,7 @@
  * option overload (52) is not followed: what stands in the sname and file fields is not read.
  */
 import {
+  DHCP_OPTION_DNS,
   DHCP_OPTION_END,
   DHCP_OPTION_LEASE,
   DHCP_OPTION_NETMASK,
@@ -25,6 +26,9 @@ export class DhcpOptions {
   lease: u32;
   t1: u32;
   t2: u32;
+  /** The first two of the list. */
+  nameServer0: u32;
+  nameServer1: u32;
 
   /** Reads `length` bytes of options at `address`. False: malformed. */
   parse(address: usize, length: u32): bool {
@@ -51,21 +55,26 @@ export class DhcpOptions {
     }
     const field = fieldOf(code);
     if (field == 0) return true;
-    // The router option is a list, of which the first is preferred.
-    if (code == DHCP_OPTION_ROUTER ? size == 0 || (size & 3) != 0 : size != 4) return false;
+    // These two are lists, in the order of preference.
+    const list = code == DHCP_OPTION_ROUTER || code == DHCP_OPTION_DNS;
+    if (list ? size == 0 || (size & 3) != 0 : size != 4) return false;
     const place = changetype<usize>(this) + field;
-    if (load<u32>(place) == 0) store<u32>(place, bswap<u32>(load<u32>(address)));
+    if (load<u32>(place) != 0) return true;
+    store<u32>(place, bswap<u32>(load<u32>(address)));
+    if (code == DHCP_OPTION_DNS && size > 4) this.nameServer1 = bswap<u32>(load<u32>(address, 4));
     return true;
   }
 }
 
-/** Offset of the field of an option of four bytes; 0: one that we do not use. */
+/** Offset of the field of an option with addresses or a time; 0: one that we do not use. */
 function fieldOf(code: u32): usize {
   switch (code) {
     case DHCP_OPTION_NETMASK:
       return offsetof<DhcpOptions>("netmask");
     case DHCP_OPTION_ROUTER:
       return offsetof<DhcpOptions>("router");
+    case DHCP_OPTION_DNS:
+      return offsetof<DhcpOptions>("nameServer0");
     case DHCP_OPTION_LEASE:
       return offsetof<DhcpOptions>("lease");
     case DHCP_OPTION_SERVER:

@@ -7,6 +7,7 @@ import {
   DHCP_CLIENT_PORT,
   DHCP_HEADER,
   DHCP_OPTION_CLIENT_ID,
+  DHCP_OPTION_DNS,
   DHCP_OPTION_END,
   DHCP_OPTION_LEASE,
   DHCP_OPTION_MAX_SIZE,
@@ -71,9 +72,10 @@ export function sendDhcp(
   }
   end = option(end, DHCP_OPTION_MAX_SIZE, 2);
   store<u16>(end - 2, bswap<u16>(<u16>MAX_SIZE));
-  end = option(end, DHCP_OPTION_PARAMETERS, 5);
-  store<u8>(end - 5, <u8>DHCP_OPTION_NETMASK);
-  store<u8>(end - 4, <u8>DHCP_OPTION_ROUTER);
+  end = option(end, DHCP_OPTION_PARAMETERS, 6);
+  store<u8>(end - 6, <u8>DHCP_OPTION_NETMASK);
+  store<u8>(end - 5, <u8>DHCP_OPTION_ROUTER);
+  store<u8>(end - 4, <u8>DHCP_OPTION_DNS);
   store<u8>(end - 3, <u8>DHCP_OPTION_LEASE);
   store<u8>(end - 2, <u8>DHCP_OPTION_T1);
   store<u8>(end - 1, <u8>DHCP_OPTION_T2);

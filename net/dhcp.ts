@@ -25,6 +25,7 @@ import {
   networkInterface,
   setAddress,
 } from "./interface";
+import { learnNameServers, nameServer } from "./name-servers";
 import { udpClaimPort } from "./socket/udp";
 import {
   DHCP_CLIENT_PORT,
@@ -129,6 +130,7 @@ function restart(wait: bool): void {
   client.address = 0;
   client.server = 0;
   if (networkInterface().address != 0) setAddress(0, 0, 0);
+  learnNameServers(0, 0);
   if (wait) {
     retryLater();
     return;
@@ -308,6 +310,7 @@ function bound(address: u32): void {
       log(LOG_WARNING, "dhcp", "the gateway is not on this net: not used");
     }
   }
+  learnNameServers(options.nameServer0, options.nameServer1);
   const first = client.state == DHCP_REQUESTING;
   client.state = DHCP_BOUND;
   client.address = address;
@@ -348,6 +351,10 @@ function report(): void {
   logUnsigned(popcnt(networkInterface_.netmask));
   logText(", gateway ");
   logAddress(networkInterface_.gateway);
+  if (nameServer(0) != 0) {
+    logText(", name server ");
+    logAddress(nameServer(0));
+  }
   logText(", from ");
   logAddress(client.server);
   if (options.lease == LEASE_INFINITE) {

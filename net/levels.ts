@@ -1,12 +1,10 @@
 /**
- * Priority levels of reception (AEM 3.2.1). What is received for a socket is worked off at the level of the socket: the highest of the events that
- * listen to it, or that of the main code of its process where none does.
- *
- * A frame must be looked at before anybody knows for whom it is. That is done at the level of the highest socket there is (`receiveLevel`).
+ * Priority levels of reception (AEM 3.2.1): at which level a frame is looked at. What is received for a socket is worked off at the level of the socket
+ * (net/socket/rank.ts), but a frame must be looked at before anybody knows for whom it is. That is done at the level of the highest socket there is
+ * (`receiveLevel`).
  */
 import { movePoll, POLL_LEVEL_DEFAULT, POLL_RECEIVE, pollLevel } from "../kernel/interrupts/polls";
 import { noteWork } from "../kernel/scheduler/scheduler";
-import { Socket } from "./socket/socket";
 
 /** Highest level of a socket, the default one at least: ARP, ICMP and what nobody wants come in at it. */
 export let receiveLevel: u32 = POLL_LEVEL_DEFAULT;
@@ -28,7 +26,8 @@ export function initializeLevels(storage: usize): void {
   update();
 }
 
-function count(level: u32, change: i32): void {
+/** There are `change` more sockets of a level. */
+export function countLevel(level: u32, change: i32): void {
   const word = counts + ((<usize>level) << 2);
   const bit = (<u64>1) << level;
   const sockets = load<u32>(word) + change;
@@ -47,30 +46,4 @@ function update(): void {
     if (pollLevel >= <i32>level) noteWork(level);
   }
   levelsMatter = (present & ~((<u64>1) << POLL_LEVEL_DEFAULT)) != 0;
-}
-
-/** A new socket, of `level` as long as no event listens to it. */
-export function addSocketLevel(socket: Socket, level: u32): void {
-  socket.ownLevel = <u8>level;
-  socket.level = <u8>level;
-  count(level, 1);
-}
-
-/** It is of a process of that level now, and no event listens to it. */
-export function ownSocket(socket: Socket, level: u32): void {
-  socket.ownLevel = <u8>level;
-  setSocketLevel(socket, level);
-}
-
-/** The socket goes. */
-export function removeSocketLevel(socket: Socket): void {
-  count(socket.level, -1);
-}
-
-/** From now on it is of `level`. */
-export function setSocketLevel(socket: Socket, level: u32): void {
-  if (<u32>socket.level == level) return;
-  count(socket.level, -1);
-  socket.level = <u8>level;
-  count(level, 1);
 }

@@ -23,6 +23,7 @@ import { initializeMld, MLD_STORAGE } from "./mld";
 import { DISCOVERY_STORAGE, initializeDiscovery } from "./neighbour-discovery";
 import { initializeNeighbours, NEIGHBOURS_STORAGE } from "./neighbours";
 import { initializeOwnAddresses, OWN_ADDRESSES_STORAGE } from "./own-addresses";
+import { initializeNameServers } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { initializeRouters, ROUTERS_STORAGE } from "./routers";
 import { initializeSlaac, slaacLinkUp } from "./slaac";
@@ -86,6 +87,7 @@ export function initializeNetwork(
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, loopbackInput.index);
   initializeNeighbours(take(NEIGHBOURS_STORAGE));
   initializeArp();
+  initializeNameServers();
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));
   initializeIpv4(icmpNoTransport.index);

@@ -9,7 +9,7 @@ import { packetArrives } from "./packets";
 @unmanaged
 class Transport {
   input: u32;
-  level: u32;
+  destination: u32;
   error: u32;
 }
 
@@ -35,13 +35,13 @@ function transportOf(protocol: u32): Transport {
 /**
  * Registers a protocol (0..255). `input`: (buffer) => void, takes the reference. buffer.data is at the transport header, length is exact,
  * networkHeader is set; LINK_BROADCAST: never answer with an error or reset.
- * `level`: (buffer) => u32, the level of the socket that the same packet is for (net/packets.ts), nothing in which has been checked then; 0: it
- * is dealt with at once. `error`: see net/errors.ts; 0: it does not want to hear of errors.
+ * `destination`: (buffer) => usize, the socket that the same packet is for (see packetArrives in net/packets.ts), nothing in which has been
+ * checked then; 0: it is dealt with at once. `error`: see net/errors.ts; 0: it does not want to hear of errors.
  */
-export function registerTransport(protocol: u32, input: u32, level: u32, error: u32): void {
+export function registerTransport(protocol: u32, input: u32, destination: u32, error: u32): void {
   const transport = transportOf(protocol);
   transport.input = input;
-  transport.level = level;
+  transport.destination = destination;
   transport.error = error;
 }
 
@@ -52,7 +52,7 @@ export function transportInput(buffer: PacketBuffer, protocol: u32): bool {
   const transport = transportOf(protocol);
   const input = transport.input;
   if (input == 0) return false;
-  if (transport.level != 0) packetArrives(buffer, input, transport.level);
+  if (transport.destination != 0) packetArrives(buffer, input, transport.destination);
   else call_indirect<void>(input, buffer);
   return true;
 }

@@ -27,6 +27,7 @@ __attribute__((export_name("main"))) int main(void) __asm__("aemos_main");
 #include "aemos/string.h"
 #include "aemos/process.h"
 #include "aemos/socket.h"
+#include "aemos/netinfo.h"
 #include "aemos/poll.h"
 #include "aemos/aem.h"
 #include "aemos/control.h"

@@ -81,6 +81,7 @@ export function createMachine(exports) {
     value = (value & widthMask(width)) >>> 0;
     if (port === CONSOLE_PORT) {
       console_ += String.fromCharCode(value);
+      if (hooks.out) call(hooks.out, port, width, value);
       return;
     }
     outs.push({ port, width, value });

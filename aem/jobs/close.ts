@@ -8,7 +8,7 @@
 import { EAGAIN, ECONNABORTED, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { POLLERR, POLLHUP, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
-import { Socket } from "../../net/socket/socket";
+import { Socket, SOCKET_BEHIND } from "../../net/socket/socket";
 import { EVENT_CLOSE, EVENT_DRAINING, EVENT_ENDED, EVENT_READ } from "../abi";
 import { activate } from "../dispatch";
 import { Event, EVENT_BEHIND } from "../event";
@@ -50,6 +50,7 @@ function deliver(event: Event): i32 {
     if ((pollSocket(socket) & ENDS) == 0) return EMPTY;
     if (!event.has(EVENT_DRAINING) && hasReader(socket)) {
       event.mark(EVENT_BEHIND);
+      socket.flags |= SOCKET_BEHIND;
       return EMPTY;
     }
     if (error == 0) {
@@ -80,6 +81,8 @@ function hasReader(socket: Socket): bool {
 
 /** A read event has delivered the end of the stream, or is no more: whoever stood behind it may look again. */
 export function readerGone(socket: Socket): void {
+  if (!(socket.flags & SOCKET_BEHIND)) return;
+  socket.flags &= ~SOCKET_BEHIND;
   const close = jobOf(EVENT_CLOSE).occurred;
   let link = socket.next;
   while (changetype<usize>(link) != changetype<usize>(socket)) {

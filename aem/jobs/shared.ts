@@ -36,7 +36,7 @@ export function isShared(socket: Socket): bool {
 
 // ---- Coming and going ----
 
-/** Before a read event joins the socket's waiters. It begins with what nobody has had yet, as the only one would. At most EVENTS_PER_SOCKET steps. */
+/** Before a read event joins the socket's waiters. It begins with what nobody has had yet, as the only one would. At most EVENTS_PER_SHARED_SOCKET steps. */
 export function readerComes(event: Event, socket: Socket): void {
   if (socket.protocol.queue == 0) return;
   if (++socket.readers == 1) return;
@@ -59,7 +59,22 @@ export function readerComes(event: Event, socket: Socket): void {
 /** A read event has left the socket's waiters, or has told the end. What the others have had, it does not hold back any more. */
 export function readerGoes(socket: Socket): void {
   // 0: the transport shows no queue, or the socket is no more.
-  if (socket.readers == 0 || --socket.readers == 0) return;
+  if (socket.readers == 0) return;
+  socket.readers--;
+  if (!gathering) readersGone(socket);
+}
+
+/** Several read events leave a socket: it is looked at once, after the last of them. */
+let gathering: bool = false;
+
+/** `begin`: `readersGone` is called when they have left; false: they have. */
+export function gatherReaders(begin: bool): void {
+  gathering = begin;
+}
+
+/** Read events have left: what those that are left have had goes, and the last one has the socket for itself. */
+export function readersGone(socket: Socket): void {
+  if (socket.readers == 0) return;
   consumeHad(socket);
   networkFlush();
   if (socket.readers != 1) return;

@@ -24,8 +24,8 @@ export function startTimer(event: Event, expires: u64): void {
 function expired(timer: Timer): void {
   const event = changetype<Event>(timer);
   const period = event.data;
-  let times: u64 = 1;
   if (period != 0) {
+    let times: u64 = 1;
     let next = timer.expires + period;
     const time = timersTime;
     if (next <= time) {
@@ -34,11 +34,17 @@ function expired(timer: Timer): void {
       times += missed;
       next += missed * period;
     }
-    timerRestart(timer, next, event.priority);
-  }
+    count(event, times);
+    timerRestart(timer, next);
+  } else count(event, 1);
+  makePending(event);
+}
+
+// @ts-ignore: decorator
+@inline
+function count(event: Event, times: u64): void {
   event.count = <u32>min(<u64>event.count + times, MOST + 1);
   countActivations(event, <u32>times);
-  makePending(event);
 }
 
 function deliver(event: Event): i32 {

@@ -46,6 +46,8 @@ const NEVER: u64 = u64.MAX_VALUE;
 let deadlineMode: bool = false;
 /** Of the APIC timer, ticks a nanosecond, 32 fractional bits. */
 let apicPerNanosecond: u64 = 0;
+/** How far away, in ns, a deadline of the APIC timer may be: a second at most, and its count has 32 bits. A longer wait is programmed again. */
+let longestCount: u64 = 0;
 /** Time that is programmed; NEVER: none. */
 let programmed: u64 = NEVER;
 
@@ -66,6 +68,7 @@ export function initializeDeadline(storage: usize): u64 {
   for (let i: u32 = 0; i < CALIBRATION_TRIES && frequency == 0; i++) frequency = measure();
   setTimerCount(0);
   if (apicPerNanosecond == 0 || !setClockFrequency(frequency)) return 0;
+  longestCount = min(SECOND, ((<u64>0xffff_ffff) << 32) / apicPerNanosecond);
   setTimerMode(deadlineMode);
   setVector(VECTOR_TIMER, onDeadline.index, 0);
   const refinement = changetype<Timer>(storage);
@@ -186,9 +189,10 @@ function program(next: u64): void {
   else setTimerCount(next == NEVER ? 0 : countUntil(next));
 }
 
-/** Ticks of the APIC timer until `time`; at most a second's at a time: a longer wait is programmed again. */
+/** Ticks of the APIC timer until `time`, rounded up; 1 when it is past. */
+// @ts-ignore: decorator
+@inline
 function countUntil(time: u64): u32 {
   const present = now();
-  const count = time > present ? scale(min(time - present, SECOND), apicPerNanosecond) : 0;
-  return <u32>min(max(count, 1), 0xffff_ffff);
+  return time <= present ? 1 : <u32>scale(min(time - present, longestCount), apicPerNanosecond) + 1;
 }

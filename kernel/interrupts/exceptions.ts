@@ -2,7 +2,7 @@
  * Exceptions (Intel SDM 3A, 6.15). In an application: the process ends. In the kernel: panic. NMI: counted.
  */
 import { faultAddress } from "../hal";
-import { logHex, logStart, logText, logEnd, LOG_ERROR } from "../console";
+import { consoleFlush, logHex, logStart, logText, logEnd, LOG_ERROR } from "../console";
 import { BREAK_DONE, BREAK_NO_FRAME } from "../memory/copy-on-write";
 import { STACK_TOP, WINDOW_BASE } from "../memory/layout";
 import { panicFrame } from "../panic";
@@ -98,6 +98,7 @@ export function kernelException(frame: InterruptFrame): void {
     nmiCount++;
     return;
   }
+  consoleFlush();
   if (vector == VECTOR_PAGE_FAULT && logStart(LOG_ERROR, "panic")) {
     logText("fault address ");
     logHex(faultAddress());

@@ -41,7 +41,8 @@ export function setVector(vector: u32, callback: u32, argument: usize): void {
 export function handleVector(vector: u32): void {
   interruptTsc = tsc();
   interruptCount++;
-  const callback = load<u32>(table + (vector << 3));
+  const entry = table + (vector << 3);
+  const callback = load<u32>(entry);
   if (callback == 0) {
     spuriousCount++;
     // The spurious vector sets no in-service bit (SDM 3A, 11.9), and the 8259s are not the APIC's.
@@ -50,5 +51,5 @@ export function handleVector(vector: u32): void {
   }
   // Before the work: a new message during it must not be lost, and none can interrupt here.
   endOfInterrupt();
-  call_indirect<void>(callback, <usize>load<u32>(table + (vector << 3), 4));
+  call_indirect<void>(callback, <usize>load<u32>(entry, 4));
 }

@@ -17,6 +17,9 @@ import { Pool } from "./pool";
 /** Smallest block in bytes; every block is this times a power of two. */
 export const VMTABLE_BLOCK: u32 = 64;
 const BLOCK_SHIFT: u32 = 6;
+/** Units that one step clears, and blocks that one copies. */
+const CLEAR_BUDGET: u32 = 32768;
+const COPY_BUDGET: u32 = 64;
 /** Freed blocks of a size that are kept for the next event of the same size. */
 const KEEP: u32 = 4;
 
@@ -25,7 +28,7 @@ const KEEP: u32 = 4;
 export class Vmtable extends Buddy {
   /** Bytes of the zone. */
   size: usize;
-  /** How far it has come to be a clone: units. */
+  /** How far it has come to be a zone, or a clone of one: units. */
   cleared: u32;
   copied: u32;
   /** Frames of the metadata. */
@@ -51,25 +54,25 @@ export function initializeVmtables(storage: Pool, limit: u32): void {
 }
 
 /**
- * For a zone of 2^order frames, which the caller maps. Null when memory is short or the zone would be larger than VMTABLE_LIMIT. The
- * metadata take about 15 % of the zone's size.
+ * For a zone of 2^order frames, which the caller maps; it is to be used when `vmtableClearSome` says so. Null when memory is short or the zone would be
+ * larger than VMTABLE_LIMIT. The metadata take about 15 % of the zone's size.
  */
 export function vmtableCreate(order: u32): Vmtable | null {
-  const v = allocate(order);
-  if (v === null) return null;
-  v.clearSome(0, v.units);
+  return allocate(order);
+}
+
+/** One step towards a zone that is free as a whole. True: it was the last. */
+export function vmtableClearSome(v: Vmtable): bool {
+  v.cleared = v.clearSome(v.cleared, CLEAR_BUDGET);
+  if (v.cleared < v.units) return false;
   v.addRange(0, v.units);
-  return v;
+  return true;
 }
 
 /** For a clone of the zone; it is to be used when `vmtableCloneSome` says so. */
 export function vmtableClone(original: Vmtable): Vmtable | null {
   return allocate(<u32>ctz(original.size / FRAME_SIZE));
 }
-
-/** Units that one step clears, and blocks that one copies. */
-const CLEAR_BUDGET: u32 = 32768;
-const COPY_BUDGET: u32 = 64;
 
 /**
  * One step towards the same blocks in the clone as in the original, but for those that are lent. True: it was the last. The original's process does not

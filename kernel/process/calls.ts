@@ -92,6 +92,7 @@ export function sys_enter_keepalive(): i32 {
   const process = thread.process;
   if (thread.handling != 0 || changetype<usize>(thread) != changetype<usize>(process.thread)) return -EBUSY;
   let result: i32;
+  thread.serving = 0;
   // Nothing of the main code waits here: what wakes the thread brings its own level.
   thread.level = 0;
   do {
@@ -102,7 +103,8 @@ export function sys_enter_keepalive(): i32 {
     }
     result = waitOn(null, 0, NO_DEADLINE);
   } while (result == 0);
-  if (result != -ERESTART) thread.level = process.priority;
+  if (result == -ERESTART) thread.serving = 1;
+  else thread.level = process.priority;
   return result;
 }
 

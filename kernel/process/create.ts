@@ -4,7 +4,7 @@ import { freeFrameCount, FRAME_SIZE } from "../memory/frames";
 import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
 import { createAddressSpace, destroyAddressSpace, mapFresh, unmapFresh } from "../memory/paging";
 import { setUserLimits } from "../memory/user";
-import { vmtableCreate, vmtableDestroy } from "../memory/vmtable";
+import { vmtableClearSome, vmtableCreate, vmtableDestroy } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { wakeThread, yieldPoint } from "../scheduler/scheduler";
 import { createThread } from "../scheduler/thread";
@@ -84,6 +84,7 @@ function createWindow(process: Process): bool {
   const vmtable = vmtableCreate(module.vmtableOrder);
   if (vmtable === null) return false;
   process.vmtable = vmtable;
+  while (!vmtableClearSome(vmtable)) yieldPoint();
   process.vmtableBytes = (<u64>FRAME_SIZE) << module.vmtableOrder;
   return mapInSteps(pml4, WINDOW_BASE + VMTABLE_BASE, framesFor(process.vmtableBytes));
 }

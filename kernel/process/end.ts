@@ -9,7 +9,7 @@ import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
 import { vmtableDestroy } from "../memory/vmtable";
 import { currentThread, exitThread, killThread, noteWork, runsNow, stopThread } from "../scheduler/scheduler";
-import { graveThread, threadOfMember } from "../scheduler/thread";
+import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
 import { POLLHUP, POLLIN } from "../scheduler/wait";
 import { timerStop } from "../time/timers";
 import { closeSomeHandles, freeHandleTable } from "./handles";
@@ -93,15 +93,16 @@ export function endProcess(process: Process, status: i32): void {
     link = link.next;
     // Its events are still there, and may be activated.
     worker.idle.remove();
-    if (threadEnded != 0) call_indirect<void>(threadEnded, worker);
     // The one that does this goes last, by itself.
     if (current && changetype<usize>(worker) == changetype<usize>(running)) worker.member.remove();
     else stopThread(worker);
   }
   const main = process.thread;
-  if (changetype<usize>(main) != 0) {
-    if (threadEnded != 0) call_indirect<void>(threadEnded, main);
-    if (!current || changetype<usize>(main) != changetype<usize>(running)) killThread(main);
+  if (current) abandon(running);
+  if (changetype<usize>(main) != 0 && (!current || changetype<usize>(main) != changetype<usize>(running))) {
+    // At once: what it had been given may be another process's.
+    abandon(main);
+    killThread(main);
   }
   process.thread = graveThread();
   // A capsule that is idle is in its parent's list.
@@ -119,6 +120,11 @@ let threadEnded: u32 = 0;
 
 export function onThreadEnded(index: u32): void {
   threadEnded = index;
+}
+
+/** A thread that has ended lets go of what it did. */
+function abandon(thread: Thread): void {
+  if (threadEnded != 0) call_indirect<void>(threadEnded, thread);
 }
 
 /** A poll: gives back some of what a dying process has. True when there is more to do. */
@@ -148,6 +154,7 @@ function freeSomeWorkers(workers: Link): bool {
   if (workers.isEmpty) return true;
   const worker = threadOfMember(workers.next);
   worker.member.remove();
+  abandon(worker);
   killThread(worker);
   return workers.isEmpty;
 }

@@ -9,7 +9,7 @@ import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { Link } from "../list";
 import { Vmtable } from "../memory/vmtable";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
-import { currentThread, noteDispatch, raiseThread, wakeThread } from "../scheduler/scheduler";
+import { currentThread, noteDispatch, raiseThread, wakeBlocked } from "../scheduler/scheduler";
 import { Gauge } from "../scheduler/gauge";
 import { Thread, THREAD_BLOCKED } from "../scheduler/thread";
 import { WaitQueue } from "../scheduler/wait";
@@ -288,12 +288,15 @@ export const SHORTAGE_KINDS: u32 = 3;
 /**
  * A process has two frames of its own; its queues stand behind its fields:
  *
- *     frames   ├ Process ┼ ProcessUsage ┼ pending ┼ waiting ┼ work ┼ held ┼ SHORTAGE_KINDS × { starved ┼ unreported } ┤
+ *     frames   ├ Process ┼ ProcessUsage ┼ TrapReport ┼ pending ┼ waiting ┼ work ┼ held ┼ SHORTAGE_KINDS × { starved ┼ unreported } ┤
  */
 const PROCESS_ORDER: u32 = 1;
 /** usage.ts. */
 export const USAGE_OFFSET: usize = 720;
-const PENDING_OFFSET: usize = 880;
+/** trap.ts. */
+export const TRAP_OFFSET: usize = 880;
+export const TRAP_SIZE: usize = 216;
+const PENDING_OFFSET: usize = TRAP_OFFSET + TRAP_SIZE;
 const WAITING_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
 const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
 const HELD_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
@@ -417,7 +420,7 @@ export function notifyThread(thread: Thread, level: u32): void {
   // Blocked inside a handler it waits for something else: no handler runs over another.
   // In a quiet call it has no use for handlers: the next other call runs them.
   if (thread.state != THREAD_BLOCKED) notifyBusy(thread, level);
-  else if ((thread.handling | thread.quiet) == 0) wakeThread(thread, level);
+  else if ((thread.handling | thread.quiet) == 0) wakeBlocked(thread, level);
 }
 
 function notifyBusy(thread: Thread, level: u32): void {

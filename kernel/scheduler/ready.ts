@@ -71,16 +71,28 @@ export function readyRemove(member: Link, level: u32): void {
   queue.remove(member, level);
 }
 
-
+/** The first of a level that has one. It stays. */
 @inline
 export function readyFirst(level: u32): Link {
   return queue.first(level);
+}
+
+/** Takes it out. */
+@inline
+export function readyTakeFirst(level: u32): Link {
+  return queue.takeFirst(level);
 }
 
 
 @inline
 export function readyIsEmpty(): bool {
   return queue.isEmpty;
+}
+
+/** Nobody in the run queue, nor work that interrupts have left. */
+@inline
+export function nothingToDo(): bool {
+  return (queue.levels | pollLevels) == 0;
 }
 
 /** The level of threads whose turn it is; -1 when nobody can run. */

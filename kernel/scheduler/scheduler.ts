@@ -40,15 +40,16 @@ import {
 } from "./quantum";
 import {
   initializeReady,
+  nothingToDo,
   outranks,
   PRIORITY_DEFAULT,
   READY_STORAGE,
   readyAppend,
-  readyFirst,
   readyIsEmpty,
   readyLevel,
   readyPrepend,
   readyRemove,
+  readyTakeFirst,
   turnOf,
 } from "./ready";
 import {
@@ -116,14 +117,21 @@ export function startScheduler(whenAllWait: u32): void {
 
 /** Makes a thread runnable, a new one or one that blocked, at `level` or at the level of what it does, whichever is higher. */
 export function wakeThread(thread: Thread, level: u32): void {
-  if (thread.state != THREAD_BLOCKED) return;
+  if (thread.state == THREAD_BLOCKED) wakeBlocked(thread, level);
+}
+
+/** The same for a thread of which it is known that it is blocked. */
+export function wakeBlocked(thread: Thread, level: u32): void {
   thread.priority = max(level, thread.level);
   const process = thread.process;
   if (changetype<usize>(process.active) == 0) {
     process.active = thread;
     makeReady(thread);
-    return;
-  }
+  } else waitForMemory(thread, process);
+}
+
+/** Another thread has the memory of the process. */
+function waitForMemory(thread: Thread, process: Process): void {
   thread.state = THREAD_WAITING;
   process.waiting.append(thread, thread.priority);
   raiseThread(process.active, thread.priority);
@@ -199,6 +207,7 @@ function resume(process: Process): void {
 function schedule(): void {
   let level = readyLevel();
   if (level < 0 || pollLevels != 0) {
+    if (nothingToDo() && idleAlone()) return;
     waiting = true;
     level = workUntilReady();
     waiting = false;
@@ -211,8 +220,7 @@ function schedule(): void {
       level = readyLevel();
     }
   }
-  const next = changetype<Thread>(readyFirst(level));
-  readyRemove(next, level);
+  const next = changetype<Thread>(readyTakeFirst(level));
   if (changetype<usize>(next) == changetype<usize>(running)) {
     goOn();
     return;
@@ -245,7 +253,34 @@ function limitTurn(thread: Thread): void {
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
   limitTurn(running);
-  noteDispatch();
+}
+
+/**
+ * With nobody to run and nothing to do: until there is. True when that is the thread whose stack this is, and nothing else: it goes on. That is the
+ * usual case, and the short way.
+ */
+function idleAlone(): bool {
+  waiting = true;
+  do {
+    halt();
+    if (!nothingToDo()) {
+      waiting = false;
+      startCharging();
+      return false;
+    }
+  } while (!wokeUp());
+  waiting = false;
+  startCharging();
+  clearExitWork(WORK_RESCHEDULE);
+  if (running.process.share != 0) startQuantum();
+  return true;
+}
+
+/** Nobody can run, and nothing is to be done: until the next interrupt. */
+function halt(): void {
+  if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
+  armDeadline(NO_DEADLINE);
+  handleVector(idle());
 }
 
 /** The level of the first thread that can run, the one whose stack this is included; -1: none. */
@@ -263,11 +298,8 @@ function workUntilReady(): i32 {
   while (true) {
     const poll = turnOf(pollLevels);
     if (level < 0) {
-      if (poll < 0) {
-        if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
-        armDeadline(NO_DEADLINE);
-        handleVector(idle());
-      } else if (!letInterruptIn()) runPolls(poll);
+      if (poll < 0) halt();
+      else if (!letInterruptIn()) runPolls(poll);
       // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
       level = foremost();
       continue;
@@ -300,7 +332,7 @@ function switchTo(next: Thread): void {
   setQuietCall(next.quiet);
   noteDispatch();
   switchStack(save, next.stackPointer);
-  reap();
+  if (dead !== null) reap();
 }
 
 /** Makes `process` the one whose window is mapped and whose limits hold. */
@@ -436,6 +468,7 @@ function yieldMemory(): void {
   thread.state = THREAD_WAITING;
   thread.process.waiting.append(thread, thread.priority);
   schedule();
+  noteDispatch();
 }
 
 /** The thread that has the memory lets go of it. */
@@ -536,8 +569,8 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   if (refused != 0) return refused;
   thread.woken = 0;
   if (queue !== null) {
-    thread.waiter.prepare(onWake.index, events);
-    queue.append(thread.waiter);
+    thread.waiter.prepare(onWake.index, events, thread.level);
+    queue.join(thread.waiter);
   }
   if (deadline != NO_DEADLINE) {
     timerPrepare(thread.timer, onTimeout.index);
@@ -549,10 +582,28 @@ export function waitOn(queue: WaitQueue | null, events: u32, deadline: u64): i32
   thread.quiet = quietCall;
   schedule();
   thread.quiet = 0;
+  noteDispatch();
   if (queue !== null) thread.waiter.remove();
   if (deadline != NO_DEADLINE) timerStop(thread.timer);
   if (thread.woken != 0) return thread.woken & WAKE_GONE ? -EINTR : 0;
   return whyNotWait(thread, deadline);
+}
+
+/**
+ * For the main thread of a process whose main code is in enter_keepalive (`thread.serving`), when it has run all handlers: blocks until it is woken
+ * again, as that call would. False: it has to go back into that call, which has something to return.
+ */
+export function waitForHandlers(): bool {
+  const thread = running;
+  const process = thread.process;
+  if ((process.interrupted | process.keepaliveEnded) != 0) return false;
+  chargeRunning();
+  // Nothing of the main code waits here: what wakes the thread brings its own level.
+  thread.level = 0;
+  thread.state = THREAD_BLOCKED;
+  handOver(process);
+  schedule();
+  return true;
 }
 
 /** Handlers come last: a process that always has some to run must still hear of a signal and of the end of its wait. (They run before it does.) */

@@ -57,7 +57,11 @@ export class Thread extends Link {
   quiet: u32;
   /** kernel/scheduler/waitset.ts; 0: it waits on one queue at most. */
   waitSet: usize;
-  private reserved: u32;
+  /**
+   * Not 0 while the main code of the process is in enter_keepalive and handlers run: when there are none left, the thread waits for the next one
+   * where it asks for it (aem/dispatch.ts), and need not go back into that call.
+   */
+  serving: u32;
   private waiterStorage0: u64;
   private waiterStorage1: u64;
   private timerStorage0: u64;

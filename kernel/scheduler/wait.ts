@@ -22,25 +22,54 @@ export const WAKE_GONE: u32 = 0x40000;
 /** What an object says that has one thing to tell (a message port, the link, …); `detail` is its own. */
 export const WAKE_SYSTEM: u32 = 0x80000;
 
+/** The highest bits of a waiter's mask are its level. */
+const LEVEL_SHIFT: u32 = 26;
+const LEVELS: u32 = 0xffff_ffff << LEVEL_SHIFT;
+
 
 @unmanaged
 export class Waiter extends Link {
   /** (waiter: Waiter, events: u32, detail: u32) => void, called with those bits of the mask that occurred. */
   callback: u32;
-  /** The POLL* and WAKE_* bits that are of interest. WAKE_GONE is always. */
+  /** The POLL* and WAKE_* bits that are of interest. WAKE_GONE is always. And the level. */
   mask: u32;
 
-
-  @inline prepare(callback: u32, mask: u32): void {
+  /** `level`: of whoever waits, 0 .. 63, for queues that waiters `join`. */
+  @inline prepare(callback: u32, mask: u32, level: u32 = 0): void {
     this.initialize();
     this.callback = callback;
-    this.mask = mask | WAKE_GONE;
+    this.mask = mask | WAKE_GONE | (level << LEVEL_SHIFT);
+  }
+
+
+  @inline get level(): u32 {
+    return this.mask >>> LEVEL_SHIFT;
+  }
+
+
+  @inline set level(level: u32) {
+    this.mask = (this.mask & ~LEVELS) | (level << LEVEL_SHIFT);
+  }
+
+  /** From now on only the end is heard of. */
+  deafen(): void {
+    this.mask = (this.mask & LEVELS) | WAKE_GONE;
   }
 }
 
-/** The head of a queue of waiters. Set up by `initialize()`; `append(waiter)` joins; `waiter.remove()` leaves. */
+/** The head of a queue of waiters. Set up by `initialize()`; `join(waiter)` or `append(waiter)` joins; `waiter.remove()` leaves. */
 @unmanaged
 export class WaitQueue extends Link {
+  /** Behind those of its level and of higher ones: the first is of the highest. As many steps as there are waiters of lower levels. */
+  join(waiter: Waiter): void {
+    const level = waiter.level;
+    let last = this.prev;
+    while (changetype<usize>(last) != changetype<usize>(this) && changetype<Waiter>(last).level < level)
+      last = last.prev;
+    // `prepend` to a member of a list puts behind that member.
+    last.prepend(waiter);
+  }
+
   /**
    * Tells every waiter that listens to one of `events`. A callback may remove its own waiter and no other one, except on WAKE_GONE, where
    * it must remove its own.

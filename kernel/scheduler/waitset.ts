@@ -44,10 +44,10 @@ export class WaitSet {
   /** The next entry, which listens to `events` of `queue` (null: to nothing). */
   join(queue: WaitQueue | null, events: u32): WaitSetEntry {
     const entry = this.entry(this.joined++);
-    entry.prepare(onWake.index, events);
+    entry.prepare(onWake.index, events, this.thread.level);
     entry.set = this;
     entry.found = 0;
-    if (queue !== null) queue.append(entry);
+    if (queue !== null) queue.join(entry);
     return entry;
   }
 }

@@ -7,19 +7,9 @@
  */
 import { allocateFrames } from "../memory/frames";
 import { now } from "./clock";
-import {
-  dueTime,
-  Timer,
-  WHEEL_SIZE,
-  wheelInitialize,
-  wheelNext,
-  wheelNumber,
-  wheelRestart,
-  wheelRun,
-  wheelStart,
-} from "./wheel";
+import { Timer, WHEEL_SIZE, wheelInitialize, wheelNext, wheelNumber, wheelRun, wheelStart } from "./wheel";
 
-export { Timer, TIMER_SIZE, TIMER_TICK, timerPending, timerPrepare, timerStop } from "./wheel";
+export { Timer, TIMER_SIZE, TIMER_TICK, timerPending, timerPrepare, timerRestart, timerStop } from "./wheel";
 
 const TOP: u32 = 63;
 /** Timers that one call of runTimers calls or moves at most, unless it is told otherwise. */
@@ -35,6 +25,7 @@ let active: u64 = 0;
 let left: u64 = 0;
 /** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
 let alarm: u64 = 0;
+let onEarlier: u32 = 0;
 /** The one time that needs no wheel, for it changes with nearly every switch: the end of the present time slice. MAX_VALUE: there is none. */
 let sliceEnd: u64 = u64.MAX_VALUE;
 let onSliceEnd: u32 = 0;
@@ -42,7 +33,6 @@ let onSliceEnd: u32 = 0;
 export let timersTime: u64 = 0;
 /** Behind runTimers: when there is something to do next, the levels at which something due is left aside. Before that, if a callback has stopped a timer. */
 export let soonest: u64 = 0;
-let onEarlier: u32 = 0;
 
 /** Once at boot, at time 0. `storage`: a frame. */
 export function initializeTimers(storage: usize): void {
@@ -78,6 +68,8 @@ function setWheel(level: u32, wheel: usize): void {
  * The hardware will interrupt at `time` (ns since boot) at the latest: when a timer is started that is due before, the function
  * `earlier`, () => void, is called. Time 0: never, because somebody looks at nextTimer() soon.
  */
+// @ts-ignore: decorator
+@inline
 export function setAlarm(time: u64, earlier: u32): void {
   alarm = time;
   onEarlier = earlier;
@@ -92,15 +84,8 @@ export function timerStartAt(timer: Timer, expires: u64, level: u32): void {
   wheelStart(wheel, timer, expires);
   active |= (<u64>1) << wheelNumber(wheel);
   // From a callback: runTimers may have looked at the wheel before.
-  soonest = min(soonest, dueTime(expires));
+  soonest = min(soonest, wheelNext(wheel));
   if (expires < alarm) call_indirect<void>(onEarlier);
-}
-
-/** The same for the callback of a timer, which starts that timer again. */
-export function timerRestart(timer: Timer, expires: u64, level: u32): void {
-  const wheel = wheelOf(level);
-  wheelRestart(wheel, timer, expires);
-  active |= (<u64>1) << wheelNumber(wheel);
 }
 
 /** The same for a timer of the kernel's own: of those there are few, and what they do is short. */
@@ -156,11 +141,17 @@ export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET)
     const bit = (<u64>1) << level;
     const wheel = wheelOf(level);
     levels ^= bit;
-    if (wheelNext(wheel) <= time && level >= least && budget != 0) budget = wheelRun(wheel, time, budget);
-    const next = wheelNext(wheel);
-    if (next <= time) due |= bit;
+    let next = wheelNext(wheel);
+    if (next <= time) {
+      if (level >= least) budget = wheelRun(wheel, time, budget);
+      next = wheelNext(wheel);
+      if (next <= time) {
+        due |= bit;
+        continue;
+      }
+    }
+    if (next < soonest) soonest = next;
     else if (next == u64.MAX_VALUE) active &= ~bit;
-    else soonest = min(soonest, next);
   }
   return due;
 }

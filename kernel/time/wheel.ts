@@ -12,9 +12,12 @@
  * level (cascade): a timer is moved once per level at most. A timer that is alone in its slot is never moved: its own time is looked at instead,
  * and the wheel stands still ahead of the slot until then. Level 7 is one list: what is more than nine years away.
  *
+ * A timer that was the first of all when it was started is in no slot but in front of them. It is called without a look at the slots, and so is
+ * a periodic one whenever it is the first again.
+ *
  * There is a wheel for each priority level that has timers (timers.ts). Each has a frame of its own, so that a list says whose it is:
  *
- *     ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┼ current: u64 ┼ due: u64 ┼ bound: u64 ┼ levels: u32 ┼ number: u32 ┤
+ *     ├ lists: LISTS × Link ┼ occupancy: 8 × u64 ┼ current, due, slot due, bound: u64 ┼ levels, number: u32 ┤
  */
 import { Link } from "../list";
 import { FRAME_SIZE } from "../memory/frames";
@@ -30,7 +33,9 @@ const TOP_LEVEL: u32 = 7;
 const BEYOND: u32 = TOP_LEVEL << DIGIT;
 /** Timers taken out of a slot whose time has come. To the occupancy maps it is slot 1 of level 7. */
 const WORK: u32 = BEYOND + 1;
-const LISTS: u32 = WORK + 1;
+/** The timer in front of the slots. To the occupancy maps it is nowhere. */
+const FRONT: u32 = WORK + 1;
+const LISTS: u32 = FRONT + 1;
 const LINK_SIZE: usize = 8;
 const OCCUPANCY: usize = <usize>LISTS * LINK_SIZE;
 const NEVER: u64 = u64.MAX_VALUE;
@@ -39,14 +44,19 @@ const NEVER: u64 = u64.MAX_VALUE;
 const CURRENT: usize = OCCUPANCY + 8 * 8;
 /** The time at which there is something to do next, or one before it, if a timer has been stopped meanwhile; u64.MAX_VALUE: there is no timer. */
 const DUE: usize = CURRENT + 8;
+/** The same of the slots alone; with a timer in front of them it is the later one. */
+const SLOT_DUE: usize = DUE + 8;
 /** How far `current` may go before that: not into a slot whose timers lie in it still. */
-const BOUND: usize = DUE + 8;
+const BOUND: usize = SLOT_DUE + 8;
 /** Bit l: level l has a slot in use. */
 const LEVELS: usize = BOUND + 8;
 /** Whatever the owner wants. */
 const NUMBER: usize = LEVELS + 4;
 /** Bytes of a wheel; less than a frame. */
 export const WHEEL_SIZE: usize = NUMBER + 4;
+
+/** Whose timers are being called. */
+let runningWheel: usize = 0;
 
 
 @unmanaged
@@ -104,13 +114,15 @@ export function wheelStart(wheel: usize, timer: Timer, expires: u64): void {
   timer.expires = expires;
   // Catches up, so that the timer need not cascade from a level too high.
   advance(wheel, min(now() >> TICK_SHIFT, load<u64>(wheel, BOUND)));
-  file(wheel, timer);
+  place(wheel, timer);
 }
 
-/** The same for the callback of a timer of the wheel, which starts that timer again. */
-export function wheelRestart(wheel: usize, timer: Timer, expires: u64): void {
+/** For the callback of a timer, which starts that timer again at the same level. */
+// @ts-ignore: decorator
+@inline
+export function timerRestart(timer: Timer, expires: u64): void {
   timer.expires = expires;
-  file(wheel, timer);
+  place(runningWheel, timer);
 }
 
 /**
@@ -128,45 +140,57 @@ export function wheelNext(wheel: usize): u64 {
  * stop any timer and free its own; it may not call wheelRun of this wheel. At most `budget` timers are called or moved: what is left of
  * that. When it is 0, wheelNext() may be past, and the caller, once it has let interrupts in, calls again.
  */
+// @ts-ignore: decorator
+@inline
 export function wheelRun(wheel: usize, time: u64, budget: u32): u32 {
-  const target = time >> TICK_SHIFT;
-  for (;;) {
-    if (!list(wheel, WORK).isEmpty) {
-      budget = runWork(wheel, budget);
-      if (budget == 0) return 0;
-    }
-    const levels = levelsOf(wheel);
-    if (levels == 0) break;
-    const level: u32 = ctz(levels);
-    if (level == TOP_LEVEL) {
-      const tick = beyondTick(wheel);
-      if (tick > target) break;
-      takeSlot(wheel, BEYOND, tick);
+  runningWheel = wheel;
+  while (budget != 0 && wheelNext(wheel) <= time) {
+    const front = list(wheel, FRONT);
+    if (front.isEmpty) {
+      budget = runSlot(wheel, time >> TICK_SHIFT, budget);
       continue;
     }
-    const slot: u32 = <u32>ctz(occupied(wheel, level));
-    const index = (level << DIGIT) + slot;
-    const begin = slotTick(wheel, level, slot);
-    const first = changetype<Timer>(list(wheel, index).next);
-    const alone = isAlone(first);
-    const tick = alone && level != 0 ? tickOf(first.expires) : begin;
-    if (tick > target) {
-      setNext(wheel, tick << TICK_SHIFT, begin);
-      return budget;
-    }
-    if (!alone) {
-      takeSlot(wheel, index, begin);
-      continue;
-    }
-    if (budget == 0) return 0;
     budget--;
-    store<u64>(wheel, tick, CURRENT);
-    first.remove();
-    vacate(wheel, level, slot);
-    call_indirect<void>(first.callback, first);
+    const timer = changetype<Timer>(front.next);
+    front.initialize();
+    timer.initialize();
+    store<u64>(wheel, load<u64>(wheel, SLOT_DUE), DUE);
+    call_indirect<void>(timer.callback, timer);
   }
-  findNext(wheel);
   return budget;
+}
+
+/** The next step of the same in the slots, no timer being in front of them. What is left of the budget, which is not 0. */
+function runSlot(wheel: usize, target: u64, budget: u32): u32 {
+  if (!list(wheel, WORK).isEmpty) return runWork(wheel, budget);
+  const level: u32 = ctz(levelsOf(wheel));
+  if (level == TOP_LEVEL) {
+    if (beyondTick(wheel) > target) findNext(wheel);
+    else takeSlot(wheel, BEYOND, beyondTick(wheel));
+    return budget;
+  }
+  const slot: u32 = <u32>ctz(occupied(wheel, level));
+  const index = (level << DIGIT) + slot;
+  const begin = slotTick(wheel, level, slot);
+  const first = changetype<Timer>(list(wheel, index).next);
+  const alone = isAlone(first);
+  const tick = alone && level != 0 ? tickOf(first.expires) : begin;
+  if (tick > target) {
+    // What was due has been stopped.
+    setNext(wheel, tick << TICK_SHIFT, begin);
+    return budget;
+  }
+  if (!alone) {
+    takeSlot(wheel, index, begin);
+    return budget;
+  }
+  store<u64>(wheel, tick, CURRENT);
+  first.remove();
+  vacate(wheel, level, slot);
+  // Ahead of the callback: what it starts may be the first again.
+  findNext(wheel);
+  call_indirect<void>(first.callback, first);
+  return budget - 1;
 }
 
 /** Calls, or files again, what has been taken out of a slot whose time has come. What is left of the budget. */
@@ -184,15 +208,16 @@ function runWork(wheel: usize, budget: u32): u32 {
   return budget;
 }
 
-/** A slot begins at the tick `begin`, and there is something to do at the time `due`. */
+/** The next slot begins at the tick `begin`, and there is something to do in it at the time `due`. */
 // @ts-ignore: decorator
 @inline
 function setNext(wheel: usize, due: u64, begin: u64): void {
-  store<u64>(wheel, due, DUE);
+  if (list(wheel, FRONT).isEmpty) store<u64>(wheel, due, DUE);
+  store<u64>(wheel, due, SLOT_DUE);
   store<u64>(wheel, begin - u64(begin != 0), BOUND);
 }
 
-/** Looks for what is next. */
+/** Looks for what is next in the slots. */
 function findNext(wheel: usize): void {
   const levels = levelsOf(wheel);
   if (levels == 0) return setNext(wheel, NEVER, NEVER);
@@ -253,6 +278,7 @@ function takeSlot(wheel: usize, index: u32, tick: u64): void {
   head.initialize();
   vacate(wheel, index >> DIGIT, index & ((1 << DIGIT) - 1));
   occupy(wheel, WORK >> DIGIT, WORK & ((1 << DIGIT) - 1));
+  setNext(wheel, tick << TICK_SHIFT, tick);
 }
 
 /** `current` becomes `tick`, before which no slot's time comes. */
@@ -276,11 +302,46 @@ function tickOf(time: u64): u64 {
   return (time >> TICK_SHIFT) + u64((time & (TIMER_TICK - 1)) != 0);
 }
 
-/** Time at which a timer that expires at `expires` is called. */
+/** Time at which a timer that expires at `expires` is called: the next tick; of the last tick of u64, 0. */
 // @ts-ignore: decorator
 @inline
-export function dueTime(expires: u64): u64 {
-  return timeOf(tickOf(expires));
+function dueTime(expires: u64): u64 {
+  return (expires + (TIMER_TICK - 1)) & ~(TIMER_TICK - 1);
+}
+
+/** Puts a timer in front of the slots if it is the first, else into the list of its slot. */
+// @ts-ignore: decorator
+@inline
+function place(wheel: usize, timer: Timer): void {
+  const due = dueTime(timer.expires);
+  if (!isFirst(wheel, timer, due)) file(wheel, timer);
+  else if (!list(wheel, FRONT).isEmpty) displace(wheel, timer, due);
+  else putInFront(wheel, timer, due);
+}
+
+// @ts-ignore: decorator
+@inline
+function isFirst(wheel: usize, timer: Timer, due: u64): bool {
+  // The last tick of u64 is none.
+  return due < wheelNext(wheel) && due >= timer.expires;
+}
+
+// @ts-ignore: decorator
+@inline
+function putInFront(wheel: usize, timer: Timer, due: u64): void {
+  list(wheel, FRONT).append(timer);
+  store<u64>(wheel, due, DUE);
+}
+
+/** The same where another one is there. In its slot that is the first: what has the same tick was started later. */
+function displace(wheel: usize, timer: Timer, due: u64): void {
+  const former = list(wheel, FRONT).next;
+  former.remove();
+  file(wheel, changetype<Timer>(former));
+  const head = former.next;
+  former.remove();
+  head.prepend(former);
+  putInFront(wheel, timer, due);
 }
 
 /** Puts a timer into the list of its slot; one that is past, into the slot of the present tick. */
@@ -302,13 +363,13 @@ function file(wheel: usize, timer: Timer): void {
   const due = (head.isEmpty ? tick : begin) << TICK_SHIFT;
   head.append(timer);
   occupy(wheel, level, slot);
-  if (due < wheelNext(wheel)) setNext(wheel, due, begin);
+  if (due < load<u64>(wheel, SLOT_DUE)) setNext(wheel, due, begin);
 }
 
 function fileBeyond(wheel: usize, timer: Timer): void {
   list(wheel, BEYOND).append(timer);
   occupy(wheel, TOP_LEVEL, 0);
-  if (beyondTime(wheel) < wheelNext(wheel)) setNext(wheel, beyondTime(wheel), beyondTick(wheel));
+  if (beyondTime(wheel) < load<u64>(wheel, SLOT_DUE)) setNext(wheel, beyondTime(wheel), beyondTick(wheel));
 }
 
 /** Takes a pending timer out of its list. */
@@ -321,8 +382,12 @@ function unlink(timer: Timer): void {
   const head = changetype<usize>(next);
   const wheel = head & ~(FRAME_SIZE - 1);
   const index = <u32>((head - wheel) / LINK_SIZE);
+  if (index == FRONT) {
+    store<u64>(wheel, load<u64>(wheel, SLOT_DUE), DUE);
+    return;
+  }
   vacate(wheel, index >> DIGIT, index & ((1 << DIGIT) - 1));
-  if (levelsOf(wheel) == 0 || timer.expires <= wheelNext(wheel)) findNext(wheel);
+  if (levelsOf(wheel) == 0 || timer.expires <= load<u64>(wheel, SLOT_DUE)) findNext(wheel);
 }
 
 // @ts-ignore: decorator

@@ -38,7 +38,7 @@ import { currentProcess } from "../../kernel/process/process";
 import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, WAKE_ACCEPT, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../interface";
-import { ownSocket } from "../levels";
+import { ownSocket } from "./rank";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
 import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
 import { givenName, initializeSockaddr, readSockaddr, SOCKADDR_STORAGE, writeSockaddr } from "./sockaddr";

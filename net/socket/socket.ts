@@ -38,6 +38,8 @@ export const SOCKET_INET6: u32 = 0x1_0000;
 export const SOCKET_V6ONLY: u32 = 0x2_0000;
 /** What a connection has from the listener that it came in by. */
 export const SOCKET_FAMILY: u32 = SOCKET_INET6 | SOCKET_V6ONLY;
+/** aem/jobs/close.ts: a close event stands behind the read events. */
+export const SOCKET_BEHIND: u32 = 32;
 
 
 @unmanaged
@@ -46,9 +48,14 @@ export class Socket extends WaitQueue {
   protocol: SocketProtocol;
   /** SOCK_STREAM or SOCK_DGRAM. */
   type: u8;
-  /** Priority of what is received for it (net/levels.ts), and as long as no event listens to it. */
+  /** Priority of what is received for it, and as long as nobody waits for it (rank.ts). */
   level: u8;
   ownLevel: u8;
+  /** Events (AEM) that listen to it, of all processes. */
+  events: u8;
+  /** net/packets.ts: the queue that the last of its packets joined, and the number which that was there. */
+  queuedAt: u8;
+  queuedNumber: u32;
   /** SOCKET_* flags. */
   flags: u32;
   /** Positive errno to be reported once (SO_ERROR), or 0. */
@@ -148,4 +155,6 @@ export class SocketProtocol {
   queue: u32;
   /** (socket) => i32: what `peekLength` says when nothing is left, whatever is. Offered together with `queue`. */
   end: u32;
+  /** (socket) => void: its level is another one. 0: does not matter. */
+  ranked: u32;
 }

@@ -6,7 +6,7 @@ import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
 import { Endpoint, Flow, FLOW_SIZE, IpAddress } from "../flow";
-import { addSocketLevel, removeSocketLevel } from "../levels";
+import { addSocketLevel, removeSocketLevel } from "./rank";
 import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
 
 /** Bits of `status`. */

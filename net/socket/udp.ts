@@ -80,7 +80,7 @@ export function initializeUdp(storage: usize, maxSockets: u32, maxQueued: u32): 
   initializeUdpSockets(storage + PROTOCOL_SIZE, maxSockets);
   claimedPort = 0;
   claimedInput = 0;
-  registerTransport(IPPROTO_UDP, udpInput.index, udpLevel.index, udpError.index);
+  registerTransport(IPPROTO_UDP, udpInput.index, udpDestination.index, udpError.index);
 }
 
 export function udpProtocol(): SocketProtocol {
@@ -107,13 +107,13 @@ export function udpClaimPort(port: u32, input: u32): void {
   setClaimedPort(claimedPort);
 }
 
-/** Level of the socket that a datagram is for; see registerTransport. */
-function udpLevel(buffer: PacketBuffer): u32 {
+/** The socket that a datagram is for; see registerTransport. */
+function udpDestination(buffer: PacketBuffer): usize {
   if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
   receivedFlow(incoming, buffer);
   if (isClaimed(incoming)) return POLL_LEVEL_TOP;
   const socket = findUdpSocket(incoming);
-  return socket === null ? POLL_LEVEL_DEFAULT : socket.level;
+  return socket === null ? <usize>POLL_LEVEL_DEFAULT : changetype<usize>(socket);
 }
 
 /** A datagram for the kernel, which claims ports of IPv4. */

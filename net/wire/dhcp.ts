@@ -22,6 +22,7 @@ export const DHCPNAK: u32 = 6;
 export const DHCP_OPTION_PAD: u32 = 0;
 export const DHCP_OPTION_NETMASK: u32 = 1;
 export const DHCP_OPTION_ROUTER: u32 = 3;
+export const DHCP_OPTION_DNS: u32 = 6;
 export const DHCP_OPTION_REQUESTED: u32 = 50;
 export const DHCP_OPTION_LEASE: u32 = 51;
 export const DHCP_OPTION_TYPE: u32 = 53;

@@ -20,6 +20,8 @@
 #define ENOSPC 28
 #define EPIPE 32
 #define ENOSYS 38
+#define ELOOP 40
+#define ENODATA 61
 #define ENOTSOCK 88
 #define EDESTADDRREQ 89
 #define EMSGSIZE 90

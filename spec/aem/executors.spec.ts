@@ -56,7 +56,7 @@ import { sys_sockasync_read } from "../../aem/sockasync";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 import { endNow, reapAll } from "../reap";
-import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
+import { become, beMain, begin, children, expectAllGone, finish, leave, main } from "./clones";
 import {
   expectNone,
   onRead,
@@ -240,6 +240,30 @@ describe("3.2.3 a process executor", () => {
     expect<u32>(upcallArgument4).toBe(77);
     finish();
     expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
+  });
+
+  it("that is killed before its handler ran leaves it to another one also when the event was stopped, and drains then", () => {
+    for (let occurred: u32 = 0; occurred < 2; occurred++) {
+      const socket = newStream();
+      const jid = onRead(fd(socket), EVF_FORK | EVF_NOCLDWAIT);
+      receive(socket, 77);
+      expectNone("launched");
+      sys_evctl(jid, EVJOBSTOP, 0);
+      if (occurred != 0) receive(socket, 1);
+      sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
+      // Another one for what has occurred since; both find data, or one of them nothing.
+      expectNone("launched");
+      expect<i32>(children().length).toBe(1 + occurred);
+      endNow(children()[0], 9);
+      expectNone("launched again");
+      while (children().length != 0) {
+        const clone = children()[0];
+        become(clone);
+        if (nextHandler() != 0) finish();
+        else leave();
+      }
+      expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH, "it has ended");
+    }
   });
 
   it("that is killed inside its handler counts as one that returned", () => {

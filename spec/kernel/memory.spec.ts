@@ -20,6 +20,7 @@ import {
   Vmtable,
   vmtableAllocate,
   vmtableClaim,
+  vmtableClearSome,
   vmtableBlockSize,
   vmtableCreate,
   vmtableDestroy,
@@ -44,6 +45,13 @@ function takeAllBut(left: u32): void {
 
 function giveBack(): void {
   while (taken.length > 0) freeFrames(taken.pop(), 0);
+}
+
+/** A vmtable that is ready. */
+function made(order: u32): Vmtable {
+  const v = vmtableCreate(order)!;
+  while (!vmtableClearSome(v)) {}
+  return v;
 }
 
 describe("frames", () => {
@@ -162,9 +170,9 @@ describe("vmtable", () => {
   });
 
   it("gives all frames back when it is destroyed", () => {
-    vmtableDestroy(vmtableCreate(0)!); // the pool takes its frame
+    vmtableDestroy(made(0)); // the pool takes its frame
     const before = freeFrameCount();
-    const v = vmtableCreate(6)!;
+    const v = made(6);
     expect<u32>(before - freeFrameCount()).toBe(10, "its metadata; the zone is the caller's");
     for (let count = 0; count < 100; count++) vmtableAllocate(v, 100);
     vmtableDestroy(v);
@@ -183,9 +191,28 @@ describe("vmtable", () => {
     expect<u32>(frameErrorCount()).toBe(0);
   });
 
+  it("is made in steps, whatever was in the memory of its metadata", () => {
+    const before = freeFrameCount();
+    const dirt = allocateFrames(8);
+    memory.fill(dirt, 0x43, FRAME_SIZE << 8);
+    freeFrames(dirt, 8);
+    const v = vmtableCreate(10)!;
+    let steps = 1;
+    while (!vmtableClearSome(v)) steps++;
+    // 65,536 blocks, 32,768 in a step.
+    expect<i32>(steps).toBe(2);
+    expect<u32>(v.freeUnits).toBe(65536);
+    for (let offset: usize = 0; offset < v.size; offset += 64)
+      assert(!vmtableHas(v, VMTABLE_BASE + offset), "a block that nobody allocated");
+    const whole = vmtableAllocate(v, v.size);
+    expect<usize>(whole).toBe(VMTABLE_BASE, "one block");
+    vmtableDestroy(v);
+    expect<u32>(freeFrameCount()).toBe(before);
+  });
+
   it("has a limit", () => {
     const all: Vmtable[] = [];
-    for (let i = 0; i < 4; i++) all.push(vmtableCreate(0)!);
+    for (let i = 0; i < 4; i++) all.push(made(0));
     const before = freeFrameCount();
     expect<bool>(vmtableCreate(0) === null).toBe(true);
     expect<bool>(vmtableClone(all[0]) === null).toBe(true);
@@ -194,7 +221,7 @@ describe("vmtable", () => {
   });
 
   it("gives at least what was asked for, in powers of two of 64 bytes", () => {
-    const v = vmtableCreate(4)!;
+    const v = made(4);
     const asked: StaticArray<u32> = [0, 1, 64, 65, 128, 129, 1500, 2048, 2049, 65536];
     const given: StaticArray<u32> = [64, 64, 64, 128, 128, 256, 2048, 2048, 4096, 65536];
     for (let index = 0; index < asked.length; index++) {
@@ -214,7 +241,7 @@ describe("vmtable", () => {
   });
 
   it("accepts from a process only the start of an allocated block", () => {
-    const v = vmtableCreate(2)!;
+    const v = made(2);
     const block = vmtableAllocate(v, 200);
     expect<bool>(block >= VMTABLE_BASE && block + 200 <= VMTABLE_BASE + v.size).toBe(true);
     let accepted = 0;
@@ -246,8 +273,8 @@ describe("vmtable", () => {
 
   it("holds through random events of two processes that overwrite all they have", () => {
     const zones: Vmtable[] = [];
-    zones.push(vmtableCreate(5)!);
-    zones.push(vmtableCreate(6)!);
+    zones.push(made(5));
+    zones.push(made(6));
     /** What the blocks are in, by offset. */
     const memories = [allocateFrames(5), allocateFrames(6)];
     const users: usize[] = [];
@@ -320,7 +347,7 @@ describe("vmtable", () => {
     const units: u32 = 256;
     for (let seed: u64 = 1; seed <= 100; seed++) {
       seedChance(seed);
-      const v = vmtableCreate(2)!;
+      const v = made(2);
       const blocks: usize[] = [];
       const sizes: u32[] = [];
       for (let step = 0; step < 200; step++) {
@@ -367,7 +394,7 @@ describe("vmtable", () => {
     let moved = 0;
     for (let seed: u64 = 1; seed <= 60; seed++) {
       seedChance(seed);
-      const v = vmtableCreate(4)!;
+      const v = made(4);
       const kept: usize[] = [];
       const lent: usize[] = [];
       for (let step = 0; step < 600; step++) {

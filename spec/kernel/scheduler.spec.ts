@@ -58,7 +58,7 @@ function block(): void {
 
 let idles = 0;
 
-/** Nothing can run: time goes on to the next timer, or somebody is woken. */
+/** Nothing can run: time goes on to the next timer, or somebody is woken, or several are. */
 function onIdle(): u32 {
   assert(++idles < 100_000, "nothing comes of it");
   const next = nextTimer();
@@ -66,8 +66,10 @@ function onIdle(): u32 {
     if (next > now()) fake.advance(next - now());
     runTimers(now());
   } else {
-    const thread = threads[chance(threads.length)];
-    if (thread.state == THREAD_BLOCKED) wakeThread(thread, chance(64));
+    do {
+      const thread = threads[chance(threads.length)];
+      if (thread.state == THREAD_BLOCKED) wakeThread(thread, chance(64));
+    } while (chance(3) == 0);
   }
   return QUIET;
 }

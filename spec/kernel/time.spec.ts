@@ -448,6 +448,26 @@ describe("wheel", () => {
     expect<u64>(nextTimer()).toBe(NEVER);
   });
 
+  it("a slot whose timers have all been stopped brings no later one forward", () => {
+    const millisecond: u64 = 1_000_000;
+    fresh(record.index);
+    timerStart(timer(0), 10 * millisecond);
+    timerStart(timer(1), 17 * millisecond);
+    timerStart(timer(2), 18 * millisecond);
+    timerStart(timer(3), SECOND);
+    timerStart(timer(4), SECOND + millisecond);
+    reach(11 * millisecond);
+    timerStop(timer(1));
+    timerStop(timer(2));
+    reach(18 * millisecond);
+    timerStart(timer(5), 20 * millisecond);
+    timerStart(timer(6), 22 * millisecond);
+    reach(23 * millisecond);
+    expect<u32>(calls).toBe(3);
+    expect<u32>(called[1]).toBe(5);
+    expect<u32>(called[2]).toBe(6);
+  });
+
   it("stops and starts timers between two calls of which the first left some over", () => {
     fresh(record.index);
     for (let index: u32 = 0; index < COUNT; index++) timerStart(timer(index), 5 * SECOND);

@@ -55,7 +55,7 @@ function record(t: Timer): void {
 /** Starts the first timer, of a level that has been looked at, and its own again. */
 function startFirst(t: Timer): void {
   start(0, clock + 3 * TIMER_TICK, 63);
-  timerRestart(t, clock + 10 * TIMER_TICK, 9);
+  timerRestart(t, clock + 10 * TIMER_TICK);
 }
 
 let earlier: u32 = 0;

@@ -1,6 +1,7 @@
 /** Setting addresses, and the ip= option of the command line. */
 import { isBroadcast, isLocalAddress, networkInterface, setAddress } from "../../net/interface";
-import { IP_DHCP, IP_STATIC, parseIpOption } from "../../net/config";
+import { IP_DHCP, IP_STATIC, parseDnsOption, parseIpOption } from "../../net/config";
+import { learnNameServers, nameServer } from "../../net/name-servers";
 import { OWN } from "./link";
 import { boot } from "./recorder";
 
@@ -8,6 +9,11 @@ import { boot } from "./recorder";
 function option(text: string): i32 {
   const bytes = String.UTF8.encode(text);
   return parseIpOption(changetype<usize>(bytes), bytes.byteLength);
+}
+
+function dns(text: string): i32 {
+  const bytes = String.UTF8.encode(text);
+  return parseDnsOption(changetype<usize>(bytes), bytes.byteLength);
 }
 
 describe("addresses and the command line", () => {
@@ -43,6 +49,47 @@ describe("addresses and the command line", () => {
     expect<i32>(option("192.168.1.7/16")).toBe(IP_STATIC);
     expect<u32>(networkInterface().gateway).toBe(0);
     expect<u32>(networkInterface().netmask).toBe(0xffff_0000);
+  });
+
+  it("knows the servers of the lease, two at most, and none that no host can be", () => {
+    expect<u32>(nameServer(0)).toBe(0);
+    learnNameServers(0x0a00_0203, 0x0a00_0204);
+    expect<u32>(nameServer(0)).toBe(0x0a00_0203);
+    expect<u32>(nameServer(1)).toBe(0x0a00_0204);
+    expect<u32>(nameServer(2)).toBe(0);
+    learnNameServers(0xffff_ffff, 0x0a00_0205);
+    expect<u32>(nameServer(0)).toBe(0x0a00_0205);
+    expect<u32>(nameServer(1)).toBe(0);
+    learnNameServers(0x0a00_0205, 0x0a00_0205);
+    expect<u32>(nameServer(1)).toBe(0);
+    learnNameServers(0x0a00_0205, 0xe000_00fb);
+    expect<u32>(nameServer(1)).toBe(0);
+    learnNameServers(0, 0);
+    expect<u32>(nameServer(0)).toBe(0);
+  });
+
+  it("reads dns=, which holds whatever leases say", () => {
+    const wrong: string[] = [
+      "",
+      "x",
+      "10.0.2",
+      "10.0.2.3,",
+      "10.0.2.3,10.0.2.4,",
+      "10.0.2.3,10.0.2.4,10.0.2.5",
+    ];
+    for (let i = 0; i < wrong.length; i++) expect<i32>(dns(wrong[i])).toBe(-22, wrong[i]);
+    expect<i32>(dns("0.0.0.0")).toBe(-22);
+    expect<i32>(dns("10.0.2.3,255.255.255.255")).toBe(-22);
+    expect<u32>(nameServer(0)).toBe(0);
+    learnNameServers(0x0a00_0209, 0);
+    expect<i32>(dns("10.0.2.3")).toBe(0);
+    expect<u32>(nameServer(0)).toBe(0x0a00_0203);
+    expect<u32>(nameServer(1)).toBe(0);
+    expect<i32>(dns("10.0.2.3,10.0.2.4")).toBe(0);
+    learnNameServers(0x0a00_0209, 0);
+    learnNameServers(0, 0);
+    expect<u32>(nameServer(0)).toBe(0x0a00_0203);
+    expect<u32>(nameServer(1)).toBe(0x0a00_0204);
   });
 
   it("refuses what is wrong, and changes nothing", () => {

@@ -14,6 +14,7 @@ import {
 } from "../../net/dhcp";
 import { DhcpOptions } from "../../net/dhcp-options";
 import { networkInterface, NetworkInterface, setAddress } from "../../net/interface";
+import { nameServer } from "../../net/name-servers";
 import { udpCreate, udpOutput } from "../../net/socket/udp";
 import { UdpHeader } from "../../net/wire/udp";
 import { growMemory } from "../arena";
@@ -273,6 +274,37 @@ describe("dhcp", () => {
     expect<u32>(networkInterface().address).toBe(0);
   });
 
+  it("knows the first two name servers of the lease, as long as it holds", () => {
+    script.answers = 2;
+    dhcpStart(onBound.index);
+    link.run(SECOND);
+    expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
+    expect<u32>(nameServer(0)).toBe(0);
+    begin(5);
+    putOption(54, SERVER);
+    putOption(51, script.lease);
+    putOption(1, script.netmask);
+    put8(6);
+    put8(12);
+    for (let i: u32 = 1; i <= 3; i++) {
+      store<u32>(script.end, bswap<u32>(SERVER + i));
+      script.end += 4;
+    }
+    // Of an option that comes twice the first counts.
+    putOption(6, SERVER + 9);
+    put8(255);
+    finish();
+    deliver();
+    expect<u32>(dhcpState()).toBe(DHCP_BOUND);
+    expect<u32>(nameServer(0)).toBe(SERVER + 1);
+    expect<u32>(nameServer(1)).toBe(SERVER + 2);
+    script.answers = 0;
+    link.run(<u64>script.lease * SECOND);
+    expect<u32>(networkInterface().address).toBe(0);
+    expect<u32>(nameServer(0)).toBe(0);
+    expect<u32>(nameServer(1)).toBe(0);
+  });
+
   it("ignores what is not for it", () => {
     script.answers = 0;
     dhcpStart(onBound.index);
@@ -364,10 +396,11 @@ describe("dhcp", () => {
     }
     expect<u64>(counters.dhcpMalformed).toBe(expected);
     // Options of a wrong length, without a length, beyond the end; no type.
-    const codes: u8[] = [1, 3, 51, 54, 58, 59, 53];
+    const codes: u8[] = [1, 3, 6, 51, 54, 58, 59, 53];
     for (let i = 0; i < codes.length; i++) {
       for (let size: u32 = 0; size < 12; size++) {
-        if (codes[i] == 53 ? size == 1 : codes[i] == 3 ? size != 0 && size % 4 == 0 : size == 4) continue;
+        const list = codes[i] == 3 || codes[i] == 6;
+        if (codes[i] == 53 ? size == 1 : list ? size != 0 && size % 4 == 0 : size == 4) continue;
         begin(2);
         put8(codes[i]);
         put8(size);
@@ -423,7 +456,7 @@ describe("dhcp", () => {
     const edge = (<usize>memory.size()) << 16;
     expect<bool>(top <= area && area + 65536 == edge).toBe(true);
     let good = 0;
-    const known: u8[] = [0, 1, 3, 51, 53, 54, 58, 59, 255, 52];
+    const known: u8[] = [0, 1, 3, 51, 53, 54, 58, 6, 255, 52];
     for (let i = 0; i < 50_000; i++) {
       const length = link.random() % 65;
       const start = edge - length;

@@ -27,6 +27,8 @@ export interface DhcpOptions {
   lease?: string;
   netmask?: string;
   router?: string;
+  /** Option 6; not sent when absent. */
+  nameServers?: readonly string[];
   /** Seconds. */
   leaseTime?: number;
   /** Seconds; 0: not sent, the client takes its defaults (half and seven eighths of the lease). */
@@ -176,7 +178,7 @@ export class DhcpServer {
   }
 
   private encodeOptions(type: number, cut: boolean): Buffer {
-    const { netmask, router, leaseTime, renewal, rebinding } = this.options;
+    const { netmask, router, nameServers, leaseTime, renewal, rebinding } = this.options;
     const list: [number, Buffer][] = [
       [53, Buffer.from([type])],
       [54, word(this.peer.address)],
@@ -187,6 +189,7 @@ export class DhcpServer {
       if (rebinding) list.push([59, word(rebinding)]);
       list.push([1, word(address(netmask ?? "255.255.255.0"))]);
       list.push([3, word(router ? address(router) : this.peer.address)]);
+      if (nameServers) list.push([6, Buffer.concat(nameServers.map((each) => word(address(each))))]);
     }
     const parts = list.map(([code, body]) => Buffer.concat([Buffer.from([code, body.length]), body]));
     // The length of the last option runs past the end, and there is no end mark.

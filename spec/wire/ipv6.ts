@@ -46,8 +46,8 @@ export function bytesOf(text: string): Buffer {
   const before = groups(left);
   const after = right === undefined ? [] : groups(right);
   const bytes = Buffer.alloc(16);
-  before.forEach((group, index) => bytes.writeUInt16BE(group, 2 * index));
-  after.forEach((group, index) => bytes.writeUInt16BE(group, 2 * (8 - after.length + index)));
+  for (const [index, group] of before.entries()) bytes.writeUInt16BE(group, 2 * index);
+  for (const [index, group] of after.entries()) bytes.writeUInt16BE(group, 2 * (8 - after.length + index));
   return bytes;
 }
 

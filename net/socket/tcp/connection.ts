@@ -16,7 +16,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
-import { addSocketLevel, removeSocketLevel } from "../../levels";
+import { addSocketLevel, removeSocketLevel } from "../rank";
 import { SOCK_STREAM, Socket, SocketProtocol } from "../socket";
 import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
 import { TCP_CLOSE } from "./state";

@@ -30,17 +30,17 @@ export function tcpInput(buffer: PacketBuffer): void {
   releaseBuffer(buffer);
 }
 
-/** Level of the socket that a segment is for, with PACKET_PROMISED; see registerTransport. */
-export function tcpLevel(buffer: PacketBuffer): u32 {
+/** The socket that a segment is for, with PACKET_PROMISED; see registerTransport. */
+export function tcpDestination(buffer: PacketBuffer): usize {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
   receivedFlow(wanted, buffer);
   const hash = <u32>flowHash(wanted, HASH_TABLE);
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
   const c = findConnection(hash, wanted);
-  if (c !== null) return c.level | PACKET_PROMISED;
+  if (c !== null) return changetype<usize>(c) | PACKET_PROMISED;
   const listener = findListener(wanted.local);
-  return listener !== null ? listener.level : POLL_LEVEL_DEFAULT;
+  return listener !== null ? changetype<usize>(listener) : POLL_LEVEL_DEFAULT;
 }
 
 function demultiplex(s: Segment): void {

@@ -10,7 +10,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
-import { setSocketLevel } from "../../levels";
+import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { SOCKET_FAMILY, SOCKET_NODELAY } from "../socket";
 import { initialSequence, milliseconds, timestampOffset } from "./clock";

@@ -21,7 +21,7 @@ import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } 
 import { allocateConnection, initializeConnections, setBufferLimits, TcpConnection } from "./connection";
 import { connectTo } from "./connect";
 import { initializeDemux } from "./demux";
-import { tcpError, tcpInput, tcpLevel } from "./input";
+import { tcpError, tcpInput, tcpDestination } from "./input";
 import { acceptFrom, initializeListeners, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
@@ -30,7 +30,7 @@ import { feedStarved, initializeStarved } from "./starved";
 import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
 import { commit, consume, endOf, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
 import { initializeTimeWait, timeWaitExpired } from "./timewait";
-import { ackExpired, lifeExpired, retransmitExpired } from "./timers";
+import { ackExpired, lifeExpired, retransmitExpired, timersRanked } from "./timers";
 import { usableWindow } from "./window";
 
 export { TcpConnection } from "./connection";
@@ -94,7 +94,7 @@ export function initializeTcp(maxConnections: u32): bool {
   );
   setOrphanLimit(max<u32>(maxConnections / 4, 64));
   chooseBufferLimits();
-  registerTransport(IPPROTO_TCP, tcpInput.index, tcpLevel.index, tcpError.index);
+  registerTransport(IPPROTO_TCP, tcpInput.index, tcpDestination.index, tcpError.index);
   return true;
 }
 
@@ -128,6 +128,7 @@ function fillOperations(): void {
   operations.room = roomOperation.index;
   operations.queue = queueOperation.index;
   operations.end = endOperation.index;
+  operations.ranked = timersRanked.index;
 }
 
 /** The operations of a TCP socket. */

@@ -1,7 +1,7 @@
 /** What happens when a connection's timers run out: retransmission and persist, delayed acknowledgement, end of life. */
 import { ETIMEDOUT } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
-import { Timer, timerStartAt } from "../../../kernel/time/timers";
+import { Timer, timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK } from "../../wire/tcp";
 import { SOCKET_ORPHAN } from "../socket";
 import { finish } from "./close";
@@ -43,6 +43,19 @@ export function retransmitExpired(timer: Timer): void {
   // RFC 6298, 5.5: the time-out doubles.
   if (c.backoff < 16) c.backoff++;
   timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
+}
+
+/** The connection is of another level: so are its timers that run. */
+export function timersRanked(c: TcpConnection): void {
+  move(c.retransmitTimer, c.level);
+  move(c.ackTimer, c.level);
+  move(c.lifeTimer, c.level);
+}
+
+// @ts-ignore: decorator
+@inline
+function move(timer: Timer, level: u32): void {
+  if (timerPending(timer)) timerStartAt(timer, timer.expires, level);
 }
 
 function retriesAllowed(c: TcpConnection): u8 {

@@ -1,13 +1,15 @@
 /**
  * Priorities (AEM 3.1.5, 3.2.1, 3.2.2): at registration and later, the order of dispatch, preemption, time slices, the reserve of the lower levels.
  *
- * The guests count instructions instead of time: one to the nanosecond, so that bounds are exact, however busy the host is.
+ * The guests count instructions instead of time: one to the nanosecond, so that bounds are exact, however busy the host is. But under a flood from outside.
  * Applications: spec/boot/apps/priority; what is right stands here.
  */
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { SectionCounter } from "../../../bench/sections.ts";
+import { buildImage } from "../../../tools/build.ts";
 import { type Machine, type MachineOptions, boot, specImage } from "../machine.ts";
 import { EINVAL } from "../numbers.ts";
 
@@ -241,12 +243,16 @@ describe("shares", () => {
 
 describe("a flood from the network", () => {
   let machine: Machine;
+  let counter: SectionCounter;
   before(async () => {
-    machine = await boot(specImage("priority-flood.json"), { icount: true, udp: [4000] });
+    // In real time: while QEMU counts instructions by itself it has no barriers between the guest and its devices, and in a flood an interrupt gets lost sooner or later.
+    const image = specImage("priority-flood.json");
+    counter = await SectionCounter.create("spec-flood", (await buildImage(image)).elf);
+    machine = await boot(image, { udp: [4000], extra: counter.qemuArguments });
   });
   after(() => machine?.stop());
 
-  test("3.2.1 a handler at 63 runs in time while level 32 computes, and takes all datagrams that it can get", async () => {
+  test("3.2.1 a handler at 63 runs in time while level 32 computes, and takes all datagrams that it can get", async (t) => {
     const socket = createSocket("udp4");
     const payload = Buffer.alloc(1000, 1);
     const port = machine.udp(4000);
@@ -257,12 +263,19 @@ describe("a flood from the network", () => {
       await machine.waitForRows("sink", 5, 60_000);
       const known = machine.rows("urgent").length;
       const sunk = machine.rows("sink").length;
-      const rows = (await machine.waitForRows("urgent", known + 4, 60_000)).slice(known + 1);
+      // A row is the latest of a hundred calls. The host may be busy during some of them, not during all; behind the time slices of two others each would be later.
+      const since = (): number[] =>
+        machine
+          .rows("urgent")
+          .slice(known + 1)
+          .map(([, latest]) => latest as number);
+      const inTime = (): boolean => since().length >= 4 && Math.min(...since()) <= 2 * MILLISECOND;
+      for (const end = Date.now() + 60_000; !inTime(); await sleep(20))
+        assert.ok(Date.now() < end && !machine.guest.ended, `${since()} ns late\n${machine.console()}`);
       assert.ok(machine.rows("sink").length > sunk, "the flood went on meanwhile");
-      for (const [, latest, latency] of rows) {
-        assert.ok((latency as number) <= DISPATCH, `${latency} instructions`);
-        assert.ok((latest as number) <= TICK + 2 * DISPATCH, `${latest} ns late`);
-      }
+      const [longest] = await counter.sections();
+      t.diagnostic(`${longest?.instructions} from ${longest?.begin}: ${longest?.functions.join(", ")}`);
+      assert.ok((longest?.instructions as number) <= DISPATCH, `${longest?.instructions} instructions`);
     } finally {
       clearInterval(flood);
       socket.close();
@@ -273,7 +286,7 @@ describe("a flood from the network", () => {
 describe("a flood for a socket of a low level", () => {
   let machine: Machine;
   before(async () => {
-    // In real time: while it counts instructions, QEMU has no barriers between the guest and its devices, and in a flood an interrupt gets lost sooner or later.
+    // In real time, as above.
     machine = await boot(specImage("priority-reception.json"), { udp: [4010, 4063] });
   });
   after(() => machine?.stop());

@@ -3,8 +3,9 @@
  * octet, both ends close in order, and every object is given back.
  */
 import { chance, seedChance } from "../../chance";
+import { addTimerLevel, runTimers, timerPending, TIMER_TICK } from "../../../kernel/time/timers";
 import { networkCounters } from "../../../net/counters";
-import { setSocketLevel } from "../../../net/levels";
+import { setSocketLevel } from "../../../net/socket/rank";
 import { Socket } from "../../../net/socket/socket";
 import { tcpStatistics, TcpConnection } from "../../../net/socket/tcp/tcp";
 import { accept, close, connect, create, listener, peekLength, read, shutdown, write } from "./ends";
@@ -21,6 +22,9 @@ import {
   step,
   time,
 } from "./world";
+
+/** The levels of the sockets change in the middle. */
+let restless: bool = false;
 
 class End {
   socket: Socket;
@@ -43,6 +47,7 @@ class End {
   /** Sends and reads some, as an application might. */
   work(): void {
     if (this.done) return;
+    if (restless && chance(4) == 0) setSocketLevel(this.socket, chance(64));
     if (this.sent < this.toSend) {
       const some = chance(4) == 0 ? 1 + chance(300) : 1 + chance(20000);
       this.sent += write(this.socket, this.out, this.sent, min(some, this.toSend - this.sent));
@@ -169,5 +174,57 @@ describe("transfer over a link with accidents", () => {
     expect(networkCounters().packetsDropped).toBe(before);
     expect<bool>(tcpStatistics().retransmitted >= retransmitted).toBe(true);
     close(bystander);
+  });
+
+  it("sees nothing overtaken when the levels of its sockets change while packets wait", () => {
+    const bystander = create();
+    setSocketLevel(bystander, 63);
+    restless = true;
+    let failures = "";
+    for (let seed: u32 = 0; seed < 100 && failures == ""; seed++) {
+      seedChance(7000 + seed);
+      calm();
+      accidents.lazy = 600;
+      const before = tcpStatistics().outOfOrder;
+      const result = transfer(chance(300_000), chance(300_000), 7200 * SECOND, chance(64));
+      if (result != "connections 1") failures = "seed " + seed.toString() + ": " + result;
+      if (tcpStatistics().outOfOrder != before) failures = "seed " + seed.toString() + ": overtaken";
+    }
+    restless = false;
+    expect(failures).toBe("");
+    close(bystander);
+  });
+
+  it("has its timers at the level that its socket has, not at the one that it had when they were started", () => {
+    calm();
+    // Others have their timers with those of the highest one.
+    expect<bool>(addTimerLevel(10) && addTimerLevel(32) && addTimerLevel(50)).toBe(true);
+    const server = listener(7, 5);
+    const socket = create();
+    connect(socket, MIRROR, 7);
+    run(100 * MILLISECOND);
+    const child = accept(server)!;
+    accidents.loss = 1000;
+    write(socket, 0, 0, 100);
+    setSocketLevel(socket, 50);
+    const c = changetype<TcpConnection>(socket);
+    const before = tcpStatistics().retransmitted;
+    const due = c.retransmitTimer.expires;
+    expect<bool>(due > time).toBe(true);
+    runTimers(due - 1 - TIMER_TICK, 40);
+    expect(tcpStatistics().retransmitted).toBe(before, "no sooner");
+    expect<bool>(timerPending(c.retransmitTimer)).toBe(true);
+    run(due - 1 - TIMER_TICK - time);
+    runTimers(due + TIMER_TICK, 40);
+    expect(tcpStatistics().retransmitted).toBe(before + 1, "with those of levels above 40");
+    setSocketLevel(socket, 10);
+    runTimers(c.retransmitTimer.expires + TIMER_TICK, 11);
+    expect(tcpStatistics().retransmitted).toBe(before + 1, "it is no such one any more");
+    calm();
+    close(socket);
+    close(child);
+    close(server);
+    settleWorld();
+    expect(leftOver()).toBe("");
   });
 });

@@ -10,6 +10,7 @@ import { setClockFrequency, setClockStart } from "../../../kernel/time/clock";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../kernel/random";
 import {
   initializePolls,
+  POLL_OUTPUT,
   POLL_PACKETS,
   POLL_RECEIVE,
   POLL_STORAGE,
@@ -210,6 +211,11 @@ function comeIn(level: u32): bool {
   return false;
 }
 
+function goOut(level: u32): bool {
+  networkFlush();
+  return false;
+}
+
 /** The levels at which packets wait have their turn, or some of them. */
 function takeTurns(): void {
   while (pollLevel >= 0 && (accidents.lazy == 0 || chance(1000) >= accidents.lazy)) {
@@ -269,6 +275,7 @@ export function setUpWorld(): void {
   initializePolls(growMemory(POLL_STORAGE, 8));
   setPoll(POLL_PACKETS, packetsPoll.index);
   setPoll(POLL_RECEIVE, comeIn.index);
+  setPoll(POLL_OUTPUT, goOut.index);
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(0x1234567890);
   keySipHash();

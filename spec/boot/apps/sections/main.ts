@@ -1,0 +1,199 @@
+/**
+ * What could keep interrupts off for long (spec/boot/aem/sections.test.ts), each in a child of its own or with one, so that the end of it is measured as well.
+ *
+ *     row done CASE RESULT      what it was worth; the test counts the instructions
+ */
+import {
+  AF_INET,
+  EVF_PRIORITY,
+  EVF_THREAD,
+  FORK_EVENTS,
+  INADDR_LOOPBACK,
+  SOCKADDR_SIZE,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  bindUdp,
+  close,
+  connect,
+  enter_keepalive,
+  exit,
+  fork,
+  listenTcp,
+  nanosleep,
+  onClose,
+  onRead,
+  onTimer,
+  sendto,
+  setAddress,
+  socket,
+  spawn,
+  waitpid,
+  accept,
+} from "../../../../sdk";
+import { row } from "../report";
+
+const MILLISECOND: i64 = 1_000_000;
+/** As many as one socket can have (EVENTS_PER_SOCKET), and a process threads. */
+const EVENTS: i32 = 32;
+const THREADS: i32 = 64;
+const SHARERS: i32 = 32;
+const TRAPS: i32 = 8;
+const DEPTH: i32 = 40;
+const UDP_PORT: u32 = 3000;
+const TCP_PORT: u32 = 3001;
+
+const address = memory.data(16, 8);
+const word = memory.data(8, 8);
+
+/** Status of the child, or the errno. */
+function ended(pid: i32): i32 {
+  if (pid < 0) return pid;
+  const result = waitpid(pid, word, 0);
+  return result < 0 ? result : load<i32>(word);
+}
+
+// ---- A spawn ----
+
+function spawnWide(): i32 {
+  const name = String.UTF8.encodeUnsafe(changetype<usize>("wide"), 4, word);
+  return ended(spawn(word, <i32>name, 0));
+}
+
+// ---- Traps ----
+
+/** Nothing of all this is known to a compiler. */
+let zero: i32 = 0;
+let sum: i32 = 0;
+
+function odd(depth: i32): void {
+  call_indirect<void>(even.index, depth - 1);
+  sum += depth;
+}
+
+function even(depth: i32): void {
+  if (depth > 1) call_indirect<void>(odd.index, depth - 1);
+  else if (depth == 1) sum = 1 / zero;
+  else sum = load<i32>(0x7fff_0000 + <usize>zero);
+  sum += depth;
+}
+
+function divide(jid: i32, overrun: i32): void {
+  odd(DEPTH);
+}
+
+function readBeyond(jid: i32, overrun: i32): void {
+  odd(DEPTH + 1);
+}
+
+/** Each has a higher level than the one before it, and its time comes while that one is being reported. */
+function trap(): i32 {
+  let traps = 0;
+  for (let n = 0; n < TRAPS; n++) {
+    if (fork(0) != 0) continue;
+    onTimer(20 * MILLISECOND + <i64>n * 65_536, 0, n & 1 ? divide : readBeyond, EVF_PRIORITY(40 + n));
+    enter_keepalive();
+  }
+  for (let n = 0; n < TRAPS; n++) {
+    waitpid(-1, word, 0);
+    if (load<i32>(word) >= 64) traps++;
+  }
+  return traps;
+}
+
+// ---- Events of one socket ----
+
+function readData(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {}
+
+function closed(jid: i32, fd: i32, error: i32): void {}
+
+/** Every level once, the highest first: whoever leaves was the highest so far. */
+function readers(fd: i32, count: i32): void {
+  for (let n = 0; n < count; n++) {
+    const jid = onRead(fd, readData, EVF_PRIORITY(60 - n));
+    if (jid < 0) row("failed", jid, n);
+  }
+}
+
+function closeDatagrams(): i32 {
+  const fd = bindUdp(UDP_PORT);
+  readers(fd, EVENTS);
+  return close(fd);
+}
+
+/** Not by a call of its own: the events go with the process. */
+function endDatagrams(): i32 {
+  const pid = fork(0);
+  if (pid != 0) return ended(pid);
+  readers(bindUdp(UDP_PORT), EVENTS);
+  return (exit(0), 0);
+}
+
+function closeConnection(): i32 {
+  const listener = listenTcp(TCP_PORT);
+  const client = socket(AF_INET, SOCK_STREAM, 0);
+  setAddress(address, INADDR_LOOPBACK, TCP_PORT);
+  const connected = connect(client, address, SOCKADDR_SIZE);
+  const server = accept(listener, 0, 0);
+  readers(server, EVENTS >> 1);
+  for (let n = 0; n < EVENTS >> 1; n++) onClose(server, closed, EVF_PRIORITY(20));
+  close(server);
+  close(client);
+  close(listener);
+  return connected;
+}
+
+/** Sends one datagram to all of them. */
+function tell(): void {
+  const sender = socket(AF_INET, SOCK_DGRAM, 0);
+  setAddress(address, INADDR_LOOPBACK, UDP_PORT);
+  sendto(sender, address, 8, 0, address, SOCKADDR_SIZE);
+  close(sender);
+}
+
+/** `sharers` processes more with copies of `events` events on one socket, all of which hear of a datagram, and end one process after the other. */
+function share(events: i32, sharers: i32): i32 {
+  const fd = bindUdp(UDP_PORT);
+  readers(fd, events);
+  let forked = 0;
+  for (let n = 0; n < sharers; n++) {
+    const pid = fork(FORK_EVENTS);
+    if (pid > 0) forked++;
+    if (pid != 0) continue;
+    // Handlers run behind it.
+    nanosleep(20 * MILLISECOND);
+    exit(0);
+  }
+  tell();
+  close(fd);
+  for (let n = 0; n < forked; n++) if (waitpid(-1, word, 0) < 0 || load<i32>(word) != 0) return -1;
+  return forked;
+}
+
+// ---- Threads ----
+
+function sleep(jid: i32, overrun: i32): void {
+  nanosleep(1000 * MILLISECOND);
+}
+
+/** 0: it ends while its threads have nothing to do; else while each of them sleeps in a handler. */
+function endThreads(busy: i32): i32 {
+  const pid = fork(0);
+  if (pid != 0) return ended(pid);
+  if (busy == 0) onTimer(1000 * MILLISECOND, 0, sleep, EVF_THREAD);
+  else for (let n = 0; n < THREADS; n++) onTimer(MILLISECOND, 0, sleep, EVF_THREAD);
+  nanosleep(20 * MILLISECOND);
+  return (exit(0), 0);
+}
+
+export function main(): i32 {
+  row("done", 1, spawnWide());
+  row("done", 2, trap());
+  row("done", 3, closeDatagrams());
+  row("done", 4, endDatagrams());
+  row("done", 5, closeConnection());
+  row("done", 6, share(EVENTS, 3));
+  row("done", 7, share(1, SHARERS));
+  row("done", 8, endThreads(0));
+  row("done", 9, endThreads(1));
+  return 0;
+}
