@@ -10,6 +10,7 @@ export const EBADF: i32 = 9;
 export const ECHILD: i32 = 10;
 export const EAGAIN: i32 = 11;
 export const ENOMEM: i32 = 12;
+export const EACCES: i32 = 13;
 export const EFAULT: i32 = 14;
 export const EBUSY: i32 = 16;
 export const EEXIST: i32 = 17;

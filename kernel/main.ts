@@ -98,7 +98,7 @@ import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
-import { attachDevice, networkDoorbell, networkInterface } from "../net/interface";
+import { attachDevice, networkDoorbell, networkInterface, setVlan } from "../net/interface";
 import { startIpv6 } from "../net/slaac";
 import { initializeNetworkInformation, NETWORK_INFORMATION_SIZE } from "../net/netinfo";
 import { initializeNetwork } from "../net/stack";
@@ -278,6 +278,8 @@ function startNetwork(): void {
     return;
   }
   attachDevice(device);
+  if (findOption("vlan") && !setVlan(optionNumber()))
+    fail("the command line's vlan= wants a number from 0 to 4094");
   if (findOption("ip6")) {
     const result = parseIp6Option(optionAddress, optionLength, need(CONFIG6_STORAGE));
     if (result < 0) fail("the command line's ip6= cannot be used");

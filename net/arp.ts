@@ -18,6 +18,7 @@ import {
   NEIGHBOUR_INCOMPLETE,
   NEIGHBOUR_PROBE,
   neighbourAnswers,
+  neighbourDoubt,
   neighbourDoubted,
   neighbourLearnt,
   neighbourOutput,
@@ -40,6 +41,11 @@ export function initializeArp(): void {
 @inline
 export function arpOutput(buffer: PacketBuffer, address: u32): i32 {
   return neighbourOutput(buffer, 0, mapped(address));
+}
+
+/** What is sent to the neighbour `address` does not seem to arrive; see neighbourDoubt. */
+export function arpDoubt(address: u32): void {
+  neighbourDoubt(0, mapped(address));
 }
 
 /** What is known of the neighbour `address`, or null. */

@@ -8,6 +8,9 @@
  *
  * Layers strip headers by `pull` on the way up and add them by `push` on the way down; bytes are never moved.
  * A buffer belongs to whoever holds a reference; the device holds one while it reads the bytes.
+ *
+ * An IPv4 datagram that is too long for one buffer is a chain of pieces, linked by `more`. Whoever holds the first has them all. Only UDP and ICMP know
+ * chains; `data` and `length` are those of the first piece, `wholeLength` is that of all.
  */
 import { Pool } from "../kernel/memory/pool";
 import { Endpoint } from "./flow";
@@ -47,12 +50,12 @@ export class PacketBuffer {
   flags: u32;
   /** Address of the IPv4 header of a received packet, once the IPv4 layer has checked it. */
   networkHeader: usize;
-  /** Address at which the checksum of CHECKSUM_PARTIAL starts, and offset of its field from there. */
+  /** Address at which the checksum of CHECKSUM_PARTIAL starts, and offset of its field from there. Of a chain: the sum of its bytes (net/checksum.ts). */
   checksumStart: usize;
   checksumOffset: u32;
   /** Holders: the queue it is in, and the device. */
   references: u32;
-  /** For the protocol that holds the buffer (Linux: cb); TCP: sequence number and length in sequence space. */
+  /** For the protocol that holds the buffer (Linux: cb); TCP: sequence number and length in sequence space; reassembly: where the piece begins and ends. */
   sequence: u32;
   /** Before that, of a received packet that waits: its transport's input (net/packets.ts). */
   endSequence: u32;
@@ -61,6 +64,8 @@ export class PacketBuffer {
   word1: u32;
   /** Nanoseconds at which it was last sent, or was received. */
   time: u64;
+  /** The next piece of the same datagram; null: this is the last one, as of nearly all packets. */
+  more: PacketBuffer | null;
 
   /** UDP: the sender of a received datagram. It stands where TCP has what is above, from `sequence` on. */
   @inline get source(): Endpoint {
@@ -94,6 +99,28 @@ export class PacketBuffer {
   @inline get tailroom(): u32 {
     return <u32>(changetype<usize>(this) + BUFFER_SIZE - this.data) - this.length;
   }
+
+  /** Bytes of this piece and of those behind it. */
+  @inline get wholeLength(): u32 {
+    return this.more === null ? this.length : chainLength(this);
+  }
+
+  /** Buffers that the packet takes up. */
+  @inline get pieces(): u32 {
+    return this.more === null ? 1 : chainPieces(this);
+  }
+}
+
+function chainLength(first: PacketBuffer): u32 {
+  let bytes: u32 = 0;
+  for (let piece: PacketBuffer | null = first; piece !== null; piece = piece.more) bytes += piece.length;
+  return bytes;
+}
+
+function chainPieces(first: PacketBuffer): u32 {
+  let count: u32 = 0;
+  for (let piece: PacketBuffer | null = first; piece !== null; piece = piece.more) count++;
+  return count;
 }
 
 let pool: Pool = changetype<Pool>(0);
@@ -114,12 +141,38 @@ export function allocateBuffer(headroom: u32): PacketBuffer | null {
   buffer.length = 0;
   buffer.flags = 0;
   buffer.references = 1;
+  buffer.more = null;
   return buffer;
 }
 
-/** Gives one reference back; the last one frees the buffer. */
+/** Gives one reference back; the last one frees the buffer, and all pieces behind it. */
 export function releaseBuffer(buffer: PacketBuffer): void {
-  if (--buffer.references == 0) pool.release(changetype<usize>(buffer));
+  if (--buffer.references != 0) return;
+  const more = buffer.more;
+  pool.release(changetype<usize>(buffer));
+  if (more !== null) releasePieces(more);
+}
+
+function releasePieces(first: PacketBuffer): void {
+  let piece: PacketBuffer | null = first;
+  while (piece !== null) {
+    const more: PacketBuffer | null = piece.more;
+    piece.more = null;
+    releaseBuffer(piece);
+    piece = more;
+  }
+}
+
+/** The datagram is too long for `buffer`: what is behind `length` bytes goes to a piece of its own behind it. False: no buffer. */
+export function cutPiece(buffer: PacketBuffer, length: u32): bool {
+  const rest = allocateBuffer(BUFFER_HEADROOM);
+  if (rest === null) return false;
+  rest.length = buffer.length - length;
+  memory.copy(rest.data, buffer.data + length, rest.length);
+  rest.more = buffer.more;
+  buffer.length = length;
+  buffer.more = rest;
+  return true;
 }
 
 /** The pool itself, for statistics and limits. */

@@ -53,6 +53,14 @@ export function checksumAdd(address: usize, length: u32, sum: u32): u32 {
   return <u32>((total & 0xffff_ffff) + (total >> 32));
 }
 
+/** The sum of what two partial sums are of. */
+// @ts-ignore: decorator
+@inline
+export function checksumJoin(a: u32, b: u32): u32 {
+  const total = <u64>a + b;
+  return <u32>((total & 0xffff_ffff) + (total >> 32));
+}
+
 /** 32 to 16 bits, not complemented. 0xFFFF when the sum ran over a packet with a right checksum in it. */
 // @ts-ignore: decorator
 @inline

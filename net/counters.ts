@@ -12,6 +12,9 @@ export class NetworkCounters {
   frameBadSource: u64;
   frameNotForUs: u64;
   frameUnknownType: u64;
+  /** Of another VLAN than ours, or without a tag while we are in one; with a tag behind the tag. */
+  frameOtherVlan: u64;
+  frameNestedTag: u64;
   /** The device refused a frame to send. */
   frameNotSent: u64;
 
@@ -44,8 +47,19 @@ export class NetworkCounters {
   /** A destination that cannot come over the wire (loopback), or a unicast one in a link broadcast. */
   ipBadDestination: u64;
   ipNotForUs: u64;
-  /** Fragments: refused, there is no reassembly. */
+  /** Fragments that came, and datagrams that were put together from them (net/reassembly.ts). */
   ipFragments: u64;
+  ipReassembled: u64;
+  /** Fragments that no honest sender makes: empty, too short, beyond 65,535 bytes, or with a part of the transport's header. */
+  ipBadFragments: u64;
+  /** Datagrams given up because fragments of theirs overlapped or contradicted each other, and what still came of them. */
+  ipFragmentOverlaps: u64;
+  /** Datagrams of which something was still missing when their time was over. */
+  ipFragmentTimeouts: u64;
+  /** Datagrams given up for lack of room: too many of them, or too many pieces. */
+  ipFragmentOverflows: u64;
+  /** Fragments sent. */
+  ipFragmentsSent: u64;
   ipNoTransport: u64;
   /** For a socket of a lower level, at which too many waited already (net/packets.ts). */
   packetsDropped: u64;
@@ -122,6 +136,8 @@ export function droppedPackets(): u64 {
     c.frameTooShort +
     c.frameBadSource +
     c.frameUnknownType +
+    c.frameOtherVlan +
+    c.frameNestedTag +
     c.arpMalformed +
     c.ipBadVersion +
     c.ipBadHeaderLength +
@@ -131,7 +147,10 @@ export function droppedPackets(): u64 {
     c.ipSourceRoute +
     c.ipBadSource +
     c.ipBadDestination +
-    c.ipFragments +
+    c.ipBadFragments +
+    c.ipFragmentOverlaps +
+    c.ipFragmentTimeouts +
+    c.ipFragmentOverflows +
     c.ipNoTransport +
     c.packetsDropped +
     c.ip6BadExtension +

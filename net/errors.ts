@@ -30,7 +30,7 @@ import {
   ICMPV6_UNKNOWN_HEADER,
   ICMPV6_UNREACHABLE,
 } from "./wire/icmpv6";
-import { IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
+import { IPV4_HEADER, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 import { IPV6_HEADER, Ipv6Header } from "./wire/ipv6";
 
 /** Bytes of a transport header that an error quotes at least (RFC 792): ports, and TCP's sequence number. */
@@ -69,6 +69,8 @@ export function reportTransportError(type: u32, code: u32, rest: u32, quoted: us
     headerLength < IPV4_HEADER ||
     length < headerLength + QUOTED_TRANSPORT ||
     header.totalLength < headerLength + QUOTED_TRANSPORT ||
+    // Only the first fragment has the transport's header.
+    (header.fragment & IPV4_OFFSET) != 0 ||
     !isLocalAddress(header.source)
   ) {
     counters.icmpBadEmbedded++;

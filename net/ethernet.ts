@@ -1,10 +1,10 @@
-/** Output of Ethernet frames (RFC 894). Input is in net/input.ts. */
+/** Output of Ethernet frames (RFC 894), with the tag of our VLAN if there is one (IEEE 802.1Q). Input is in net/input.ts. */
 import { leavePoll, POLL_LEVEL_TOP, POLL_OUTPUT } from "../kernel/interrupts/polls";
 import { PacketBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { deviceTransmit } from "./device";
 import { networkInterface } from "./interface";
-import { ETHERNET_HEADER, EthernetHeader } from "./wire/ethernet";
+import { ETHERNET_HEADER, EthernetHeader, ETHERTYPE_VLAN, VLAN_TAG } from "./wire/ethernet";
 
 /**
  * Puts the header in front and hands the frame to the device, which must be there. Borrows the buffer. 0, or -ENOBUFS when the device's
@@ -13,6 +13,13 @@ import { ETHERNET_HEADER, EthernetHeader } from "./wire/ethernet";
 export function ethernetOutput(buffer: PacketBuffer, destination0: u32, destination4: u16, type: u32): i32 {
   const networkInterface_ = networkInterface();
   const device = networkInterface_.device;
+  const vlan = networkInterface_.vlan;
+  if (vlan != 0) {
+    const tag = buffer.push(VLAN_TAG);
+    store<u16>(tag, bswap<u16>(<u16>vlan));
+    store<u16>(tag, bswap<u16>(<u16>type), 2);
+    type = ETHERTYPE_VLAN;
+  }
   const header = changetype<EthernetHeader>(buffer.push(ETHERNET_HEADER));
   header.setDestination(destination0, destination4);
   header.setSource(device.address0, device.address4);

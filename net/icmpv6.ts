@@ -9,7 +9,7 @@ import { checksumAdd, checksumFold, checksumUpdate, internetChecksum, pseudoHead
 import { networkCounters } from "./counters";
 import { reportTransportError6 } from "./errors";
 import { Flow, FLOW_SIZE } from "./flow";
-import { takeToken } from "./icmp";
+import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, takeToken } from "./icmp";
 import { receivedFlow } from "./ip";
 import { ipv6Output, ipv6Send } from "./ipv6";
 import { mldQuery } from "./mld";
@@ -23,6 +23,7 @@ import {
   ICMPV6_ECHO,
   ICMPV6_ECHO_REPLY,
   ICMPV6_PARAMETER_PROBLEM,
+  ICMPV6_TIME_EXCEEDED,
   ICMPV6_UNREACHABLE,
   MLD_QUERY,
   ND_REDIRECT,
@@ -88,7 +89,7 @@ export function icmpv6Input(buffer: PacketBuffer): void {
 @inline
 function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   const counters = networkCounters();
-  if ((buffer.flags & LINK_BROADCAST) != 0 || heard.remote.isAny) {
+  if ((buffer.flags & LINK_BROADCAST) != 0 || header.code != 0 || heard.remote.isAny) {
     counters.icmpIgnored++;
     return;
   }
@@ -129,7 +130,7 @@ export function icmpv6Error(buffer: PacketBuffer, type: u32, code: u32, rest: u3
   network.loadSource(talk.remote);
   network.loadDestination(talk.local);
   if (talk.remote.isAny || isGroup(talk.remote) || ((buffer.flags & LINK_BROADCAST) != 0 && !group)) return;
-  if (!takeToken()) {
+  if (!takeToken(type == ICMPV6_TIME_EXCEEDED ? CLASS_TIME_EXCEEDED : CLASS_UNREACHABLE)) {
     counters.icmpRateLimited++;
     return;
   }

@@ -6,6 +6,7 @@
 import { POLL_OUTPUT, takePoll } from "../kernel/interrupts/polls";
 import { WaitQueue } from "../kernel/scheduler/wait";
 import { deviceFlush, NetworkDevice } from "./device";
+import { VLAN_LAST } from "./wire/ethernet";
 
 
 @unmanaged
@@ -21,6 +22,8 @@ export class NetworkInterface {
   broadcast: u32;
   /** Largest IPv4 packet, in bytes. */
   mtu: u32;
+  /** VLAN of all frames; 0: they have no tag. */
+  vlan: u32;
   /** 1: something was handed to the device since the last doorbell. */
   dirty: u32;
   private linkNext: usize;
@@ -95,6 +98,13 @@ export function attachDevice(device: NetworkDevice): void {
   networkInterface_.mtu = mtu < MTU_MINIMUM || mtu > MTU_ETHERNET ? MTU_ETHERNET : mtu;
   device.receive = receiveIndex;
   device.linkChanged = linkChangedIndex;
+}
+
+/** From now on all frames are of this VLAN, 1 .. 4094, and others are not taken; 0: frames have no tag. False: no such VLAN. */
+export function setVlan(vlan: i32): bool {
+  if (vlan < 0 || <u32>vlan > VLAN_LAST) return false;
+  networkInterface_.vlan = vlan;
+  return true;
 }
 
 /**

@@ -7,10 +7,10 @@ import { Endpoint, Flow, IpAddress } from "./flow";
 import { icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
 import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
-import { ipv4Output, sourceAddressFor, TTL_DEFAULT } from "./ipv4";
-import { hasRoute6, ipv6Output } from "./ipv6";
+import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
+import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6";
 import { chooseSource6, isOwn6 } from "./own-addresses";
-import { hopLimit6, linkMtu6 } from "./routers";
+import { linkMtu6 } from "./routers";
 import { isHost6, isLoopback6 } from "./scope";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
 import { ICMPV6_PORT_UNREACHABLE, ICMPV6_UNREACHABLE } from "./wire/icmpv6";
@@ -141,12 +141,18 @@ export function believableMtu(remote: IpAddress, mtu: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows, to the remote address of `flow`; headers are pushed in front. A local address of
- * 0.0.0.0 or :: stands for the one that fits. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
+ * 0.0.0.0 or :: stands for the one that fits. `service`: hop limit, 1..255, above it the Differentiated Services field, as a socket has them, and MAY_FRAGMENT. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
  */
-export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32): i32 {
+export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32, service: u32): i32 {
   const remote = flow.remote;
-  if (!remote.isMapped) return ipv6Output(buffer, flow.local, remote, protocol, hopLimit6);
-  return ipv4Output(buffer, flow.local.ipv4, remote.ipv4, protocol, TTL_DEFAULT);
+  if (!remote.isMapped) return ipv6Output(buffer, flow.local, remote, protocol, service);
+  return ipv4Output(buffer, flow.local.ipv4, remote.ipv4, protocol, service);
+}
+
+/** Negative advice (RFC 1122, 3.3.1.4): what is sent to `remote` does not seem to arrive; the neighbour on the way is asked for again. */
+export function ipDoubt(remote: IpAddress): void {
+  if (remote.isMapped) ipv4Doubt(remote.ipv4);
+  else ipv6Doubt(remote);
 }
 
 /** Tells the sender of the received packet in `buffer` (networkHeader set, borrowed) that nobody has the port. */

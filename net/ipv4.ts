@@ -1,17 +1,17 @@
 /**
- * IPv4 (RFC 791, RFC 1122 section 3): input checks, routing over one interface, output.
+ * IPv4 (RFC 791, RFC 1122 section 3): input checks, routing over one interface, output. Fragments are put together in net/reassembly.ts, and made
+ * in net/fragment.ts.
  *
- * **Not** here: reassembly. Fragments are refused and counted (ipFragments), and nothing we send is ever fragmented: DF is set, a packet
- * above the MTU is -EMSGSIZE. **Not** here either: forwarding and multicast groups.
+ * **Not** here: forwarding and multicast groups.
  */
-import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH } from "../kernel/errno";
-import { random32 } from "../kernel/random";
-import { arpOutput } from "./arp";
+import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
+import { arpDoubt, arpOutput } from "./arp";
 import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
+import { cutIntoFragments, nextIdentification } from "./fragment";
 import {
   isBroadcast,
   isLocalAddress,
@@ -24,7 +24,8 @@ import {
   networkInterface,
 } from "./interface";
 import { loopbackOutput } from "./loopback";
-import { IPPROTO_UDP } from "./socket/socket";
+import { reassemble } from "./reassembly";
+import { IPPROTO_ICMP, IPPROTO_UDP } from "./socket/socket";
 import { transportInput } from "./transports";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
@@ -33,6 +34,7 @@ import {
   IPV4_BAD_VERSION,
   IPV4_DF,
   IPV4_HEADER,
+  IPV4_LENGTH_MAXIMUM,
   IPV4_MF,
   IPV4_OFFSET,
   IPV4_OK,
@@ -41,17 +43,16 @@ import {
 } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
-/** Time to live of what we send (RFC 1122, 3.2.1.7). */
+/** Time to live of what we send (RFC 1122, 3.2.1.7), unless the socket says otherwise. */
 export const TTL_DEFAULT: u32 = 64;
+/** Beside them: may be fragmented, on the way and here. */
+export const MAY_FRAGMENT: u32 = 1 << 16;
 
 let noTransportIndex: u32 = 0;
-/** State of the generator of the identification field. */
-let identification: u32 = 0;
 
 /** Once at boot. `noTransport`: (buffer) => void, borrows a packet that no transport wants (0: none). */
 export function initializeIpv4(noTransport: u32): void {
   noTransportIndex = noTransport;
-  identification = random32();
 }
 
 /** A packet from the wire, at its IPv4 header; `length` may have padding of the frame. Takes the reference. */
@@ -144,17 +145,33 @@ function isForDhcp(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32):
 // @ts-ignore: decorator
 @inline
 function deliver(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): void {
-  const counters = networkCounters();
   if ((header.fragment & (IPV4_MF | IPV4_OFFSET)) != 0) {
-    counters.ipFragments++;
-    releaseBuffer(buffer);
+    fragmentArrives(buffer, header, headerLength);
     return;
   }
   buffer.networkHeader = changetype<usize>(header);
   buffer.length = header.totalLength;
   buffer.pull(headerLength);
-  if (transportInput(buffer, header.protocol)) return;
-  counters.ipNoTransport++;
+  handOver(buffer, header.protocol);
+}
+
+function fragmentArrives(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): void {
+  const protocol = header.protocol;
+  const whole = reassemble(buffer, header, headerLength);
+  if (whole === null) return;
+  if (whole.more !== null && protocol != IPPROTO_UDP && protocol != IPPROTO_ICMP) {
+    // Longer than any segment that we have said we take.
+    networkCounters().ipFragmentOverflows++;
+    releaseBuffer(whole);
+  } else handOver(whole, protocol);
+}
+
+/** To the transport, at whose header the packet is. */
+// @ts-ignore: decorator
+@inline
+function handOver(buffer: PacketBuffer, protocol: u32): void {
+  if (transportInput(buffer, protocol)) return;
+  networkCounters().ipNoTransport++;
   if (noTransportIndex != 0) call_indirect<void>(noTransportIndex, buffer);
   releaseBuffer(buffer);
 }
@@ -172,39 +189,92 @@ export function sourceAddressFor(destination: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
- * one that fits. `ttl`: 1..255. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (a loopback
- * source to another host), or -ENOBUFS.
+ * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
+ * goes in fragments; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
   buffer: PacketBuffer,
   source: u32,
   destination: u32,
   protocol: u32,
-  ttl: u32,
+  service: u32,
 ): i32 {
-  const counters = networkCounters();
-  const networkInterface_ = networkInterface();
-  const total = buffer.length + IPV4_HEADER;
-  if (total > networkInterface_.mtu) {
-    counters.ipTooBig++;
-    return -EMSGSIZE;
-  }
-  const local = isLocalAddress(destination);
   if (source == 0) {
     source = sourceAddressFor(destination);
     // DHCP broadcasts before there is an address.
     if (source == 0 && destination != LIMITED_BROADCAST) {
-      counters.ipNoRoute++;
+      networkCounters().ipNoRoute++;
       return -ENETUNREACH;
     }
   }
+  const fragments = (service & MAY_FRAGMENT) != 0;
+  if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
+    if (fragments) return sendFragments(buffer, source, destination, protocol, service);
+    networkCounters().ipTooBig++;
+    return -EMSGSIZE;
+  }
+  // Not to be fragmented on the way: any identification will do (RFC 6864, 4.1), and 0 tells nothing of how much we send.
+  const identification = fragments ? nextIdentification(source, destination, protocol) : 0;
+  return sendPacket(buffer, source, destination, protocol, service, identification, fragments ? 0 : IPV4_DF);
+}
+
+/** As ipv4Output, for what is too long for one packet. */
+function sendFragments(
+  buffer: PacketBuffer,
+  source: u32,
+  destination: u32,
+  protocol: u32,
+  service: u32,
+): i32 {
+  if (buffer.wholeLength + IPV4_HEADER > IPV4_LENGTH_MAXIMUM) {
+    networkCounters().ipTooBig++;
+    return -EMSGSIZE;
+  }
+  if (!cutIntoFragments(buffer, networkInterface().mtu)) {
+    networkCounters().ipNoBuffer++;
+    return -ENOBUFS;
+  }
+  const identification = nextIdentification(source, destination, protocol);
+  let offset: u32 = 0;
+  let result: i32 = 0;
+  let piece: PacketBuffer | null = buffer;
+  while (piece !== null) {
+    const next: PacketBuffer | null = piece.more;
+    // Whoever keeps a fragment keeps nothing but that.
+    piece.more = null;
+    const length = piece.length;
+    if (result == 0) {
+      const flags = (offset >> 3) | (next !== null ? IPV4_MF : 0);
+      result = sendPacket(piece, source, destination, protocol, service, identification, flags);
+      networkCounters().ipFragmentsSent++;
+    }
+    offset += length;
+    if (piece !== buffer) releaseBuffer(piece);
+    piece = next;
+  }
+  return result;
+}
+
+/** Puts the header in front and sends what fits into one frame; borrows the buffer. */
+// @ts-ignore: decorator
+@inline
+function sendPacket(
+  buffer: PacketBuffer,
+  source: u32,
+  destination: u32,
+  protocol: u32,
+  service: u32,
+  identification: u32,
+  fragment: u32,
+): i32 {
+  const counters = networkCounters();
+  const networkInterface_ = networkInterface();
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
-  header.setFirstWord(total);
-  // Unfragmented and not to be fragmented: any value will do (RFC 6864, 4.1). This one tells nothing of how much we send.
-  identification = identification * 1664525 + 1013904223;
-  header.identification = identification >> 16;
-  header.fragment = IPV4_DF;
-  header.ttl = ttl;
+  header.setFirstWord(buffer.length, (service >> 8) & 255);
+  header.identification = identification;
+  header.fragment = fragment;
+  header.ttl = service;
   header.protocol = protocol;
   header.checksum = 0;
   header.source = source;
@@ -212,7 +282,7 @@ export function ipv4Output(
   header.checksum = internetChecksum(checksumAdd(changetype<usize>(header), IPV4_HEADER, 0));
   counters.ipSent++;
 
-  if (local) return loopbackOutput(buffer);
+  if (isLocalAddress(destination)) return loopbackOutput(buffer);
   if (isLoopback(source)) return -EINVAL;
   if (!linkIsUp()) return -ENETDOWN;
   if (
@@ -233,4 +303,13 @@ export function ipv4Output(
   }
   counters.ipNoRoute++;
   return -ENETUNREACH;
+}
+
+/**
+ * A transport finds that what it sends to `destination` does not arrive (RFC 1122, 3.3.1.4, negative advice): the link address of the
+ * neighbour on the way is asked for again with the next packet.
+ */
+export function ipv4Doubt(destination: u32): void {
+  if (isLocalAddress(destination)) return;
+  arpDoubt(isOnLink(destination) ? destination : networkInterface().gateway);
 }

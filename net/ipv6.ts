@@ -25,10 +25,11 @@ import {
 import { Endpoint, IpAddress } from "./flow";
 import { icmpv6Error, icmpv6Input } from "./icmpv6";
 import { linkIsUp, networkInterface } from "./interface";
+import { TTL_DEFAULT } from "./ipv4";
 import { loopbackOutput } from "./loopback";
-import { neighbourOutput } from "./neighbours";
+import { neighbourDoubt, neighbourOutput } from "./neighbours";
 import { chooseSource6, isOwn6, isOwnGroup } from "./own-addresses";
-import { defaultRouter, isOnLink6, linkMtu6 } from "./routers";
+import { defaultRouter, hopLimit6, isOnLink6, linkMtu6 } from "./routers";
 import { isGroup, isHost6, isLinkLocal, isLoopback6 } from "./scope";
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from "./socket/socket";
 import { transportInput } from "./transports";
@@ -141,7 +142,7 @@ function deliver(buffer: PacketBuffer, header: Ipv6Header): void {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `from`: one of our addresses, or :: for the one that
- * fits. `hopLimit`: 1..255. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (::1 to another
+ * fits. `service`: hop limit, 1..255, and above it the traffic class, as with ipv4Output. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (::1 to another
  * host), or -ENOBUFS.
  */
 export function ipv6Output(
@@ -149,7 +150,7 @@ export function ipv6Output(
   from: IpAddress,
   to: IpAddress,
   protocol: u32,
-  hopLimit: u32,
+  service: u32,
 ): i32 {
   if (from.isAny) {
     if (!chooseSource6(chosen, to)) {
@@ -158,7 +159,7 @@ export function ipv6Output(
     }
     from = chosen;
   }
-  return ipv6Send(buffer, from, to, protocol, hopLimit);
+  return ipv6Send(buffer, from, to, protocol, service);
 }
 
 /** The same, with `from` as the source whatever it is: :: while there is no address. */
@@ -167,19 +168,20 @@ export function ipv6Send(
   from: IpAddress,
   to: IpAddress,
   protocol: u32,
-  hopLimit: u32,
+  service: u32,
 ): i32 {
   const counters = networkCounters();
   const length = buffer.length;
-  if (length + IPV6_HEADER > linkMtu6()) {
+  if (buffer.more !== null || length + IPV6_HEADER > linkMtu6()) {
     counters.ipTooBig++;
     return -EMSGSIZE;
   }
   const header = changetype<Ipv6Header>(buffer.push(IPV6_HEADER));
-  header.setFirstWord(0);
+  header.setFirstWord((service >> 8) & 255);
   header.payloadLength = length;
   header.nextHeader = protocol;
-  header.hopLimit = hopLimit;
+  const hopLimit = service & 255;
+  header.hopLimit = hopLimit == TTL_DEFAULT ? hopLimit6 : hopLimit;
   header.storeSource(from);
   header.storeDestination(to);
   counters.ip6Sent++;
@@ -205,6 +207,17 @@ export function ipv6Send(
   }
   counters.ipNoRoute++;
   return -ENETUNREACH;
+}
+
+/** What is sent to `to` does not seem to arrive: the neighbour on the way is asked for again (RFC 4861, 7.3.1). */
+export function ipv6Doubt(to: IpAddress): void {
+  if (isOwn6(to)) return;
+  if (isLinkLocal(to) || isOnLink6(to)) {
+    neighbourDoubt(to.high, to.low);
+    return;
+  }
+  const router = defaultRouter();
+  if (router !== null) neighbourDoubt(router.high, router.low);
 }
 
 /** Whether packets to `to` have a way out. */

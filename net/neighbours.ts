@@ -251,6 +251,13 @@ export function neighbourLearnt(high: u64, low: u64, link0: u32, link4: u16): vo
   entry.doubted = 0;
 }
 
+/** What is sent to this neighbour does not seem to arrive: the next packet to it asks for it again. */
+export function neighbourDoubt(high: u64, low: u64): void {
+  const entry = neighbourFind(high, low);
+  if (entry === null || (entry.state != NEIGHBOUR_REACHABLE && entry.state != NEIGHBOUR_STALE)) return;
+  neighbourDoubted(entry);
+}
+
 /** Nothing is sure of it any more: its next use asks, IPv4's the whole link. */
 export function neighbourDoubted(entry: Neighbour): void {
   makeStale(entry);

@@ -18,7 +18,7 @@ const QUEUE_SIZE: usize = offsetof<BufferQueue>();
 let queues: usize = 0;
 let limit: u32 = 0;
 let promisedLimit: u32 = 0;
-/** Packets that wait, at all levels; the levels at which some do, a bit each; and of those the ones at which some were for sockets of lower levels. */
+/** Buffers that wait, at all levels (a packet is one, unless it is a chain); the levels at which some do, a bit each; and of those the ones at which some were for sockets of lower levels. */
 let waiting: u32 = 0;
 let filled: u64 = 0;
 let mixed: u64 = 0;
@@ -67,7 +67,8 @@ function waits(buffer: PacketBuffer, input: u32, destination: u32): bool {
   if (level >= receiveLevel && filled >> level == 0) return false;
   const queue = queueOf(level);
   const promised = !nobody && (found & PACKET_PROMISED) != 0;
-  if (waiting >= promisedLimit || (queue.count >= limit && !promised)) {
+  const pieces = buffer.pieces;
+  if (waiting + pieces > promisedLimit || (queue.count + pieces > limit && !promised)) {
     networkCounters().packetsDropped++;
     releaseBuffer(buffer);
     return true;
@@ -79,7 +80,7 @@ function waits(buffer: PacketBuffer, input: u32, destination: u32): bool {
     socket.queuedAt = <u8>level;
     socket.queuedNumber = number;
   }
-  waiting++;
+  waiting += pieces;
   leave(level);
   return true;
 }
@@ -140,7 +141,7 @@ export function packetsPoll(level: u32): bool {
     const top = 63 - <u32>clz(filled);
     const queue = queueOf(top);
     const buffer = queue.take()!;
-    waiting--;
+    waiting -= buffer.pieces;
     if (queue.count == 0) {
       filled &= ~((<u64>1) << top);
       mixed &= filled;

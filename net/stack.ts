@@ -10,7 +10,8 @@ import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
 import { initializeErrors } from "./errors";
 import { FLOW_SIZE } from "./flow";
-import { icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
+import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
+import { ICMP_STORAGE, icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
 import { ICMPV6_STORAGE, initializeIcmpv6 } from "./icmpv6";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
@@ -25,6 +26,8 @@ import { initializeNeighbours, NEIGHBOURS_STORAGE } from "./neighbours";
 import { initializeOwnAddresses, OWN_ADDRESSES_STORAGE } from "./own-addresses";
 import { initializeNameServers } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
+import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
+import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
 import { initializeRouters, ROUTERS_STORAGE } from "./routers";
 import { initializeSlaac, slaacLinkUp } from "./slaac";
 import { IPPROTO_ICMP } from "./socket/socket";
@@ -57,6 +60,10 @@ export function initializeNetwork(
     room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
     room(NEIGHBOURS_STORAGE) +
+    room(FRAGMENT_STORAGE) +
+    room(REASSEMBLY_STORAGE) +
+    room(ICMP_STORAGE) +
+    room(PATH_MTU_STORAGE) +
     room(IPV6_STORAGE) +
     room(OWN_ADDRESSES_STORAGE) +
     room(ROUTERS_STORAGE) +
@@ -88,10 +95,17 @@ export function initializeNetwork(
   initializeNeighbours(take(NEIGHBOURS_STORAGE));
   initializeArp();
   initializeNameServers();
+  initializeFragments(take(FRAGMENT_STORAGE));
+  initializeReassembly(
+    take(REASSEMBLY_STORAGE),
+    max(PIECES_LIMIT, maxBuffers / 16),
+    icmpReassemblyTimeout.index,
+  );
+  initializePathMtu(take(PATH_MTU_STORAGE));
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));
   initializeIpv4(icmpNoTransport.index);
-  initializeIcmp();
+  initializeIcmp(take(ICMP_STORAGE));
   initializeIpv6(take(IPV6_STORAGE));
   initializeOwnAddresses(take(OWN_ADDRESSES_STORAGE));
   initializeRouters(take(ROUTERS_STORAGE));

@@ -7,7 +7,7 @@
  * an orderly end, for that would tell the peer that it was served.
  */
 import { EINVAL } from "../../kernel/errno";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
+import { POLLERR, POLLHUP, POLLIN, POLLMSG, POLLOUT, POLLPRI, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { IpAddress } from "../../net/flow";
 import { networkFlush } from "../../net/interface";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
@@ -20,7 +20,7 @@ import { available, consume, peek, peekLength, peekSource, pollSocket } from "./
 
 /** States 1 (ESTABLISHED) .. 11 (CLOSING). */
 const STATES: u32 = 0xffe;
-const POLL_BITS: u32 = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
+const POLL_BITS: u32 = POLLIN | POLLPRI | POLLOUT | POLLERR | POLLHUP | POLLMSG | POLLRDHUP;
 const ENDS: u32 = POLLERR | POLLHUP | POLLRDHUP;
 /** Connections or datagrams that one turn of an event drops at most: others want theirs. */
 const DROPS: u32 = 32;

@@ -17,7 +17,7 @@ import { EventExtra, EXTRA_ANSWERED, EXTRA_BUFFERS_ONLY, extraOf, sockaddrScratc
 import { ALLOCATE, DELIVERED, shortage } from "../job";
 import { wantMore } from "./read";
 import { errorWaits } from "./shared";
-import { available, consume, peek, peekLength, peekSource } from "./source";
+import { available, consume, peek, peekLength, peekSource, writePeeked } from "./source";
 
 /** Not an outcome of `deliver`: a vmtable block is to be used. */
 export const USE_VMTABLE: i32 = 3;
@@ -92,7 +92,7 @@ function fillFromDatagram(event: Event, socket: Socket, address: u32): bool {
   const data = address + room;
   putName(sockaddrScratch, socket, peekSource(event, socket));
   if (writeUser(address, sockaddrScratch, room) < 0) return false;
-  if (writeUser(data, peek(event, socket), length) < 0) return false;
+  if (writePeeked(event, socket, data, length) < 0) return false;
   consume(event, socket, length);
   wantMore(event, peek(event, socket) != 0 || errorWaits(event, socket));
   setUpcallArguments(<u32>event.jid, <u32>event.fd, data, length, address);

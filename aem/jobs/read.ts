@@ -27,7 +27,7 @@ import { readerGone } from "./close";
 import { dropDatagrams, tooLittle } from "./filter";
 import { deliverToOwn, streamLength, USE_VMTABLE } from "./own";
 import { errorWaits, isShared, readerGoes } from "./shared";
-import { consume, peek, peekLength, peekSource } from "./source";
+import { consume, peek, peekLength, peekSource, writePeeked } from "./source";
 
 /** A stream's data are taken in smaller pieces rather than not at all. */
 const SMALLEST_BLOCK: u32 = 64;
@@ -57,9 +57,7 @@ function deliver(event: Event): i32 {
   }
   const source = peek(event, socket);
   if (source == 0) return deliverEnd(event, socket);
-  return socket.type == SOCK_STREAM
-    ? deliverStream(event, socket, source)
-    : deliverDatagram(event, socket, source);
+  return socket.type == SOCK_STREAM ? deliverStream(event, socket, source) : deliverDatagram(event, socket);
 }
 
 function deliverStream(event: Event, socket: Socket, first: usize): i32 {
@@ -91,14 +89,14 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   return DELIVERED;
 }
 
-function deliverDatagram(event: Event, socket: Socket, source: usize): i32 {
+function deliverDatagram(event: Event, socket: Socket): i32 {
   const length = <u32>peekLength(event, socket);
   const vmtable = currentProcess().vmtable;
   const room = nameRoom(socket);
   const block = vmtableAllocate(vmtable, room + length);
   if (block == 0) return shortage(ENOMEM, room + length);
   const sender = peekSource(event, socket);
-  if (putUserSockaddr(block, socket, sender) < 0 || writeUser(block + room, source, length) < 0) {
+  if (putUserSockaddr(block, socket, sender) < 0 || writePeeked(event, socket, block + room, length) < 0) {
     vmtableFree(vmtable, block);
     return noFrame();
   }

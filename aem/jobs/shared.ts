@@ -139,7 +139,7 @@ function queueOf(socket: Socket): BufferQueue {
 }
 
 /** The buffer in which the event's next byte or datagram stands; null: it has had all. */
-function nextBuffer(event: Event, socket: Socket): PacketBuffer | null {
+export function nextBuffer(event: Event, socket: Socket): PacketBuffer | null {
   if (ahead(event, socket) == 0) return queueOf(socket).head;
   const last = changetype<PacketBuffer>(<usize>(<u32>event.data));
   return isStream(socket) && behind(event) < last.data + last.length ? last : last.next;
@@ -184,6 +184,7 @@ export function peekShared(event: Event, socket: Socket): usize {
 export function peekLengthShared(event: Event, socket: Socket): i32 {
   const buffer = nextBuffer(event, socket);
   if (buffer === null) return endShared(event, socket);
+  if (!isStream(socket)) return <i32>buffer.wholeLength;
   return <i32>(buffer.data + buffer.length - nextAddress(event, socket, buffer));
 }
 

@@ -4,7 +4,17 @@
  * gets the bits as they hold then. Bits that have gone again in between are no reason to call it.
  */
 import { setUpcallArguments } from "../../kernel/glue";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLMSG,
+  POLLOUT,
+  POLLPRI,
+  POLLRDHUP,
+  Waiter,
+  WAKE_GONE,
+} from "../../kernel/scheduler/wait";
 import { EVENT_SOCK } from "../abi";
 import { activate, countActivations } from "../dispatch";
 import { Event } from "../event";
@@ -13,7 +23,7 @@ import { defineJob, DELIVERED, EMPTY } from "../job";
 import { sourceGone } from "../registry";
 import { pollSocket } from "./source";
 
-const BITS: u32 = POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP;
+const BITS: u32 = POLLIN | POLLPRI | POLLOUT | POLLERR | POLLHUP | POLLMSG | POLLRDHUP;
 
 export function defineSock(): void {
   defineJob(EVENT_SOCK, deliver.index, occurred.index, BITS, BITS);

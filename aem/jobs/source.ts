@@ -1,11 +1,22 @@
 /** What the jobs of sockets have in common: the callback of their waiters, and short names for a transport's operations. */
+import { writeUser } from "../../kernel/memory/user";
 import { Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
+import { BufferQueue } from "../../net/buffer";
+import { writeDatagram } from "../../net/socket/datagram";
 import { Endpoint } from "../../net/flow";
 import { Socket } from "../../net/socket/socket";
 import { activate } from "../dispatch";
 import { Event } from "../event";
 import { sourceGone } from "../registry";
-import { ahead, consumeShared, isShared, peekLengthShared, peekShared, peekSourceShared } from "./shared";
+import {
+  ahead,
+  consumeShared,
+  isShared,
+  nextBuffer,
+  peekLengthShared,
+  peekShared,
+  peekSourceShared,
+} from "./shared";
 
 /** For jobs that find at delivery what there is. */
 export function sourceOccurred(waiter: Waiter, events: u32, detail: u32): void {
@@ -33,6 +44,18 @@ export function peekLength(event: Event, socket: Socket): i32 {
   return isShared(socket)
     ? peekLengthShared(event, socket)
     : call_indirect<i32>(socket.protocol.peekLength, socket);
+}
+
+/** The datagram at `peek`, which there is, to the application. 0 or -EFAULT. */
+@inline
+export function writePeeked(event: Event, socket: Socket, user: usize, length: u32): i32 {
+  const queue = socket.protocol.queue;
+  // A transport that does not show its queue has every datagram in one piece.
+  if (queue == 0) return writeUser(user, call_indirect<usize>(socket.protocol.peek, socket), length);
+  const buffer = isShared(socket)
+    ? nextBuffer(event, socket)
+    : call_indirect<BufferQueue>(queue, socket).head;
+  return writeDatagram(user, buffer!, length);
 }
 
 

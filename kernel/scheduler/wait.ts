@@ -9,9 +9,13 @@ import { Link } from "../list";
 
 /** What a waiter listens to; Linux's poll bits where it has them. */
 export const POLLIN: u32 = 0x0001;
+/** Urgent data lie ahead (TCP). */
+export const POLLPRI: u32 = 0x0002;
 export const POLLOUT: u32 = 0x0004;
 export const POLLERR: u32 = 0x0008;
 export const POLLHUP: u32 = 0x0010;
+/** A soft error was noted: the connection goes on, and the application may ask what it was (TCP_SOFT_ERROR). */
+export const POLLMSG: u32 = 0x0400;
 export const POLLRDHUP: u32 = 0x2000;
 /** A connection waits to be accepted (a listener also says POLLIN). */
 export const WAKE_ACCEPT: u32 = 0x10000;

@@ -2,27 +2,21 @@
  * send, recv and their kin. Bytes go straight between the application's window and packet buffers: the transport says where they
  * stand (peek, consume) or may be put (reserve, commit).
  */
-import {
-  EAGAIN,
-  EBADF,
-  EDESTADDRREQ,
-  EFAULT,
-  EINVAL,
-  EMSGSIZE,
-  ENOBUFS,
-  EOPNOTSUPP,
-} from "../../kernel/errno";
+import { EAGAIN, EBADF, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
 import { readUser, userRange, writeUser } from "../../kernel/memory/user";
 import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
-import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../buffer";
+import { BufferQueue, releaseBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
-import { isStream, socketOf } from "./calls";
+import { socketOf } from "./calls";
+import { readDatagram, readError, writeDatagram } from "./datagram";
 import { givenName, readSockaddr, writeSockaddr } from "./sockaddr";
-import { Socket, SOCKET_NONBLOCK } from "./socket";
-import { udpSend } from "./udp";
+import { isStream, Socket, SOCKET_NONBLOCK } from "./socket";
+import { UDP_PAYLOAD_MAXIMUM, udpSend } from "./udp";
 
+/** What is sent is urgent (RFC 9293, 3.8.5). Streams only; received urgent data are in line. */
+const MSG_OOB: u32 = 0x01;
 const MSG_PEEK: u32 = 0x02;
 /** A datagram's own length is returned, also when the buffer is shorter. */
 const MSG_TRUNC: u32 = 0x20;
@@ -30,7 +24,7 @@ const MSG_DONTWAIT: u32 = 0x40;
 /** There is no SIGPIPE. */
 const MSG_NOSIGNAL: u32 = 0x4000;
 
-const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL;
+const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB;
 const RECEIVE_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_TRUNC;
 
 
@@ -62,7 +56,9 @@ export function sys_sendto(
   if (flags & ~SEND_FLAGS) return -EOPNOTSUPP;
   if (<i32>length < 0) return -EINVAL;
   if (!userRange(data, length)) return -EFAULT;
-  if (isStream(socket)) return sendStream(socket, data, length, mayBlock(socket, flags));
+  if (isStream(socket))
+    return sendStream(socket, data, length, mayBlock(socket, flags), (flags & MSG_OOB) != 0);
+  if (flags & MSG_OOB) return -EOPNOTSUPP;
   let to = socket.flow.remote;
   if (address != 0) {
     const read = readSockaddr(socket, address, addressLength);
@@ -73,7 +69,7 @@ export function sys_sendto(
   return sendDatagram(socket, data, length, to);
 }
 
-function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 {
+function sendStream(socket: Socket, data: usize, length: u32, block: bool, urgent: bool): i32 {
   const protocol = socket.protocol;
   let sent: u32 = 0;
   let result: i32 = 0;
@@ -95,28 +91,22 @@ function sendStream(socket: Socket, data: usize, length: u32, block: bool): i32 
       break;
     }
     if (!block) break;
-    call_indirect<void>(protocol.push, socket);
+    call_indirect<void>(protocol.push, socket, urgent && sent != 0);
     networkFlush();
     result = waitOn(socket, POLLOUT | POLLERR | POLLHUP, NO_DEADLINE);
     if (result < 0) break;
   }
   if (sent == 0) return result;
-  call_indirect<void>(protocol.push, socket);
+  call_indirect<void>(protocol.push, socket, urgent);
   networkFlush();
   return <i32>sent;
 }
 
 function sendDatagram(socket: Socket, data: usize, length: u32, to: Endpoint): i32 {
-  const buffer = allocateBuffer(BUFFER_HEADROOM);
-  if (buffer === null) return -ENOBUFS;
-  let result: i32 = -EMSGSIZE;
-  if (length <= buffer.tailroom) {
-    result = readUser(buffer.data, data, length);
-    if (result == 0) {
-      buffer.length = length;
-      result = udpSend(socket, to, buffer);
-    }
-  }
+  if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
+  const buffer = readDatagram(data, length, to);
+  if (buffer === null) return readError;
+  const result = udpSend(socket, to, buffer);
   releaseBuffer(buffer);
   networkFlush();
   return result < 0 ? result : <i32>length;
@@ -152,7 +142,7 @@ export function sys_recvfrom(
       }
       const result = isStream(socket)
         ? receiveStream(socket, source, buffer, length, flags)
-        : receiveDatagram(socket, source, buffer, length, flags);
+        : receiveDatagram(socket, buffer, length, flags);
       networkFlush();
       return result;
     }
@@ -184,10 +174,11 @@ function receiveStream(socket: Socket, first: usize, user: usize, length: u32, f
   return <i32>done;
 }
 
-function receiveDatagram(socket: Socket, source: usize, user: usize, length: u32, flags: u32): i32 {
+function receiveDatagram(socket: Socket, user: usize, length: u32, flags: u32): i32 {
   const whole = <u32>call_indirect<i32>(socket.protocol.peekLength, socket);
   const bytes = min(whole, length);
-  const result = writeUser(user, source, bytes);
+  const datagram = call_indirect<BufferQueue>(socket.protocol.queue, socket).head!;
+  const result = writeDatagram(user, datagram, bytes);
   if (result < 0) return result;
   if ((flags & MSG_PEEK) == 0) call_indirect<void>(socket.protocol.consume, socket, whole);
   return <i32>(flags & MSG_TRUNC ? whole : bytes);

@@ -22,6 +22,7 @@ import {
   ENOTCONN,
   EOPNOTSUPP,
   EPROTONOSUPPORT,
+  ERESTART,
   ESOCKTNOSUPPORT,
 } from "../../kernel/errno";
 import {
@@ -36,11 +37,20 @@ import {
 } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, WAKE_ACCEPT, WAKE_GONE } from "../../kernel/scheduler/wait";
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLMSG,
+  POLLOUT,
+  WAKE_ACCEPT,
+  WAKE_GONE,
+} from "../../kernel/scheduler/wait";
 import { networkFlush } from "../interface";
 import { ownSocket } from "./rank";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
 import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
+import { lingerOn } from "./linger";
 import { givenName, initializeSockaddr, readSockaddr, SOCKADDR_STORAGE, writeSockaddr } from "./sockaddr";
 import {
   AF_INET,
@@ -55,6 +65,8 @@ import {
   SOCKET_CONNECTING,
   SOCKET_LISTENING,
   SOCKET_NONBLOCK,
+  isStream,
+  takeError,
 } from "./socket";
 import { tcpCreate } from "./tcp/tcp";
 import { udpCreate } from "./udp";
@@ -97,20 +109,6 @@ export function socketOf(fd: i32): Socket | null {
   return changetype<Socket | null>(handleObject(currentProcess(), fd, HANDLE_SOCKET));
 }
 
-
-@inline
-export function isStream(socket: Socket): bool {
-  return socket.type == SOCK_STREAM;
-}
-
-/** SO_ERROR: told once. 0 or a negative errno. */
-@inline
-export function takeError(socket: Socket): i32 {
-  const error = socket.error;
-  socket.error = 0;
-  return -error;
-}
-
 // ---- Descriptors ----
 
 export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
@@ -130,12 +128,15 @@ export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
   return handleInstall(process, changetype<usize>(socket), HANDLE_SOCKET);
 }
 
-/** Lets go of the descriptor. Events on the socket end without a word; what was sent still goes out. */
+/** Lets go of the descriptor. Events on the socket end without a word; what was sent still goes out. Waits only with SO_LINGER. */
 export function sys_close(fd: i32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
   const process = currentProcess();
   if (!handleWritable(process, fd)) return -ENOMEM;
+  if (socket.sharers == 0 && lingerOn(socket) == -ERESTART) return -ERESTART;
+  // Others of the process may have run meanwhile, and closed it.
+  if (socketOf(fd) !== socket) return -EBADF;
   handleRemove(process, fd);
   if (socket.sharers != 0) {
     // Another process has it open: only what this one listens to ends.
@@ -209,7 +210,7 @@ function isConnected(socket: Socket): bool {
   const events = call_indirect<u32>(socket.protocol.poll, socket);
   if (events & POLLHUP) return false;
   // While it is being established nothing holds; later, too, when there is neither data nor room.
-  return events != 0 || (socket.flags & SOCKET_CONNECTING) == 0;
+  return (events & ~POLLMSG) != 0 || (socket.flags & SOCKET_CONNECTING) == 0;
 }
 
 // ---- Connections ----

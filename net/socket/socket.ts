@@ -33,13 +33,32 @@ export const SOCKET_ORPHAN: u32 = 4;
 export const SOCKET_CONNECTING: u32 = 8;
 /** calls.ts: listen has succeeded. */
 export const SOCKET_LISTENING: u32 = 16;
-/** AF_INET6: its names are IPv6's; and IPV6_V6ONLY: it has nothing to do with IPv4. */
-export const SOCKET_INET6: u32 = 0x1_0000;
-export const SOCKET_V6ONLY: u32 = 0x2_0000;
-/** What a connection has from the listener that it came in by. */
-export const SOCKET_FAMILY: u32 = SOCKET_INET6 | SOCKET_V6ONLY;
+/** SO_KEEPALIVE. */
+export const SOCKET_KEEPALIVE: u32 = 32;
+/** SO_LINGER: close waits, or resets. */
+export const SOCKET_LINGER: u32 = 64;
+/** SO_REUSEADDR: may share its address with others that allow it, too. */
+export const SOCKET_REUSE: u32 = 128;
+/** SO_BROADCAST: may send to all hosts. */
+export const SOCKET_BROADCAST: u32 = 256;
+/** TCP_UTO: user time-outs are exchanged with the peer (RFC 5482, ENABLED). */
+export const SOCKET_UTO: u32 = 512;
 /** aem/jobs/close.ts: a close event stands behind the read events. */
-export const SOCKET_BEHIND: u32 = 32;
+export const SOCKET_BEHIND: u32 = 1024;
+/** IP_MTU_DISCOVER: datagrams above the MTU are refused instead of fragmented, here and on the way. */
+export const SOCKET_DONT_FRAGMENT: u32 = 2048;
+/** AF_INET6: its names are IPv6's; and IPV6_V6ONLY: it has nothing to do with IPv4. */
+export const SOCKET_INET6: u32 = 4096;
+export const SOCKET_V6ONLY: u32 = 8192;
+/** What a connection has from the listener that it came in by. */
+export const SOCKET_INHERITED: u32 =
+  SOCKET_NODELAY |
+  SOCKET_KEEPALIVE |
+  SOCKET_LINGER |
+  SOCKET_REUSE |
+  SOCKET_UTO |
+  SOCKET_INET6 |
+  SOCKET_V6ONLY;
 
 
 @unmanaged
@@ -55,6 +74,8 @@ export class Socket extends WaitQueue {
   events: u8;
   /** net/packets.ts: the queue that the last of its packets joined, and the number which that was there. */
   queuedAt: u8;
+  /** IP_TTL, 1..255, and IP_TOS: as the network layer takes them, tos << 8 | ttl. */
+  service: u16;
   queuedNumber: u32;
   /** SOCKET_* flags. */
   flags: u32;
@@ -101,6 +122,21 @@ export class Socket extends WaitQueue {
   }
 }
 
+// @ts-ignore: decorator
+@inline
+export function isStream(socket: Socket): bool {
+  return socket.type == SOCK_STREAM;
+}
+
+/** SO_ERROR: told once. 0 or a negative errno. */
+// @ts-ignore: decorator
+@inline
+export function takeError(socket: Socket): i32 {
+  const error = socket.error;
+  socket.error = 0;
+  return -error;
+}
+
 /** Function indices; each takes the socket first. A struct of function pointers, filled in once at boot. */
 @unmanaged
 export class SocketProtocol {
@@ -115,11 +151,14 @@ export class SocketProtocol {
   /** (socket) => u32: POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP as they hold now. */
   poll: u32;
   /**
-   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the payload of the next datagram.
+   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the beginning of the next datagram's payload.
    * With 0, `peekLength` says why: -EAGAIN, 0 at the end of the stream, or the negative errno that ended it.
    */
   peek: u32;
-  /** (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0. */
+  /**
+   * (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0; the bytes of one that is longer than a buffer do not stand
+   * together, and are reached by `queue` (net/socket/datagram.ts).
+   */
   peekLength: u32;
   /** (socket, bytes: u32) => void: done with that many bytes (a datagram: with all of it). Opens the window. */
   consume: u32;
@@ -131,7 +170,7 @@ export class SocketProtocol {
   reserveLength: u32;
   /** (socket, bytes: u32) => void: that many were written and are to be sent. */
   commit: u32;
-  /** (socket) => void: sends what was committed, as far as windows allow. */
+  /** (socket, urgent: bool) => void: sends what was committed, as far as windows allow. TCP: with `urgent` all of it is urgent data. */
   push: u32;
   /** (socket, how: i32) => i32: SHUT_*. */
   shutdown: u32;

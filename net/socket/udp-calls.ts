@@ -18,11 +18,11 @@ import {
   UdpSocket,
 } from "./udp-socket";
 
-/** A socket's receive queue holds at most this much payload, in bytes, and so many datagrams. */
+/** A socket's receive queue holds at most this much payload, in bytes, and so many buffers: a datagram takes one, unless it is longer than one. */
 export const UDP_QUEUE_BYTES: u32 = 131072;
 export const UDP_QUEUE_COUNT: u32 = 128;
 
-/** Datagrams in all queues together, and how many there may be. */
+/** Buffers in all queues together, and how many there may be. */
 let queued: u32 = 0;
 let queueLimit: u32 = 0;
 
@@ -58,31 +58,34 @@ export function fillUdpProtocol(protocol: SocketProtocol): void {
 
 /** A datagram for the socket, at its payload, its sender in `source`. Takes the reference. */
 export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
-  const queue = socket.queue;
+  const length = buffer.wholeLength;
+  const pieces = buffer.pieces;
   if (socket.has(UDP_SHUT_READ)) {
     releaseBuffer(buffer);
     return;
   }
   if (
-    queue.count >= UDP_QUEUE_COUNT ||
-    socket.queuedBytes + buffer.length > UDP_QUEUE_BYTES ||
-    queued >= queueLimit
+    socket.queuedBuffers + pieces > UDP_QUEUE_COUNT ||
+    socket.queuedBytes + length > UDP_QUEUE_BYTES ||
+    queued + pieces > queueLimit
   ) {
     socket.drops++;
     networkCounters().udpQueueFull++;
     releaseBuffer(buffer);
     return;
   }
-  socket.queuedBytes += buffer.length;
-  queued++;
-  queue.append(buffer);
+  socket.queuedBytes += length;
+  socket.queuedBuffers += pieces;
+  queued += pieces;
+  socket.queue.append(buffer);
   socket.wake(POLLIN, 0);
 }
 
 function dropQueue(socket: UdpSocket): void {
-  queued -= socket.queue.count;
+  queued -= socket.queuedBuffers;
   socket.left(socket.queue.count);
   socket.queuedBytes = 0;
+  socket.queuedBuffers = 0;
   socket.queue.clear();
 }
 
@@ -151,7 +154,7 @@ function udpPeek(socket: Socket): usize {
 
 function udpPeekLength(socket: Socket): i32 {
   const head = changetype<UdpSocket>(socket).queue.head;
-  return head !== null ? <i32>head.length : udpEnd(socket);
+  return head !== null ? <i32>head.wholeLength : udpEnd(socket);
 }
 
 function udpQueue(socket: Socket): BufferQueue {
@@ -173,8 +176,10 @@ function udpConsume(socket: Socket, bytes: u32): void {
   const buffer = self.queue.take();
   if (buffer === null) return;
   self.left(1);
-  self.queuedBytes -= buffer.length;
-  queued--;
+  const pieces = buffer.pieces;
+  self.queuedBytes -= buffer.wholeLength;
+  self.queuedBuffers -= pieces;
+  queued -= pieces;
   releaseBuffer(buffer);
 }
 
@@ -192,7 +197,7 @@ function udpReserveLength(socket: Socket): i32 {
 
 function udpCommit(socket: Socket, bytes: u32): void {}
 
-function udpPush(socket: Socket): void {}
+function udpPush(socket: Socket, urgent: bool): void {}
 
 function udpShutdown(socket: Socket, how: i32): i32 {
   const self = changetype<UdpSocket>(socket);

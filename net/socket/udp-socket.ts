@@ -6,8 +6,9 @@ import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
 import { Endpoint, Flow, FLOW_SIZE, IpAddress } from "../flow";
+import { TTL_DEFAULT } from "../ipv4";
 import { addSocketLevel, removeSocketLevel } from "./rank";
-import { SOCK_DGRAM, Socket, SocketProtocol } from "./socket";
+import { SOCK_DGRAM, Socket, SOCKET_REUSE, SocketProtocol } from "./socket";
 
 /** Bits of `status`. */
 export const UDP_BOUND: u32 = 1;
@@ -34,8 +35,9 @@ export class UdpSocket extends Socket {
   private queueHead: usize;
   private queueTail: usize;
   private queueCount: u32;
-  /** Payload bytes in the queue. */
+  /** Payload bytes in the queue, and the buffers that they stand in. */
   queuedBytes: u32;
+  queuedBuffers: u32;
   /** UDP_* bits. */
   status: u32;
   /** Datagrams dropped because the queue was full. */
@@ -107,6 +109,7 @@ export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
   socket.link.initialize();
   socket.protocol = protocol;
   socket.type = <u8>SOCK_DGRAM;
+  socket.service = <u16>TTL_DEFAULT;
   socket.flow.clearIpv4();
   addSocketLevel(socket, POLL_LEVEL_DEFAULT);
   return socket;
@@ -119,13 +122,18 @@ export function freeUdpSocket(socket: UdpSocket): void {
   pool.release(changetype<usize>(socket));
 }
 
-/** True when a socket bound to `port` of `address` would take datagrams from another one. */
-function conflicts(address: IpAddress, port: u32): bool {
+/**
+ * True when a socket bound to `port` of `address` would take datagrams from another one, and not both allow it. `reuse`: SOCKET_REUSE
+ * or 0, of the new one.
+ */
+function conflicts(address: IpAddress, port: u32, reuse: u32 = 0): bool {
   if (port == claimedPort) return true;
   const head = bucket(port);
   for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
-    const other = UdpSocket.ofLink(link).flow.local;
-    if (other.port == port && (address.covers(other) || other.covers(address))) return true;
+    const socket = UdpSocket.ofLink(link);
+    const other = socket.flow.local;
+    if (other.port == port && (socket.flags & reuse) == 0 && (address.covers(other) || other.covers(address)))
+      return true;
   }
   return false;
 }
@@ -136,7 +144,7 @@ export function bindUdpSocket(socket: UdpSocket, name: Endpoint): i32 {
   if (port == 0) {
     port = ephemeralPort(name);
     if (port == 0) return -EADDRINUSE;
-  } else if (conflicts(name, port)) {
+  } else if (conflicts(name, port, socket.flags & SOCKET_REUSE)) {
     return -EADDRINUSE;
   }
   socket.flow.local.copyAddress(name);

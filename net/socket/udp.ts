@@ -2,6 +2,7 @@
  * UDP (RFC 768; RFC 1122, 4.1): datagrams in, datagrams out. The operations of its sockets are in net/socket/udp-calls.ts.
  */
 import {
+  EACCES,
   ECONNREFUSED,
   EADDRNOTAVAIL,
   EDESTADDRREQ,
@@ -16,12 +17,13 @@ import {
 import { POLL_LEVEL_DEFAULT, POLL_LEVEL_TOP } from "../../kernel/interrupts/polls";
 import { POLLERR, POLLIN } from "../../kernel/scheduler/wait";
 import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releaseBuffer } from "../buffer";
-import { checksumAdd, checksumFold, pseudoHeaderSum } from "../checksum";
+import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
 import {
   chooseSource,
   ipOutput,
+  isForAll,
   isOurs,
   linkMtu,
   matches,
@@ -29,6 +31,7 @@ import {
   portUnreachable,
   receivedFlow,
 } from "../ip";
+import { MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
 import { registerTransport } from "../transports";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -38,8 +41,9 @@ import {
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_UNREACHABLE,
 } from "../wire/icmp";
+import { IPV4_HEADER, IPV4_LENGTH_MAXIMUM } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
-import { IPPROTO_UDP, Socket, SocketProtocol } from "./socket";
+import { IPPROTO_UDP, Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
 import {
   allocateUdpSocket,
@@ -59,6 +63,8 @@ import {
 export { outgoing } from "./udp-socket";
 
 const CHECKSUM_OFFSET: u32 = 6;
+/** Longest payload. */
+export const UDP_PAYLOAD_MAXIMUM: u32 = IPV4_LENGTH_MAXIMUM - IPV4_HEADER - UDP_HEADER;
 const PROTOCOL_SIZE: usize = (offsetof<SocketProtocol>() + 7) & ~7;
 
 /** Bytes of storage for initializeUdp. */
@@ -109,7 +115,7 @@ export function udpClaimPort(port: u32, input: u32): void {
 
 /** The socket that a datagram is for; see registerTransport. */
 function udpDestination(buffer: PacketBuffer): usize {
-  if (!UdpHeader.check(buffer.data, buffer.length)) return POLL_LEVEL_DEFAULT;
+  if (!UdpHeader.check(buffer.data, buffer.wholeLength)) return POLL_LEVEL_DEFAULT;
   receivedFlow(incoming, buffer);
   if (isClaimed(incoming)) return POLL_LEVEL_TOP;
   const socket = findUdpSocket(incoming);
@@ -128,13 +134,21 @@ export function udpInput(buffer: PacketBuffer): void {
   const counters = networkCounters();
   counters.udpReceived++;
   const header = changetype<UdpHeader>(buffer.data);
-  if (!UdpHeader.check(buffer.data, buffer.length) || header.destinationPort == 0) {
+  const chain = buffer.more !== null;
+  const received = buffer.wholeLength;
+  if (
+    !UdpHeader.check(buffer.data, received) ||
+    header.destinationPort == 0 ||
+    // The sum of a chain is that of all of it.
+    (chain && header.length != received)
+  ) {
     counters.udpMalformed++;
     releaseBuffer(buffer);
     return;
   }
   receivedFlow(incoming, buffer);
-  buffer.length = header.length;
+  const length = header.length;
+  if (!chain) buffer.length = length;
   if (header.checksum == 0 && !incoming.remote.isMapped) {
     // IPv6 has no checksum of its own, so here it is not optional (RFC 8200, 8.1).
     counters.udpBadChecksum++;
@@ -142,14 +156,17 @@ export function udpInput(buffer: PacketBuffer): void {
     return;
   }
   if ((buffer.flags & CHECKSUM_VALID) == 0 && header.checksum != 0) {
-    const sum = pseudoHeaderSum(incoming, IPPROTO_UDP, buffer.length);
-    if (checksumFold(checksumAdd(buffer.data, buffer.length, sum)) != 0xffff) {
+    const pseudo = pseudoHeaderSum(incoming, IPPROTO_UDP, length);
+    const sum = chain
+      ? checksumJoin(<u32>buffer.checksumStart, pseudo)
+      : checksumAdd(buffer.data, length, pseudo);
+    if (checksumFold(sum) != 0xffff) {
       counters.udpBadChecksum++;
       releaseBuffer(buffer);
       return;
     }
   }
-  if (isClaimed(incoming)) {
+  if (isClaimed(incoming) && !chain) {
     call_indirect<void>(claimedInput, buffer);
     return;
   }
@@ -167,8 +184,9 @@ export function udpInput(buffer: PacketBuffer): void {
 
 /**
  * Sends the payload in `buffer` (BUFFER_HEADROOM in front of it), which it borrows, to `to`; 0.0.0.0 and port 0: to the peer of a
- * connected socket. 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
- * -EADDRNOTAVAIL (the bound address is no longer ours), -ENOBUFS, or the error of an earlier datagram, reported once.
+ * connected socket. A chain has its sum with it (PacketBuffer.checksumStart); what is above the MTU goes in fragments, unless the socket does not want that.
+ * 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
+ * -EADDRNOTAVAIL (the bound address is no longer ours), -EACCES (a broadcast without SO_BROADCAST), -ENOBUFS, or the error of an earlier datagram, reported once.
  */
 export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32 {
   const self = changetype<UdpSocket>(socket);
@@ -199,22 +217,38 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   } else if (!isOurs(local)) {
     return -EADDRNOTAVAIL;
   }
-  if (buffer.length + UDP_HEADER + networkHeaderLength(remote) > linkMtu(remote)) return -EMSGSIZE;
-  return udpOutput(buffer, outgoing);
+  const length = buffer.wholeLength;
+  const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
+  if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
+  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu(remote)) return -EMSGSIZE;
+  if (isForAll(remote) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
+  return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT : 0));
 }
 
-/** Puts the header in front and sends. Borrows the buffer. 0 or ipOutput's error. A local address of 0.0.0.0: only for DHCP. */
-export function udpOutput(buffer: PacketBuffer, flow: Flow): i32 {
+/**
+ * Puts the header in front and sends. Borrows the buffer. `service`: see ipOutput. 0 or ipOutput's error. A local address of 0.0.0.0: only
+ * for DHCP.
+ */
+export function udpOutput(buffer: PacketBuffer, flow: Flow, service: u32 = TTL_DEFAULT): i32 {
   const header = changetype<UdpHeader>(buffer.push(UDP_HEADER));
+  const length = buffer.wholeLength;
+  const pseudo = pseudoHeaderSum(flow, IPPROTO_UDP, length);
   header.sourcePort = flow.local.port;
   header.destinationPort = flow.remote.port;
-  header.length = buffer.length;
-  header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_UDP, buffer.length));
-  buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
-  buffer.checksumStart = changetype<usize>(header);
-  buffer.checksumOffset = CHECKSUM_OFFSET;
+  header.length = length;
+  if (buffer.more === null) {
+    header.checksum = checksumFold(pseudo);
+    buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
+    buffer.checksumStart = changetype<usize>(header);
+    buffer.checksumOffset = CHECKSUM_OFFSET;
+  } else {
+    header.checksum = 0;
+    const sum = checksumJoin(<u32>buffer.checksumStart, pseudo);
+    const checksum = internetChecksum(checksumAdd(changetype<usize>(header), UDP_HEADER, sum));
+    header.checksum = checksum == 0 ? 0xffff : checksum;
+  }
   networkCounters().udpSent++;
-  return ipOutput(buffer, flow, IPPROTO_UDP);
+  return ipOutput(buffer, flow, IPPROTO_UDP, service);
 }
 
 /** An error about a datagram of ours; see net/errors.ts. Only a connected socket can know what it is about. */

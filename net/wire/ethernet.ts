@@ -6,6 +6,9 @@
  *     │ destination      │ source           │ type      │ payload
  *     └──────────────────┴──────────────────┴───────────┴──────────
  *
+ * With a tag (IEEE 802.1Q, 9.6) its type is ETHERTYPE_VLAN, and four bytes more stand in front of the payload: priority, a bit, 12 bits of VLAN identifier,
+ * and the type of what follows.
+ *
  * Link addresses are handled as they stand in memory: bytes 0..3 in a u32 and bytes 4..5 in a u16.
  */
 
@@ -14,6 +17,14 @@ export const ETHERNET_HEADER: u32 = 14;
 export const ETHERTYPE_IPV4: u32 = 0x0800;
 export const ETHERTYPE_ARP: u32 = 0x0806;
 export const ETHERTYPE_IPV6: u32 = 0x86dd;
+
+export const ETHERTYPE_VLAN: u32 = 0x8100;
+/** A service tag (802.1ad): never for an end station. */
+export const ETHERTYPE_SERVICE_VLAN: u32 = 0x88a8;
+/** Bytes of a tag, and the VLAN identifiers there are. */
+export const VLAN_TAG: u32 = 4;
+export const VLAN_MASK: u32 = 0xfff;
+export const VLAN_LAST: u32 = 4094;
 
 /** Both halves of the broadcast address. */
 export const BROADCAST0: u32 = 0xffff_ffff;

@@ -24,6 +24,9 @@ export const ICMP_PROTOCOL_UNREACHABLE: u32 = 2;
 export const ICMP_PORT_UNREACHABLE: u32 = 3;
 export const ICMP_FRAGMENTATION_NEEDED: u32 = 4;
 
+/** Code of ICMP_TIME_EXCEEDED. */
+export const ICMP_REASSEMBLY_TIME_EXCEEDED: u32 = 1;
+
 
 @unmanaged
 export class IcmpHeader {

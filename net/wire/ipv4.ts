@@ -13,6 +13,8 @@
  */
 
 export const IPV4_HEADER: u32 = 20;
+/** Most bytes of a datagram, its header included. */
+export const IPV4_LENGTH_MAXIMUM: u32 = 65535;
 /** Don't fragment, and more fragments, in `fragment`. */
 export const IPV4_DF: u32 = 0x4000;
 export const IPV4_MF: u32 = 0x2000;
@@ -78,9 +80,14 @@ export class Ipv4Header {
   @inline get version(): u32 {
     return (<u32>load<u8>(changetype<usize>(this))) >> 4;
   }
-  /** Version 4, header without options, type of service 0. */
-  @inline setFirstWord(totalLength: u32): void {
-    store<u32>(changetype<usize>(this), 0x45 | ((<u32>bswap<u16>(<u16>totalLength)) << 16));
+  /** Version 4, header without options. `service`: type of service, 0..255. */
+  @inline setFirstWord(totalLength: u32, service: u32 = 0): void {
+    store<u32>(changetype<usize>(this), 0x45 | (service << 8) | ((<u32>bswap<u16>(<u16>totalLength)) << 16));
+  }
+
+
+  @inline get service(): u32 {
+    return load<u8>(changetype<usize>(this), 1);
   }
   /** Header and payload, in bytes. */
   @inline get totalLength(): u32 {

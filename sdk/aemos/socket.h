@@ -17,6 +17,8 @@
 #define INADDR_ANY 0u
 #define INADDR_LOOPBACK 0x7f000001u
 #define INADDR_NONE 0xffffffffu
+/* send on a TCP socket: the data is urgent. */
+#define MSG_OOB 0x01
 #define MSG_PEEK 0x02
 #define MSG_TRUNC 0x20
 #define MSG_DONTWAIT 0x40
@@ -27,15 +29,47 @@
 #define SO_REUSEADDR 2
 #define SO_TYPE 3
 #define SO_ERROR 4
-/* With IPPROTO_TCP: small segments are not held back. */
+#define SO_BROADCAST 6
+#define SO_SNDBUF 7
+#define SO_RCVBUF 8
+#define SO_KEEPALIVE 9
+/* Always on: urgent data is in line. */
+#define SO_OOBINLINE 10
+/* A struct linger. */
+#define SO_LINGER 13
+#define SO_ACCEPTCONN 30
+/* Level of IP_TOS, IP_TTL and IP_MTU_DISCOVER. */
+#define IPPROTO_IP 0
+#define IP_TOS 1
+#define IP_TTL 2
+/* Of UDP: IP_PMTUDISC_DONT (datagrams above the MTU go in fragments) or IP_PMTUDISC_DO (-EMSGSIZE). */
+#define IP_MTU_DISCOVER 10
+#define IP_PMTUDISC_DONT 0
+#define IP_PMTUDISC_DO 2
+/* With IPPROTO_TCP, as all that follow: small segments are not held back. */
 #define TCP_NODELAY 1
+#define TCP_MAXSEG 2
+/* Keep-alive: seconds of silence before the first probe, between probes, and how many. */
+#define TCP_KEEPIDLE 4
+#define TCP_KEEPINTVL 5
+#define TCP_KEEPCNT 6
+/* A struct tcp_info, to be read only. */
+#define TCP_INFO 11
+/* Milliseconds after which a connection whose data is not acknowledged ends; 0: after 11 retransmissions. */
+#define TCP_USER_TIMEOUT 18
+/* aemos's own: a soft error (POLLMSG) as a positive errno; bytes up to the end of urgent data (POLLPRI); RFC 5482 on or off. */
+#define TCP_SOFT_ERROR 0x4001
+#define TCP_URGENT 0x4002
+#define TCP_UTO 0x4003
 /* With IPPROTO_IPV6, before the socket has a name: it leaves IPv4 to others. */
 #define IPV6_V6ONLY 26
 /* Bits of the `events` of a sock handler. */
 #define POLLIN 0x0001
+#define POLLPRI 0x0002 /* urgent data is ahead */
 #define POLLOUT 0x0004
 #define POLLERR 0x0008
 #define POLLHUP 0x0010
+#define POLLMSG 0x0400 /* a soft error, which may pass */
 #define POLLRDHUP 0x2000
 
 typedef int socklen_t;
@@ -78,6 +112,40 @@ struct sockaddr_in6 {
 #define SOCKADDR6_SIZE 28
 _Static_assert(sizeof(struct sockaddr_in6) == SOCKADDR6_SIZE, "sockaddr_in6: 28 bytes");
 _Static_assert(offsetof(struct sockaddr_in6, sin6_addr) == 8, "sockaddr_in6: the address follows the flow label");
+struct linger {
+  int l_onoff;
+  int l_linger; /* seconds */
+};
+
+/* Linux's, as of its first 104 bytes; what is not named is 0. Times in microseconds. */
+struct tcp_info {
+  uint8_t tcpi_state;
+  uint8_t tcpi_ca_state;
+  uint8_t tcpi_retransmits; /* since the peer acknowledged something last */
+  uint8_t tcpi_probes;      /* of a shut window, or keep-alive probes */
+  uint8_t tcpi_backoff;
+  uint8_t tcpi_options;
+  uint8_t tcpi_scales;
+  uint8_t tcpi_flags;
+  uint32_t tcpi_rto;
+  uint32_t tcpi_ato;
+  uint32_t tcpi_snd_mss;
+  uint32_t tcpi_rcv_mss;
+  uint32_t tcpi_unacked; /* segments in flight */
+  uint32_t tcpi_unused[8];
+  uint32_t tcpi_pmtu;
+  uint32_t tcpi_rcv_ssthresh;
+  uint32_t tcpi_rtt;
+  uint32_t tcpi_rttvar;
+  uint32_t tcpi_snd_ssthresh; /* in segments */
+  uint32_t tcpi_snd_cwnd;
+  uint32_t tcpi_advmss;
+  uint32_t tcpi_reordering;
+  uint32_t tcpi_rcv_rtt;
+  uint32_t tcpi_rcv_space;
+  uint32_t tcpi_total_retrans;
+};
+_Static_assert(sizeof(struct tcp_info) == 104, "tcp_info: 104 bytes");
 
 /* A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
 AEMOS_CALL(socket) int socket(int domain, int type, int protocol);
@@ -93,7 +161,7 @@ AEMOS_CALL(connect) int connect(int fd, const struct sockaddr *address, socklen_
 AEMOS_CALL(send) int send(int fd, const void *data, int length, int flags);
 /* Bytes received; 0 at the end of the stream. -EAGAIN, -ENOTCONN, -ECONNRESET, ... */
 AEMOS_CALL(recv) int recv(int fd, void *buffer, int length, int flags);
-/* UDP: all of it or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+/* UDP: all of it, up to 65,507 bytes, or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
 AEMOS_CALL(sendto)
 int sendto(int fd, const void *data, int length, int flags, const struct sockaddr *address, socklen_t address_length);
 /* A datagram longer than the buffer loses its rest. */
@@ -107,9 +175,9 @@ AEMOS_CALL(shutdown) int shutdown(int fd, int how);
 AEMOS_CALL(getsockname) int getsockname(int fd, struct sockaddr *address, socklen_t *length);
 /* 0, -ENOTCONN, -EBADF, -EFAULT. */
 AEMOS_CALL(getpeername) int getpeername(int fd, struct sockaddr *address, socklen_t *length);
-/* TCP_NODELAY, a value of 4 bytes. -ENOPROTOOPT, -EINVAL, -EFAULT. */
+/* docs/aem-calls.md has the table. An int, if nothing else is said. -ENOPROTOOPT, -EINVAL, -EFAULT. */
 AEMOS_CALL(setsockopt) int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
-/* TCP_NODELAY, SO_ERROR (told once), SO_TYPE. */
+/* SO_ERROR is told once, and then 0. */
 AEMOS_CALL(getsockopt) int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 
 /* ---- Helpers ---- */

@@ -51,6 +51,7 @@ import {
   sys_socket,
 } from "../../net/socket/calls";
 import { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../../net/socket/calls-data";
+import { now } from "../../kernel/time/clock";
 import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
 import { putSockaddr } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "../../net/socket/socket";
@@ -137,6 +138,19 @@ function connectPair(): void {
   sys_close(listening);
   settle();
 }
+/** The window of the server is full, so that what the client sends, a FIN too, waits. */
+function fillPair(): void {
+  setBlocking(client, false);
+  do settle();
+  while (sys_send(client, data, 16384, 0) > 0);
+}
+/** SO_LINGER of a second. */
+function lingerAndBlock(): void {
+  setBlocking(client, true);
+  store<i32>(value, 1);
+  store<i32>(value, 1, 4);
+  expect<i32>(sys_setsockopt(client, SOL_SOCKET, 13, value, 8)).toBe(0);
+}
 function closePair(): void {
   sys_close(client);
   sys_close(server);
@@ -208,7 +222,7 @@ describe("arguments", () => {
     const fd = sys_socket(AF_INET, STREAM, 0);
     store<u32>(value, 1);
     expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 2, value, 4)).toBe(0, "SO_REUSEADDR");
-    expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 8, value, 4)).toBe(-ENOPROTOOPT, "SO_RCVBUF");
+    expect<i32>(sys_setsockopt(fd, SOL_SOCKET, 15, value, 4)).toBe(-ENOPROTOOPT, "SO_REUSEPORT");
     expect<i32>(sys_setsockopt(fd, 6, 1, value, 3)).toBe(-EINVAL);
     expect<i32>(sys_setsockopt(fd, 6, 1, 0xfffffffe, 4)).toBe(-EFAULT);
     expect<i32>(optionOf(fd, 6, 1)).toBe(0);
@@ -231,7 +245,7 @@ describe("datagrams", () => {
     fill(1000);
     expect<i32>(sys_send(b, data, 10, 0)).toBe(-EDESTADDRREQ);
     expect<i32>(sys_sendto(b, 0xffff0000, 10, 0, address(LOOPBACK, 4001), 16)).toBe(-EFAULT);
-    expect<i32>(sys_sendto(b, data, 1900, 0, address(LOOPBACK, 4001), 16)).toBe(-EMSGSIZE);
+    expect<i32>(sys_sendto(b, data, 65508, 0, address(LOOPBACK, 4001), 16)).toBe(-EMSGSIZE);
     expect<i32>(sys_sendto(b, data, 10, 0x100, address(LOOPBACK, 4001), 16)).toBe(-EOPNOTSUPP);
     expect<i32>(sys_sendto(b, data, 1000, 0, address(LOOPBACK, 4001), 16)).toBe(1000);
     expect<i32>(sys_sendto(b, data, 0, 0, address(LOOPBACK, 4001), 16)).toBe(0);
@@ -276,6 +290,53 @@ describe("datagrams", () => {
     }
     expectNone("no more");
     sys_close(a);
+  });
+
+  it("of up to 65,507 bytes go in fragments, unless the socket does not want that", () => {
+    const a = sys_socket(AF_INET, DATAGRAM | NONBLOCK, 0);
+    expect<i32>(sys_bind(a, address(0, 4003), 16)).toBe(0);
+    const sizes: u32[] = [1472, 1473, 1700, 5000, 40000, 65507];
+    for (let i = 0; i < sizes.length; i++) {
+      const size = sizes[i];
+      fill(size);
+      expect<i32>(sys_sendto(a, data, size, 0, address(LOOPBACK, 4003), 16)).toBe(size);
+      settle();
+      memory.fill(data, 0, size);
+      expect<i32>(sys_recv(a, data, 3, PEEK | TRUNC)).toBe(size, "its own length");
+      expect<i32>(sys_recv(a, data, 70000, 0)).toBe(size);
+      for (let j: u32 = 0; j < size; j++) assert(load<u8>(data + j) == pattern(j), "a wrong byte");
+    }
+    fill(5000);
+    expect<i32>(sys_sendto(a, data, 5000, 0, address(LOOPBACK, 4003), 16)).toBe(5000);
+    settle();
+    expect<i32>(sys_recv(a, data, 2000, 0)).toBe(2000, "the rest is lost");
+    expect<i32>(sys_recv(a, data, 2000, 0)).toBe(-EAGAIN);
+    // IP_MTU_DISCOVER
+    expect<i32>(optionOf(a, 0, 10)).toBe(0, "IP_PMTUDISC_DONT");
+    store<u32>(value, 2);
+    expect<i32>(sys_setsockopt(a, 0, 10, value, 4)).toBe(0, "IP_PMTUDISC_DO");
+    expect<i32>(optionOf(a, 0, 10)).toBe(2);
+    expect<i32>(sys_sendto(a, data, 1473, 0, address(LOOPBACK, 4003), 16)).toBe(-EMSGSIZE);
+    expect<i32>(sys_sendto(a, data, 1472, 0, address(LOOPBACK, 4003), 16)).toBe(1472);
+    store<u32>(value, 1);
+    expect<i32>(sys_setsockopt(a, 0, 10, value, 4)).toBe(-EINVAL);
+    settle();
+    expect<i32>(sys_recv(a, data, 2000, 0)).toBe(1472);
+    // To a read event, in a block, with the sender in front.
+    store<u32>(value, 0);
+    expect<i32>(sys_setsockopt(a, 0, 10, value, 4)).toBe(0);
+    onRead(a);
+    fill(9000);
+    expect<i32>(sys_sendto(a, data, 9000, 0, address(LOOPBACK, 4003), 16)).toBe(9000);
+    settle();
+    expectHandler(EVENT_READ, "a long datagram");
+    expect<u32>(upcallArgument4).toBe(9000);
+    expect<i32>(memory.compare(zone(upcallArgument3), data, 9000)).toBe(0);
+    expectNone("no more");
+    sys_close(a);
+    const stream = sys_socket(AF_INET, STREAM | NONBLOCK, 0);
+    expect<i32>(sys_setsockopt(stream, 0, 10, value, 4)).toBe(-ENOPROTOOPT);
+    sys_close(stream);
   });
 });
 
@@ -521,6 +582,44 @@ describe("calls that block", () => {
     expect<i32>(sys_recv(server, data, 100, 0)).toBe(-ERESTART, "a handler is to be run");
     expectHandler(EVENT_TIMER, "it");
     expectNone("done");
+    closePair();
+  });
+
+  it("close with SO_LINGER waits for the peer, lets handlers run meanwhile, and is over when its time is", () => {
+    connectPair();
+    fillPair();
+    lingerAndBlock();
+    onTimer(500_000, 0);
+    steps = 0;
+    fake.onIdle(timerComes.index);
+    const start = now();
+    expect<i32>(sys_close(client)).toBe(-ERESTART, "a handler is to be run");
+    expectHandler(EVENT_TIMER, "it");
+    expectNone("done");
+    expect<i32>(sys_close(client)).toBe(0);
+    // The clock goes by milliseconds here, and a timer is late by a tick.
+    expect<u64>((now() - start) / 2_000_000).toBe(500, "one second in both calls together");
+    expect<i32>(sys_close(client)).toBe(-EBADF);
+    closePair();
+
+    connectPair();
+    fillPair();
+    lingerAndBlock();
+    steps = 0;
+    fake.onIdle(peerReads.index);
+    expect<i32>(sys_close(client)).toBe(0);
+    expect<i32>(steps).toBeGreaterThan(0, "it had to wait");
+    expect<i32>(steps).toBeLessThan(500, "but not for its time");
+    closePair();
+
+    connectPair();
+    fillPair();
+    lingerAndBlock();
+    setBlocking(client, false);
+    steps = 0;
+    fake.onIdle(timerComes.index);
+    expect<i32>(sys_close(client)).toBe(0);
+    expect<i32>(steps).toBe(0, "one that does not block does not wait");
     closePair();
   });
 

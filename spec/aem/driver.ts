@@ -38,7 +38,7 @@ export let statistics: EventStatistics = changetype<EventStatistics>(0);
 
 export function setUp(network: bool = false): void {
   setUpMachine(network);
-  user = <u32>growMemory(65536, 8);
+  user = <u32>growMemory(131072, 8);
   statistics = changetype<EventStatistics>(<usize>user + 4096);
 }
 

@@ -365,7 +365,8 @@ function freeKept(count: u32): void {
 function step(stream: bool): void {
   const what = chance(100);
   if (what < 30) {
-    if (!stream) sendDatagram(1 + chance(1400));
+    // Some are longer than a packet: they come in fragments, and stand in several buffers.
+    if (!stream) sendDatagram(1 + chance(chance(8) == 0 ? 3900 : 1400));
     else send(chance(3) == 0 ? 1 + chance(20000) : 1 + chance(900));
   } else if (what < 80) dispatch(stream);
   else if (what < 85) register();

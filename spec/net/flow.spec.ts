@@ -169,7 +169,7 @@ describe("the network layer", () => {
     expect<bool>(chooseSource(b)).toBe(true);
     expect<u64>(addresses.packed(b.local)).toBe(((<u64>OWN) << 16) | 7);
     const buffer = allocateBuffer(BUFFER_HEADROOM)!;
-    expect<i32>(ipOutput(buffer, a, 17)).toBe(-ENETUNREACH);
+    expect<i32>(ipOutput(buffer, a, 17, 64)).toBe(-ENETUNREACH);
     releaseBuffer(buffer);
   });
 

@@ -116,7 +116,7 @@ describe("echo", () => {
       icmpv6(128, 20);
       checksum6(58, 2);
       const at = TRANSPORT6 + (bit >> 3);
-      store<u8>(at, load<u8>(at) ^ ((<u8>1) << (<u8>(bit & 7))));
+      store<u8>(at, load<u8>(at) ^ (<u8>((<u32>1) << (bit & 7))));
       deliver();
     }
     for (let length: u32 = 0; length < 8; length++) {
@@ -161,7 +161,7 @@ describe("udp over ipv6", () => {
     for (let bit: u32 = 0; bit < 28 * 8; bit++) {
       udp(5000, 20);
       const at = TRANSPORT6 + (bit >> 3);
-      store<u8>(at, load<u8>(at) ^ ((<u8>1) << (<u8>(bit & 7))));
+      store<u8>(at, load<u8>(at) ^ (<u8>((<u32>1) << (bit & 7))));
       deliver();
     }
     expect<i32>(peekLength(socket)).toBe(AGAIN);

@@ -23,7 +23,7 @@ import { registerTransport } from "../../net/transports";
 import { ArpPacket } from "../../net/wire/arp";
 import { BROADCAST0, BROADCAST4, ETHERNET_HEADER, EthernetHeader } from "../../net/wire/ethernet";
 import { IcmpHeader } from "../../net/wire/icmp";
-import { IPV4_DF, IPV4_MF, Ipv4Header } from "../../net/wire/ipv4";
+import { IPV4_DF, Ipv4Header } from "../../net/wire/ipv4";
 import * as frames from "./frames";
 import { deliver, FRAME, NETWORK } from "./frames";
 import * as link from "./link";
@@ -275,20 +275,6 @@ describe("ipv4 input", () => {
     expect<bool>(accepted()).toBe(true);
     frames.ipv4(PEER, 0x0a00_00ff, 6, 20);
     expect<bool>(accepted()).toBe(true);
-  });
-
-  it("refuses fragments", () => {
-    frames.ipv4(PEER, OWN, 6, 24).fragment = IPV4_MF;
-    frames.ipChecksum();
-    deliver();
-    frames.ipv4(PEER, OWN, 6, 24).fragment = 1;
-    frames.ipChecksum();
-    deliver();
-    frames.ipv4(PEER, OWN, 6, 24).fragment = IPV4_DF;
-    frames.ipChecksum();
-    deliver();
-    expect<u64>(networkCounters().ipFragments).toBe(2);
-    expect<u32>(seen.delivered).toBe(1);
   });
 
   it("tolerates right options, drops source routes and broken ones", () => {

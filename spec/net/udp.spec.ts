@@ -134,6 +134,10 @@ function datagram(source: u32, sourcePort: u32, destination: u32, port: u32, pay
   deliver();
 }
 
+/** SO_REUSEADDR and SO_BROADCAST; see net/socket/socket.ts. */
+const REUSE: u32 = 128;
+const MAY_BROADCAST: u32 = 256;
+
 describe("udp", () => {
   beforeEach(boot);
 
@@ -325,7 +329,6 @@ describe("udp", () => {
       if (payload != 0 && load<u8>(LAST + 42) != 1) wrong++;
     }
     expect<i32>(wrong).toBe(0);
-    expect<i32>(sendTo(socket, PEER, 99, 1473)).toBe(-90);
     expect<i32>(sendTo(socket, PEER, 0, 1)).toBe(-22);
     expect<i32>(sendTo(socket, 0, 0, 1)).toBe(-89);
     expect<u32>(bufferPool().inUse).toBe(0);
@@ -456,5 +459,28 @@ describe("udp", () => {
     close(server);
     close(socket);
     expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("sends to all hosts only with SO_BROADCAST", () => {
+    const s = bound(0, 4711);
+    expect<i32>(sendTo(s, 0xffffffff, 9, 1)).toBe(-13);
+    expect<i32>(sendTo(s, OWN | 0xff, 9, 1)).toBe(-13);
+    s.flags |= MAY_BROADCAST;
+    const before = networkCounters().ipSent;
+    expect<i32>(sendTo(s, 0xffffffff, 9, 1)).toBe(0);
+    expect<u64>(networkCounters().ipSent - before).toBe(1);
+    close(s);
+  });
+
+  it("shares a port when both sockets allow it", () => {
+    const a = bound(0, 4712);
+    const b = create();
+    expect<i32>(bind(b, OWN, 4712)).toBe(-98);
+    b.flags |= REUSE;
+    expect<i32>(bind(b, OWN, 4712)).toBe(-98, "the other one does not want it");
+    a.flags |= REUSE;
+    expect<i32>(bind(b, OWN, 4712)).toBe(0);
+    close(a);
+    close(b);
   });
 });

@@ -109,7 +109,7 @@ export function parseScenario(text: string, tolerance = 0.5): Step[] {
 /** One connection of a script: sends segments and compares those that come. */
 export class TcpScript {
   readonly localPort: number;
-  private readonly initial = Math.floor(Math.random() * 0xffffffff);
+  readonly initial = Math.floor(Math.random() * 0xffffffff);
   /** The guest's initial sequence number, once its SYN has been seen. */
   remoteInitial: number | undefined;
   private readonly queue: { segment: TcpSegment; time: number }[] = [];
@@ -144,6 +144,7 @@ export class TcpScript {
     acknowledgement?: number | undefined;
     window?: number | undefined;
     options?: TcpOptions;
+    urgent?: number;
     payload?: Buffer | undefined;
   }): void {
     this.peer.sendTcp({
@@ -155,6 +156,7 @@ export class TcpScript {
       flags: segment.flags,
       window: segment.window ?? 65535,
       options: segment.options ?? {},
+      urgent: segment.urgent ?? 0,
       payload: segment.payload ?? Buffer.alloc(0),
     });
     this.last = performance.now();

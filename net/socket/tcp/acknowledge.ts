@@ -17,6 +17,7 @@ import {
 } from "./congestion";
 import { HAS_TIMESTAMPS, IN_RECOVERY, NO_SPACE, TcpConnection, TIMER_RETRANSMIT } from "./connection";
 import { DUPLICATE_THRESHOLD } from "./parameters";
+import { sizeAcked } from "./pmtu";
 import { retransmitInterval, rttMeasured } from "./rtt";
 import { Segment } from "./segment";
 import { retransmitFirst } from "./send";
@@ -34,6 +35,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
     c.SND_UNA = ack;
     if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
     c.retries = 0;
+    c.softError = 0;
     progress(c, bytes, flight);
     if (c.SND_UNA == c.SND_MAX) timerStop(c.retransmitTimer);
     else if (c.timerMode == TIMER_RETRANSMIT && c.flight != 0)
@@ -53,8 +55,10 @@ export function updateWindow(c: TcpConnection, s: Segment, window: u32): void {
     c.SND_WL1 = s.sequence;
     c.SND_WL2 = s.acknowledgement;
     if (window > c.maxWindow) c.maxWindow = window;
-    // A probe was answered: the peer lives, however long its window stays shut. An orphan does not wait for ever.
-    if (c.timerMode != TIMER_RETRANSMIT && (c.flags & SOCKET_ORPHAN) == 0) c.retries = 0;
+    // A probe was answered, or a retransmission into a window that has shrunk (RFC 9293, 3.8.6): the peer lives, however long its window
+    // stays shut. An orphan does not wait for ever.
+    if ((c.timerMode != TIMER_RETRANSMIT || c.flight > window) && (c.flags & SOCKET_ORPHAN) == 0)
+      c.retries = 0;
   }
 }
 
@@ -65,6 +69,7 @@ function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32): void {
   let buffer = c.sendHead;
   while (buffer !== null && upTo(buffer.sequence + buffer.length, ack)) {
     const next = buffer.next;
+    sizeAcked(c, buffer.length);
     if (buffer.word0 > 1) repeated = true;
     if (buffer.word0 != 0) sentAt = buffer.time;
     if (c.sendNext === buffer) c.sendNext = next;

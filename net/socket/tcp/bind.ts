@@ -3,6 +3,7 @@ import { EADDRINUSE, EADDRNOTAVAIL, EINVAL } from "../../../kernel/errno";
 import { random32 } from "../../../kernel/random";
 import { Endpoint, Flow } from "../../flow";
 import { isOurs } from "../../ip";
+import { SOCKET_REUSE } from "../socket";
 import { TcpConnection } from "./connection";
 import { findBound, flowInUse, insertBound } from "./demux";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST } from "./parameters";
@@ -13,13 +14,14 @@ const TRIES: u32 = 1024;
 
 /**
  * `bind`: 0, -EINVAL when bound or connected, -EADDRNOTAVAIL, -EADDRINUSE. A port is in use while another socket is
- * bound to it; connections that remain from before, in TIME-WAIT for instance, are no hindrance.
+ * bound to it, unless both have SO_REUSEADDR and the other one does not listen; connections that remain from before, in TIME-WAIT for
+ * instance, are no hindrance.
  */
 export function bindTo(c: TcpConnection, name: Endpoint): i32 {
   const local = c.flow.local;
   if (c.state != TCP_CLOSE || local.port != 0) return -EINVAL;
   if (!name.isAny && !isOurs(name)) return -EADDRNOTAVAIL;
-  if (name.port != 0 && findBound(name) !== null) return -EADDRINUSE;
+  if (name.port != 0 && findBound(name, (c.flags & SOCKET_REUSE) != 0) !== null) return -EADDRINUSE;
   local.copyAddress(name);
   if (name.port == 0) return bindEphemeral(c) ? 0 : -EADDRINUSE;
   local.port = name.port;

@@ -10,11 +10,12 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../.
 import { now } from "../../../kernel/time/clock";
 import { timerStartAt, timerStop } from "../../../kernel/time/timers";
 import { releaseBuffer } from "../../buffer";
-import { SHUT_RD, SHUT_RDWR, SHUT_WR, SOCKET_ORPHAN } from "../socket";
-import { FIN_QUEUED, freeConnection, RECEIVE_SHUT, TcpConnection } from "./connection";
+import { SHUT_RD, SHUT_RDWR, SHUT_WR, SOCKET_LINGER, SOCKET_ORPHAN } from "../socket";
+import { FIN_QUEUED, freeConnection, RECEIVE_SHUT, TcpConnection, URGENT_AHEAD } from "./connection";
 import { removeBound, removeConnection } from "./demux";
 import { ENOTCONN } from "../../../kernel/errno";
 import { closeListener } from "./listen";
+import { armIdle } from "./keepalive";
 import { FIN_WAIT_2_LENGTH, TIME_WAIT_LENGTH } from "./parameters";
 import { clearReassembly } from "./reassembly";
 import { output } from "./send";
@@ -60,7 +61,7 @@ export function shutdownConnection(c: TcpConnection, how: i32): i32 {
   const state = c.state;
   if (state == TCP_CLOSE || state == TCP_LISTEN || state == TCP_SYN_SENT) return -ENOTCONN;
   if (how == SHUT_RD || how == SHUT_RDWR) {
-    c.status |= RECEIVE_SHUT;
+    c.status = (c.status & ~URGENT_AHEAD) | RECEIVE_SHUT;
     c.wake(POLLIN | POLLRDHUP, 0);
   }
   if (how == SHUT_WR || how == SHUT_RDWR) queueFin(c);
@@ -71,6 +72,7 @@ export function shutdownConnection(c: TcpConnection, how: i32): i32 {
 export function closeConnection(c: TcpConnection): void {
   const state = c.state;
   if (state == TCP_CLOSE || state == TCP_LISTEN || state == TCP_SYN_SENT) return abortConnection(c);
+  if ((c.flags & SOCKET_LINGER) != 0 && c.linger == 0) return abortConnection(c);
   // Data that nobody will read: the peer has to know that it was lost (RFC 9293, 3.6.1; RFC 2525, 2.17).
   if (c.receivedBytes != 0 && state != TCP_TIME_WAIT) return abortConnection(c);
   if (statistics.orphans >= orphanLimit && state != TCP_TIME_WAIT) return abortConnection(c);
@@ -153,6 +155,7 @@ function leaveTimeWait(c: TcpConnection): void {
 export function enterFinWait2(c: TcpConnection): void {
   setState(c, TCP_FIN_WAIT2);
   if ((c.flags & SOCKET_ORPHAN) != 0) timerStartAt(c.lifeTimer, now() + FIN_WAIT_2_LENGTH, c.level);
+  else armIdle(c);
 }
 
 // ---- Parts ----

@@ -16,8 +16,9 @@ import { Pool } from "../../../kernel/memory/pool";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
+import { TTL_DEFAULT } from "../../ipv4";
 import { addSocketLevel, removeSocketLevel } from "../rank";
-import { SOCK_STREAM, Socket, SocketProtocol } from "../socket";
+import { SOCK_STREAM, Socket, SOCKET_INHERITED, SocketProtocol } from "../socket";
 import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
 import { TCP_CLOSE } from "./state";
 import { TcpListener } from "./listen";
@@ -50,6 +51,14 @@ export const WAS_CONNECTED: u32 = 1024;
 export const SYN_WAS_LOST: u32 = 2048;
 /** In the list of those that wait for the buffer pool. */
 export const IS_STARVED: u32 = 4096;
+/** `sendUrgent` is ahead of SND.UNA, or was when a segment left last. */
+export const URGENT_SENT: u32 = 1 << 27;
+/** `receiveUrgent` is ahead of what the application has read. */
+export const URGENT_AHEAD: u32 = 1 << 28;
+/** There is a soft error that the application has not asked for yet. */
+export const SOFT_NEWS: u32 = 1 << 29;
+/** The next acknowledgement carries our user time-out (RFC 5482). */
+export const TIMEOUT_DUE: u32 = 1 << 30;
 
 // ---- What the retransmission timer is running for ----
 
@@ -57,6 +66,8 @@ export const TIMER_RETRANSMIT: u8 = 0;
 export const TIMER_PERSIST: u8 = 1;
 /** The device or the pool had no room. */
 export const TIMER_RESOURCE: u8 = 2;
+/** Nothing: the peer is asked now and then whether it is there (keepalive.ts). */
+export const TIMER_KEEPALIVE: u8 = 3;
 
 
 @unmanaged
@@ -95,6 +106,16 @@ export class TcpConnection extends Socket {
   sendLimit: u32;
   /** Payload bytes per segment, options subtracted. */
   sendMss: u32;
+  // Path MTU (pmtu.ts), in payload, 0 for none: the largest acknowledged; the usual size while a smaller one is used; one that got through
+  mssAcked: u16;
+  mssFull: u16;
+  mssSmall: u16;
+  /** What an ICMP message claims, and SND.UNA when it did. */
+  mssClaimed: u16;
+  claimedAt: u32;
+  /** MTU_KNOWN: since when, in milliseconds. */
+  knownSince: u32;
+  mtuState: u8;
   sendScale: u8;
 
   // Receive sequence space
@@ -104,6 +125,8 @@ export class TcpConnection extends Socket {
   backoff: u8;
   retries: u8;
   duplicateAcks: u8;
+  /** TCP_KEEPCNT; 0: the default. */
+  keepCount: u8;
   IRS: u32;
   RCV_NXT: u32;
   /** Right edge of the window, as far as it was ever offered: RCV.NXT + RCV.WND. It never moves left. */
@@ -141,6 +164,31 @@ export class TcpConnection extends Socket {
   bytesAcked: u32;
   /** Time of the last segment with data, ns. */
   lastSent: u64;
+
+  // Urgent pointers (urgent.ts): SND.UP, RCV.UP
+  sendUrgent: u32;
+  receiveUrgent: u32;
+
+  // Failures (failure.ts), in milliseconds
+  /** SND.UNA when a timer ran out last, and since when nothing was acknowledged then. */
+  stalledAt: u32;
+  stalledSince: u32;
+  /** TCP_USER_TIMEOUT; 0: none. */
+  userTimeout: u32;
+  /** When an acceptable segment came last; kept with SOCKET_KEEPALIVE. */
+  lastHeard: u32;
+  /** Segments with data that were sent again. */
+  totalRetransmits: u32;
+  /** User time-out of the peer, as it stood in its option; 0: it sent none. */
+  remoteTimeout: u16;
+
+  // Of the application; 0: the default
+  /** TCP_KEEPIDLE, TCP_KEEPINTVL and SO_LINGER in seconds. */
+  keepIdle: u16;
+  keepInterval: u16;
+  linger: u16;
+  /** TCP_MAXSEG, in bytes. */
+  maximumSegment: u16;
 
   // ---- Embedded objects ----
 
@@ -240,9 +288,13 @@ export function connectionPool(): Pool {
   return pool;
 }
 
-/** Receive limit of connections made from now on, in bytes. */
+/** Most bytes that may wait for an application, and most buffers that one may fill. */
 export function receiveLimit(): u32 {
   return defaultReceiveLimit;
+}
+
+export function sendBufferLimit(): u32 {
+  return defaultSendLimit;
 }
 
 /** A connection in CLOSE that nobody knows; null when there are as many as there may be. */
@@ -254,6 +306,9 @@ export function allocateConnection(): TcpConnection | null {
   connection.queueLink.initialize();
   connection.protocol = protocol;
   connection.type = <u8>SOCK_STREAM;
+  connection.service = <u16>TTL_DEFAULT;
+  connection.sendLimit = defaultSendLimit;
+  connection.receiveLimit = defaultReceiveLimit;
   addSocketLevel(connection, POLL_LEVEL_DEFAULT);
   timerPrepare(connection.retransmitTimer, onRetransmit);
   timerPrepare(connection.ackTimer, onAck);
@@ -262,14 +317,31 @@ export function allocateConnection(): TcpConnection | null {
   return connection;
 }
 
+/** What a connection has from the listener that it came in by: the options of the application. */
+export function inheritOptions(child: TcpConnection, listener: TcpConnection): void {
+  child.flags = listener.flags & SOCKET_INHERITED;
+  child.service = listener.service;
+  child.sendLimit = listener.sendLimit;
+  child.receiveLimit = listener.receiveLimit;
+  child.keepIdle = listener.keepIdle;
+  child.keepInterval = listener.keepInterval;
+  child.keepCount = listener.keepCount;
+  child.linger = listener.linger;
+  child.maximumSegment = listener.maximumSegment;
+  child.userTimeout = listener.userTimeout;
+}
+
 /** Puts the variables of the protocol back to those of a fresh connection in CLOSE. Its queues are empty already. */
 export function resetConnection(connection: TcpConnection): void {
   connection.state = TCP_CLOSE;
   connection.status &= IS_BOUND;
   connection.sendMss = MSS_DEFAULT;
+  connection.mssAcked = 0;
+  connection.mssFull = 0;
+  connection.mssSmall = 0;
+  connection.mssClaimed = 0;
+  connection.mtuState = 0;
   connection.receiveMss = MSS_DEFAULT;
-  connection.sendLimit = defaultSendLimit;
-  connection.receiveLimit = defaultReceiveLimit;
   connection.rto = RTO_INITIAL;
   connection.smoothedRtt = 0;
   connection.rttVariance = 0;
@@ -283,6 +355,8 @@ export function resetConnection(connection: TcpConnection): void {
   connection.lastChallenge = 0;
   connection.lastSent = 0;
   connection.softError = 0;
+  connection.remoteTimeout = 0;
+  connection.totalRetransmits = 0;
   connection.timestampRecent = 0;
   connection.slowStartThreshold = u32.MAX_VALUE;
 }

@@ -5,6 +5,7 @@
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
 import { Endpoint, Flow, flowHash, HASH_TABLE } from "../../flow";
+import { SOCKET_REUSE } from "../socket";
 import { IS_BOUND, IS_HASHED, TcpConnection } from "./connection";
 import { TcpRequest } from "./request";
 import { TCP_LISTEN } from "./state";
@@ -180,15 +181,32 @@ function portBucket(port: u32): usize {
   return ports + <usize>(port & (PORT_BUCKETS - 1)) * sizeof<usize>();
 }
 
-/** A socket bound to the port of `name` whose address overlaps with that of `name`. */
-export function findBound(name: Endpoint): TcpConnection | null {
+/** A socket bound to the port of `name` whose address overlaps with that of `name`. `reuse`: one that lets others share it does not count. */
+export function findBound(name: Endpoint, reuse: bool = false): TcpConnection | null {
   let c = changetype<TcpConnection | null>(load<usize>(portBucket(name.port)));
   while (c !== null) {
-    const local = c.flow.local;
-    if (local.port == name.port && (local.covers(name) || name.covers(local))) return c;
+    if (overlaps(c, name) && !(reuse && (c.flags & SOCKET_REUSE) != 0 && c.state != TCP_LISTEN)) return c;
     c = c.boundNext;
   }
   return null;
+}
+
+// @ts-ignore: decorator
+@inline
+function overlaps(c: TcpConnection, name: Endpoint): bool {
+  const local = c.flow.local;
+  return local.port == name.port && (local.covers(name) || name.covers(local));
+}
+
+/** Does another socket listen where `self` is bound to? */
+export function hasListener(self: TcpConnection): bool {
+  const name = self.flow.local;
+  let c = changetype<TcpConnection | null>(load<usize>(portBucket(name.port)));
+  while (c !== null) {
+    if (c !== self && c.state == TCP_LISTEN && overlaps(c, name)) return true;
+    c = c.boundNext;
+  }
+  return false;
 }
 
 /** The listener for a segment to `name`; one that is bound to the address goes before one for all. */

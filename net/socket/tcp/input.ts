@@ -10,15 +10,15 @@ import { PACKET_PROMISED } from "../../packets";
 import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { noteSoftError } from "./failure";
 import { findConnection, findListener, findRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
-import { mssOf, setPeerMss } from "./mss";
-import { TIMESTAMPS_LENGTH } from "./options";
+import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
 import { requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
 import { output, rewind } from "./send";
-import { stateIn, MAY_TRANSMIT, TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
+import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
 import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
 import { sendResetFor } from "./transmit";
@@ -91,15 +91,18 @@ export function tcpError(type: u32, code: u32, rest: u32, flow: Flow, transport:
   const quoted = changetype<TcpHeader>(transport);
   const c = findConnection(<u32>flowHash(flow, HASH_TABLE), flow);
   if (c === null || quoted.sequence - c.SND_UNA >= c.SND_MAX - c.SND_UNA) return;
-  if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) return reducePathMtu(c, rest & 0xffff);
-  const error = errorOf(type, code);
-  if (error == 0) return;
-  if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) {
-    c.softError = error;
+  if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) {
+    if (pathTooSmall(c, rest & 0xffff)) {
+      rewind(c);
+      output(c);
+    }
     return;
   }
+  const error = errorOf(type, code);
+  if (error == 0) return;
+  noteSoftError(c, error);
+  if (c.state != TCP_SYN_SENT && c.state != TCP_SYN_RECV) return;
   // Nobody is there, or nobody wants us: an open ends. Other reasons may pass while the SYN is repeated.
-  c.softError = error;
   if (type == DESTINATION_UNREACHABLE && (code == PROTOCOL_UNREACHABLE || code == PORT_UNREACHABLE)) {
     statistics.attemptsFailed++;
     finish(c, error);
@@ -114,15 +117,4 @@ function errorOf(type: u32, code: u32): i32 {
   if (code == PROTOCOL_UNREACHABLE) return ENOPROTOOPT;
   if (code == PORT_UNREACHABLE) return ECONNREFUSED;
   return code == 0 || code == 6 || code == 9 || code == 11 ? ENETUNREACH : EHOSTUNREACH;
-}
-
-/** RFC 1191: smaller segments from here on; what is in flight was too large, and goes again in pieces. */
-function reducePathMtu(c: TcpConnection, mtu: u32): void {
-  if (!stateIn(c.state, MAY_TRANSMIT)) return;
-  const mss = mssOf(c.flow, believableMtu(c.flow.remote, mtu));
-  const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  if (mss - options >= c.sendMss) return;
-  setPeerMss(c, mss);
-  rewind(c);
-  output(c);
 }

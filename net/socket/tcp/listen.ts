@@ -12,20 +12,19 @@ import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { SOCKET_FAMILY, SOCKET_NODELAY } from "../socket";
 import { initialSequence, milliseconds, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
   allocateConnection,
   connectionOfLink,
   HAS_TIMESTAMPS,
-  receiveLimit,
+  inheritOptions,
   SYN_WAS_LOST,
   TcpConnection,
   WAS_CONNECTED,
 } from "./connection";
 import { checkCookie, hiddenScale, hideScale, makeCookie } from "./cookie";
-import { insertConnection } from "./demux";
+import { hasListener, insertConnection } from "./demux";
 import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
 import { BACKLOG_LIMIT, REQUESTS_PER_LISTENER } from "./parameters";
@@ -72,7 +71,7 @@ export function initializeListeners(storage: Pool, limit: u32): void {
   pool.initialize(offsetof<TcpListener>(), limit);
 }
 
-/** `listen`: 0, -EINVAL when connected, -EADDRINUSE without a free port, -ENOBUFS. */
+/** `listen`: 0, -EINVAL when connected, -EADDRINUSE without a free port, or when another socket listens there, -ENOBUFS. */
 export function listenOn(c: TcpConnection, backlog: i32): i32 {
   const limit = <u32>min(max(backlog, 1), BACKLOG_LIMIT);
   const existing = c.listener;
@@ -81,7 +80,7 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
     return 0;
   }
   if (c.state != TCP_CLOSE || c.has(WAS_CONNECTED)) return -EINVAL;
-  if (c.flow.local.port == 0 && !bindEphemeral(c)) return -EADDRINUSE;
+  if (c.flow.local.port == 0 ? !bindEphemeral(c) : hasListener(c)) return -EADDRINUSE;
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
@@ -136,7 +135,7 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequ
     addRequest(c, s, hash, chooseSequence(s, leastSequence))
   )
     return;
-  sendCookie(listener, s);
+  sendCookie(c, listener, s);
 }
 
 function chooseSequence(s: Segment, least: u32): u32 {
@@ -148,15 +147,15 @@ function chooseSequence(s: Segment, least: u32): u32 {
 
 // ---- SYN cookies ----
 
-function sendCookie(listener: TcpListener, s: Segment): void {
+function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
   listener.cookieTime = now();
   sendSynFrom(
+    c,
     s.flow,
     makeCookie(s, peerMss(s)),
     s.sequence + 1,
     TCP_ACK,
-    receiveLimit(),
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
     s.hasTimestamps,
     hideScale(milliseconds(), s.scale) + timestampOffset(s.flow),
@@ -220,7 +219,7 @@ export function completeOpen(
     return false;
   }
   child.flow.copy(s.flow);
-  child.flags = c.flags & (SOCKET_NODELAY | SOCKET_FAMILY);
+  inheritOptions(child, c);
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
   child.timestampOffset = timestampOffset(s.flow);
@@ -266,4 +265,5 @@ export function openSequences(c: TcpConnection, iss: u32): void {
   c.SND_MAX = iss + 1;
   c.writeSequence = iss + 1;
   c.recover = iss;
+  c.stalledAt = iss - 1;
 }

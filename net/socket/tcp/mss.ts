@@ -1,6 +1,7 @@
 /** Segment sizes and the window scale that we offer (RFC 9293, 3.7.1; RFC 6691; RFC 7323, 2). */
 import { Flow } from "../../flow";
 import { linkMtu, networkHeaderLength } from "../../ip";
+import { pathMtu } from "../../pmtu";
 import { TCP_HEADER } from "../../wire/tcp";
 import { HAS_TIMESTAMPS, receiveLimit, TcpConnection } from "./connection";
 import { TIMESTAMPS_LENGTH } from "./options";
@@ -12,21 +13,23 @@ export function mssOf(flow: Flow, mtu: u32): u32 {
   return mtu - networkHeaderLength(flow.remote) - TCP_HEADER;
 }
 
-/** What we can take in a segment. */
-export function localMss(flow: Flow): u32 {
-  return mssOf(flow, linkMtu(flow.remote));
-}
-
 /** What the peer takes in a segment, as its SYN `s` says, or does not say. */
 export function peerMss(s: Segment): u32 {
   if (s.mss != 0) return s.mss;
   return s.flow.remote.isMapped ? MSS_DEFAULT : MSS_DEFAULT6;
 }
 
-/** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU, and the options on every segment. */
+/** What we take in a segment of `flow`, and say in a SYN. `c`: the connection, or the listener, which may want it to be less (TCP_MAXSEG). */
+export function localMss(c: TcpConnection, flow: Flow): u32 {
+  const most = mssOf(flow, linkMtu(flow.remote));
+  return c.maximumSegment != 0 ? min<u32>(most, c.maximumSegment) : most;
+}
+
+/** Sets the payload of our segments from the MSS of the peer (0: never said), the MTU of the path, and the options on every segment. */
 export function setPeerMss(c: TcpConnection, mss: u32): void {
   const options = c.has(HAS_TIMESTAMPS) ? TIMESTAMPS_LENGTH : 0;
-  c.sendMss = max(min(mss, localMss(c.flow)), MSS_MINIMUM) - options;
+  const most = min(localMss(c, c.flow), mssOf(c.flow, pathMtu(c.flow.remote)));
+  c.sendMss = max(min(mss, most), MSS_MINIMUM) - options;
 }
 
 /** The smallest shift with which the whole receive buffer can be offered. */

@@ -1,5 +1,5 @@
 /**
- * TCP options: end, no-operation and maximum segment size (RFC 9293, 3.1), window scale and timestamps (RFC 7323).
+ * TCP options: end, no-operation and maximum segment size (RFC 9293, 3.1), window scale and timestamps (RFC 7323), user time-out (RFC 5482).
  * Others are stepped over. A length that leaves the header is an error: the segment is dropped.
  */
 import { PacketBuffer } from "../../buffer";
@@ -10,6 +10,7 @@ const KIND_NOP: u32 = 1;
 const KIND_MSS: u32 = 2;
 const KIND_WINDOW_SCALE: u32 = 3;
 const KIND_TIMESTAMPS: u32 = 8;
+const KIND_USER_TIMEOUT: u32 = 28;
 
 /** No window scale option. */
 export const NO_SCALE: u32 = 255;
@@ -28,6 +29,8 @@ export class SegmentOptions {
   hasTimestamps: bool;
   timestampValue: u32;
   timestampEcho: u32;
+  /** User time-out, as it stands in the option (failure.ts); 0 when not said. */
+  userTimeout: u32;
 }
 
 /** `address`: the TCP header of `headerLength` bytes. MSS and window scale count on a SYN only. False: malformed. */
@@ -35,6 +38,7 @@ export function parseOptions(options: SegmentOptions, address: usize, headerLeng
   options.mss = 0;
   options.scale = NO_SCALE;
   options.hasTimestamps = false;
+  options.userTimeout = 0;
   let option = address + TCP_HEADER;
   const end = address + headerLength;
   // What every segment of an established connection carries: NOP NOP timestamps, in one comparison.
@@ -54,6 +58,8 @@ export function parseOptions(options: SegmentOptions, address: usize, headerLeng
     if (length < 2 || length > <u32>(end - option)) return false;
     if (kind == KIND_TIMESTAMPS) {
       if (length == 10) readTimestamps(options, option + 2);
+    } else if (kind == KIND_USER_TIMEOUT) {
+      if (length == 4) options.userTimeout = bswap<u16>(load<u16>(option, 2));
     } else if (syn) {
       if (kind == KIND_MSS && length == 4) options.mss = bswap<u16>(load<u16>(option, 2));
       else if (kind == KIND_WINDOW_SCALE && length == 3)
@@ -91,5 +97,11 @@ export function pushWindowScale(buffer: PacketBuffer, scale: u32): u32 {
 
 export function pushMss(buffer: PacketBuffer, mss: u32): u32 {
   store<u32>(buffer.push(4), 0x0402 | ((<u32>bswap<u16>(<u16>mss)) << 16));
+  return 4;
+}
+
+/** `timeout`: the field of the option, not 0. */
+export function pushUserTimeout(buffer: PacketBuffer, timeout: u32): u32 {
+  store<u32>(buffer.push(4), 0x041c | ((<u32>bswap<u16>(<u16>timeout)) << 16));
   return 4;
 }

@@ -24,6 +24,8 @@ export const RTO_AFTER_SYN_LOSS: u32 = 3000000;
 /** Granularity G of the clock. */
 export const RTT_GRANULARITY: u32 = 1000;
 
+/** R1 in retransmissions (RFC 9293, 3.8.3: at least 3). */
+export const RETRIES_ADVICE: u8 = 3;
 /** R2 in retransmissions (RFC 9293, 3.8.3: at least 100 s): 0.2 s doubled 9 times and the cap make 3.7 minutes. */
 export const RETRIES_DATA: u32 = 11;
 /** R2 of an active open: 1, 2, 4 … 32, 60 and 60 s make the 3 minutes that RFC 9293 asks for. */
@@ -33,6 +35,20 @@ export const RETRIES_ORPHAN: u32 = 8;
 /** Retransmissions of a SYN,ACK: 1 + 2 + 4 + 8 + 16 s, then 32 s of waiting; two when the queue is half full. */
 export const RETRIES_REQUEST: u32 = 5;
 export const RETRIES_REQUEST_BUSY: u32 = 2;
+
+// ---- User time-outs (RFC 5482, 3.1), in seconds ----
+
+/** What is advertised while the application has set none (RFC 9293, 3.9.1.1). */
+export const USER_TIMEOUT_DEFAULT: u32 = 300;
+/** Bounds of what a peer's wish comes to (U_LIMIT; L_LIMIT, 100 s, is less than what we ask for ourselves). */
+export const USER_TIMEOUT_MOST: u32 = 3600;
+
+// ---- Keep-alive (RFC 9293, 3.8.4; Linux's numbers), in seconds ----
+
+export const KEEPALIVE_IDLE: u32 = 7200;
+export const KEEPALIVE_INTERVAL: u32 = 75;
+/** Probes without an answer after which the peer counts as gone. */
+export const KEEPALIVE_COUNT: u32 = 9;
 
 // ---- Acknowledgements ----
 
@@ -52,6 +68,8 @@ export const FIN_WAIT_2_LENGTH: u64 = 60 * SECOND;
 
 // ---- Buffers ----
 
+/** Least that SO_RCVBUF can set, in bytes. */
+export const RECEIVE_LIMIT_LEAST: u32 = 4096;
 /** Receive buffer: most bytes that wait for the application; also the largest window. */
 export const RECEIVE_LIMIT: u32 = 256 * 1024;
 export const RECEIVE_LIMIT_MINIMUM: u32 = 16 * 1024;

@@ -8,7 +8,7 @@ import { ECONNREFUSED, ECONNRESET, EPIPE } from "../../../kernel/errno";
 import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
-import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN } from "../../wire/tcp";
+import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from "../../wire/tcp";
 import { SOCKET_ORPHAN } from "../socket";
 import { acknowledge, updateWindow } from "./acknowledge";
 import { milliseconds } from "./clock";
@@ -23,8 +23,11 @@ import {
   RECEIVE_SHUT,
   SYN_WAS_LOST,
   TcpConnection,
+  URGENT_AHEAD,
   WAS_CONNECTED,
 } from "./connection";
+import { announceTimeout, timeoutHeard } from "./failure";
+import { heard } from "./keepalive";
 import { CHALLENGE_INTERVAL, PAWS_LIFETIME, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
 import { appendReceived, queueOutOfOrder, takeInOrder } from "./reassembly";
 import { rttMeasured } from "./rtt";
@@ -48,6 +51,7 @@ import { statistics } from "./statistics";
 import { synSentSegment } from "./synsent";
 import { delayAck } from "./timers";
 import { sendAck, sendResetFor } from "./transmit";
+import { urgentArrives, urgentReached } from "./urgent";
 
 /** Deals with segment `s`, which is for connection `c`. The connection may be gone afterwards. */
 export function segmentArrives(c: TcpConnection, s: Segment): void {
@@ -65,6 +69,8 @@ export function segmentArrives(c: TcpConnection, s: Segment): void {
     if (!after(s.acknowledgement, c.SND_UNA) || after(s.acknowledgement, c.SND_MAX)) return sendResetFor(s);
     established(c, s);
   } else if (!acknowledgementAcceptable(c, s)) return challenge(c);
+  heard(c);
+  if (s.userTimeout != 0) timeoutHeard(c, s.userTimeout);
   rememberTimestamp(c, s);
   acknowledge(c, s);
   if (c.has(FIN_QUEUED) && c.SND_UNA == c.writeSequence + 1 && !finAcknowledged(c)) return;
@@ -91,7 +97,9 @@ export function textAndFin(c: TcpConnection, s: Segment): void {
     if (fin && (!c.has(FIN_WAITING) || before(s.end - 1, c.finSequence))) {
       c.status |= FIN_WAITING;
       c.finSequence = s.end - 1;
+      if (c.has(URGENT_AHEAD)) urgentReached(c);
     }
+    if (s.has(TCP_URG)) urgentArrives(c, s);
     if (s.payloadLength != 0 && !text(c, s)) return;
     if (fin) c.status |= ACK_NOW;
     if (c.has(FIN_WAITING) && c.RCV_NXT == c.finSequence) return finArrives(c);
@@ -112,7 +120,8 @@ function fastPath(c: TcpConnection, s: Segment): bool {
     s.sequence != c.RCV_NXT ||
     s.acknowledgement - c.SND_UNA > c.SND_MAX - c.SND_UNA ||
     c.reassemblyHead !== null ||
-    c.has(FIN_WAITING | RECEIVE_SHUT)
+    c.has(FIN_WAITING | RECEIVE_SHUT) ||
+    s.userTimeout != 0
   )
     return false;
   const length = s.payloadLength;
@@ -121,6 +130,7 @@ function fastPath(c: TcpConnection, s: Segment): bool {
     if (!s.hasTimestamps || before(s.timestampValue, c.timestampRecent)) return false;
     rememberTimestamp(c, s);
   }
+  heard(c);
   if (s.acknowledgement == c.SND_UNA) updateWindow(c, s, s.window << c.sendScale);
   else acknowledge(c, s);
   if (length != 0) {
@@ -188,7 +198,7 @@ function notAcceptable(c: TcpConnection, s: Segment): void {
 function challenge(c: TcpConnection): void {
   const time = milliseconds();
   if (c.lastChallenge != 0 && time - c.lastChallenge < CHALLENGE_INTERVAL) return;
-  c.lastChallenge = time | 1;
+  c.lastChallenge = max<u32>(time, 1);
   statistics.challengeAcks++;
   sendAck(c);
 }
@@ -236,6 +246,7 @@ export function established(c: TcpConnection, s: Segment): void {
   } else if (c.rto < RTO_AFTER_SYN_LOSS) c.rto = RTO_AFTER_SYN_LOSS;
   c.backoff = 0;
   c.retries = 0;
+  c.softError = 0;
   c.lastSent = 0;
   c.SND_UNA = s.acknowledgement;
   c.SND_WND = s.has(TCP_SYN) ? s.window : s.window << c.sendScale;
@@ -243,6 +254,8 @@ export function established(c: TcpConnection, s: Segment): void {
   c.SND_WL2 = s.acknowledgement;
   c.maxWindow = c.SND_WND;
   c.status |= WAS_CONNECTED;
+  c.lastHeard = milliseconds();
+  announceTimeout(c);
   congestionEstablished(c);
   setState(c, TCP_ESTABLISHED);
   if ((c.flags & SOCKET_ORPHAN) == 0) c.wake(POLLOUT, 0);

@@ -13,12 +13,18 @@ import { Flow } from "../../flow";
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
-import { receiveLimit, TcpConnection } from "./connection";
+import { TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
 import { completeOpen } from "./listen";
 import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
-import { REQUESTS_PER_LISTENER, RETRIES_REQUEST, RETRIES_REQUEST_BUSY, RTO_INITIAL } from "./parameters";
+import {
+  CHALLENGE_INTERVAL,
+  REQUESTS_PER_LISTENER,
+  RETRIES_REQUEST,
+  RETRIES_REQUEST_BUSY,
+  RTO_INITIAL,
+} from "./parameters";
 import { Segment } from "./segment";
 import { before, within } from "./sequence";
 import { statistics } from "./statistics";
@@ -46,7 +52,9 @@ export class TcpRequest extends Link {
   scale: u8;
   hasTimestamps: bool;
   /** Repetitions of the SYN,ACK so far. */
-  retries: u32;
+  retries: u16;
+  /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16, which it hardly lives for; 0: never. */
+  lastChallenge: u16;
   expires: u64;
 
 
@@ -180,11 +188,11 @@ function repeat(r: TcpRequest): void {
 
 function sendSynAck(r: TcpRequest): void {
   sendSynFrom(
+    r.listener,
     r.flow,
     r.ISS,
     r.IRS + 1,
     TCP_ACK,
-    receiveLimit(),
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.hasTimestamps,
     milliseconds() + timestampOffset(r.flow),
@@ -192,21 +200,25 @@ function sendSynAck(r: TcpRequest): void {
   );
 }
 
-/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable. */
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable, limited in rate (RFC 5961, 7). */
 function sendAckOf(r: TcpRequest): void {
+  const time = <u16>milliseconds();
+  if (r.lastChallenge != 0 && <u32>(<u16>(time - r.lastChallenge)) < CHALLENGE_INTERVAL) return;
+  r.lastChallenge = max<u16>(time, 1);
+  statistics.challengeAcks++;
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
   if (r.hasTimestamps)
     options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
-  const window = min<u32>(receiveLimit(), 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
-  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window);
+  const window = min<u32>(r.listener.receiveLimit, 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
+  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, r.listener.service);
   releaseBuffer(buffer);
 }
 
 /** A segment for request `r`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
 export function requestSegment(r: TcpRequest, s: Segment): void {
-  const window = min<u32>(receiveLimit(), 65535);
+  const window = min<u32>(r.listener.receiveLimit, 65535);
   if (s.has(TCP_RST)) {
     // RFC 5961, 3.2: exactly the next one, or it is an attempt.
     if (s.sequence == r.IRS + 1) {

@@ -8,7 +8,7 @@ import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
 import { Flow } from "../../flow";
 import { isHost, receivedFlow } from "../../ip";
-import { TCP_FIN, TCP_SYN, TcpHeader } from "../../wire/tcp";
+import { TCP_FIN, TCP_SYN, TCP_URG, TcpHeader } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { parseOptions, SegmentOptions } from "./options";
 import { statistics } from "./statistics";
@@ -28,6 +28,8 @@ export class Segment extends SegmentOptions {
   acknowledgement: u32;
   window: u32;
   flags: u32;
+  /** With URG: the sequence number behind the urgent data, as the peer says. */
+  urgent: u32;
   /** Payload that is still to be looked at, and its length in bytes. */
   payload: usize;
   payloadLength: u32;
@@ -112,6 +114,7 @@ export function parseSegment(buffer: PacketBuffer): bool {
   segment.acknowledgement = header.acknowledgement;
   segment.window = header.window;
   segment.flags = header.flags;
+  if (segment.has(TCP_URG)) segment.urgent = segment.sequence + header.urgent;
   segment.payload = address + headerLength;
   segment.payloadLength = length - headerLength;
   if (!parseOptions(segment, address, headerLength, segment.has(TCP_SYN))) {

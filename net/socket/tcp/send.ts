@@ -3,13 +3,22 @@
  * (3.8.6.2.1).
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
+import { timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "../../buffer";
 import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { congestionAllows, congestionIdle } from "./congestion";
-import { FIN_QUEUED, TcpConnection, TIMER_PERSIST, TIMER_RESOURCE, TIMER_RETRANSMIT } from "./connection";
+import {
+  FIN_QUEUED,
+  TcpConnection,
+  TIMER_PERSIST,
+  TIMER_RESOURCE,
+  TIMER_RETRANSMIT,
+  URGENT_SENT,
+} from "./connection";
+import { armIdle } from "./keepalive";
 import { RESOURCE_RETRY } from "./parameters";
+import { pathIdle } from "./pmtu";
 import { retransmitInterval } from "./rtt";
 import { after } from "./sequence";
 import { MAY_TRANSMIT, stateIn } from "./state";
@@ -20,7 +29,10 @@ import { sendControl, sendCopy, sendData } from "./transmit";
 export function output(c: TcpConnection): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
   let buffer = c.sendNext;
-  if (buffer !== null && c.flight == 0) congestionIdle(c);
+  if (buffer !== null && c.flight == 0) {
+    congestionIdle(c);
+    pathIdle(c);
+  }
   while (buffer !== null) {
     if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return retryLater(c);
     const flight = c.flight;
@@ -58,15 +70,16 @@ function sent(c: TcpConnection, length: u32): void {
   if (after(c.SND_NXT, c.SND_MAX)) c.SND_MAX = c.SND_NXT;
 }
 
-/** RFC 9293, 3.7.4: a small segment waits while data is in flight. */
+/** RFC 9293, 3.7.4: a small segment waits while data is in flight, unless there is more behind it: what is left of a larger one that was cut. */
 // @ts-ignore: decorator
 @inline
 function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
   return (
     buffer.length < c.sendMss &&
+    buffer === c.sendTail &&
     c.flight != 0 &&
     (c.flags & SOCKET_NODELAY) == 0 &&
-    !c.has(FIN_QUEUED) &&
+    !c.has(FIN_QUEUED | URGENT_SENT) &&
     buffer.word0 == 0
   );
 }
@@ -80,10 +93,7 @@ function armTimer(c: TcpConnection): void {
   } else if (c.sendNext !== null || finDue(c)) {
     if (timerPending(timer) && c.timerMode == TIMER_PERSIST) return;
     c.timerMode = TIMER_PERSIST;
-  } else {
-    if (timerPending(timer)) timerStop(timer);
-    return;
-  }
+  } else return armIdle(c);
   timerStartAt(timer, now() + retransmitInterval(c), c.level);
 }
 

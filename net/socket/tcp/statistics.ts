@@ -35,6 +35,7 @@ export class TcpStatistics {
   listenOverflows: u64;
   timeWaitRecycled: u64;
   zeroWindowProbes: u64;
+  keepAliveProbes: u64;
 }
 
 export let statistics: TcpStatistics = changetype<TcpStatistics>(0);

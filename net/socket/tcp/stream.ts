@@ -3,13 +3,31 @@
  * `poll` says. The bytes themselves are moved by the caller (net/socket/socket.ts).
  */
 import { EAGAIN, ENOTCONN, EPIPE } from "../../../kernel/errno";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../../kernel/scheduler/wait";
+import {
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLMSG,
+  POLLOUT,
+  POLLPRI,
+  POLLRDHUP,
+} from "../../../kernel/scheduler/wait";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer, releaseBuffer } from "../../buffer";
-import { FIN_QUEUED, FIN_RECEIVED, NO_SPACE, RECEIVE_SHUT, TcpConnection, WAS_CONNECTED } from "./connection";
+import {
+  FIN_QUEUED,
+  FIN_RECEIVED,
+  NO_SPACE,
+  RECEIVE_SHUT,
+  SOFT_NEWS,
+  TcpConnection,
+  URGENT_AHEAD,
+  WAS_CONNECTED,
+} from "./connection";
 import { output } from "./send";
 import { starve } from "./starved";
 import { MAY_RECEIVE, MAY_SEND, stateIn, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { sendAck } from "./transmit";
+import { announceUrgent, markUrgent, urgentReached } from "./urgent";
 import { buffersScarce, windowUpdateDue } from "./window";
 
 // ---- Receiving ----
@@ -49,6 +67,7 @@ export function consume(c: TcpConnection, bytes: u32): void {
       head = c.received.head;
     }
   }
+  if (c.has(URGENT_AHEAD)) urgentReached(c);
   if (stateIn(c.state, MAY_RECEIVE) && !c.has(FIN_RECEIVED) && windowUpdateDue(c)) sendAck(c);
 }
 
@@ -125,8 +144,11 @@ export function commit(c: TcpConnection, bytes: u32): void {
   c.writeSequence += bytes;
 }
 
-export function push(c: TcpConnection): void {
+/** `urgent`: what was committed, up to here, is urgent. */
+export function push(c: TcpConnection, urgent: bool): void {
+  if (urgent) markUrgent(c);
   output(c);
+  if (urgent) announceUrgent(c);
 }
 
 // ---- Readiness ----
@@ -139,6 +161,7 @@ export function poll(c: TcpConnection): u32 {
     return listener !== null && listener.acceptCount != 0 ? POLLIN : 0;
   }
   let events: u32 = c.error != 0 ? POLLERR : 0;
+  if (c.softError != 0 && c.has(SOFT_NEWS)) events |= POLLMSG;
   if (state == TCP_CLOSE) {
     events |= POLLOUT | POLLHUP;
     return c.has(WAS_CONNECTED) || c.error != 0 ? events | POLLIN | POLLRDHUP : events;
@@ -147,6 +170,7 @@ export function poll(c: TcpConnection): u32 {
   const end = c.has(FIN_RECEIVED | RECEIVE_SHUT);
   if (end) events |= POLLIN | POLLRDHUP;
   if (c.receivedBytes != 0) events |= POLLIN;
+  if (c.has(URGENT_AHEAD)) events |= POLLPRI;
   if (end && c.has(FIN_QUEUED)) events |= POLLHUP;
   if (c.has(FIN_QUEUED) || c.sendBuffers < c.sendLimit) events |= POLLOUT;
   return events;

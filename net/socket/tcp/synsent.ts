@@ -5,6 +5,7 @@ import { timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
+import { timeoutHeard } from "./failure";
 import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { setPeerMss, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
@@ -39,6 +40,7 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   if (s.scale == NO_SCALE) c.receiveScale = 0;
   else c.sendScale = <u8>s.scale;
   setPeerMss(c, peerMss(s));
+  if (s.userTimeout != 0) timeoutHeard(c, s.userTimeout);
   if (s.has(TCP_ACK)) {
     established(c, s);
     s.trimFront(1);

@@ -4,9 +4,10 @@
  *   input.ts     demux.ts ─> receive.ts (acknowledge, reassembly, synsent) | request.ts, listen.ts, cookie.ts | timewait.ts
  *   stream.ts    what the application sends and reads          connect.ts, bind.ts, listen.ts, close.ts: its calls
  *   send.ts      what may leave ─> transmit.ts                 congestion.ts, rtt.ts, window.ts: how much, and when again
- *   timers.ts    retransmission, persist, delayed ACK, TIME-WAIT
+ *   timers.ts    retransmission, persist, delayed ACK, TIME-WAIT ─> failure.ts (when to give up), keepalive.ts
+ *   urgent.ts    the urgent pointers                           socket-options.ts, info.ts: what applications set and ask
  *
- * **Not** here yet: selective acknowledgement, CUBIC and RACK, ECN, keep-alive probes, urgent data (delivered in line).
+ * **Not** here yet: selective acknowledgement, CUBIC and RACK, ECN.
  */
 import { Link } from "../../../kernel/list";
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
@@ -203,8 +204,8 @@ function commitOperation(socket: Socket, bytes: u32): void {
   commit(connectionOf(socket), bytes);
 }
 
-function pushOperation(socket: Socket): void {
-  push(connectionOf(socket));
+function pushOperation(socket: Socket, urgent: bool): void {
+  push(connectionOf(socket), urgent);
 }
 
 function shutdownOperation(socket: Socket, how: i32): i32 {

@@ -1,9 +1,11 @@
-/** What happens when a connection's timers run out: retransmission and persist, delayed acknowledgement, end of life. */
+/**
+ * What happens when a connection's timers run out: retransmission and persist (keep-alive: keepalive.ts), delayed acknowledgement, end of
+ * life.
+ */
 import { ETIMEDOUT } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
 import { Timer, timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK } from "../../wire/tcp";
-import { SOCKET_ORPHAN } from "../socket";
 import { finish } from "./close";
 import { congestionTimeout } from "./congestion";
 import {
@@ -11,12 +13,15 @@ import {
   IN_RECOVERY,
   SYN_WAS_LOST,
   TcpConnection,
+  TIMER_KEEPALIVE,
   TIMER_PERSIST,
   TIMER_RESOURCE,
   TIMER_RETRANSMIT,
 } from "./connection";
-import { DELAYED_ACK, RETRIES_DATA, RETRIES_ORPHAN, RETRIES_SYN } from "./parameters";
-import { retransmitInterval } from "./rtt";
+import { isHopeless, nextInterval, retransmissionMade } from "./failure";
+import { keepAliveExpired } from "./keepalive";
+import { DELAYED_ACK } from "./parameters";
+import { pathTimeout } from "./pmtu";
 import { output, retransmitFirst, rewind, sendProbe } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { statistics } from "./statistics";
@@ -26,7 +31,8 @@ import { sendAck, sendSyn } from "./transmit";
 export function retransmitExpired(timer: Timer): void {
   const c = connectionOfTimer(timer, 0);
   if (c.timerMode == TIMER_RESOURCE) return output(c);
-  if (c.retries >= retriesAllowed(c)) {
+  if (c.timerMode == TIMER_KEEPALIVE) return keepAliveExpired(c);
+  if (isHopeless(c)) {
     statistics.timeouts++;
     if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) statistics.attemptsFailed++;
     return finish(c, c.softError != 0 ? c.softError : ETIMEDOUT);
@@ -42,7 +48,8 @@ export function retransmitExpired(timer: Timer): void {
   } else timedOut(c);
   // RFC 6298, 5.5: the time-out doubles.
   if (c.backoff < 16) c.backoff++;
-  timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
+  timerStartAt(c.retransmitTimer, now() + nextInterval(c), c.level);
+  retransmissionMade(c);
 }
 
 /** The connection is of another level: so are its timers that run. */
@@ -58,11 +65,6 @@ function move(timer: Timer, level: u32): void {
   if (timerPending(timer)) timerStartAt(timer, timer.expires, level);
 }
 
-function retriesAllowed(c: TcpConnection): u8 {
-  if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) return <u8>RETRIES_SYN;
-  return (c.flags & SOCKET_ORPHAN) != 0 ? <u8>RETRIES_ORPHAN : <u8>RETRIES_DATA;
-}
-
 /** RFC 6298, 5.4 to 5.6 and RFC 5681, 3.1: the first segment again, then slow start over all that was in flight. */
 function timedOut(c: TcpConnection): void {
   congestionTimeout(c, c.retries == 1);
@@ -70,6 +72,7 @@ function timedOut(c: TcpConnection): void {
   c.duplicateAcks = 0;
   c.recover = c.SND_MAX;
   rewind(c);
+  pathTimeout(c);
   retransmitFirst(c);
   const head = c.sendHead;
   if (head === null) c.SND_NXT = c.SND_MAX;

@@ -17,6 +17,7 @@ import {
   timerStop,
 } from "../../../kernel/time/timers";
 import { Flow } from "../../flow";
+import { TTL_DEFAULT } from "../../ipv4";
 import { receiveLevel } from "../../levels";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
@@ -49,6 +50,8 @@ export class TimeWait extends Link {
   /** The window field of the acknowledgements it sends. */
   window: u16;
   hasTimestamps: bool;
+  /** Type of service of the socket. */
+  tos: u8;
   expires: u64;
 
 
@@ -92,6 +95,7 @@ export function rememberTimeWait(c: TcpConnection): void {
   t.timestampRecent = c.timestampRecent;
   t.timestampAge = c.timestampAge;
   t.hasTimestamps = c.has(HAS_TIMESTAMPS);
+  t.tos = <u8>(c.service >> 8);
   t.window = <u16>min<u32>(c.receiveWindow >> c.receiveScale, 65535);
   insertTimeWait(t);
   enqueue(t);
@@ -170,6 +174,6 @@ function answer(t: TimeWait): void {
   let options: u32 = 0;
   if (t.hasTimestamps)
     options = pushTimestamps(buffer, milliseconds() + t.timestampOffset, t.timestampRecent);
-  emit(buffer, options, t.flow, t.SND_NXT, t.RCV_NXT, TCP_ACK, t.window);
+  emit(buffer, options, t.flow, t.SND_NXT, t.RCV_NXT, TCP_ACK, t.window, ((<u32>t.tos) << 8) | TTL_DEFAULT);
   releaseBuffer(buffer);
 }

@@ -17,6 +17,7 @@ import {
 import { checksumFold, pseudoHeaderSum } from "../../checksum";
 import { Flow } from "../../flow";
 import { ipOutput } from "../../ip";
+import { TTL_DEFAULT } from "../../ipv4";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,
@@ -29,18 +30,21 @@ import {
 } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { milliseconds } from "./clock";
-import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection, TIMEOUT_DUE, URGENT_SENT } from "./connection";
 import { ENOBUFS } from "../../../kernel/errno";
+import { advertisedTimeout } from "./failure";
 import { localMss } from "./mss";
-import { pushMss, pushTimestamps, pushWindowScale } from "./options";
+import { pushMss, pushTimestamps, pushUserTimeout, pushWindowScale } from "./options";
 import { Segment } from "./segment";
 
 import { statistics } from "./statistics";
+import { urgentFlags } from "./urgent";
 import { advertisedWindow } from "./window";
 
 /**
  * Pushes the header in front of the options and payload in `buffer` and hands the segment to IP, which borrows the
- * buffer. `optionLength`: how many of its first bytes are options. 0, or a negative errno.
+ * buffer. `optionLength`: how many of its first bytes are options; `flags`: TCP_* bits, and the urgent pointer in the upper half; `service`:
+ * see ipOutput. 0, or a negative errno.
  */
 export function emit(
   buffer: PacketBuffer,
@@ -50,6 +54,7 @@ export function emit(
   acknowledgement: u32,
   flags: u32,
   window: u32,
+  service: u32,
 ): i32 {
   const header = changetype<TcpHeader>(buffer.push(TCP_HEADER));
   header.sourcePort = flow.local.port;
@@ -58,22 +63,25 @@ export function emit(
   header.acknowledgement = acknowledgement;
   header.setLengthAndFlags(TCP_HEADER + optionLength, flags);
   header.window = window;
-  header.urgent = 0;
+  header.urgent = flags >> 16;
   header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_TCP, buffer.length));
   buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
   statistics.segmentsOut++;
-  return ipOutput(buffer, flow, IPPROTO_TCP);
+  return ipOutput(buffer, flow, IPPROTO_TCP, service);
 }
 
-/** A segment of connection `c` from a buffer with payload or without; everything that left acknowledges. */
-function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32): i32 {
-  let options: u32 = 0;
+/**
+ * A segment of connection `c` from a buffer with payload or without, the first `options` bytes of which are options already; everything that
+ * left acknowledges.
+ */
+function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32, options: u32 = 0): i32 {
   if (c.has(HAS_TIMESTAMPS))
-    options = pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+    options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
+  if (c.has(URGENT_SENT)) flags |= urgentFlags(c, sequence);
   const window = advertisedWindow(c);
-  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window);
+  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window, c.service);
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
     c.status &= ~ACK_NOW;
@@ -91,7 +99,12 @@ export function sendAck(c: TcpConnection): i32 {
 export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return -ENOBUFS;
-  const result = emitFor(c, buffer, sequence, flags);
+  let options: u32 = 0;
+  if (c.has(TIMEOUT_DUE)) {
+    c.status &= ~TIMEOUT_DUE;
+    options = pushUserTimeout(buffer, advertisedTimeout(c));
+  }
+  const result = emitFor(c, buffer, sequence, flags, options);
   releaseBuffer(buffer);
   return result;
 }
@@ -103,7 +116,10 @@ export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
 export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32 {
   let flags: u32 = fin ? TCP_FIN | TCP_PSH : 0;
   if (buffer === c.sendTail) flags |= TCP_PSH;
-  if (buffer.word0 != 0) statistics.retransmitted++;
+  if (buffer.word0 != 0) {
+    statistics.retransmitted++;
+    c.totalRetransmits++;
+  }
   let result: i32;
   if (buffer.references > 1) {
     result = sendCopy(c, buffer, buffer.length, flags);
@@ -137,11 +153,11 @@ export function sendCopy(c: TcpConnection, buffer: PacketBuffer, length: u32, fl
 export function sendSyn(c: TcpConnection, flags: u32): i32 {
   const timestamps = flags & TCP_ACK ? c.has(HAS_TIMESTAMPS) : true;
   return sendSynFrom(
+    c,
     c.flow,
     c.ISS,
     flags & TCP_ACK ? c.RCV_NXT : 0,
     flags,
-    c.receiveWindow,
     c.receiveScale,
     timestamps,
     milliseconds() + c.timestampOffset,
@@ -149,13 +165,16 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
   );
 }
 
-/** The same from its parts: a SYN,ACK is sent by who has no control block yet. `scale` NO_SCALE: without the option. */
+/**
+ * The same from its parts: a SYN,ACK is sent by who has no control block yet. `c`: whose options of the application count, the connection, or
+ * the listener. `scale` NO_SCALE: without the option.
+ */
 export function sendSynFrom(
+  c: TcpConnection,
   flow: Flow,
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
-  window: u32,
   scale: u32,
   timestamps: bool,
   timestampValue: u32,
@@ -166,10 +185,12 @@ export function sendSynFrom(
   let options: u32 = 0;
   if (timestamps) options += pushTimestamps(buffer, timestampValue, timestampEcho);
   if (scale <= 14) options += pushWindowScale(buffer, scale);
-  options += pushMss(buffer, localMss(flow));
-  window = min<u32>(window, 65535);
+  const timeout = advertisedTimeout(c);
+  if (timeout != 0) options += pushUserTimeout(buffer, timeout);
+  options += pushMss(buffer, localMss(c, flow));
   flags |= TCP_SYN;
-  const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window);
+  const window = min<u32>(c.receiveLimit, 65535);
+  const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window, c.service);
   releaseBuffer(buffer);
   return result;
 }
@@ -178,18 +199,24 @@ export function sendSynFrom(
 export function sendResetFor(s: Segment): void {
   if (s.has(TCP_RST)) return;
   const ack = s.has(TCP_ACK);
-  sendReset(s.flow, ack ? s.acknowledgement : 0, ack ? 0 : s.end, ack ? TCP_RST : TCP_RST | TCP_ACK);
+  sendReset(
+    s.flow,
+    ack ? s.acknowledgement : 0,
+    ack ? 0 : s.end,
+    ack ? TCP_RST : TCP_RST | TCP_ACK,
+    TTL_DEFAULT,
+  );
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>: ends connection `c` for the peer. */
 export function sendResetOf(c: TcpConnection): void {
-  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK);
+  sendReset(c.flow, c.SND_NXT, c.RCV_NXT, TCP_RST | TCP_ACK, c.service);
 }
 
-function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32): void {
+function sendReset(flow: Flow, sequence: u32, acknowledgement: u32, flags: u32, service: u32): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   statistics.resetsOut++;
-  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0);
+  emit(buffer, 0, flow, sequence, acknowledgement, flags, 0, service);
   releaseBuffer(buffer);
 }

@@ -66,7 +66,7 @@ describe("closing", () => {
     expect(leftOver()).toBe("");
   });
 
-  it("by the peer: CLOSE-WAIT, LAST-ACK, CLOSED", () => {
+  it("MUST-12: by the peer: CLOSE-WAIT, LAST-ACK, CLOSED", () => {
     open(ALL);
     say("F.", 1, 0, 1, 1000);
     expect(taken()).toBe("1>8 2001");
@@ -86,7 +86,7 @@ describe("closing", () => {
     expect(taken()).toBe("gone");
   });
 
-  it("by the application: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT, and CLOSED after 60 s", () => {
+  it("MUST-13: by the application: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT, and CLOSED after 60 s", () => {
     open(ALL);
     shutdown(s, 1);
     expect(heardBriefly()).toBe("F. 1:1(0) ack 1");
@@ -210,7 +210,7 @@ describe("closing", () => {
     expect(tcpStatistics().orphans).toBe(0);
   });
 
-  it("ends by a reset in every state", () => {
+  it("MUST-12: ends by a reset in every state", () => {
     const states: string[] = ["1>7", "8>7", "4>7", "5>7", "11>7", "9>7"];
     for (let i = 0; i < states.length; i++) {
       open(STATES);

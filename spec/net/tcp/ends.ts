@@ -1,6 +1,8 @@
 /** Sockets for the specs: calls through the operations of the protocol, and ends that send and check a known stream. */
 import { Waiter } from "../../../kernel/scheduler/wait";
 import { Socket } from "../../../net/socket/socket";
+import { ENOPROTOOPT } from "../../../kernel/errno";
+import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
 import { growMemory } from "../../arena";
 import { endpoint } from "../addresses";
@@ -54,8 +56,8 @@ export function octet(stream: u32, position: u32): u8 {
   return <u8>(((position * 2654435761) >> 13) + position + stream * 97);
 }
 
-/** Writes up to `length` octets of the stream from `position` on; as many as there was room for. */
-export function write(s: Socket, stream: u32, position: u32, length: u32): u32 {
+/** Writes up to `length` octets of the stream from `position` on, `urgent`: with MSG_OOB; as many as there was room for. */
+export function write(s: Socket, stream: u32, position: u32, length: u32, urgent: bool = false): u32 {
   let written: u32 = 0;
   while (written < length) {
     const room = call_indirect<usize>(s.protocol.reserve, s);
@@ -65,17 +67,17 @@ export function write(s: Socket, stream: u32, position: u32, length: u32): u32 {
     call_indirect<void>(s.protocol.commit, s, part);
     written += part;
   }
-  call_indirect<void>(s.protocol.push, s);
+  call_indirect<void>(s.protocol.push, s, urgent && written != 0);
   return written;
 }
 
-/** Sends a text in one piece. */
-export function writeText(s: Socket, text: string): void {
+/** Sends a text in one piece, `urgent`: with MSG_OOB. */
+export function writeText(s: Socket, text: string, urgent: bool = false): void {
   const room = call_indirect<usize>(s.protocol.reserve, s);
   assert(room != 0);
   for (let i = 0; i < text.length; i++) store<u8>(room + i, <u8>text.charCodeAt(i));
   call_indirect<void>(s.protocol.commit, s, text.length);
-  call_indirect<void>(s.protocol.push, s);
+  call_indirect<void>(s.protocol.push, s, urgent);
 }
 
 /** Reads what is there, at most `limit` octets, and checks it against the stream at `position`; how much. Traps on a wrong octet. */
@@ -102,6 +104,30 @@ export function readText(s: Socket): string {
     consume(s, length);
   }
   return text;
+}
+
+// ---- Options, by the table that setsockopt and getsockopt have ----
+
+const place: usize = growMemory(OPTION_SIZE, 8);
+
+/** A value of 4 bytes, and `second` behind it for those of 8. 0 or a negative errno. */
+export function setOption(s: Socket, level: u32, name: u32, value: i32, second: i32 = 0): i32 {
+  const option = findOption(s, level, name);
+  if (option === null || option.set == 0) return -ENOPROTOOPT;
+  store<i32>(place, value);
+  store<i32>(place, second, 4);
+  return call_indirect<i32>(option.set, s, place);
+}
+
+/** The word at `offset` of the value, which has been told then; a negative errno. */
+export function getOption(s: Socket, level: u32, name: u32, offset: usize = 0): i32 {
+  const option = findOption(s, level, name);
+  if (option === null || option.get == 0) return -ENOPROTOOPT;
+  const length = call_indirect<i32>(option.get, s, place);
+  if (length < 0) return length;
+  assert(offset + 4 <= <usize>length);
+  if (option.told != 0) call_indirect<void>(option.told, s);
+  return load<i32>(place + offset);
 }
 
 // ---- Watching a socket ----

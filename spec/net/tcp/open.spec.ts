@@ -133,6 +133,9 @@ describe("passive open", () => {
     say("S", 500000, 0, 0, 1000);
     expect(heardBriefly()).toBe(". 1:1(0) ack 1", "another SYN: the peer will reset the old one");
     say("R", 2, 0, 0, 0);
+    expect(heardBriefly()).toBe("", "one challenge in half a second");
+    run(600 * MILLISECOND);
+    say("R", 2, 0, 0, 0);
     expect(heardBriefly()).toBe(". 1:1(0) ack 1", "a reset that is not exact is challenged");
     say("R", 1, 0, 0, 0);
     say(".", 1, 0, 1, 1000);
@@ -302,7 +305,7 @@ describe("active open", () => {
     expect(heard()).toBe("");
   });
 
-  it("repeats the SYN for three minutes and gives up with ETIMEDOUT", () => {
+  it("MUST-23: repeats the SYN for three minutes and gives up with ETIMEDOUT", () => {
     const s = create();
     converse(9, 0);
     connect(s, PEER, 9);
@@ -319,7 +322,7 @@ describe("active open", () => {
     close(s);
   });
 
-  it("meets a simultaneous open (RFC 9293, figure 7)", () => {
+  it("MUST-10: meets a simultaneous open (RFC 9293, figure 7)", () => {
     const s = create();
     converse(9, 0);
     watch(0, s, STATES);

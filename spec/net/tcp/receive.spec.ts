@@ -63,7 +63,7 @@ describe("receiving", () => {
     expect(leftOver()).toBe("");
   });
 
-  it("acknowledges after 40 ms, every second full segment at once, and with data that goes out", () => {
+  it("MUST-40: acknowledges after 40 ms, every second full segment at once, and with data that goes out", () => {
     open();
     say("P.", 1, 100, 1, 10000);
     expect(silence(1000)).toBe(40);
@@ -152,7 +152,7 @@ describe("receiving", () => {
     heard();
   });
 
-  it("closes its window, answers probes, takes nothing more, and opens again when half is read", () => {
+  it("MUST-39: closes its window, answers probes, takes nothing more, and opens again when half is read", () => {
     open();
     const limit = receiveLimit();
     let at: u32 = 1;

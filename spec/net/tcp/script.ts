@@ -4,7 +4,7 @@
  *
  *     flags  first:last(length) ack number win window <options>           S. 0:0(0) ack 1 win 65535 <mss 1460,ws 3,ts>
  *
- * Flags: S SYN, F FIN, R RST, P PSH, '.' ACK. `say` sends one to the stack, `heard` gives all that the stack has sent since
+ * Flags: S SYN, F FIN, R RST, P PSH, U URG ("urg" and its pointer are behind the window), '.' ACK. `say` sends one to the stack, `heard` gives all that the stack has sent since
  * the last call, separated by " | ".
  */
 import { checksumAdd, checksumFold, internetChecksum } from "../../../net/checksum";
@@ -59,6 +59,44 @@ export function comeFrom(address: u32): void {
   from = address;
 }
 
+/** Destination address of what is said. */
+let to: u32 = OWN;
+
+export function goTo(address: u32): void {
+  to = address;
+}
+
+/** Options that stand behind the others in what is said next, once; a multiple of four bytes. */
+let extra: u8[] = [];
+
+export function addOptions(bytes: u8[]): void {
+  extra = bytes;
+}
+
+/** Options of the IPv4 header of what is said next, once; a multiple of four bytes. */
+let networkOptions: u8[] = [];
+
+export function addNetworkOptions(bytes: u8[]): void {
+  networkOptions = bytes;
+}
+
+/** Urgent pointer of what is said next, once. */
+let urgent: u32 = 0;
+
+/** As `say`, with URG: `pointer` is the field of the header. */
+export function sayUrgent(
+  flags: string,
+  sequence: u32,
+  length: u32,
+  ack: u32,
+  window: u32,
+  pointer: u32,
+): void {
+  urgent = pointer;
+  say(flags + "U", sequence, length, ack, window);
+  urgent = 0;
+}
+
 const segment = new Uint8Array(2048);
 
 /** Octet `i` of a payload that `say` sends, from its place in the stream. */
@@ -74,6 +112,7 @@ export function say(flags: string, sequence: u32, length: u32, ack: u32, window:
   if (flags.includes("R")) bits |= 4;
   if (flags.includes("P")) bits |= 8;
   if (flags.includes(".")) bits |= 16;
+  if (flags.includes("U")) bits |= 32;
   let header: u32 = 20;
   const tcp = segment.dataStart + 20;
   if (bits & 2) {
@@ -92,6 +131,9 @@ export function say(flags: string, sequence: u32, length: u32, ack: u32, window:
     store<u32>(tcp + header + 8, bswap<u32>(echo));
     header += 12;
   }
+  for (let i = 0; i < extra.length; i++) store<u8>(tcp + header + i, extra[i]);
+  header += extra.length;
+  extra = [];
   for (let i: u32 = 0; i < length; i++) store<u8>(tcp + header + i, peerOctet(sequence + i));
   store<u16>(tcp, bswap<u16>(<u16>peerPort));
   store<u16>(tcp + 2, bswap<u16>(<u16>ownPort));
@@ -100,28 +142,48 @@ export function say(flags: string, sequence: u32, length: u32, ack: u32, window:
   store<u8>(tcp + 12, <u8>((header / 4) << 4));
   store<u8>(tcp + 13, <u8>bits);
   store<u16>(tcp + 14, bswap<u16>(<u16>window));
-  store<u32>(tcp + 16, 0);
+  store<u32>(tcp + 16, (<u32>bswap<u16>(<u16>urgent)) << 16);
   deliver(header + length);
+}
+
+/** Bit of the TCP header or payload that is turned over, behind the checksum, in what is said next; negative: none. */
+let damaged: i32 = -1;
+
+export function damage(bit: i32): void {
+  damaged = bit;
 }
 
 /** Puts checksums on the segment of `length` bytes in `segment` and hands it over. */
 function deliver(length: u32): void {
   const tcp = segment.dataStart + 20;
-  const sum = checksumAdd(tcp, length, pseudoHeaderSum(from, OWN, 6, length));
+  const sum = checksumAdd(tcp, length, pseudoHeaderSum(from, to, 6, length));
   store<u16>(tcp + 16, internetChecksum(sum));
-  writeIpHeader(20 + length);
-  arrive(segment.slice(0, 20 + length));
+  const bit = <u8>(damaged & 7);
+  if (damaged >= 0) segment[20 + damaged / 8] = segment[20 + damaged / 8] ^ ((<u8>1) << bit);
+  damaged = -1;
+  const optional = networkOptions.length;
+  writeIpHeader(optional, 20 + optional + length);
+  if (optional == 0) return arrive(segment.slice(0, 20 + length));
+  const packet = new Uint8Array(20 + optional + length);
+  memory.copy(packet.dataStart, segment.dataStart, 20);
+  for (let i = 0; i < optional; i++) packet[20 + i] = networkOptions[i];
+  memory.copy(packet.dataStart + 20 + optional, tcp, length);
+  networkOptions = [];
+  const header = packet.dataStart;
+  store<u16>(header, 0, 10);
+  store<u16>(header, internetChecksum(checksumAdd(header, 20 + optional, 0)), 10);
+  arrive(packet);
 }
 
-function writeIpHeader(length: u32): void {
+function writeIpHeader(optional: u32, length: u32): void {
   const ip = segment.dataStart;
-  store<u32>(ip, 0x45 | ((<u32>bswap<u16>(<u16>length)) << 16));
+  store<u32>(ip, (0x45 + optional / 4) | ((<u32>bswap<u16>(<u16>length)) << 16));
   store<u32>(ip, 0, 4);
   store<u8>(ip, 64, 8);
   store<u8>(ip, 6, 9);
   store<u16>(ip, 0, 10);
   store<u32>(ip, bswap<u32>(from), 12);
-  store<u32>(ip, bswap<u32>(OWN), 16);
+  store<u32>(ip, bswap<u32>(to), 16);
   store<u16>(ip, internetChecksum(checksumAdd(ip, 20, 0)), 10);
 }
 
@@ -154,12 +216,14 @@ function describe_(packet: Uint8Array): string {
   if (bits & 1) text += "F";
   if (bits & 4) text += "R";
   if (bits & 8) text += "P";
+  if (bits & 32) text += "U";
   if (bits & 16) text += ".";
   const data = length - header;
   const first = sequence - ownIsn;
   text += " " + first.toString() + ":" + (first + data).toString() + "(" + data.toString() + ")";
   if (bits & 16) text += " ack " + (bswap<u32>(load<u32>(tcp, 8)) - PEER_ISN).toString();
   text += " win " + (<u32>bswap<u16>(load<u16>(tcp, 14))).toString();
+  if (bits & 32) text += " urg " + (<u32>bswap<u16>(load<u16>(tcp, 18))).toString();
   let options = "";
   let at: u32 = 20;
   while (at < header) {
@@ -174,7 +238,8 @@ function describe_(packet: Uint8Array): string {
     else if (kind == 8) {
       options += "ts";
       echo = bswap<u32>(load<u32>(tcp + at, 2));
-    } else options += "option " + kind.toString();
+    } else if (kind == 28) options += "uto " + (<u32>bswap<u16>(load<u16>(tcp + at, 2))).toString();
+    else options += "option " + kind.toString();
     at += load<u8>(tcp + at, 1);
   }
   return options == "" ? text : text + " <" + options + ">";

@@ -105,7 +105,7 @@ describe("sending", () => {
     expect(heardBriefly()).toBe("P. 1:537(536) ack 1", "not said: 536");
   });
 
-  it("follows Nagle, unless TCP_NODELAY is set", () => {
+  it("MUST-17: follows Nagle, unless TCP_NODELAY is set", () => {
     open(60000);
     writeText(s, "a");
     writeText(s, "b");
@@ -121,7 +121,7 @@ describe("sending", () => {
     expect(heardBriefly()).toBe("P. 6:7(1) ack 1");
   });
 
-  it("measures the round trip and times out by it: SRTT + 4 RTTVAR, then doubled up to 60 s", () => {
+  it("MUST-18, MUST-19: measures the round trip and times out by it: SRTT + 4 RTTVAR, then doubled up to 60 s", () => {
     const c = open(60000);
     expect(c.rto).toBe(1000000);
     writeText(s, "a");
@@ -149,7 +149,7 @@ describe("sending", () => {
     expect(peekLength(s)).toBe(-110);
   });
 
-  it("never goes below 200 ms, and does not measure what was sent twice (Karn)", () => {
+  it("MUST-18: never goes below 200 ms, and does not measure what was sent twice (Karn)", () => {
     const c = open(60000);
     writeText(s, "a");
     run(MILLISECOND);
@@ -178,7 +178,7 @@ describe("sending", () => {
     expect(silence(1000)).toBe(200, "measured again: the back-off is over");
   });
 
-  it("starts with 10 segments and doubles: slow start", () => {
+  it("MUST-19: starts with 10 segments and doubles: slow start", () => {
     open(65535);
     write(s, 0, 0, 60000);
     expect(firsts()).toBe("1 1001 2001 3001 4001 5001 6001 7001 8001 9001");
@@ -209,7 +209,7 @@ describe("sending", () => {
     heard();
   });
 
-  it("goes back to one segment after a time-out, and over everything again", () => {
+  it("MUST-19: goes back to one segment after a time-out, and over everything again", () => {
     const c = open(65535);
     write(s, 0, 0, 5000);
     expect(firsts()).toBe("1 1001 2001 3001 4001");
@@ -224,7 +224,7 @@ describe("sending", () => {
     expect(silence(5000)).toBe(5000);
   });
 
-  it("stays within the peer's window", () => {
+  it("MUST-38: stays within the peer's window", () => {
     open(2500);
     write(s, 0, 0, 20000);
     expect(firsts()).toBe("1 1001", "the rest of the window is a silly one");
@@ -236,7 +236,7 @@ describe("sending", () => {
     expect(firsts()).toBe("4001 5001 6001");
   });
 
-  it("sends a good part of a window that is smaller than a segment", () => {
+  it("MUST-38: sends a good part of a window that is smaller than a segment", () => {
     open(600);
     write(s, 0, 0, 2000);
     expect(heardBriefly()).toBe(". 1:601(600) ack 1");
@@ -244,7 +244,7 @@ describe("sending", () => {
     expect(heardBriefly()).toBe(". 601:1001(400) ack 1");
   });
 
-  it("probes a zero window with one octet, backing off, as long as the peer answers", () => {
+  it("MUST-36, MUST-37: probes a zero window with one octet, backing off, as long as the peer answers", () => {
     const c = open(1000);
     write(s, 0, 0, 1000);
     heard();

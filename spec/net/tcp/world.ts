@@ -20,11 +20,15 @@ import {
 } from "../../../kernel/interrupts/polls";
 import { initializeTimers, nextTimer, runTimers } from "../../../kernel/time/timers";
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
+import { checksumAdd, internetChecksum } from "../../../net/checksum";
 import { NetworkDevice } from "../../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
 import { loopbackPoll } from "../../../net/loopback";
 import { packetsPoll } from "../../../net/packets";
 import { initializeNetwork } from "../../../net/stack";
+import { initializeOptionTable, OPTION_TABLE_STORAGE } from "../../../net/socket/options";
+import { defineSocketOptions } from "../../../net/socket/options-socket";
+import { defineTcpOptions } from "../../../net/socket/tcp/socket-options";
 import { connectionPool } from "../../../net/socket/tcp/connection";
 import { requestPool } from "../../../net/socket/tcp/request";
 import { timeWaitPool } from "../../../net/socket/tcp/timewait";
@@ -74,6 +78,9 @@ export class Accidents {
   jitter: u32 = 0;
   /** The device refuses, as with a full transmit queue. */
   refuse: u32 = 0;
+  /** Longer packets are dropped on the way; with `tells`, the router says so. */
+  mtu: u32 = 65535;
+  tells: bool = false;
   /** The device keeps its reference to a buffer for this long. */
   hold: bool = false;
 }
@@ -137,7 +144,29 @@ function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
   return 0;
 }
 
+/** ICMP "fragmentation needed" about the packet, from a router; on its way. */
+export function tellTooBig(bytes: Uint8Array, mtu: u32): void {
+  const error = new Uint8Array(56);
+  const at = error.dataStart;
+  store<u16>(at, 0x0045);
+  store<u16>(at + 2, bswap<u16>(56));
+  store<u8>(at + 8, 64);
+  store<u8>(at + 9, 1);
+  store<u32>(at + 12, bswap<u32>(MIRROR));
+  store<u32>(at + 16, bswap<u32>(OWN));
+  store<u16>(at + 10, internetChecksum(checksumAdd(at, 20, 0)));
+  store<u16>(at + 20, 0x0403);
+  store<u16>(at + 26, bswap<u16>(<u16>mtu));
+  memory.copy(at + 28, bytes.dataStart, 28);
+  store<u16>(at + 22, internetChecksum(checksumAdd(at + 20, 36, 0)));
+  fly(error);
+}
+
 function reflect(bytes: Uint8Array): void {
+  if (<u32>bytes.length > accidents.mtu) {
+    if (accidents.tells) tellTooBig(bytes, accidents.mtu);
+    return;
+  }
   const source = load<u32>(bytes.dataStart, 12);
   store<u32>(bytes.dataStart, load<u32>(bytes.dataStart, 16), 12);
   store<u32>(bytes.dataStart, source, 16);
@@ -281,6 +310,9 @@ export function setUpWorld(): void {
   keySipHash();
   assert(initializeNetwork(BUFFERS, 512, 16, 16));
   assert(initializeTcp(MAX_CONNECTIONS));
+  initializeOptionTable(growMemory(OPTION_TABLE_STORAGE, 8));
+  defineSocketOptions();
+  defineTcpOptions();
   device = changetype<NetworkDevice>(growMemory(offsetof<NetworkDevice>(), 8));
   device.address0 = 0x33221100;
   device.address4 = 0x6644;

@@ -1,0 +1,81 @@
+/** Payloads of datagrams between an application and buffers: one that is too long for a buffer is a chain of them (net/buffer.ts). */
+import { ENOBUFS } from "../../kernel/errno";
+import { poll as pendingInterrupt } from "../../kernel/hal";
+import { handleVector } from "../../kernel/interrupts/vectors";
+import { readUser, writeUser } from "../../kernel/memory/user";
+import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../buffer";
+import { checksumAdd } from "../checksum";
+import { IpAddress } from "../flow";
+import { fragmentPayload } from "../fragment";
+import { linkMtu, networkHeaderLength } from "../ip";
+import { pathMtu } from "../pmtu";
+import { UDP_HEADER } from "../wire/udp";
+
+/** Pieces of a datagram to be sent after which interrupts are let in. */
+const STRETCH: u32 = 8;
+
+/** Copies the first `length` bytes of a received datagram to the application. 0 or -EFAULT. */
+export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32): i32 {
+  let piece: PacketBuffer | null = datagram;
+  let done: u32 = 0;
+  do {
+    const bytes = min(piece.length, length - done);
+    const result = writeUser(user + done, piece.data, bytes);
+    if (result < 0) return result;
+    done += bytes;
+    piece = piece.more;
+  } while (piece !== null && done < length);
+  return 0;
+}
+
+/** Result of `readDatagram`; 0: the negative errno is in `readError`. */
+export let readError: i32 = 0;
+
+/**
+ * A datagram of `length` bytes that the application has at `user`, to be sent to `destination`: in one buffer if it fits into a packet, else in pieces of the size of
+ * fragments, with its sum in checksumStart. Null: `readError` is -EFAULT or -ENOBUFS. Lets interrupts in when it is long.
+ */
+export function readDatagram(user: usize, length: u32, destination: IpAddress): PacketBuffer | null {
+  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu(destination);
+  const most = fragmentPayload(pathMtu(destination));
+  // The header of the transport goes in front of the first.
+  let bytes = whole ? length : min(length, most - UDP_HEADER);
+  const first = readPiece(user, bytes);
+  if (first === null || bytes == length) return first;
+  let sum = checksumAdd(first.data, bytes, 0);
+  let last = first;
+  let done = bytes;
+  for (let count: u32 = 1; done < length; count++) {
+    if (count % STRETCH == 0) {
+      const vector = pendingInterrupt();
+      if (vector >= 0) handleVector(vector);
+    }
+    bytes = min(length - done, most);
+    const piece = readPiece(user + done, bytes);
+    if (piece === null) {
+      releaseBuffer(first);
+      return null;
+    }
+    sum = checksumAdd(piece.data, bytes, sum);
+    last.more = piece;
+    last = piece;
+    done += bytes;
+  }
+  first.checksumStart = sum;
+  return first;
+}
+
+function readPiece(user: usize, bytes: u32): PacketBuffer | null {
+  const buffer = allocateBuffer(BUFFER_HEADROOM);
+  if (buffer === null) {
+    readError = -ENOBUFS;
+    return null;
+  }
+  readError = readUser(buffer.data, user, bytes);
+  if (readError < 0) {
+    releaseBuffer(buffer);
+    return null;
+  }
+  buffer.length = bytes;
+  return buffer;
+}
