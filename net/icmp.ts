@@ -92,7 +92,9 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   const destination = network.destination;
   const before = load<u16>(buffer.data);
   header.type = ICMP_ECHO_REPLY;
-  header.checksum = checksumUpdate(header.checksum, before, load<u16>(buffer.data));
+  const checksum = checksumUpdate(header.checksum, before, load<u16>(buffer.data));
+  // Of a reply that is nothing but zeroes it has to be the other zero; of all others it may be.
+  header.checksum = checksum == 0 ? 0xffff : checksum;
   buffer.flags = 0;
   counters.icmpEchoes++;
   // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments (RFC 1122, 3.2.2.6).

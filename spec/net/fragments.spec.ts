@@ -9,9 +9,9 @@ import {
 } from "../../net/buffer";
 import { checksumAdd, checksumFold } from "../../net/checksum";
 import { setAddress } from "../../net/interface";
-import { ipv4Output } from "../../net/ipv4";
+import { ipv4Output, MAY_FRAGMENT } from "../../net/ipv4";
 import { readDatagram } from "../../net/socket/datagram";
-import { Socket, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
+import { Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
 import { IPV4_DF, Ipv4Header } from "../../net/wire/ipv4";
 import { UdpHeader } from "../../net/wire/udp";
@@ -124,7 +124,7 @@ describe("sending in fragments", () => {
     buffer.flags = CHECKSUM_PARTIAL;
     buffer.checksumStart = buffer.data;
     buffer.checksumOffset = 6;
-    expect<i32>(ipv4Output(buffer, 0, PEER, 17, 64, true)).toBe(0);
+    expect<i32>(ipv4Output(buffer, 0, PEER, 17, 64 | MAY_FRAGMENT)).toBe(0);
     releaseBuffer(buffer);
     expect<i32>(packets.length).toBe(2);
     expect<u32>(assemble()).toBe(1700);
@@ -150,6 +150,7 @@ describe("sending in fragments", () => {
 
   it("identifications differ, follow no common counter, and are 0 where they mean nothing", () => {
     const socket = bound(9);
+    socket.flags |= SOCKET_BROADCAST;
     make(5, 3000);
     const seen = new Set<u32>();
     // To one destination: none twice.

@@ -1,6 +1,6 @@
 /** ICMP errors: at what rate they are sent, about what they never are, and who hears of those that come. */
 import { bufferPool } from "../../net/buffer";
-import { checksumAdd, internetChecksum } from "../../net/checksum";
+import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
 import { ICMP_BURST, ICMP_CLASS_BURST } from "../../net/icmp";
 import { ETHERNET_HEADER } from "../../net/wire/ethernet";
@@ -153,6 +153,18 @@ describe("icmp errors", () => {
     frames.ipChecksum();
     deliverError();
     expect<u32>(seen.errorCount).toBe(1);
+  });
+
+  it("an echo request of zeroes only is answered with a right checksum", () => {
+    for (let length: u32 = 8; length < 80; length += 9) {
+      frames.ipv4(PEER, OWN, 1, length);
+      memory.fill(TRANSPORT, 0, length);
+      changetype<IcmpHeader>(TRANSPORT).type = 8;
+      deliverError();
+      const reply = LAST + ETHERNET_HEADER + 20;
+      expect<u32>(changetype<IcmpHeader>(reply).type).toBe(0);
+      expect<u16>(checksumFold(checksumAdd(reply, length, 0))).toBe(0xffff);
+    }
   });
 
   it("an echo request with a code is ignored", () => {

@@ -15,11 +15,12 @@ import { POLLMSG } from "../../../kernel/scheduler/wait";
 import { ipDoubt } from "../../ip";
 import { SOCKET_ORPHAN, SOCKET_UTO } from "../socket";
 import { milliseconds } from "./clock";
-import { SOFT_NEWS, TcpConnection, TIMEOUT_DUE, TIMER_PERSIST } from "./connection";
+import { SOFT_NEWS, TcpConnection, TIMEOUT_DUE, TIMER_PERSIST, TIMER_RESOURCE } from "./connection";
 import {
   RETRIES_ADVICE,
   RETRIES_DATA,
   RETRIES_ORPHAN,
+  RETRIES_RESOURCE,
   RETRIES_SYN,
   USER_TIMEOUT_DEFAULT,
   USER_TIMEOUT_MOST,
@@ -42,6 +43,7 @@ export function userTimeout(c: TcpConnection): u32 {
  * transmission that was not answered, when it has run out for the first time since SND.UNA moved.
  */
 export function isHopeless(c: TcpConnection): bool {
+  if (c.timerMode == TIMER_RESOURCE) return c.retries >= <u8>RETRIES_RESOURCE;
   const time = milliseconds();
   // Through a window that the peer keeps shut only the application's own time-out counts (RFC 9293, 3.8.6.1).
   const limit = c.timerMode == TIMER_PERSIST ? c.userTimeout : userTimeout(c);

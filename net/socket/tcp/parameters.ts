@@ -80,8 +80,11 @@ export const SEND_BUFFERS: u32 = 96;
 export const SEND_BUFFERS_MINIMUM: u32 = 8;
 /** Segments that may wait for a gap to be filled. */
 export const REASSEMBLY_LIMIT: u32 = 192;
-/** Wait after the device or the pool had no room. */
+/** Wait after a segment could not be sent at all (no room in the device or the pool, no route, no link): this long, then twice as long, up to the second. */
 export const RESOURCE_RETRY: u64 = 10 * MILLISECOND;
+export const RESOURCE_RETRY_MAXIMUM: u64 = SECOND;
+/** R2 of such: about four minutes. */
+export const RETRIES_RESOURCE: u32 = 240;
 
 // ---- Listeners ----
 

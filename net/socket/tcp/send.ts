@@ -17,7 +17,7 @@ import {
   URGENT_SENT,
 } from "./connection";
 import { armIdle } from "./keepalive";
-import { RESOURCE_RETRY } from "./parameters";
+import { RESOURCE_RETRY, RESOURCE_RETRY_MAXIMUM } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { retransmitInterval } from "./rtt";
 import { after } from "./sequence";
@@ -87,6 +87,7 @@ function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
 /** Retransmission timer while something is in flight; persist timer while something waits and nothing is. */
 function armTimer(c: TcpConnection): void {
   const timer = c.retransmitTimer;
+  if (c.timerMode == TIMER_RESOURCE) c.retries = 0;
   if (c.SND_NXT != c.SND_UNA) {
     if (timerPending(timer) && c.timerMode == TIMER_RETRANSMIT) return;
     c.timerMode = TIMER_RETRANSMIT;
@@ -97,12 +98,14 @@ function armTimer(c: TcpConnection): void {
   timerStartAt(timer, now() + retransmitInterval(c), c.level);
 }
 
-/** The device or the pool had no room: acknowledgements of what is in flight will call again, else the timer. */
+/** What was to be sent could not be: acknowledgements of what is in flight will call again, else the timer. */
 export function retryLater(c: TcpConnection): void {
   statistics.memoryDrops++;
   if (c.flight != 0) return armTimer(c);
+  if (c.timerMode != TIMER_RESOURCE) c.retries = 0;
   c.timerMode = TIMER_RESOURCE;
-  timerStartAt(c.retransmitTimer, now() + RESOURCE_RETRY, c.level);
+  const wait = min(RESOURCE_RETRY << min<u8>(c.retries, 7), RESOURCE_RETRY_MAXIMUM);
+  timerStartAt(c.retransmitTimer, now() + wait, c.level);
 }
 
 /**

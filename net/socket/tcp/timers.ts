@@ -30,7 +30,6 @@ import { sendAck, sendSyn } from "./transmit";
 /** Call-back of `retransmitTimer`. */
 export function retransmitExpired(timer: Timer): void {
   const c = connectionOfTimer(timer, 0);
-  if (c.timerMode == TIMER_RESOURCE) return output(c);
   if (c.timerMode == TIMER_KEEPALIVE) return keepAliveExpired(c);
   if (isHopeless(c)) {
     statistics.timeouts++;
@@ -38,6 +37,7 @@ export function retransmitExpired(timer: Timer): void {
     return finish(c, c.softError != 0 ? c.softError : ETIMEDOUT);
   }
   c.retries++;
+  if (c.timerMode == TIMER_RESOURCE) return output(c);
   if (c.timerMode == TIMER_PERSIST) {
     sendProbe(c);
     if (c.flight != 0) c.timerMode = TIMER_RETRANSMIT;

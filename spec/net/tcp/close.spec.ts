@@ -1,4 +1,5 @@
 /** RFC 9293, 3.6: the ends of a connection, and TIME-WAIT. State numbers as in net/socket/tcp/state.ts. */
+import { networkFlush, setAddress } from "../../../net/interface";
 import { Socket } from "../../../net/socket/socket";
 import { runTimers } from "../../../kernel/time/timers";
 import { timeWaitPool } from "../../../net/socket/tcp/timewait";
@@ -16,12 +17,14 @@ import {
   shutdown,
   taken,
   watch,
+  write,
   writeText,
 } from "./ends";
 import { establish, heard, heardBriefly, ownIsn, say, setOptions, setStamp } from "./script";
 import {
   MILLISECOND,
   MIRROR,
+  OWN,
   PEER,
   SECOND,
   leftOver,
@@ -275,6 +278,38 @@ describe("closing", () => {
     say("S", 0xffff0000, 0, 0, 1000);
     expect(heardBriefly()).toBe("S. 0:0(0) ack 4294901761");
     say("R", 0xffff0001, 0, 0, 0);
+  });
+
+  it("gives up what can never be sent, for the address is gone, open or orphaned", () => {
+    const orphan = establish(server, 40001, 60000);
+    const open = establish(server, 40002, 60000);
+    heard();
+    setAddress(0, 0, 0);
+    const timeouts = tcpStatistics().timeouts;
+    write(orphan, 0, 0, 1000);
+    close(orphan);
+    write(open, 0, 0, 1000);
+    run(60 * SECOND);
+    expect(peekLength(open)).toBe(-11, "it may come back");
+    run(540 * SECOND);
+    expect(peekLength(open)).toBe(-110);
+    expect(tcpStatistics().timeouts - timeouts).toBe(2);
+    close(open);
+    setAddress(OWN, 0xffffff00, 0);
+    networkFlush();
+  });
+
+  it("goes on when the address comes back", () => {
+    const s = establish(server, 40003, 60000);
+    heard();
+    setAddress(0, 0, 0);
+    write(s, 0, 0, 1000);
+    run(100 * SECOND);
+    setAddress(OWN, 0xffffff00, 0);
+    run(2 * SECOND);
+    expect(heard().includes("P. 1:1001(1000) ack 1")).toBe(true);
+    abort_(s);
+    heard();
   });
 
   it("opens and closes 10,000 connections within its bounds", () => {
