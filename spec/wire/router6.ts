@@ -60,7 +60,7 @@ export class Router6 {
   readonly addresses = new Set(["fe80::2", "2001:db8:0:1::2"]);
   /** What it says when it is asked; undefined: nothing. */
   prefixes: readonly Prefix[] | undefined = [{ prefix: "2001:db8:0:1::" }];
-  /** Called with each packet of the guest's; true: the router does nothing about it. */
+  /** Called with each packet of the guest's; true: it goes no further. */
   intercept: (seen: Seen) => boolean = () => false;
   /** Of the guest. */
   guestMac = "";
@@ -159,9 +159,10 @@ export class Router6 {
     const seen = { packet, message: decodeIcmpv6(packet), to: ethernet.destination };
     this.seen.push(seen);
     if (this.seen.length > 5000) this.seen.splice(0, 2500);
-    if (!this.intercept(seen)) this.answer(seen);
+    const gone = this.intercept(seen);
+    if (!gone) this.answer(seen);
     for (const listener of [...this.listeners]) listener(seen);
-    const translated = this.toIpv4(packet);
+    const translated = gone ? undefined : this.toIpv4(packet);
     if (translated) this.deliver(translated);
     return true;
   }

@@ -14,6 +14,7 @@ import {
   ROUTER_ADVERTISEMENT,
   ROUTER_SOLICITATION,
   advertisementBody,
+  encodeIpv6,
   groupMac,
   linkOption,
   neighbourBody,
@@ -181,6 +182,40 @@ describe("IPv6", () => {
     await assert.rejects(new TcpClient(peer, 9).connect(2000), /reset/);
   });
 
+  test("TCP: a path that takes 1,300 bytes, as a router says (RFC 8201)", async () => {
+    let refused = 0;
+    let largest = 0;
+    router.intercept = ({ packet }) => {
+      if (packet.next !== 6) return false;
+      const whole = encodeIpv6(packet);
+      if (whole.length <= 1300) {
+        largest = Math.max(largest, whole.length);
+        return false;
+      }
+      refused += 1;
+      const mtu = Buffer.from([0, 0, 1300 >> 8, 1300 & 255]);
+      router.sendIcmpv6(
+        { source: "2001:db8:0:1::2", destination: packet.source },
+        { type: 2, code: 0, body: Buffer.concat([mtu, whole.subarray(0, 1232)]) },
+      );
+      return true;
+    };
+    try {
+      const client = new TcpClient(host.peer, 7);
+      await client.connect();
+      const data = randomBytes(60_000);
+      client.send(data);
+      const back = await client.receive(20_000, (all) => all.length >= data.length);
+      assert.ok(back.equals(data));
+      await client.close();
+    } finally {
+      router.intercept = () => false;
+    }
+    assert.ok(refused > 0, "nothing was too large");
+    assert.ok(refused < 60, `${refused} packets were too large`);
+    assert.ok(largest > 1280 && largest <= 1300, `${largest} bytes`);
+  });
+
   test("IPv4 goes on beside it, on the same sockets", async () => {
     router.translate(undefined);
     assert.equal((await host.peer.askUdp(7, Buffer.from("four"))).toString(), "four");
@@ -300,6 +335,8 @@ describe("IPv6", () => {
   }
 
   test("hostile: a flood of neighbours, of packets that want neighbours, and of routers, beside a connection that lives", async () => {
+    // The one before has made our address one for old conversations only.
+    router.advertise([{ prefix: "2001:db8:0:1::" }]);
     const client = new TcpClient(host.peer, 7);
     await client.connect();
     for (let i = 0; i < 6000; i++) {
@@ -380,6 +417,15 @@ describe("IPv6, other ways to start", () => {
       assert.equal(await reply, host.peer.mac);
     } finally {
       await host.stop();
+    }
+  });
+
+  test("QEMU's user network: an address from its router", async () => {
+    const machine = await boot(DEFAULT_IMAGE, { tcp: [80], append: "ip=dhcp" });
+    try {
+      await machine.guest.waitFor(/ipv6: address fec0::[0-9a-f:]+\/64/, 8000);
+    } finally {
+      await machine.stop();
     }
   });
 
