@@ -62,6 +62,7 @@ import { createProcess } from "./process/create";
 import { END_STORAGE, initializeEnd, reapPoll } from "./process/end";
 import { initializeFamily } from "./process/family";
 import {
+  congestionControl,
   initializeModules,
   moduleCount,
   moduleDescriptor,
@@ -101,6 +102,7 @@ import { attachDevice, networkDoorbell, networkInterface, setVlan } from "../net
 import { initializeNetworkInformation, NETWORK_INFORMATION_SIZE } from "../net/netinfo";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
+import { chooseCongestionControl } from "../net/socket/tcp/congestion";
 import { initializeTcp } from "../net/socket/tcp/tcp";
 
 // What boot/ reads, writes and calls.
@@ -263,6 +265,7 @@ function startNetwork(): void {
   if (!initializeNetwork(buffers, LOOPBACK_QUEUE, UDP_SOCKETS, buffers / 4))
     fail("not enough memory for the network");
   if (!initializeTcp(frames * 2)) fail("not enough memory for the network");
+  chooseCongestionControl(congestionControl());
   initializeSocketCalls(need(SOCKET_CALLS_STORAGE));
   initializeNetworkInformation(need(NETWORK_INFORMATION_SIZE));
   setPoll(POLL_RECEIVE, receive.index);

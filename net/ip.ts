@@ -7,7 +7,7 @@ import { PacketBuffer } from "./buffer";
 import { Endpoint, Flow, IpAddress } from "./flow";
 import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
 import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
-import { IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
+import { ECN_CE, IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
 
 /** Least MTU of a path that is believed (RFC 1191: every IPv4 host takes 576). */
 const PATH_MTU_MINIMUM: u32 = 576;
@@ -70,6 +70,13 @@ export function sentFlow(flow: Flow, header: Ipv4Header, transport: usize): void
 @inline
 function setEnd(end: Endpoint, address: u32, port: usize): void {
   end.setIpv4(address, bswap<u16>(load<u16>(port)));
+}
+
+/** A router has marked the received packet (RFC 3168: CE). */
+// @ts-ignore: decorator
+@inline
+export function congestionSeen(buffer: PacketBuffer): bool {
+  return changetype<Ipv4Header>(buffer.networkHeader).ecn == ECN_CE;
 }
 
 /** Bytes that the network layer puts in front of packets to `remote`. */

@@ -58,6 +58,19 @@ export const CHALLENGE_INTERVAL: u32 = 500;
 /** Duplicates that start a fast retransmit (RFC 5681). */
 export const DUPLICATE_THRESHOLD: u32 = 3;
 
+// ---- RACK-TLP (RFC 8985) ----
+
+/** Recoveries for which a reordering window lasts that duplicates have widened. */
+export const REORDERING_PERSISTS: u8 = 16;
+/** The least round trip is forgotten after this time (Linux: tcp_min_rtt_wlen), in seconds. */
+export const MINIMUM_RTT_LIFETIME: u16 = 300;
+/** A probe comes after two round trips, but not sooner than this (Linux: TCP_TIMEOUT_MIN). */
+export const PROBE_MINIMUM: u64 = 2 * MILLISECOND;
+/** The same before there is a measurement. */
+export const PROBE_INITIAL: u64 = SECOND;
+/** What the peer may delay an acknowledgement of less than two full segments by (TLP.max_ack_delay). */
+export const PROBE_ACK_DELAY: u64 = 200 * MILLISECOND;
+
 // ---- End of a connection ----
 
 /** 2 MSL, with an MSL of 30 s. */

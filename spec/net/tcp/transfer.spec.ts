@@ -17,6 +17,7 @@ import {
   MIRROR,
   run,
   SECOND,
+  standStill,
   settleWorld,
   setUpWorld,
   step,
@@ -216,6 +217,7 @@ describe("transfer over a link with accidents", () => {
     expect(tcpStatistics().retransmitted).toBe(before, "no sooner");
     expect<bool>(timerPending(c.retransmitTimer)).toBe(true);
     run(due - 1 - TIMER_TICK - time);
+    standStill(2 * TIMER_TICK + 1);
     runTimers(due + TIMER_TICK, 40);
     expect(tcpStatistics().retransmitted).toBe(before + 1, "with those of levels above 40");
     setSocketLevel(socket, 10);
