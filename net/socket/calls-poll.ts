@@ -15,7 +15,7 @@ import { Thread } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP } from "../../kernel/scheduler/wait";
 import { createWaitSet, releaseWaitSet, WaitSet } from "../../kernel/scheduler/waitset";
 import { now } from "../../kernel/time/clock";
-import { socketOf } from "./calls";
+import { socketOf } from "./descriptor";
 import { Socket } from "./socket";
 
 /** Most descriptors of one call. */

@@ -2,7 +2,7 @@
  * The socket calls of 4.4BSD, with Linux's numbers: descriptors, names, connections, options. Transfer of data is in
  * calls-data.ts. Each returns 0 or a positive value, or a negative errno.
  *
- * Blocking is here and nowhere below: try; if it would block, wait on the socket and try again. waitOn may answer -ERESTART, when
+ * Blocking is here and nowhere below: try; if it would block, wait on the socket and try again. The wait may answer -ERESTART, when
  * handlers of the process have to run: that is returned, and the whole call is made again after them. So a call keeps what it has
  * begun in the socket (SOCKET_CONNECTING), or reports what it has done so far (send).
  */
@@ -29,14 +29,12 @@ import {
   HANDLE_SOCKET,
   handleAvailable,
   handleInstall,
-  handleObject,
   handleRemove,
   handleWritable,
   onHandleAbandoned,
   onHandleHeld,
 } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
-import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import {
   POLLERR,
   POLLHUP,
@@ -50,6 +48,7 @@ import { networkFlush } from "../interface";
 import { ownSocket } from "./rank";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
 import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
+import { socketOf, waitOnSocket } from "./descriptor";
 import { lingerOn } from "./linger";
 import { givenName, initializeSockaddr, readSockaddr, SOCKADDR_STORAGE, writeSockaddr } from "./sockaddr";
 import {
@@ -102,12 +101,6 @@ export function onSharedClose(index: u32): void {
   sharedClose = index;
 }
 
-/** The socket of a descriptor of the current process; null: -EBADF. */
-@inline
-export function socketOf(fd: i32): Socket | null {
-  return changetype<Socket | null>(handleObject(currentProcess(), fd, HANDLE_SOCKET));
-}
-
 // ---- Descriptors ----
 
 export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
@@ -132,7 +125,7 @@ export function sys_close(fd: i32): i32 {
   if (socket === null) return -EBADF;
   const process = currentProcess();
   if (!handleWritable(process, fd)) return -ENOMEM;
-  if (socket.sharers == 0 && lingerOn(socket) == -ERESTART) return -ERESTART;
+  if (socket.sharers == 0 && lingerOn(fd, socket) == -ERESTART) return -ERESTART;
   // Others of the process may have run meanwhile, and closed it.
   if (socketOf(fd) !== socket) return -EBADF;
   handleRemove(process, fd);
@@ -237,7 +230,7 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
     connection = call_indirect<usize>(listener.protocol.accept, listener);
     if (connection != 0) break;
     if (listener.flags & SOCKET_NONBLOCK) return -EAGAIN;
-    const waited = waitOn(listener, WAKE_ACCEPT | POLLIN | POLLERR | POLLHUP, NO_DEADLINE);
+    const waited = waitOnSocket(fd, listener, WAKE_ACCEPT | POLLIN | POLLERR | POLLHUP);
     if (waited < 0) return waited;
   }
   const socket = changetype<Socket>(connection);
@@ -278,7 +271,7 @@ export function sys_connect(fd: i32, address: usize, length: u32): i32 {
       return result;
     }
     if (socket.flags & SOCKET_NONBLOCK) return pending;
-    const waited = waitOn(socket, POLLOUT | POLLERR | POLLHUP, NO_DEADLINE);
+    const waited = waitOnSocket(fd, socket, POLLOUT | POLLERR | POLLHUP);
     if (waited < 0) return waited;
   }
 }
