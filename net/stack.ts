@@ -14,7 +14,7 @@ import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
 import { ICMP_STORAGE, icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
-import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
+import { initializeIpv4, IPV4_STORAGE, ipv4LoopbackInput } from "./ipv4";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
 import { initializeNameServers } from "./name-servers";
@@ -54,6 +54,7 @@ export function initializeNetwork(
     room(FRAGMENT_STORAGE) +
     room(REASSEMBLY_STORAGE) +
     room(ICMP_STORAGE) +
+    room(IPV4_STORAGE) +
     room(PATH_MTU_STORAGE) +
     room(TRANSPORTS_STORAGE) +
     room(FLOW_SIZE) +
@@ -88,7 +89,7 @@ export function initializeNetwork(
   initializePathMtu(take(PATH_MTU_STORAGE));
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));
-  initializeIpv4(icmpNoTransport.index);
+  initializeIpv4(take(IPV4_STORAGE), icmpNoTransport.index);
   initializeIcmp(take(ICMP_STORAGE));
   registerTransport(IPPROTO_ICMP, icmpInput.index, 0, 0);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);

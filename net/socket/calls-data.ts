@@ -3,9 +3,10 @@
  * stand (peek, consume) or may be put (reserve, commit).
  */
 import { EAGAIN, EBADF, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
+import { letInterruptIn } from "../../kernel/interrupts/vectors";
 import { readUser, userRange, writeUser } from "../../kernel/memory/user";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
-import { BufferQueue, releaseBuffer } from "../buffer";
+import { BUFFER_SIZE, BufferQueue, releaseBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
 import { readDatagram, readError, writeDatagram } from "./datagram";
@@ -110,6 +111,8 @@ function sendDatagram(socket: Socket, data: usize, length: u32, to: Endpoint): i
   if (buffer === null) return readError;
   const result = udpSend(socket, to, buffer);
   releaseBuffer(buffer);
+  // After the last fragments of a long one.
+  if (length > BUFFER_SIZE) letInterruptIn();
   networkFlush();
   return result < 0 ? result : <i32>length;
 }

@@ -23,7 +23,7 @@ import { Endpoint, Flow } from "../flow";
 import { icmpUnreachable } from "../icmp";
 import { LOOPBACK_ADDRESS } from "../interface";
 import { chooseSource, ipOutput, isForAll, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
-import { MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
+import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
 import { registerTransport } from "../transports";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -166,6 +166,7 @@ export function udpInput(buffer: PacketBuffer): void {
  * connected socket. A chain has its sum with it (PacketBuffer.checksumStart); what is above the MTU goes in fragments, unless the socket does not want that.
  * 0, or -EDESTADDRREQ, -EINVAL, -EMSGSIZE, -EPIPE, -ENETUNREACH, -ENETDOWN, -EADDRINUSE (no free port),
  * -EADDRNOTAVAIL (the bound address is no longer ours), -EACCES (a broadcast without SO_BROADCAST), -ENOBUFS, or the error of an earlier datagram, reported once.
+ * In a call of an application: a long datagram lets interrupts in.
  */
 export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32 {
   const self = changetype<UdpSocket>(socket);
@@ -200,7 +201,7 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
   if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
   if (isForAll(remote) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
-  return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT : 0));
+  return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT | LET_INTERRUPTS_IN : 0));
 }
 
 /**

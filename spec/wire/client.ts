@@ -1,21 +1,11 @@
 /**
- * A small TCP client over frames (RFC 9293): enough to make a whole request through a wire that may lose frames.
- *
- * It retransmits with a doubling timer, keeps to the other side's window and MSS, and acknowledges each segment at once.
- * What it does not do: congestion control, SACK, queueing of segments out of order (they are asked for again).
+ * A small TCP client over frames (RFC 9293): enough to carry whole streams through a wire that loses frames. Its two directions are
+ * sender.ts and receiver.ts; what it does not do is congestion control, and to listen.
  */
 import type { Peer } from "./peer.ts";
-import {
-  ACK,
-  FIN,
-  PSH,
-  RST,
-  SYN,
-  type TcpSegment,
-  segmentLength,
-  sequenceAdd,
-  sequenceDifference,
-} from "./tcp.ts";
+import { Receiver } from "./receiver.ts";
+import { Sender } from "./sender.ts";
+import { ACK, RST, SYN, type TcpSegment, segmentLength, sequenceAdd } from "./tcp.ts";
 
 export interface ClientOptions {
   /** Source address; the peer's own when absent. One outside the subnet makes the peer a gateway. */
@@ -25,54 +15,49 @@ export interface ClientOptions {
   mss?: number;
   /** Receive window in bytes, at most 65535. */
   window?: number;
-  /** First retransmission after so many milliseconds; doubles up to 2 s. */
+  /** First retransmission after so many milliseconds, until a round trip has been measured. */
   timeout?: number;
+  /** Offers selective acknowledgement, and gives it to a guest that agrees. */
+  sack?: boolean;
 }
 
 type State = "closed" | "syn-sent" | "established" | "reset";
+
+/** SYNs that nobody answers are sent again after a time that doubles up to this; ms. */
+const SYN_TIMEOUT_MAXIMUM = 2000;
 
 export class TcpClient {
   readonly localPort: number;
   private readonly address: number;
   state: State = "closed";
-  /** Segments sent again. */
-  retransmissions = 0;
-  /** The other side has sent FIN, and all before it has arrived. */
-  ended = false;
   /** The other side's MSS, 536 when it names none. */
   remoteMss = 536;
-  private received: Buffer[] = [];
-  private outgoing = Buffer.alloc(0);
-  private sendFin = false;
-  private finSent = false;
-  private finAcknowledged = false;
+  private readonly sender: Sender;
+  private readonly receiver = new Receiver();
   private readonly mss: number;
   private readonly window: number;
-  private readonly firstTimeout: number;
-  private timeout: number;
-  private timer: NodeJS.Timeout | undefined;
   private readonly initial = Math.floor(Math.random() * 0xffffffff);
-  /** Oldest byte not acknowledged, next byte to send, one past the last ever sent, next byte expected. */
-  private unacknowledged = this.initial;
-  private next = this.initial;
-  private highest = this.initial;
-  private expected = 0;
-  private remoteWindow = 0;
+  private synTimer: NodeJS.Timeout | undefined;
   private remoteScale = 0;
+  private sack: boolean;
   private readonly waiting = new Set<() => void>();
   private readonly stop: () => void;
 
   constructor(
     private readonly peer: Peer,
     readonly remotePort: number,
-    options: ClientOptions = {},
+    private readonly options: ClientOptions = {},
   ) {
     this.localPort = options.localPort ?? peer.port();
     this.address = options.address ?? peer.address;
     this.mss = options.mss ?? 1460;
     this.window = options.window ?? 65535;
-    this.firstTimeout = options.timeout ?? 300;
-    this.timeout = this.firstTimeout;
+    this.sack = options.sack ?? false;
+    this.sender = new Sender({
+      mss: this.mss,
+      timeout: options.timeout ?? 300,
+      transmit: (flags, sequence, payload) => this.transmit(flags, sequence, payload),
+    });
     this.stop = peer.subscribe(({ ip, tcp }) => {
       if (
         ip?.source !== peer.guest ||
@@ -83,6 +68,16 @@ export class TcpClient {
         return;
       if (tcp.checksumOk && ip.checksumOk) this.input(tcp);
     });
+  }
+
+  /** Segments with data or FIN that were sent again. */
+  get retransmissions(): number {
+    return this.sender.retransmissions;
+  }
+
+  /** The other side has sent FIN, and all before it has arrived. */
+  get ended(): boolean {
+    return this.receiver.ended;
   }
 
   /** Connected, sent, answered, closed: what the server sent until `done` says it is complete, or until it closed. */
@@ -110,17 +105,14 @@ export class TcpClient {
   async connect(ms = 3000): Promise<void> {
     await this.peer.resolve();
     this.state = "syn-sent";
-    this.advance(sequenceAdd(this.initial, 1));
-    this.transmit(SYN, this.initial, Buffer.alloc(0));
-    this.arm();
+    this.sendSyn(this.options.timeout ?? 300);
     await this.until("connection", ms, () => this.state !== "syn-sent");
     if ((this.state as State) !== "established") throw new Error(`connect to port ${this.remotePort}: reset`);
   }
 
   /** Queues bytes and sends what the window allows. */
   send(bytes: Buffer | string): void {
-    this.outgoing = Buffer.concat([this.outgoing, typeof bytes === "string" ? Buffer.from(bytes) : bytes]);
-    this.push();
+    this.sender.send(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
   }
 
   /** Takes what has arrived once `done` is content with it, or the other side has closed. */
@@ -128,50 +120,49 @@ export class TcpClient {
     await this.until(
       "data",
       ms,
-      () => this.ended || this.state === "reset" || done(this.peek()),
-      () => `${this.peek().length} bytes received`,
+      () => this.ended || this.state === "reset" || done(this.receiver.bytes),
+      () => `${this.receiver.bytes.length} bytes received`,
     );
-    if (this.state === "reset" && !done(this.peek())) throw new Error("connection reset while receiving");
-    const all = this.peek();
-    this.received = [];
-    return all;
+    if (this.state === "reset" && !done(this.receiver.bytes))
+      throw new Error("connection reset while receiving");
+    return this.receiver.take();
   }
 
   /** All that was queued has been acknowledged. */
   flushed(ms = 3000): Promise<void> {
-    return this.until("acknowledgement of all data", ms, () => this.outgoing.length === 0);
+    return this.until("acknowledgement of all data", ms, () => this.sender.left === 0);
   }
 
   /** Sends FIN after the data and waits until both directions are closed. */
   async close(ms = 3000): Promise<void> {
     if (this.state !== "established") return;
-    this.sendFin = true;
-    this.push();
-    await this.until("close", ms, () => this.state === "reset" || (this.ended && this.finAcknowledged));
+    this.sender.finish();
+    await this.until("close", ms, () => this.state === "reset" || (this.ended && this.sender.finished));
     this.dispose();
   }
 
   /** Sends RST and forgets the connection. */
   abort(): void {
-    if (this.state === "established") this.transmit(RST | ACK, this.next, Buffer.alloc(0));
+    if (this.state === "established") this.transmit(RST | ACK, this.sender.next);
     this.dispose();
   }
 
   /** Forgets the connection without a word. */
   dispose(): void {
-    clearTimeout(this.timer);
+    clearTimeout(this.synTimer);
+    this.sender.stop();
     this.stop();
     this.state = "closed";
   }
 
-  private peek(): Buffer {
-    if (this.received.length > 1) this.received = [Buffer.concat(this.received)];
-    return this.received[0] ?? Buffer.alloc(0);
+  private sendSyn(timeout: number): void {
+    this.transmit(SYN, this.initial);
+    this.synTimer = setTimeout(() => this.sendSyn(Math.min(SYN_TIMEOUT_MAXIMUM, timeout * 2)), timeout);
   }
 
   private input(segment: TcpSegment): void {
     if (this.state === "syn-sent") {
-      const acceptable = segment.flags & ACK && segment.acknowledgement === this.next;
+      const acceptable = segment.flags & ACK && segment.acknowledgement === sequenceAdd(this.initial, 1);
       if (segment.flags & RST) this.state = acceptable ? "reset" : this.state;
       else if (acceptable && segment.flags & SYN) this.establish(segment);
     } else if (this.state === "established") {
@@ -179,120 +170,52 @@ export class TcpClient {
       else if (segment.flags & SYN) this.acknowledge();
       else this.transfer(segment);
     }
-    if (this.state === "reset") clearTimeout(this.timer);
+    if (this.state === "reset") {
+      clearTimeout(this.synTimer);
+      this.sender.stop();
+    }
     for (const wake of [...this.waiting]) wake();
   }
 
   private establish(segment: TcpSegment): void {
+    clearTimeout(this.synTimer);
     this.state = "established";
-    this.expected = sequenceAdd(segment.sequence, 1);
-    this.unacknowledged = this.next;
+    this.receiver.expected = sequenceAdd(segment.sequence, 1);
     this.remoteMss = segment.options.mss ?? 536;
-    this.remoteWindow = segment.window;
     this.remoteScale = segment.options.windowScale ?? 0;
-    this.timeout = this.firstTimeout;
-    clearTimeout(this.timer);
-    this.timer = undefined;
+    this.sack &&= segment.options.sackPermitted === true;
+    this.sender.open(sequenceAdd(this.initial, 1), segment.window, this.remoteMss);
     this.acknowledge();
-    this.push();
   }
 
   private transfer(segment: TcpSegment): void {
-    const advance = sequenceDifference(segment.acknowledgement, this.unacknowledged);
-    if (
-      segment.flags & ACK &&
-      advance >= 0 &&
-      sequenceDifference(segment.acknowledgement, this.highest) <= 0
-    ) {
-      if (advance > this.outgoing.length) this.finAcknowledged = this.finSent = true;
-      this.outgoing = this.outgoing.subarray(Math.min(advance, this.outgoing.length));
-      this.unacknowledged = segment.acknowledgement;
-      if (sequenceDifference(this.next, this.unacknowledged) < 0) this.next = this.unacknowledged;
-      this.remoteWindow = segment.window << this.remoteScale;
-      if (advance > 0) {
-        this.timeout = this.firstTimeout;
-        this.arm();
-      }
-    }
-    if (segmentLength(segment) > 0) {
-      const known = sequenceDifference(this.expected, segment.sequence);
-      if (known >= 0 && known < segmentLength(segment)) {
-        this.received.push(Buffer.from(segment.payload.subarray(known)));
-        this.expected = sequenceAdd(segment.sequence, segmentLength(segment));
-        if (segment.flags & FIN) this.ended = true;
-      }
-      this.acknowledge();
-    }
-    this.push();
-  }
-
-  /** Sends what has not been sent, as far as the window allows, then FIN. */
-  private push(): void {
-    if (this.state !== "established" || this.finSent) return;
-    const size = Math.min(this.mss, this.remoteMss);
-    for (;;) {
-      const flying = sequenceDifference(this.next, this.unacknowledged);
-      const length = Math.min(size, this.outgoing.length - flying, this.remoteWindow - flying);
-      if (length <= 0) break;
-      this.transmit(ACK | PSH, this.next, this.outgoing.subarray(flying, flying + length));
-      this.advance(sequenceAdd(this.next, length));
-    }
-    if (this.sendFin && sequenceDifference(this.next, this.unacknowledged) === this.outgoing.length) {
-      this.transmit(ACK | FIN, this.next, Buffer.alloc(0));
-      this.advance(sequenceAdd(this.next, 1));
-      this.finSent = true;
-    }
-    if (!this.timer) this.arm();
-  }
-
-  private advance(next: number): void {
-    this.next = next;
-    if (sequenceDifference(next, this.highest) > 0) this.highest = next;
+    if (segment.flags & ACK) this.sender.acknowledged(segment, segment.window << this.remoteScale);
+    if (segmentLength(segment) === 0) return;
+    this.receiver.receive(segment);
+    this.acknowledge();
   }
 
   private acknowledge(): void {
-    this.transmit(ACK, this.next, Buffer.alloc(0));
+    this.transmit(ACK, this.sender.edge);
   }
 
-  private transmit(flags: number, sequence: number, payload: Buffer): void {
+  private transmit(flags: number, sequence: number, payload: Buffer = Buffer.alloc(0)): void {
+    const blocks = this.sack && flags & ACK && payload.length === 0 ? this.receiver.blocks() : [];
     const segment = {
       sourcePort: this.localPort,
       destinationPort: this.remotePort,
       sequence,
-      acknowledgement: flags & ACK ? this.expected : 0,
+      acknowledgement: flags & ACK ? this.receiver.expected : 0,
       flags,
       window: this.window,
-      options: flags & SYN ? { mss: this.mss } : {},
+      options: flags & SYN ? this.synOptions() : blocks.length > 0 ? { sack: blocks } : {},
       payload,
     };
     this.peer.sendTcp(segment, this.peer.guest, this.address);
   }
 
-  /** (Re)starts the timer while something is unacknowledged, or waits for the window to open. */
-  private arm(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    const idle = this.outgoing.length === 0 && (!this.finSent || this.finAcknowledged);
-    if (this.state === "established" && idle) return;
-    this.timer = setTimeout(() => this.retransmit(), this.timeout);
-  }
-
-  private retransmit(): void {
-    if (this.state !== "syn-sent" && this.state !== "established") return;
-    this.retransmissions += 1;
-    this.timeout = Math.min(2000, this.timeout * 2);
-    if (this.state === "syn-sent") this.transmit(SYN, this.initial, Buffer.alloc(0));
-    else {
-      // Go back to the oldest byte; the rest follows as acknowledgements come in. With a closed window this is the
-      // probe of one byte (RFC 9293 section 3.8.6.1).
-      const size = Math.min(this.mss, this.remoteMss, Math.max(1, this.remoteWindow));
-      const again = this.outgoing.subarray(0, size);
-      const fin = this.finSent && again.length === this.outgoing.length ? FIN : 0;
-      this.transmit(ACK | fin, this.unacknowledged, again);
-      this.finSent = fin !== 0;
-      this.advance(sequenceAdd(this.unacknowledged, again.length + (fin ? 1 : 0)));
-    }
-    this.arm();
+  private synOptions(): { mss: number; sackPermitted?: boolean } {
+    return this.sack ? { mss: this.mss, sackPermitted: true } : { mss: this.mss };
   }
 
   private until(
@@ -310,7 +233,7 @@ export class TcpClient {
       };
       const timer = setTimeout(() => {
         this.waiting.delete(check);
-        const state = `state ${this.state}, ${this.outgoing.length} bytes unacknowledged, ${note()}`;
+        const state = `state ${this.state}, ${this.sender.left} bytes unacknowledged, ${note()}`;
         reject(new Error(`no ${what} within ${ms} ms (${state}); last frames:\n  ${this.peer.recent()}`));
       }, ms);
       this.waiting.add(check);

@@ -23,9 +23,9 @@ import {
   fold,
   sum16,
 } from "./ipv4.ts";
-import { parseScenario } from "./scenario.ts";
+import { parseScenario } from "./parse.ts";
 import { ACK, SYN, decodeTcp, encodeTcp, flagsText, sequenceDifference } from "./tcp.ts";
-import { generator } from "./wire.ts";
+import { generator } from "./link.ts";
 
 const A = address("10.0.2.2");
 const B = address("10.0.2.15");
@@ -137,12 +137,15 @@ describe("frame codec", () => {
   });
 
   test("scenario lines are parsed, and a wrong one is named", () => {
-    const [send, expect, any, quiet] = parseScenario(`
+    const [send, expect, any, quiet, call, icmp, rich] = parseScenario(`
       // comment
       +.01  < P. 1:6(5) ack 1 win 512 <mss 1460,sackOK,wscale 7> "hello" // request
       +0..1 > S. 0:0(0) ack 1
       *     > - 0:0(0)
       quiet 0.3
+      +.5..1 call recv 100 = "a = b"
+      +0    < icmp unreachable frag_needed mtu 1200 1:1001(1000)
+      +.2   >> .EW * urg 3 <sack 1:1001 2001:3001,TS val +100 ecr *,kind 254 0x01ff,only> [ttl 64,ecn ce]
     `);
     assert.ok(send?.kind === "send" && send.from === 0.01 && send.payload?.toString() === "hello");
     assert.deepEqual(send.options, { mss: 1460, sackPermitted: true, windowScale: 7 });
@@ -151,7 +154,29 @@ describe("frame codec", () => {
     );
     assert.ok(any?.kind === "expect" && any.to === 5 && any.flags === 0 && any.acknowledgement === undefined);
     assert.ok(quiet?.kind === "quiet" && quiet.seconds === 0.3);
-    assert.throws(() => parseScenario("+0 < X 0:0(0)"), /not a line of a scenario: \+0 < X/);
+    assert.ok(call?.kind === "call" && call.from === 0.5 && call.to === 1 && call.again);
+    assert.deepEqual([call.words, call.result], [["recv", "100"], '"a = b"']);
+    assert.ok(icmp?.kind === "icmp" && icmp.type === 3 && icmp.code === 4 && icmp.mtu === 1200);
+    assert.deepEqual(icmp.quoted, { sequence: 1, length: 1000 });
+    assert.ok(rich?.kind === "expect" && rich.passing && rich.range === undefined && rich.urgent === 3);
+    assert.ok(Math.abs(rich.to - 0.7) < 1e-9 && rich.from === 0);
+    assert.equal(flagsText(rich.flags), ".EW");
+    assert.deepEqual(rich.ip, { ttl: 64, ecn: 3 });
+    assert.deepEqual(rich.options, {
+      sack: [
+        [1, 1001],
+        [2001, 3001],
+      ],
+      timestamp: { value: { number: 100, relative: true }, echo: undefined },
+      unknown: [{ kind: 254, body: Buffer.from([1, 255]) }],
+      only: true,
+    });
+    assert.throws(() => parseScenario("+0 < . *"), /has a sequence number/);
+    assert.throws(() => parseScenario("+0 < . 1:1(0) ack"), /not a number/);
+    assert.throws(() => parseScenario('+0 < . 1:3(2) "abc"'), /payload has 3 bytes/);
+    assert.throws(() => parseScenario("+0 < S 0:0(0) <mass 1460>"), /unknown TCP option: mass/);
+    assert.throws(() => parseScenario("+0 ! S 0:0(0)"), /neither/);
+    assert.throws(() => parseScenario("+0 < X 0:0(0)"), /^\S+ \+0 < X 0:0\(0\): not flags: X/);
     assert.throws(() => parseScenario("+0 < S 0:1(0)"), /range and length differ/);
   });
 

@@ -14,6 +14,8 @@ export interface Ipv4Packet {
   destination: number;
   protocol: number;
   payload: Buffer;
+  /** DSCP and, in the lowest two bits, ECN (RFC 3168). */
+  tos?: number;
   identification?: number;
   ttl?: number;
   /** Flags and offset as they stand in the header: 0x4000 don't fragment, 0x2000 more fragments, offset in units of 8 bytes. */
@@ -77,6 +79,7 @@ export function encodeIpv4(packet: Ipv4Packet): Buffer {
   const header = 20 + ((options.length + 3) & ~3);
   const bytes = Buffer.alloc(header + packet.payload.length);
   bytes[0] = 0x40 | (header >> 2);
+  bytes[1] = packet.tos ?? 0;
   bytes.writeUInt16BE(bytes.length, 2);
   bytes.writeUInt16BE(packet.identification ?? nextIdentification++ & 0xffff, 4);
   bytes.writeUInt16BE(packet.fragment ?? 0x4000, 6);
@@ -96,6 +99,7 @@ export function decodeIpv4(bytes: Buffer): Ipv4Packet | undefined {
   const total = bytes.readUInt16BE(2);
   if (header < 20 || total < header || total > bytes.length) return undefined;
   return {
+    tos: bytes[1] as number,
     identification: bytes.readUInt16BE(4),
     fragment: bytes.readUInt16BE(6),
     ttl: bytes[8] as number,

@@ -17,7 +17,7 @@ import {
   sum16,
 } from "./ipv4.ts";
 import { ACK, FIN, RST, SYN, URG, encodeTcp } from "./tcp.ts";
-import { generator } from "./wire.ts";
+import { generator } from "./link.ts";
 
 export interface MutationOptions {
   seed: number;

@@ -1,243 +1,193 @@
 /**
  * Segment-by-segment tests of the guest's TCP, in a language after packetdrill's: `<` goes into the guest, `>` must
- * come out of it.
+ * come out of it, `call` is a socket call of an application in the guest (the image spec/boot/apps/wire.json).
  *
- *     // Handshake, a request, its answer.
+ *     // Handshake, a request, its answer, the end.
+ *     +0    call listen
  *     +0    < S 0:0(0) win 65535 <mss 1460,sackOK,wscale 7>
  *     +0    > S. 0:0(0) ack 1 <mss 1460>
  *     +.01  < . 1:1(0) ack 1 win 512
+ *     +0    call accept
  *     +0    < P. 1:6(5) ack 1 win 512 "hello"
- *     +0..1 > P. 1:6(5) ack 6 "hello"
+ *     +0    call recv 100 = "hello"
+ *     +0    call send "world" = 5
+ *     +0..1 > P. 1:6(5) ack 6 "world"
  *     quiet 0.3
  *
- * Sequence numbers are relative to each side's initial one. A time stands for seconds after the line before: when to send,
- * or when the segment has to come (`+T`: T with a tolerance; `+A..B`: between; `*`: any time within 5 s). Flags are S F R P U and
- * "." for ACK, "-" for none; P is ignored in what comes out. A field that is left out of a `>` line is not compared, and
- * options named there must be there. `>>`: the same, and acknowledgements that say nothing else may come before it. `quiet T`: nothing comes for T seconds.
+ * **Times** are seconds after the line before: when to send or call, or when the segment has to come (`+T`: T with a tolerance;
+ * `+A..B`: between; `*`: any time within 5 s;
+ * `now`: before the guest answers a ping that is sent now, so whatever the load, at once). A call with `*` or `+A..B` is made again until its result is the one that is wanted.
+ * `quiet T`: nothing comes for T seconds. `wait T`: whatever comes stays for the next lines.
+ *
+ * **Segments**: flags, range, then what of the following is named; of a `>` line the rest is not compared.
+ *
+ *     S. 0:0(0)             flags S F R P U E (ECE) W (CWR) and "." for ACK, "-" for none; of what comes P is ignored, and of a
+ *                           SYN E and W unless the line has one of them. Sequence numbers are relative to each side's initial
+ *                           one; `*` in a `>` line: any
+ *     ack 1, win 512, urg 3 acknowledgement, window as in the header, urgent pointer
+ *     <mss 1460,wscale 7,sackOK,sack 1:1001 2001:3001,TS val 100 ecr *,kind 254 0x01ff,raw 0x0204,only>
+ *                           SACK blocks are relative to the initial number of the side whose data they are; a timestamp is as it stands
+ *                           in the option, `+N`: N ms behind the first one of the guest (`val` of what comes: as exact as times are),
+ *                           `*`: the guest's latest, or any; mss and wscale: `*` is any. kind: any other option. raw: these bytes and nothing else.
+ *                           `only`: what comes has no others
+ *     "hello"               payload, with JSON's escapes; without it letters a are sent
+ *     [ttl 64,tos 0x10,ecn ce,df]
+ *                           fields of the IPv4 header; ecn: not, ect0, ect1, ce
+ *
+ * `>>`: as `>`, and acknowledgements that say nothing else may come before it.
+ *
+ * **ICMP**: `< icmp unreachable frag_needed mtu 1200 1:1001(1000)` is an error about that segment of the guest. Types: unreachable,
+ * source_quench, time_exceeded, parameter; codes of unreachable: net, host, protocol, port, frag_needed, source_route, admin_prohibited;
+ * or numbers.
+ *
+ * **Calls**: `= RESULT` is compared; without it the call must not fail. A scenario has one listener and one connection.
+ *
+ *     socket | bind | listen [BACKLOG] | accept | connect       a socket is made where there is none, and bound to a port of this scenario
+ *     send N | send "text"      recv N                          recv: `= "text"` compares the data, `= 5` their number
+ *     shutdown read|write|both  close [listener]                abort: close with SO_LINGER of 0 s
+ *     poll                      `= in out err hup rdhup`, or none
+ *     state                     the last state, `= ESTABLISHED`; `states`: all that the socket has gone through
+ *     get OPTION, set OPTION N  error, nodelay, keepalive, keepidle, keepintvl, keepcnt, linger, user_timeout, oobinline,
+ *                               reuseaddr, type, acceptconn, or LEVEL:NAME in numbers
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { Sockets } from "./calls.ts";
+import { type Arrived, differences } from "./compare.ts";
+import type { Control } from "./control.ts";
+import { PROTOCOL_ICMP, PROTOCOL_TCP, encodeIcmp, encodeIpv4 } from "./ipv4.ts";
+import { type CallStep, type SegmentStep, type Step, parseScenario } from "./parse.ts";
+import type { IcmpStep } from "./parse-icmp.ts";
 import type { Peer } from "./peer.ts";
-import {
-  ACK,
-  FIN,
-  PSH,
-  RST,
-  SYN,
-  type TcpOptions,
-  type TcpSegment,
-  URG,
-  flagsText,
-  segmentText,
-  sequenceAdd,
-} from "./tcp.ts";
+import { PSH, ACK, segmentText } from "./tcp.ts";
+import { Talk } from "./talk.ts";
 
-const FLAGS: Record<string, number> = { S: SYN, F: FIN, R: RST, P: PSH, U: URG, ".": ACK };
-const LINE =
-  /^(?:(\*)|\+([\d.]+?)(?:\.\.([\d.]+))?)\s+(<|>>?)\s+([SFRPU.]+|-)\s+(\d+):(\d+)\((\d+)\)(?:\s+ack\s+(\d+))?(?:\s+win\s+(\d+))?(?:\s+<([^>]*)>)?(?:\s+("(?:[^"\\]|\\.)*"))?$/;
+/** Milliseconds between two calls of a line that is made again. */
+const CALL_AGAIN = 20;
 
-/** One line of a scenario. Times are seconds. */
-export type Step =
-  | { line: string; kind: "quiet"; seconds: number }
-  | {
-      line: string;
-      kind: "send" | "expect";
-      /** `>>` */
-      passing: boolean;
-      from: number;
-      to: number;
-      flags: number;
-      sequence: number;
-      length: number;
-      acknowledgement?: number | undefined;
-      window?: number | undefined;
-      options: TcpOptions;
-      payload?: Buffer | undefined;
-    };
-
-function parseOptions(text: string): TcpOptions {
-  const options: TcpOptions = {};
-  for (const part of text.split(",").map((piece) => piece.trim())) {
-    const [name, ...values] = part.split(/\s+/);
-    const numbers = values.map(Number);
-    if (name === "mss") options.mss = numbers[0] as number;
-    else if (name === "wscale") options.windowScale = numbers[0] as number;
-    else if (name === "sackOK") options.sackPermitted = true;
-    else if (name === "TS") options.timestamp = { value: numbers[1] as number, echo: numbers[3] as number };
-    else if (name !== "nop" && name !== "")
-      throw new SyntaxError(`unknown TCP option in a scenario: ${part}`);
-  }
-  return options;
+export interface ScriptOptions {
+  localPort?: number;
+  /** For scenarios with calls. */
+  control?: Control;
 }
 
-/** The steps of a scenario's text. Throws SyntaxError with the line that is wrong. */
-export function parseScenario(text: string, tolerance = 0.5): Step[] {
-  const steps: Step[] = [];
-  for (const raw of text.split("\n")) {
-    const line = raw.replace(/^\s*\/\/.*|\s\/\/.*/, "").trim();
-    if (line === "") continue;
-    const quiet = /^quiet\s+([\d.]+)$/.exec(line);
-    if (quiet) {
-      steps.push({ line, kind: "quiet", seconds: Number(quiet[1]) });
-      continue;
-    }
-    const match = LINE.exec(line);
-    if (!match) throw new SyntaxError(`not a line of a scenario: ${line}`);
-    const [, any, time, until, arrow, flags, start, end, length, ack, win, options, payload] = match;
-    if (Number(end) - Number(start) !== Number(length))
-      throw new SyntaxError(`${line}: range and length differ`);
-    const from = any ? 0 : Number(time);
-    steps.push({
-      line,
-      kind: arrow === "<" ? "send" : "expect",
-      passing: arrow === ">>",
-      from: any || until !== undefined ? from : Math.max(0, from - tolerance),
-      to: any ? 5 : until === undefined ? from + (arrow === "<" ? 0 : tolerance) : Number(until),
-      flags:
-        flags === "-" ? 0 : [...(flags as string)].reduce((all, flag) => all | (FLAGS[flag] as number), 0),
-      sequence: Number(start),
-      length: Number(length),
-      acknowledgement: ack === undefined ? undefined : Number(ack),
-      window: win === undefined ? undefined : Number(win),
-      options: parseOptions(options ?? ""),
-      payload: payload === undefined ? undefined : Buffer.from(JSON.parse(payload) as string, "latin1"),
-    });
-    if (arrow === "<" && !any) (steps.at(-1) as { from: number }).from = from;
-  }
-  return steps;
-}
-
-/** One connection of a script: sends segments and compares those that come. */
-export class TcpScript {
-  readonly localPort: number;
-  readonly initial = Math.floor(Math.random() * 0xffffffff);
-  /** The guest's initial sequence number, once its SYN has been seen. */
-  remoteInitial: number | undefined;
-  private readonly queue: { segment: TcpSegment; time: number }[] = [];
-  private wake: () => void = () => {};
-  private last = performance.now();
-  private readonly stop: () => void;
+/** One connection of a scenario: sends segments, makes calls, and compares what comes. */
+export class TcpScript extends Talk {
   readonly history: string[] = [];
+  /** In the guest, for scenarios with calls. */
+  readonly sockets: Sockets | undefined;
 
-  constructor(
-    private readonly peer: Peer,
-    readonly remotePort: number,
-    localPort = peer.port(),
-  ) {
-    this.localPort = localPort;
-    this.stop = peer.subscribe(({ ip, tcp }) => {
-      if (ip?.source !== peer.guest || tcp?.sourcePort !== remotePort || tcp.destinationPort !== localPort)
-        return;
-      if (tcp.flags & SYN) this.remoteInitial = tcp.sequence;
-      this.queue.push({ segment: tcp, time: performance.now() });
-      this.wake();
+  /** `remotePort` 0: a port of its own, or that from which the guest connects. */
+  constructor(peer: Peer, remotePort = 0, options: ScriptOptions = {}) {
+    super(peer, remotePort, options.localPort ?? peer.port());
+    const { control } = options;
+    if (!control) return;
+    this.sockets = new Sockets(control, {
+      address: peer.address,
+      port: this.localPort,
+      guestPort: () => {
+        if (this.remotePort === 0) this.remotePort = control.freshPort();
+        return this.remotePort;
+      },
     });
   }
-
-  dispose(): void {
-    this.stop();
-  }
-
-  /** Sends a segment; numbers are relative to the initial sequence numbers. */
-  send(segment: {
-    flags: number;
-    sequence?: number;
-    acknowledgement?: number | undefined;
-    window?: number | undefined;
-    options?: TcpOptions;
-    urgent?: number;
-    payload?: Buffer | undefined;
-  }): void {
-    this.peer.sendTcp({
-      sourcePort: this.localPort,
-      destinationPort: this.remotePort,
-      sequence: sequenceAdd(this.initial, segment.sequence ?? 0),
-      acknowledgement:
-        segment.flags & ACK ? sequenceAdd(this.remoteInitial ?? 0, segment.acknowledgement ?? 0) : 0,
-      flags: segment.flags,
-      window: segment.window ?? 65535,
-      options: segment.options ?? {},
-      urgent: segment.urgent ?? 0,
-      payload: segment.payload ?? Buffer.alloc(0),
-    });
-    this.last = performance.now();
-  }
-
-  /** The next segment that comes, with numbers made relative; undefined when none comes within `seconds`. */
-  async next(seconds: number): Promise<TcpSegment | undefined> {
-    const deadline = performance.now() + seconds * 1000;
-    while (this.queue.length === 0) {
-      const left = deadline - performance.now();
-      if (left <= 0) return undefined;
-      await Promise.race([new Promise<void>((resolve) => (this.wake = resolve)), sleep(Math.min(left, 50))]);
-    }
-    const { segment, time } = this.queue.shift() as { segment: TcpSegment; time: number };
-    this.elapsed = (time - this.last) / 1000;
-    this.last = time;
-    return {
-      ...segment,
-      sequence: (segment.sequence - (this.remoteInitial ?? 0)) >>> 0,
-      acknowledgement: segment.flags & ACK ? (segment.acknowledgement - this.initial) >>> 0 : 0,
-    };
-  }
-
-  /** Seconds between the last two segments, in either direction. */
-  elapsed = 0;
 
   /** Runs the steps; throws with the line, what came instead, and the history of the run. */
-  async run(text: string, tolerance?: number): Promise<void> {
+  async run(text: string, tolerance = 0.5): Promise<void> {
+    this.stampTolerance = tolerance * 1000;
+    const steps = parseScenario(text, tolerance);
     await this.peer.resolve();
-    for (const step of parseScenario(text, tolerance)) {
+    for (const step of steps) {
       await this.step(step);
       this.history.push(step.line);
     }
   }
 
+  /** Resets the connection that may be left, and closes the sockets in the guest. */
+  async end(): Promise<void> {
+    this.reset();
+    this.dispose();
+    await this.sockets?.dispose();
+  }
+
   private async step(step: Step): Promise<void> {
-    if (step.kind === "quiet") {
+    if (step.kind === "wait") await sleep(step.seconds * 1000);
+    else if (step.kind === "quiet") {
       const segment = await this.next(step.seconds);
       if (segment) this.fail(step.line, `came: ${segmentText(segment)}`);
-    } else if (step.kind === "send") {
+    } else if (step.kind === "expect") await this.expect(step);
+    else {
       await sleep(step.from * 1000);
-      const payload = step.payload ?? Buffer.alloc(step.length, 0x61);
-      if (payload.length !== step.length)
-        throw new SyntaxError(`${step.line}: payload is not ${step.length} bytes`);
-      this.send({ ...step, payload });
-    } else {
-      const started = this.last;
-      let segment = await this.next(step.to + 0.001);
-      while (step.passing && segment && (segment.flags & ~PSH) === ACK && segment.payload.length === 0) {
-        segment = await this.next(step.to - (this.last - started) / 1000 + 0.001);
-      }
-      this.elapsed = (this.last - started) / 1000;
-      if (!segment)
-        this.fail(step.line, `nothing${step.passing ? " but acknowledgements" : ""} within ${step.to} s`);
-      else this.compare(step, segment);
+      if (step.kind === "call") await this.call(step);
+      else if (step.kind === "icmp") this.icmp(step);
+      else this.sendStep(step);
     }
   }
 
-  private compare(step: Step & { kind: "send" | "expect" }, segment: TcpSegment): void {
-    const wrong: string[] = [];
-    const check = (name: string, expected: unknown, seen: unknown): void => {
-      if (expected !== undefined && JSON.stringify(expected) !== JSON.stringify(seen)) {
-        wrong.push(`${name} is ${JSON.stringify(seen)}, not ${JSON.stringify(expected)}`);
-      }
-    };
-    check("flags", flagsText(step.flags & ~PSH), flagsText(segment.flags & ~PSH));
-    check("checksum right", true, segment.checksumOk);
-    check("sequence", step.sequence, segment.sequence);
-    check("length", step.length, segment.payload.length);
-    check("acknowledgement", step.acknowledgement, segment.acknowledgement);
-    check("window", step.window, segment.window);
-    check("payload", step.payload?.toString("latin1"), segment.payload.toString("latin1"));
-    for (const [name, value] of Object.entries(step.options)) {
-      check(`option ${name}`, value, segment.options[name as keyof TcpOptions]);
-    }
-    if (this.elapsed < step.from)
-      wrong.push(`came after ${this.elapsed.toFixed(3)} s, not before ${step.from} s`);
+  private sendStep(step: SegmentStep): void {
+    const range = step.range as { sequence: number; length: number };
+    const { timestamp, only: _, ...options } = step.options;
+    this.send({
+      ...step,
+      sequence: range.sequence,
+      payload: step.payload ?? Buffer.alloc(range.length, 0x61),
+      options: timestamp ? { ...options, timestamp: this.stamps(timestamp) } : options,
+    });
+  }
+
+  private async expect(step: SegmentStep): Promise<void> {
+    if (step.now) await this.peer.ping(undefined, 5000);
+    const started = this.last;
+    const left = (): number => step.to - (this.last - started) / 1000 + 0.001;
+    let segment = await this.next(left());
+    while (step.passing && segment && isBare(segment, step)) segment = await this.next(left());
+    if (!segment)
+      this.fail(step.line, `nothing${step.passing ? " but acknowledgements" : ""} within ${step.to} s`);
+    const wrong = differences(step, segment, (this.last - started) / 1000, this.stampBase());
     if (wrong.length > 0) this.fail(step.line, `${wrong.join("; ")}\n  came: ${segmentText(segment)}`);
+  }
+
+  private async call(step: CallStep): Promise<void> {
+    if (!this.sockets) throw new Error(`${step.line}: the guest has nobody who makes calls`);
+    this.last = performance.now();
+    const until = this.last + (step.to - step.from) * 1000;
+    for (;;) {
+      const result = await this.sockets.perform(step);
+      const right = step.result === undefined ? !result.startsWith("-") : result === step.result;
+      if (right) return;
+      if (!step.again || performance.now() > until)
+        this.fail(step.line, `the result is ${result}; last state: ${await this.sockets.perform(STATE)}`);
+      await sleep(CALL_AGAIN);
+    }
+  }
+
+  /** An error about a segment of the guest, of which its IP header and eight bytes are quoted. */
+  private icmp(step: IcmpStep): void {
+    const transport = Buffer.alloc(8);
+    transport.writeUInt16BE(this.remotePort, 0);
+    transport.writeUInt16BE(this.localPort, 2);
+    transport.writeUInt32BE(this.ofGuest(step.quoted.sequence), 4);
+    const quoted = encodeIpv4({
+      source: this.peer.guest,
+      destination: this.peer.address,
+      protocol: PROTOCOL_TCP,
+      payload: Buffer.concat([transport, Buffer.alloc(12 + step.quoted.length)]),
+    }).subarray(0, 28);
+    const { type, code, mtu } = step;
+    const payload = encodeIcmp({ type, code, identifier: 0, sequence: mtu, payload: quoted });
+    this.peer.sendIpv4({ protocol: PROTOCOL_ICMP, payload });
+    this.last = performance.now();
   }
 
   private fail(line: string, message: string): never {
     throw new Error(`${line}\n  ${message}\n  after:\n    ${this.history.join("\n    ") || "nothing"}`);
   }
+}
+
+const STATE: CallStep = { ...(parseScenario("+0 call state")[0] as CallStep) };
+
+/** An acknowledgement that says nothing else, and not the one that the line waits for. */
+function isBare(segment: Arrived, step: SegmentStep): boolean {
+  const bare = (segment.flags & ~PSH) === ACK && segment.payload.length === 0;
+  const wanted = (step.flags & ~PSH) === ACK && step.range?.length === 0;
+  return bare && !(wanted && segment.acknowledgement === (step.acknowledgement ?? segment.acknowledgement));
 }

@@ -10,6 +10,9 @@ export const RST = 0x04;
 export const PSH = 0x08;
 export const ACK = 0x10;
 export const URG = 0x20;
+/** RFC 3168. */
+export const ECE = 0x40;
+export const CWR = 0x80;
 
 export interface TcpOptions {
   mss?: number;
@@ -19,6 +22,8 @@ export interface TcpOptions {
   /** [left edge, right edge] of each block. */
   sack?: [number, number][];
   timestamp?: { value: number; echo: number };
+  /** Options that are none of the above. */
+  unknown?: { kind: number; body: Buffer }[];
   /** Bytes instead of all the others: for malformed options. */
   raw?: Buffer;
 }
@@ -76,6 +81,7 @@ function encodeOptions(options: TcpOptions): Buffer {
       word(right);
     }
   }
+  for (const { kind, body } of options.unknown ?? []) bytes.push(kind, 2 + body.length, ...body);
   while (bytes.length % 4 !== 0) bytes.push(1);
   return Buffer.from(bytes);
 }
@@ -104,6 +110,8 @@ function decodeOptions(bytes: Buffer): TcpOptions {
         options.sack.push([body.readUInt32BE(at), body.readUInt32BE(at + 4)]);
       }
     }
+    if (kind > 8 || kind === 6 || kind === 7)
+      options.unknown = [...(options.unknown ?? []), { kind, body: Buffer.from(body) }];
     i += length;
   }
   return options;
@@ -147,22 +155,21 @@ export function decodeTcp(source: number, destination: number, bytes: Buffer): T
   };
 }
 
-/** "S." for SYN and ACK, as tcpdump and packetdrill write them; "-" for none. */
+/** How flags are written, by tcpdump and packetdrill as well. */
+export const FLAG_LETTERS: readonly (readonly [number, string])[] = [
+  [FIN, "F"],
+  [SYN, "S"],
+  [RST, "R"],
+  [PSH, "P"],
+  [URG, "U"],
+  [ACK, "."],
+  [ECE, "E"],
+  [CWR, "W"],
+];
+
+/** "S." for SYN and ACK; "-" for none. */
 export function flagsText(flags: number): string {
-  const letters: [number, string][] = [
-    [FIN, "F"],
-    [SYN, "S"],
-    [RST, "R"],
-    [PSH, "P"],
-    [URG, "U"],
-    [ACK, "."],
-  ];
-  return (
-    letters
-      .filter(([bit]) => flags & bit)
-      .map(([, letter]) => letter)
-      .join("") || "-"
-  );
+  return FLAG_LETTERS.flatMap(([bit, letter]) => (flags & bit ? [letter] : [])).join("") || "-";
 }
 
 /** A segment in one line, for messages of failed tests. */

@@ -92,10 +92,11 @@ export const SEND_BUFFERS: u32 = 96;
 export const SEND_BUFFERS_MINIMUM: u32 = 8;
 /** Segments that may wait for a gap to be filled. */
 export const REASSEMBLY_LIMIT: u32 = 192;
-/** Wait after a segment could not be sent at all (no room in the device or the pool, no route, no link): this long, then twice as long, up to the second. */
+/** Wait after a segment could not be sent at all (no room in the device or the pool, no route, no link); and after the first second of that. */
 export const RESOURCE_RETRY: u64 = 10 * MILLISECOND;
-export const RESOURCE_RETRY_MAXIMUM: u64 = SECOND;
-/** R2 of such: about four minutes. */
+export const RESOURCE_RETRY_LATE: u64 = SECOND;
+export const RESOURCE_RETRIES_SOON: u32 = 100;
+/** R2 of such: 141 s (RFC 9293, 3.8.3: at least 100 s). */
 export const RETRIES_RESOURCE: u32 = 240;
 
 // ---- Listeners ----

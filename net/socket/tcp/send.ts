@@ -9,7 +9,7 @@ import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { congestionIdle } from "./congestion";
 import { FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE, URGENT_SENT } from "./connection";
-import { RESOURCE_RETRY, RESOURCE_RETRY_MAXIMUM } from "./parameters";
+import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { recoveryRetransmits } from "./recovery";
 import { armTimer } from "./retransmission";
@@ -106,7 +106,7 @@ export function retryLater(c: TcpConnection): void {
   if (c.flight != 0) return armTimer(c, true);
   if (c.timerMode != TIMER_RESOURCE) c.retries = 0;
   c.timerMode = TIMER_RESOURCE;
-  const wait = min(RESOURCE_RETRY << min<u8>(c.retries, 7), RESOURCE_RETRY_MAXIMUM);
+  const wait = c.retries < <u8>RESOURCE_RETRIES_SOON ? RESOURCE_RETRY : RESOURCE_RETRY_LATE;
   timerStartAt(c.retransmitTimer, now() + wait, c.level);
 }
 

@@ -16,11 +16,14 @@ export function buffersScarce(part: u32): bool {
   return pool.limit - pool.inUse < pool.limit / part;
 }
 
-/** Right edge that the receive buffer would allow now; not to the left of RCV.NXT. */
+/**
+ * Right edge that the receive buffer would allow now, as far as the window field can say it (without scale, less than the buffer has): not
+ * to the left of RCV.NXT. An edge that cannot be said would be told again with each read, and taken for a duplicate acknowledgement.
+ */
 function possibleEdge(c: TcpConnection): u32 {
   if (c.receivedBytes >= c.receiveLimit || c.received.count >= receiveBufferLimit(c) || buffersScarce(4))
     return c.RCV_NXT;
-  return c.RCV_NXT + (c.receiveLimit - c.receivedBytes);
+  return c.RCV_NXT + min<u32>(c.receiveLimit - c.receivedBytes, (<u32>65535) << c.receiveScale);
 }
 
 /** Most buffers in the receive queue: twice what full segments need. */

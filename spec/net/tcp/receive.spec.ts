@@ -213,6 +213,16 @@ describe("receiving", () => {
     heard();
   });
 
+  it("is silent about room that a window without scale cannot tell", () => {
+    open();
+    expect(receiveLimit()).toBeGreaterThan(65535 + 4 * 1460);
+    say(".", 1, 1460, 1, 10000);
+    say(".", 1461, 1460, 1, 10000);
+    expect(heard()).toBe(". 1:1(0) ack 2921 win 65535");
+    expect(readStream(1)).toBe(2920);
+    expect(heard()).toBe("", "a duplicate acknowledgement is what the peer would see");
+  });
+
   it("answers what is outside of the window with an acknowledgement, and drops it", () => {
     open();
     say("P.", 1, 10, 1, 10000);
@@ -257,6 +267,18 @@ describe("receiving", () => {
     say("R", 1, 0, 0, 0);
     expect(taken()).toBe("1>7 201d");
     expect(peekLength(s)).toBe(-104);
+  });
+
+  it("limits challenges in odd milliseconds and in even ones", () => {
+    for (let i = 0; i < 4; i++) {
+      if (i != 0) abort_(s);
+      open();
+      run(MILLISECOND);
+      say("R", 2, 0, 0, 0);
+      expect(heardBriefly()).toBe(". 1:1(0) ack 1");
+      say("R", 3, 0, 0, 0);
+      expect(heardBriefly()).toBe("", "within the same millisecond");
+    }
   });
 
   it("drops what is from the past by its timestamp (PAWS), and echoes by the rule", () => {
