@@ -9,11 +9,10 @@
  *
  * DELAY is where RFC 4861 waits for news from above; with IPv4 the first question is a unicast, and is asked at once.
  */
-import { ENOBUFS } from "../kernel/errno";
 import { now } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timers";
 import { arpAsk } from "./arp";
-import { allocateBuffer, BUFFER_RETAINED, CHECKSUM_PARTIAL, PacketBuffer, releaseBuffer } from "./buffer";
+import { PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { reportNeighbourGone } from "./errors";
 import { ethernetOutput } from "./ethernet";
@@ -33,6 +32,7 @@ import {
   neighbourVictim,
 } from "./neighbour-cache";
 import { solicitNeighbour } from "./neighbour-discovery";
+import { detachQueued, dropQueued, enqueue, initializeNeighbourQueues, takeQueued } from "./neighbour-queue";
 import { routerFailed } from "./routers";
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6 } from "./wire/ethernet";
 
@@ -50,25 +50,14 @@ export const RETRY_TIME: u64 = 1_000_000_000;
 export const DELAY_TIME: u64 = 5_000_000_000;
 /** Requests before we give up. */
 export const NEIGHBOUR_TRIES: u32 = 3;
-/** Packets that wait for one link address, and for all together. */
-export const NEIGHBOUR_QUEUE: u32 = 4;
-export const NEIGHBOUR_QUEUE_TOTAL: u32 = 64;
-
-let queued: u32 = 0;
-
 /** Once at boot. `storage`: NEIGHBOURS_STORAGE bytes. */
 export function initializeNeighbours(storage: usize): void {
-  queued = 0;
+  initializeNeighbourQueues();
   initializeNeighbourCache(storage, prepareEntry.index);
 }
 
 function prepareEntry(entry: Neighbour): void {
   timerPrepare(entry.timer, onTimer.index);
-}
-
-/** Packets that wait for a link address now. */
-export function neighbourQueued(): u32 {
-  return queued;
 }
 
 // ---- Output ----
@@ -128,46 +117,8 @@ function makeRoom(class_: u32): Neighbour | null {
 /** Drops what waits, and frees the entry. */
 function forget(entry: Neighbour): void {
   timerStop(entry.timer);
-  queued -= entry.queue.count;
-  entry.queue.clear();
+  dropQueued(entry);
   neighbourRemove(entry);
-}
-
-/** Keeps the packet until the link address is known; the oldest one goes when there are too many. */
-function enqueue(entry: Neighbour, buffer: PacketBuffer): i32 {
-  const queue = entry.queue;
-  if (queue.count >= NEIGHBOUR_QUEUE || (queued >= NEIGHBOUR_QUEUE_TOTAL && queue.count != 0)) {
-    const first = queue.take();
-    if (first !== null) releaseBuffer(first);
-    queued--;
-    networkCounters().arpQueueDropped++;
-  }
-  const kept = queued < NEIGHBOUR_QUEUE_TOTAL ? keep(buffer) : null;
-  if (kept === null) {
-    networkCounters().arpQueueDropped++;
-    return -ENOBUFS;
-  }
-  queue.append(kept);
-  queued++;
-  return 0;
-}
-
-/** The buffer itself with a reference more, or a copy when the sender will use its bytes again; null: no buffer. */
-function keep(buffer: PacketBuffer): PacketBuffer | null {
-  if ((buffer.flags & BUFFER_RETAINED) == 0) {
-    buffer.references++;
-    return buffer;
-  }
-  const copy = allocateBuffer(0);
-  if (copy === null) return null;
-  const distance = changetype<usize>(copy) - changetype<usize>(buffer);
-  copy.data = buffer.data + distance;
-  copy.length = buffer.length;
-  copy.flags = buffer.flags & CHECKSUM_PARTIAL;
-  copy.checksumStart = buffer.checksumStart + distance;
-  copy.checksumOffset = buffer.checksumOffset;
-  memory.copy(copy.data, buffer.data, buffer.length);
-  return copy;
 }
 
 // ---- Requests and their time-outs ----
@@ -197,18 +148,11 @@ function onTimer(timer: Timer): void {
 
 /** Nobody answers: the senders of what waits are told "host unreachable". */
 function fail(entry: Neighbour): void {
-  const queue = entry.queue;
   // The entry goes first: what a transport does about the error may need one.
-  const head = queue.head;
-  const count = queue.count;
-  queue.head = null;
-  queue.tail = null;
-  queue.count = 0;
-  queued -= count;
+  networkCounters().arpUnresolved += entry.queue.count;
+  let buffer = detachQueued(entry);
   if (!entry.isIpv4) routerFailed(entry.address);
   neighbourRemove(entry);
-  networkCounters().arpUnresolved += count;
-  let buffer = head;
   while (buffer !== null) {
     const next: PacketBuffer | null = buffer.next;
     reportNeighbourGone(buffer);
@@ -270,16 +214,14 @@ function makeStale(entry: Neighbour): void {
 }
 
 function sendQueued(entry: Neighbour): void {
-  const queue = entry.queue;
-  let buffer = queue.take();
+  let buffer = takeQueued(entry);
   while (buffer !== null) {
-    queued--;
     // The first of them is a use of the address.
     if (entry.state == NEIGHBOUR_STALE) used(entry);
     if (linkIsUp()) {
       ethernetOutput(buffer, entry.link0, entry.link4, entry.isIpv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
     }
     releaseBuffer(buffer);
-    buffer = queue.take();
+    buffer = takeQueued(entry);
   }
 }

@@ -11,12 +11,10 @@ import {
 import {
   NEIGHBOUR_INCOMPLETE,
   NEIGHBOUR_PROBE,
-  NEIGHBOUR_QUEUE,
-  NEIGHBOUR_QUEUE_TOTAL,
   NEIGHBOUR_REACHABLE,
   NEIGHBOUR_STALE,
-  neighbourQueued,
 } from "../../net/neighbours";
+import { NEIGHBOUR_QUEUE, NEIGHBOUR_QUEUE_TOTAL, neighbourQueued } from "../../net/neighbour-queue";
 import {
   allocateBuffer,
   BUFFER_HEADROOM,

@@ -17,14 +17,12 @@ import {
   NEIGHBOUR_DELAY,
   NEIGHBOUR_INCOMPLETE,
   NEIGHBOUR_PROBE,
-  NEIGHBOUR_QUEUE,
-  NEIGHBOUR_QUEUE_TOTAL,
   NEIGHBOUR_REACHABLE,
   NEIGHBOUR_STALE,
-  neighbourQueued,
   REACHABLE_TIME,
   RETRY_TIME,
 } from "../../net/neighbours";
+import { NEIGHBOUR_QUEUE, NEIGHBOUR_QUEUE_TOTAL, neighbourQueued } from "../../net/neighbour-queue";
 import { defaultRouter } from "../../net/routers";
 import { registerTransport } from "../../net/transports";
 import { NA_OVERRIDE, NA_ROUTER, NA_SOLICITED } from "../../net/wire/icmpv6";
