@@ -45,6 +45,7 @@ struct module_descriptor {
 /* What the manifest says of the whole image. */
 struct image_parameters {
   uint64_t reserve_percent; /* of the default priority level and below, under load of higher ones: 0 .. 50 */
+  uint64_t congestion_control; /* of TCP: CONGESTION_* in net/socket/tcp/congestion.ts */
 };
 
 __attribute__((noreturn)) void aemos_exit(uint32_t status);

@@ -62,6 +62,7 @@ import { createProcess } from "./process/create";
 import { END_STORAGE, initializeEnd, reapPoll } from "./process/end";
 import { initializeFamily } from "./process/family";
 import {
+  congestionControl,
   initializeModules,
   moduleCount,
   moduleDescriptor,
@@ -92,15 +93,18 @@ import { pciScan } from "../drivers/pci";
 import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut } from "../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
+import { CONFIG6_STORAGE, IP6_OFF, parseIp6Option } from "../net/config6";
 import { IP_DHCP, parseDnsOption, parseIpOption } from "../net/config";
 import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
 import { attachDevice, networkDoorbell, networkInterface, setVlan } from "../net/interface";
+import { startIpv6 } from "../net/slaac";
 import { initializeNetworkInformation, NETWORK_INFORMATION_SIZE } from "../net/netinfo";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
+import { chooseCongestionControl } from "../net/socket/tcp/congestion";
 import { initializeTcp } from "../net/socket/tcp/tcp";
 
 // What boot/ reads, writes and calls.
@@ -263,6 +267,7 @@ function startNetwork(): void {
   if (!initializeNetwork(buffers, LOOPBACK_QUEUE, UDP_SOCKETS, buffers / 4))
     fail("not enough memory for the network");
   if (!initializeTcp(frames * 2)) fail("not enough memory for the network");
+  chooseCongestionControl(congestionControl());
   initializeSocketCalls(need(SOCKET_CALLS_STORAGE));
   initializeNetworkInformation(need(NETWORK_INFORMATION_SIZE));
   setPoll(POLL_RECEIVE, receive.index);
@@ -278,6 +283,13 @@ function startNetwork(): void {
   attachDevice(device);
   if (findOption("vlan") && !setVlan(optionNumber()))
     fail("the command line's vlan= wants a number from 0 to 4094");
+  if (findOption("ip6")) {
+    const result = parseIp6Option(optionAddress, optionLength, need(CONFIG6_STORAGE));
+    if (result < 0) fail("the command line's ip6= cannot be used");
+    if (result != IP6_OFF) startIpv6();
+  } else {
+    startIpv6();
+  }
   if (findOption("ip")) {
     const result = parseIpOption(optionAddress, optionLength);
     if (result < 0) fail("the command line's ip= cannot be used");

@@ -72,6 +72,36 @@ export class PacketBuffer {
     return changetype<Endpoint>(changetype<usize>(this) + offsetof<PacketBuffer>("sequence"));
   }
 
+  /** TCP's send queue (tcp/scoreboard.ts): what has become of the segment, and its neighbours among those in flight, in the order of time. */
+  @inline get state(): u32 {
+    return this.word1;
+  }
+
+
+  @inline set state(value: u32) {
+    this.word1 = value;
+  }
+
+
+  @inline get sentBefore(): PacketBuffer | null {
+    return changetype<PacketBuffer | null>(<usize>this.endSequence);
+  }
+
+
+  @inline set sentBefore(buffer: PacketBuffer | null) {
+    this.endSequence = <u32>changetype<usize>(buffer);
+  }
+
+
+  @inline get sentAfter(): PacketBuffer | null {
+    return changetype<PacketBuffer | null>(this.networkHeader);
+  }
+
+
+  @inline set sentAfter(buffer: PacketBuffer | null) {
+    this.networkHeader = changetype<usize>(buffer);
+  }
+
 
   @inline get input(): u32 {
     return this.endSequence;

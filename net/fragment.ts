@@ -9,6 +9,9 @@ import { CHECKSUM_PARTIAL, cutPiece, PacketBuffer } from "./buffer";
 import { finishChecksum } from "./checksum";
 import { IPV4_HEADER } from "./wire/ipv4";
 
+/** Fragments of a step. */
+export const FRAGMENT_STRETCH: u32 = 8;
+
 /** Counters, a power of two. */
 const COUNTERS: u32 = 256;
 

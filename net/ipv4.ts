@@ -5,13 +5,23 @@
  * **Not** here: forwarding and multicast groups.
  */
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
+import { letInterruptIn } from "../kernel/interrupts/vectors";
+import { now } from "../kernel/time/clock";
+import {
+  Timer,
+  TIMER_SIZE,
+  TIMER_TICK,
+  timerPending,
+  timerPrepare,
+  timerStartAt,
+} from "../kernel/time/timers";
 import { arpDoubt, arpOutput } from "./arp";
-import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { BufferQueue, CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
-import { cutIntoFragments, nextIdentification } from "./fragment";
+import { cutIntoFragments, FRAGMENT_STRETCH, nextIdentification } from "./fragment";
 import {
   isBroadcast,
   isLocalAddress,
@@ -23,6 +33,7 @@ import {
   LIMITED_BROADCAST,
   networkInterface,
 } from "./interface";
+import { receiveLevel } from "./levels";
 import { loopbackOutput } from "./loopback";
 import { reassemble } from "./reassembly";
 import { IPPROTO_ICMP, IPPROTO_UDP } from "./socket/socket";
@@ -47,11 +58,25 @@ import { UDP_HEADER, UdpHeader } from "./wire/udp";
 export const TTL_DEFAULT: u32 = 64;
 /** Beside them: may be fragmented, on the way and here. */
 export const MAY_FRAGMENT: u32 = 1 << 16;
+/** And the caller is a call of an application: the fragments of a long packet all go at once, and interrupts are let in between. */
+export const LET_INTERRUPTS_IN: u32 = 1 << 17;
+
+/** Long packets of which a part is sent later, at once: echo replies. */
+const LATER_LIMIT: u32 = 8;
+const QUEUE_SIZE: usize = (offsetof<BufferQueue>() + 7) & ~7;
+/** Bytes of storage for initializeIpv4. */
+export const IPV4_STORAGE: usize = QUEUE_SIZE + TIMER_SIZE;
 
 let noTransportIndex: u32 = 0;
+let later: BufferQueue = changetype<BufferQueue>(0);
+let laterTimer: Timer = changetype<Timer>(0);
 
-/** Once at boot. `noTransport`: (buffer) => void, borrows a packet that no transport wants (0: none). */
-export function initializeIpv4(noTransport: u32): void {
+/** Once at boot. `storage`: IPV4_STORAGE bytes. `noTransport`: (buffer) => void, borrows a packet that no transport wants (0: none). */
+export function initializeIpv4(storage: usize, noTransport: u32): void {
+  memory.fill(storage, 0, IPV4_STORAGE);
+  later = changetype<BufferQueue>(storage);
+  laterTimer = changetype<Timer>(storage + QUEUE_SIZE);
+  timerPrepare(laterTimer, onLater.index);
   noTransportIndex = noTransport;
 }
 
@@ -190,7 +215,7 @@ export function sourceAddressFor(destination: u32): u32 {
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
  * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
- * goes in fragments; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * goes in fragments, in steps; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
  * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
@@ -235,25 +260,83 @@ function sendFragments(
     networkCounters().ipNoBuffer++;
     return -ENOBUFS;
   }
-  const identification = nextIdentification(source, destination, protocol);
-  let offset: u32 = 0;
-  let result: i32 = 0;
-  let piece: PacketBuffer | null = buffer;
-  while (piece !== null) {
+  // What is sent is let go of, and the caller keeps the first.
+  buffer.references++;
+  buffer.sequence = 0;
+  buffer.checksumStart = source;
+  buffer.checksumOffset = destination;
+  buffer.word0 = nextIdentification(source, destination, protocol);
+  buffer.word1 = (protocol << 16) | (service & 0xffff);
+  let rest = sendPieces(buffer);
+  let result = sendResult;
+  if (service & LET_INTERRUPTS_IN) {
+    while (rest !== null) {
+      letInterruptIn();
+      rest = sendPieces(rest);
+      result = sendResult;
+    }
+  } else if (rest !== null) result = sendLater(rest);
+  return result;
+}
+
+/** Of the last sendPieces: 0 or a negative errno. */
+let sendResult: i32 = 0;
+
+/**
+ * Sends FRAGMENT_STRETCH pieces of a packet from `first` on as fragments, and lets go of them. Null: that was all, or the rest is of no use; else the first that is left, which
+ * knows how to go on, as `first` does: where it begins (`sequence`), source (`checksumStart`), destination (`checksumOffset`), identification (`word0`), protocol and service (`word1`).
+ */
+function sendPieces(first: PacketBuffer): PacketBuffer | null {
+  const source = <u32>first.checksumStart;
+  const destination = first.checksumOffset;
+  const identification = first.word0;
+  const word1 = first.word1;
+  let offset = first.sequence;
+  let piece = first;
+  for (let count: u32 = 0; ; count++) {
     const next: PacketBuffer | null = piece.more;
+    if (count == FRAGMENT_STRETCH) break;
     // Whoever keeps a fragment keeps nothing but that.
     piece.more = null;
     const length = piece.length;
-    if (result == 0) {
-      const flags = (offset >> 3) | (next !== null ? IPV4_MF : 0);
-      result = sendPacket(piece, source, destination, protocol, service, identification, flags);
-      networkCounters().ipFragmentsSent++;
-    }
+    const flags = (offset >> 3) | (next !== null ? IPV4_MF : 0);
+    sendResult = sendPacket(piece, source, destination, word1 >> 16, word1 & 0xffff, identification, flags);
+    networkCounters().ipFragmentsSent++;
     offset += length;
-    if (piece !== buffer) releaseBuffer(piece);
+    releaseBuffer(piece);
+    if (next === null) return null;
+    if (sendResult < 0) {
+      releaseBuffer(next);
+      return null;
+    }
     piece = next;
   }
-  return result;
+  piece.sequence = offset;
+  piece.checksumStart = source;
+  piece.checksumOffset = destination;
+  piece.word0 = identification;
+  piece.word1 = word1;
+  return piece;
+}
+
+/** The rest of a long packet goes when others have had their turn. 0, or -ENOBUFS: too many do so. Takes the reference. */
+function sendLater(rest: PacketBuffer): i32 {
+  if (later.count >= LATER_LIMIT) {
+    networkCounters().ipNoBuffer++;
+    releaseBuffer(rest);
+    return -ENOBUFS;
+  }
+  later.append(rest);
+  if (!timerPending(laterTimer)) timerStartAt(laterTimer, now(), receiveLevel);
+  return 0;
+}
+
+function onLater(timer: Timer): void {
+  const packet = later.take();
+  if (packet === null) return;
+  const rest = sendPieces(packet);
+  if (rest !== null) later.append(rest);
+  if (later.count != 0) timerStartAt(laterTimer, now() + TIMER_TICK, receiveLevel);
 }
 
 /** Puts the header in front and sends what fits into one frame; borrows the buffer. */

@@ -9,7 +9,7 @@ import { copyFile, mkdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { type Application, bindCalls, compileApplication, translateApplication } from "./application.ts";
 import { KERNEL_OPTIONS, gccStep } from "./commands.ts";
-import { modulesSource, moduleSource } from "./generate.ts";
+import { type ImageParameters, modulesSource, moduleSource } from "./generate.ts";
 import { WASM_PAGE, compileKernel, translateKernel } from "./kernel.ts";
 import { link } from "./link.ts";
 import { withLock } from "./lock.ts";
@@ -86,7 +86,7 @@ async function buildSteps(steps: Steps, manifest: Manifest, source: string, fold
 
   const digest = createHash("sha256").update(source).digest("hex").slice(0, 8);
   const imageFolder = join(folder, "images", `${manifest.name}-${digest}`);
-  const glue = await compileGlue(steps, imageFolder, modules, manifest.reservePercent);
+  const glue = await compileGlue(steps, imageFolder, modules, manifest);
   const prefixes = new Map([
     ...modules.map((module) => [module.symbolPrefix, `${module.entry.name}:`] as const),
     ["w2c_kernel_", ""] as const,
@@ -117,11 +117,11 @@ async function compileGlue(
   steps: Steps,
   folder: string,
   modules: readonly Application[],
-  reservePercent: number,
+  parameters: ImageParameters,
 ): Promise<string[]> {
   const list = join(folder, "modules.c");
   const names = modules.map((module) => module.entry.name);
-  await steps.generate(list, modulesSource(names, reservePercent));
+  await steps.generate(list, modulesSource(names, parameters));
   const units = [{ unit: "image", source: list, folders: [] as string[] }];
   for (const module of modules) {
     const source = join(folder, `module_${module.entry.name}.c`);

@@ -1,6 +1,7 @@
 /** The C files that tie kernel and applications together: generated, never written by hand. */
 import { createHash } from "node:crypto";
 import type { Application } from "./application.ts";
+import type { CongestionControl, Manifest } from "./manifest.ts";
 import { EVENT_TYPE_NAMES, refusedExecutors, refusedTypes } from "./policy.ts";
 import type { Declaration } from "./translate.ts";
 
@@ -109,8 +110,14 @@ const struct module_descriptor descriptor_${name} = {
 `;
 }
 
+/** What of a manifest concerns the whole image. */
+export type ImageParameters = Pick<Manifest, "reservePercent" | "congestion">;
+
+/** By the numbers of CONGESTION_* in net/socket/tcp/congestion.ts. */
+const CONGESTION_CONTROLS: readonly CongestionControl[] = ["cubic", "newreno"];
+
 /** The list of descriptors, in the manifest's order, the type codes of the handlers, and what concerns the whole image. */
-export function modulesSource(names: readonly string[], reservePercent: number): string {
+export function modulesSource(names: readonly string[], parameters: ImageParameters): string {
   const symbols = names.map((name) => `descriptor_${identifier(name)}`);
   const codes = HANDLER_TYPES.map((letters) => {
     const bytes = [...typeCode(letters)].map((byte) => `0x${byte.toString(16).padStart(2, "0")}`);
@@ -124,7 +131,8 @@ ${symbols.map((symbol) => `    &${symbol},\n`).join("")}};
 const uint64_t module_count = ${symbols.length};
 
 const struct image_parameters image_parameters = {
-    .reserve_percent = ${reservePercent},
+    .reserve_percent = ${parameters.reservePercent},
+    .congestion_control = ${CONGESTION_CONTROLS.indexOf(parameters.congestion)},
 };
 
 /* wasm2c's codes of the handlers' types, in the order of the kernel's HANDLER_ numbers. */

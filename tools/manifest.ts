@@ -44,6 +44,9 @@ export interface ForwardEntry {
   protocol: "tcp" | "udp";
 }
 
+/** Of all TCP connections of the image. */
+export type CongestionControl = "cubic" | "newreno";
+
 export interface Manifest {
   /** Where it came from, for messages. */
   file: string;
@@ -54,6 +57,7 @@ export interface Manifest {
   append: string;
   /** Share of the default priority and below under load of the higher ones. */
   reservePercent: number;
+  congestion: CongestionControl;
   forward: ForwardEntry[];
 }
 
@@ -143,9 +147,9 @@ async function check(file: string, value: unknown, folder: string): Promise<Mani
     if (ports.has(port)) throw new UserError(`${file}: port ${port} of the host is forwarded twice`);
     ports.add(port);
   }
-  const { name, memoryMiB, append, reservePercent } = value;
+  const { name, memoryMiB, append, reservePercent, congestion } = value;
   const description = value.description ?? "";
-  return { file, name, description, applications, memoryMiB, append, reservePercent, forward };
+  return { file, name, description, applications, memoryMiB, append, reservePercent, congestion, forward };
 }
 
 /** One of ajv's errors in our words: where, and what is wrong. */

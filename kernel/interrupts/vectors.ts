@@ -1,7 +1,7 @@
 /**
  * Who gets which interrupt vector, and what is done for one that arrives.
  */
-import { tsc } from "../hal";
+import { poll, tsc } from "../hal";
 import { allocateFrames, FRAME_SIZE } from "../memory/frames";
 import { endOfInterrupt, VECTOR_LEGACY, VECTOR_SPURIOUS, VECTOR_TIMER } from "./apic";
 
@@ -52,4 +52,10 @@ export function handleVector(vector: u32): void {
   // Before the work: a new message during it must not be lost, and none can interrupt here.
   endOfInterrupt();
   call_indirect<void>(callback, <usize>load<u32>(entry, 4));
+}
+
+/** For a call that takes long, between two of its steps: lets an interrupt in, if one waits. What is done about it may change anything but the caller's own. */
+export function letInterruptIn(): void {
+  const vector = poll();
+  if (vector >= 0) handleVector(vector);
 }

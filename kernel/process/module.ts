@@ -123,6 +123,11 @@ export function reservePercent(): u32 {
   return load<u32>(image(IMAGE_PARAMETERS));
 }
 
+/** CONGESTION_* of net/socket/tcp/congestion.ts. */
+export function congestionControl(): u32 {
+  return load<u32>(image(IMAGE_PARAMETERS), 8);
+}
+
 export function moduleCount(): u32 {
   return <u32>image(IMAGE_MODULE_COUNT);
 }

@@ -3,14 +3,14 @@
  * stand (peek, consume) or may be put (reserve, commit).
  */
 import { EAGAIN, EBADF, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
+import { letInterruptIn } from "../../kernel/interrupts/vectors";
 import { readUser, userRange, writeUser } from "../../kernel/memory/user";
-import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
-import { BufferQueue, releaseBuffer } from "../buffer";
+import { BUFFER_SIZE, BufferQueue, releaseBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
-import { socketOf } from "./calls";
 import { readDatagram, readError, writeDatagram } from "./datagram";
+import { socketOf, waitOnSocket } from "./descriptor";
 import { givenName, readSockaddr, writeSockaddr } from "./sockaddr";
 import { isStream, Socket, SOCKET_NONBLOCK } from "./socket";
 import { UDP_PAYLOAD_MAXIMUM, udpSend } from "./udp";
@@ -57,11 +57,11 @@ export function sys_sendto(
   if (<i32>length < 0) return -EINVAL;
   if (!userRange(data, length)) return -EFAULT;
   if (isStream(socket))
-    return sendStream(socket, data, length, mayBlock(socket, flags), (flags & MSG_OOB) != 0);
+    return sendStream(fd, socket, data, length, mayBlock(socket, flags), (flags & MSG_OOB) != 0);
   if (flags & MSG_OOB) return -EOPNOTSUPP;
   let to = socket.flow.remote;
   if (address != 0) {
-    const read = readSockaddr(address, addressLength);
+    const read = readSockaddr(socket, address, addressLength);
     if (read < 0) return read;
     to = givenName;
   }
@@ -69,7 +69,7 @@ export function sys_sendto(
   return sendDatagram(socket, data, length, to);
 }
 
-function sendStream(socket: Socket, data: usize, length: u32, block: bool, urgent: bool): i32 {
+function sendStream(fd: i32, socket: Socket, data: usize, length: u32, block: bool, urgent: bool): i32 {
   const protocol = socket.protocol;
   let sent: u32 = 0;
   let result: i32 = 0;
@@ -93,8 +93,11 @@ function sendStream(socket: Socket, data: usize, length: u32, block: bool, urgen
     if (!block) break;
     call_indirect<void>(protocol.push, socket, urgent && sent != 0);
     networkFlush();
-    result = waitOn(socket, POLLOUT | POLLERR | POLLHUP, NO_DEADLINE);
-    if (result < 0) break;
+    result = waitOnSocket(fd, socket, POLLOUT | POLLERR | POLLHUP);
+    if (result < 0) {
+      if (socketOf(fd) !== socket) return sent == 0 ? result : <i32>sent;
+      break;
+    }
   }
   if (sent == 0) return result;
   call_indirect<void>(protocol.push, socket, urgent);
@@ -108,6 +111,8 @@ function sendDatagram(socket: Socket, data: usize, length: u32, to: Endpoint): i
   if (buffer === null) return readError;
   const result = udpSend(socket, to, buffer);
   releaseBuffer(buffer);
+  // After the last fragments of a long one.
+  if (length > BUFFER_SIZE) letInterruptIn();
   networkFlush();
   return result < 0 ? result : <i32>length;
 }
@@ -137,7 +142,7 @@ export function sys_recvfrom(
     if (source != 0) {
       if (address != 0) {
         const sender = call_indirect<Endpoint>(socket.protocol.peekSource, socket);
-        const written = writeSockaddr(address, lengthPointer, sender);
+        const written = writeSockaddr(address, lengthPointer, socket, sender);
         if (written < 0) return written;
       }
       const result = isStream(socket)
@@ -153,7 +158,7 @@ export function sys_recvfrom(
       return why;
     }
     if (!mayBlock(socket, flags)) return -EAGAIN;
-    const waited = waitOn(socket, POLLIN | POLLERR | POLLHUP | POLLRDHUP, NO_DEADLINE);
+    const waited = waitOnSocket(fd, socket, POLLIN | POLLERR | POLLHUP | POLLRDHUP);
     if (waited < 0) return waited;
   }
 }

@@ -2,7 +2,7 @@
 import { EBADF, EFAULT, EINVAL, ENOPROTOOPT } from "../../kernel/errno";
 import { readUser, writeUser } from "../../kernel/memory/user";
 import { networkFlush } from "../interface";
-import { socketOf } from "./calls";
+import { socketOf } from "./descriptor";
 import { findOption, initializeOptionTable, OPTION_SIZE, OPTION_TABLE_STORAGE, OPTION_WORD } from "./options";
 import { defineSocketOptions } from "./options-socket";
 import { defineTcpOptions } from "./tcp/socket-options";

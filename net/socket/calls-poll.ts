@@ -6,16 +6,15 @@
  * (kernel/scheduler/waitset.ts) until it returns, whatever way. -ERESTART as everywhere: the call is made again after the handlers, and goes on to
  * its first deadline.
  */
-import { poll as pendingInterrupt } from "../../kernel/hal";
 import { EFAULT, EINVAL, ENOMEM, ERESTART, ETIMEDOUT } from "../../kernel/errno";
-import { handleVector } from "../../kernel/interrupts/vectors";
+import { letInterruptIn } from "../../kernel/interrupts/vectors";
 import { readUser, userRange, writeUser } from "../../kernel/memory/user";
 import { currentThread, NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { Thread } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP } from "../../kernel/scheduler/wait";
 import { createWaitSet, releaseWaitSet, WaitSet } from "../../kernel/scheduler/waitset";
 import { now } from "../../kernel/time/clock";
-import { socketOf } from "./calls";
+import { socketOf } from "./descriptor";
 import { Socket } from "./socket";
 
 /** Most descriptors of one call. */
@@ -61,9 +60,7 @@ export function sys_poll(fds: usize, count: u32, timeout: i32): i32 {
 /** Lets an interrupt in now and then: a call with many descriptors is long, and the kernel runs with interrupts off. */
 @inline
 function breathe(index: u32): void {
-  if ((index + 1) % STRETCH != 0) return;
-  const vector = pendingInterrupt();
-  if (vector >= 0) handleVector(vector);
+  if ((index + 1) % STRETCH == 0) letInterruptIn();
 }
 
 

@@ -2,7 +2,7 @@
  * The socket calls of 4.4BSD, with Linux's numbers: descriptors, names, connections, options. Transfer of data is in
  * calls-data.ts. Each returns 0 or a positive value, or a negative errno.
  *
- * Blocking is here and nowhere below: try; if it would block, wait on the socket and try again. waitOn may answer -ERESTART, when
+ * Blocking is here and nowhere below: try; if it would block, wait on the socket and try again. The wait may answer -ERESTART, when
  * handlers of the process have to run: that is returned, and the whole call is made again after them. So a call keeps what it has
  * begun in the socket (SOCKET_CONNECTING), or reports what it has done so far (send).
  */
@@ -29,14 +29,12 @@ import {
   HANDLE_SOCKET,
   handleAvailable,
   handleInstall,
-  handleObject,
   handleRemove,
   handleWritable,
   onHandleAbandoned,
   onHandleHeld,
 } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
-import { NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import {
   POLLERR,
   POLLHUP,
@@ -50,10 +48,12 @@ import { networkFlush } from "../interface";
 import { ownSocket } from "./rank";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
 import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
+import { socketOf, waitOnSocket } from "./descriptor";
 import { lingerOn } from "./linger";
 import { givenName, initializeSockaddr, readSockaddr, SOCKADDR_STORAGE, writeSockaddr } from "./sockaddr";
 import {
   AF_INET,
+  AF_INET6,
   IPPROTO_TCP,
   IPPROTO_UDP,
   SHUT_RD,
@@ -102,16 +102,10 @@ export function onSharedClose(index: u32): void {
   sharedClose = index;
 }
 
-/** The socket of a descriptor of the current process; null: -EBADF. */
-@inline
-export function socketOf(fd: i32): Socket | null {
-  return changetype<Socket | null>(handleObject(currentProcess(), fd, HANDLE_SOCKET));
-}
-
 // ---- Descriptors ----
 
 export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
-  if (domain != AF_INET) return -EAFNOSUPPORT;
+  if (domain != AF_INET && domain != AF_INET6) return -EAFNOSUPPORT;
   const kind = type & SOCK_TYPE_MASK;
   if (type & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC)) return -EINVAL;
   if (kind != SOCK_STREAM && kind != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
@@ -120,6 +114,7 @@ export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
   if (!handleAvailable(process)) return -EMFILE;
   const socket = kind == SOCK_STREAM ? tcpCreate() : udpCreate();
   if (socket === null) return -ENOBUFS;
+  if (domain == AF_INET6) socket.setFamily6();
   if (type & SOCK_NONBLOCK) socket.flags |= SOCKET_NONBLOCK;
   ownSocket(socket, process.priority);
   // Cannot fail: nothing has taken the handle that was there.
@@ -132,7 +127,7 @@ export function sys_close(fd: i32): i32 {
   if (socket === null) return -EBADF;
   const process = currentProcess();
   if (!handleWritable(process, fd)) return -ENOMEM;
-  if (socket.sharers == 0 && lingerOn(socket) == -ERESTART) return -ERESTART;
+  if (socket.sharers == 0 && lingerOn(fd, socket) == -ERESTART) return -ERESTART;
   // Others of the process may have run meanwhile, and closed it.
   if (socketOf(fd) !== socket) return -EBADF;
   handleRemove(process, fd);
@@ -183,7 +178,7 @@ export function sys_shutdown(fd: i32, how: i32): i32 {
 export function sys_bind(fd: i32, address: usize, length: u32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  const read = readSockaddr(address, length);
+  const read = readSockaddr(socket, address, length);
   if (read < 0) return read;
   return call_indirect<i32>(socket.protocol.bind, socket, givenName);
 }
@@ -191,14 +186,14 @@ export function sys_bind(fd: i32, address: usize, length: u32): i32 {
 export function sys_getsockname(fd: i32, address: usize, lengthPointer: usize): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  return writeSockaddr(address, lengthPointer, socket.flow.local);
+  return writeSockaddr(address, lengthPointer, socket, socket.flow.local);
 }
 
 export function sys_getpeername(fd: i32, address: usize, lengthPointer: usize): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
   if (!isConnected(socket)) return -ENOTCONN;
-  return writeSockaddr(address, lengthPointer, socket.flow.remote);
+  return writeSockaddr(address, lengthPointer, socket, socket.flow.remote);
 }
 
 /** Has a peer: a connection that is established, or a datagram socket that was given one. */
@@ -237,12 +232,12 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
     connection = call_indirect<usize>(listener.protocol.accept, listener);
     if (connection != 0) break;
     if (listener.flags & SOCKET_NONBLOCK) return -EAGAIN;
-    const waited = waitOn(listener, WAKE_ACCEPT | POLLIN | POLLERR | POLLHUP, NO_DEADLINE);
+    const waited = waitOnSocket(fd, listener, WAKE_ACCEPT | POLLIN | POLLERR | POLLHUP);
     if (waited < 0) return waited;
   }
   const socket = changetype<Socket>(connection);
   if (address != 0) {
-    const written = writeSockaddr(address, lengthPointer, socket.flow.remote);
+    const written = writeSockaddr(address, lengthPointer, socket, socket.flow.remote);
     if (written < 0) {
       call_indirect<void>(socket.protocol.abort, socket);
       networkFlush();
@@ -258,7 +253,7 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
 export function sys_connect(fd: i32, address: usize, length: u32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  const read = readSockaddr(address, length);
+  const read = readSockaddr(socket, address, length);
   if (read < 0) return read;
   let pending: i32 = -EALREADY;
   if ((socket.flags & SOCKET_CONNECTING) == 0) {
@@ -278,7 +273,7 @@ export function sys_connect(fd: i32, address: usize, length: u32): i32 {
       return result;
     }
     if (socket.flags & SOCKET_NONBLOCK) return pending;
-    const waited = waitOn(socket, POLLOUT | POLLERR | POLLHUP, NO_DEADLINE);
+    const waited = waitOnSocket(fd, socket, POLLOUT | POLLERR | POLLHUP);
     if (waited < 0) return waited;
   }
 }

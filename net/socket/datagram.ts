@@ -1,18 +1,14 @@
 /** Payloads of datagrams between an application and buffers: one that is too long for a buffer is a chain of them (net/buffer.ts). */
 import { ENOBUFS } from "../../kernel/errno";
-import { poll as pendingInterrupt } from "../../kernel/hal";
-import { handleVector } from "../../kernel/interrupts/vectors";
+import { letInterruptIn } from "../../kernel/interrupts/vectors";
 import { readUser, writeUser } from "../../kernel/memory/user";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../buffer";
 import { checksumAdd } from "../checksum";
 import { IpAddress } from "../flow";
-import { fragmentPayload } from "../fragment";
+import { FRAGMENT_STRETCH, fragmentPayload } from "../fragment";
 import { linkMtu, networkHeaderLength } from "../ip";
 import { pathMtu } from "../pmtu";
 import { UDP_HEADER } from "../wire/udp";
-
-/** Pieces of a datagram to be sent after which interrupts are let in. */
-const STRETCH: u32 = 8;
 
 /** Copies the first `length` bytes of a received datagram to the application. 0 or -EFAULT. */
 export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32): i32 {
@@ -36,7 +32,7 @@ export let readError: i32 = 0;
  * fragments, with its sum in checksumStart. Null: `readError` is -EFAULT or -ENOBUFS. Lets interrupts in when it is long.
  */
 export function readDatagram(user: usize, length: u32, destination: IpAddress): PacketBuffer | null {
-  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu();
+  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu(destination);
   const most = fragmentPayload(pathMtu(destination));
   // The header of the transport goes in front of the first.
   let bytes = whole ? length : min(length, most - UDP_HEADER);
@@ -46,10 +42,7 @@ export function readDatagram(user: usize, length: u32, destination: IpAddress): 
   let last = first;
   let done = bytes;
   for (let count: u32 = 1; done < length; count++) {
-    if (count % STRETCH == 0) {
-      const vector = pendingInterrupt();
-      if (vector >= 0) handleVector(vector);
-    }
+    if (count % FRAGMENT_STRETCH == 0) letInterruptIn();
     bytes = min(length - done, most);
     const piece = readPiece(user + done, bytes);
     if (piece === null) {

@@ -5,10 +5,11 @@
  * A socket that does not block does not linger. With a time of 0, close resets (tcp/close.ts).
  */
 import { ERESTART } from "../../kernel/errno";
-import { currentThread, waitOn } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/scheduler";
 import { WAKE_STATE } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
 import { networkFlush } from "../interface";
+import { waitOnSocket } from "./descriptor";
 import { SHUT_WR, SOCK_STREAM, Socket, SOCKET_LINGER, SOCKET_NONBLOCK } from "./socket";
 import { shutdownConnection } from "./tcp/close";
 import { TcpConnection } from "./tcp/connection";
@@ -20,7 +21,7 @@ const UNACKNOWLEDGED: u32 = (1 << TCP_FIN_WAIT1) | (1 << TCP_CLOSING) | (1 << TC
 const SECOND: u64 = 1000000000;
 
 /** 0: the socket can be closed now. -ERESTART: after the handlers, in the same call made again. */
-export function lingerOn(socket: Socket): i32 {
+export function lingerOn(fd: i32, socket: Socket): i32 {
   if ((socket.flags & (SOCKET_LINGER | SOCKET_NONBLOCK)) != SOCKET_LINGER || socket.type != SOCK_STREAM)
     return 0;
   const c = changetype<TcpConnection>(socket);
@@ -33,7 +34,8 @@ export function lingerOn(socket: Socket): i32 {
   let deadline = handling ? 0 : thread.deadline;
   if (deadline == 0) deadline = now() + <u64>c.linger * SECOND;
   let result = 0;
-  while (result == 0 && stateIn(c.state, UNACKNOWLEDGED)) result = waitOn(socket, WAKE_STATE, deadline);
+  while (result == 0 && stateIn(c.state, UNACKNOWLEDGED))
+    result = waitOnSocket(fd, socket, WAKE_STATE, deadline);
   if (!handling) thread.deadline = result == -ERESTART ? deadline : 0;
   return result == -ERESTART ? result : 0;
 }

@@ -20,6 +20,9 @@ export const IPV4_DF: u32 = 0x4000;
 export const IPV4_MF: u32 = 0x2000;
 export const IPV4_OFFSET: u32 = 0x1fff;
 
+/** ECN field: congestion experienced. */
+export const ECN_CE: u32 = 3;
+
 /** Results of `Ipv4Header.check` and `Ipv4Header.checkOptions`. */
 export const IPV4_OK: u32 = 0;
 export const IPV4_BAD_VERSION: u32 = 1;
@@ -88,6 +91,10 @@ export class Ipv4Header {
 
   @inline get service(): u32 {
     return load<u8>(changetype<usize>(this), 1);
+  }
+  /** The two ECN bits of the type of service (RFC 3168, 5). */
+  @inline get ecn(): u32 {
+    return this.service & 3;
   }
   /** Header and payload, in bytes. */
   @inline get totalLength(): u32 {

@@ -288,6 +288,7 @@ describe("reassembly", () => {
       forget();
       for (let offset: u32 = 0; offset < length; offset += 1480)
         piece(i, offset, min<u32>(1480, length - offset), offset + 1480 < length, 1);
+      link.run(10_000_000);
       expect<u32>(assemble()).toBe(length);
       expect<u32>(changetype<IcmpHeader>(WHOLE).type).toBe(0);
       expect<u16>(checksumFold(checksumAdd(WHOLE, length, 0))).toBe(0xffff);

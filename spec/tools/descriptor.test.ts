@@ -111,11 +111,12 @@ test("what the manifest says arrives in the descriptor", () => {
   assert.equal(value("type_limits"), `{11, ${"0, ".repeat(12)}12}`);
   assert.equal(Number(value("refused_types")), 0x3fff & ~(1 << 1) & ~(1 << 13));
   assert.equal(Number(value("refused_executors")), 0b1101);
-  assert.match(modulesSource(["one"], 7), /image_parameters = \{\n {4}\.reserve_percent = 7,/);
+  const image = modulesSource(["one"], { reservePercent: 7, congestion: "newreno" });
+  assert.match(image, /image_parameters = \{\n {4}\.reserve_percent = 7,\n {4}\.congestion_control = 1,/);
 });
 
 test("an application may have any name: no symbol of the list is an application's", () => {
-  const list = modulesSource(["table", "count"], 7);
+  const list = modulesSource(["table", "count"], { reservePercent: 7, congestion: "cubic" });
   const symbols = [...list.matchAll(/^(?:extern )?const [^=;]*?(\w+)(?:\[.*)?(?: = .*)?;?$/gm)].map(
     ([, name]) => name,
   );

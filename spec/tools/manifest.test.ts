@@ -25,6 +25,7 @@ test("defaults are filled in", async () => {
   assert.equal(manifest.memoryMiB, 128);
   assert.equal(manifest.append, "");
   assert.equal(manifest.reservePercent, 5);
+  assert.equal(manifest.congestion, "cubic");
   assert.deepEqual(manifest.forward, []);
   assert.deepEqual(manifest.applications, [
     {

@@ -18,6 +18,7 @@ import { closeListener } from "./listen";
 import { armIdle } from "./keepalive";
 import { FIN_WAIT_2_LENGTH, TIME_WAIT_LENGTH } from "./parameters";
 import { clearReassembly } from "./reassembly";
+import { clearScoreboard } from "./scoreboard";
 import { output } from "./send";
 import {
   MAY_SEND,
@@ -185,6 +186,7 @@ function clearSendQueue(c: TcpConnection): void {
   c.sendTail = null;
   c.sendNext = null;
   c.sendBuffers = 0;
+  clearScoreboard(c);
   const spare = c.spare;
   if (spare !== null) releaseBuffer(spare);
   c.spare = null;

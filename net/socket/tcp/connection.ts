@@ -7,7 +7,8 @@
  *                      SND.UNA            SND.NXT        SND.UNA + SND.WND
  *
  * The send queue holds one buffer per segment, from SND.UNA to `writeSequence`; `sendNext` is the one that begins at
- * SND.NXT. After a retransmission time-out SND.NXT goes back to SND.UNA (SND.MAX remembers how far it had been).
+ * SND.NXT. What has become of those that were sent stands in the buffers (scoreboard.ts). SND.MAX is ahead of SND.NXT only
+ * when a probe has taken an octet into a window of zero.
  *
  * An idle connection is this object and nothing else: buffers come and go with data.
  */
@@ -26,7 +27,7 @@ import { TcpListener } from "./listen";
 // ---- Bits of `status` ----
 
 /** Both sides sent the timestamps option (RFC 7323). */
-export const HAS_TIMESTAMPS: u32 = 1;
+export const HAS_TIMESTAMPS: u32 = 1 << 13;
 /** The application has finished sending: a FIN stands at `writeSequence`. */
 export const FIN_QUEUED: u32 = 2;
 /** The peer's FIN has been reached by RCV.NXT. */
@@ -51,6 +52,29 @@ export const WAS_CONNECTED: u32 = 1024;
 export const SYN_WAS_LOST: u32 = 2048;
 /** In the list of those that wait for the buffer pool. */
 export const IS_STARVED: u32 = 4096;
+/** Both sides sent the SACK-permitted option (RFC 2018). */
+export const HAS_SACK: u32 = 1 << 14;
+/** A duplicate came whose place is to be reported (RFC 2883). */
+export const DUPLICATE_DUE: u32 = 1 << 20;
+/** After a retransmission time-out, until SND.UNA passes `recover`. */
+export const IN_LOSS: u32 = 1;
+/** Segments have been seen to overtake each other (RFC 8985: RACK.reordering_seen). */
+export const REORDERING_SEEN: u32 = 1 << 16;
+/** A tail loss probe has not been acknowledged: up to `probeEnd`; it repeated a segment. */
+export const PROBE_SENT: u32 = 1 << 17;
+export const PROBE_REPEATED: u32 = 1 << 18;
+/** What the last reduction took may be given back if it proves to have been for nothing. */
+export const MAY_UNDO: u32 = 1 << 19;
+/** Both sides take part in explicit congestion notification (RFC 3168). */
+export const HAS_ECN: u32 = 1 << 15;
+/** A router has marked what came: said in every segment until the peer says that it has reduced its window. */
+export const ECHO_CONGESTION: u32 = 1 << 21;
+/** The window was reduced: to be said in the next new data. */
+export const WINDOW_REDUCED: u32 = 1 << 22;
+/** There are blocks to be acknowledged selectively (sack.ts). */
+export const BLOCKS_DUE: u32 = 1 << 23;
+/** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. It fits into 16 bits. */
+export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK | HAS_ECN;
 /** `sendUrgent` is ahead of SND.UNA, or was when a segment left last. */
 export const URGENT_SENT: u32 = 1 << 27;
 /** `receiveUrgent` is ahead of what the application has read. */
@@ -68,6 +92,10 @@ export const TIMER_PERSIST: u8 = 1;
 export const TIMER_RESOURCE: u8 = 2;
 /** Nothing: the peer is asked now and then whether it is there (keepalive.ts). */
 export const TIMER_KEEPALIVE: u8 = 3;
+/** A tail loss probe is due (RFC 8985, 7). */
+export const TIMER_PROBE: u8 = 4;
+/** What may have been overtaken is lost then (RFC 8985, 6.2 step 5). */
+export const TIMER_REORDERING: u8 = 5;
 
 
 @unmanaged
@@ -104,6 +132,19 @@ export class TcpConnection extends Socket {
   spare: PacketBuffer | null;
   sendBuffers: u32;
   sendLimit: u32;
+  /** In flight, by the time of their last transmission (scoreboard.ts): the ends of the list, and its bytes. */
+  firstSent: PacketBuffer | null;
+  lastSentBuffer: PacketBuffer | null;
+  pipe: u32;
+  /** Bytes that are lost and were not sent again yet; no such segment stands before `lostFrom`. */
+  lostBytes: u32;
+  lostFrom: PacketBuffer | null;
+  /** Segments that the peer has selectively acknowledged. */
+  sackedCount: u16;
+  /** Retransmissions since the last reduction that may prove to be for nothing. */
+  undoCount: u16;
+  /** Without SACK: bytes that duplicates say have left the network. */
+  duplicateBytes: u32;
   /** Payload bytes per segment, options subtracted. */
   sendMss: u32;
   // Path MTU (pmtu.ts), in payload, 0 for none: the largest acknowledged; the usual size while a smaller one is used; one that got through
@@ -125,6 +166,14 @@ export class TcpConnection extends Socket {
   backoff: u8;
   retries: u8;
   duplicateAcks: u8;
+  /** What is to be acknowledged selectively (sack.ts): so many blocks, at most SACK_BLOCKS. */
+  blockCount: u8;
+  /** HyStart++ (RFC 9406): rttSampleCount, and rounds of conservative slow start so far. */
+  roundSamples: u8;
+  conservativeRounds: u8;
+  /** Quarters of the least round trip in the reordering window (RFC 8985), and recoveries until it is one again. */
+  reorderingQuarters: u8;
+  reorderingPersists: u8;
   /** TCP_KEEPCNT; 0: the default. */
   keepCount: u8;
   IRS: u32;
@@ -143,7 +192,21 @@ export class TcpConnection extends Socket {
   private received2: u32;
   reassemblyHead: PacketBuffer | null;
   reassemblyTail: PacketBuffer | null;
-  reassemblyCount: u32;
+  reassemblyCount: u16;
+  /** When `minimumRtt` was measured, in seconds modulo 2^16. */
+  minimumRttAge: u16;
+  /** The blocks, the one that grew last first; each is [start, end). */
+  private block0: u32;
+  private end0: u32;
+  private block1: u32;
+  private end1: u32;
+  private block2: u32;
+  private end2: u32;
+  private block3: u32;
+  private end3: u32;
+  /** With DUPLICATE_DUE: what came twice. */
+  duplicateStart: u32;
+  duplicateEnd: u32;
 
   // Timestamps (RFC 7323), in milliseconds
   timestampOffset: u32;
@@ -156,14 +219,56 @@ export class TcpConnection extends Socket {
   smoothedRtt: u32;
   rttVariance: u32;
   rto: u32;
+  /** Least round trip of late. */
+  minimumRtt: u32;
+
+  // RACK-TLP (RFC 8985): round trip, in microseconds, of the segment sent last among those delivered
+  rackRtt: u32;
+  /** Highest sequence number delivered (RACK.fack). */
+  rackForward: u32;
+  /** SND.NXT when the reordering window grew last. */
+  duplicateRound: u32;
+  probeEnd: u32;
+
+  // Recovery: proportional rate reduction (RFC 9937), and what can be undone
+  prrDelivered: u32;
+  prrOut: u32;
+  recoverFlight: u32;
+  /** The window before the last reduction (CUBIC: cwnd_prior), and the threshold before the present recovery. */
+  priorWindow: u32;
+  priorThreshold: u32;
+  /** SND.UNA when it was reduced, and the timestamp of the first retransmission after that. */
+  undoStart: u32;
+  undoStamp: u32;
 
   // Congestion control (RFC 5681), in bytes
   congestionWindow: u32;
   slowStartThreshold: u32;
   recover: u32;
-  bytesAcked: u32;
-  /** Time of the last segment with data, ns. */
+  /** SND.MAX at the last reduction: one that is echoed for what was sent before it is part of it. */
+  reducedAt: u32;
+  /** Of the growth of the window in congestion avoidance, what was less than a byte: so many parts of a window. */
+  growthRest: u32;
+  // CUBIC (RFC 9438): W_max, W_est, K in ms, and when the epoch began, in ms; 0: it has not
+  cubicMaximum: u32;
+  cubicReno: u32;
+  cubicRise: u32;
+  cubicEpoch: u32;
+  // HyStart++ (RFC 9406): windowEnd, currentRoundMinRTT, lastRoundMinRTT, cssBaselineMinRtt
+  roundEnd: u32;
+  roundRtt: u32;
+  lastRoundRtt: u32;
+  conservativeRtt: u32;
+
+  // Times, in ns
+  /** Of the last segment with data. */
   lastSent: u64;
+  /** Since when the retransmission time-out is running. */
+  rtoStart: u64;
+  /** When the segment was sent that was sent last among those delivered (RACK.xmit_ts). */
+  rackTime: u64;
+  /** When a segment that may have been overtaken counts as lost; 0: there is none. */
+  reorderingEnd: u64;
 
   // Urgent pointers (urgent.ts): SND.UP, RCV.UP
   sendUrgent: u32;
@@ -202,6 +307,11 @@ export class TcpConnection extends Socket {
     return changetype<BufferQueue>(changetype<usize>(this) + offsetof<TcpConnection>("received0"));
   }
 
+  /** Address of the first of SACK_BLOCKS blocks: start, then end, 4 bytes each. */
+  @inline get blocks(): usize {
+    return changetype<usize>(this) + offsetof<TcpConnection>("block0");
+  }
+
   /** Retransmission, zero-window probe, or retry: `timerMode`. */
   @inline get retransmitTimer(): Timer {
     return changetype<Timer>(changetype<usize>(this) + TIMERS);
@@ -227,6 +337,11 @@ export class TcpConnection extends Socket {
   /** Bytes sent and not acknowledged. */
   @inline get flight(): u32 {
     return this.SND_NXT - this.SND_UNA;
+  }
+
+  /** Bytes thought to be in the network (RFC 6675: pipe). */
+  @inline get inNetwork(): u32 {
+    return this.pipe > this.duplicateBytes ? this.pipe - this.duplicateBytes : 0;
   }
 
 
@@ -351,10 +466,18 @@ export function resetConnection(connection: TcpConnection): void {
   connection.sendScale = 0;
   connection.receiveScale = 0;
   connection.maxWindow = 0;
-  connection.bytesAcked = 0;
+  connection.growthRest = 0;
   connection.lastChallenge = 0;
   connection.lastSent = 0;
   connection.softError = 0;
+  connection.blockCount = 0;
+  connection.duplicateBytes = 0;
+  connection.minimumRtt = u32.MAX_VALUE;
+  connection.rackTime = 0;
+  connection.rackRtt = 0;
+  connection.reorderingEnd = 0;
+  connection.reorderingQuarters = 1;
+  connection.reorderingPersists = 0;
   connection.remoteTimeout = 0;
   connection.totalRetransmits = 0;
   connection.timestampRecent = 0;

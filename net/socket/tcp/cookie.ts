@@ -8,11 +8,13 @@
  *     │ period   │  MSS   │ keyed hash of four-tuple, IRS, period and MSS │
  *     └──────────┴────────┴───────────────────────────────────────────────┘
  *
- * A cookie is good in the period of 64 s in which it was made and in the next. The low four bits of the timestamp carry the
- * peer's window scale (15: none); a peer without timestamps gets a connection without options.
+ * A cookie is good in the period of 64 s in which it was made and in the next. The low bits of the timestamp carry what else the
+ * SYN said, in the places where Linux has it: four for the peer's window scale (15: none), one for SACK, one for ECN; a peer without timestamps gets
+ * a connection without options.
  */
 import { sipHash } from "../../../kernel/random";
 import { now } from "../../../kernel/time/clock";
+import { HAS_ECN, HAS_SACK, HAS_TIMESTAMPS } from "./connection";
 import { flowHash, HASH_COOKIE } from "../../flow";
 import { NO_SCALE, SCALE_MAXIMUM } from "./options";
 import { Segment } from "./segment";
@@ -57,15 +59,27 @@ export function checkCookie(s: Segment): u32 {
   return mssOf(top & 7);
 }
 
-/** `timestamp` moved back by less than 32 ms so that its low bits carry `scale`. */
-export function hideScale(timestamp: u32, scale: u32): u32 {
-  const bits = scale > SCALE_MAXIMUM ? 15 : scale;
-  const hidden = (timestamp & ~15) | bits;
-  return hidden > timestamp ? hidden - 16 : hidden;
+const SCALE_BITS: u32 = 15;
+const SACK_BIT: u32 = 16;
+const ECN_BIT: u32 = 32;
+const HIDDEN_BITS: u32 = 63;
+
+/** `timestamp` moved back by less than 64 ms so that its low bits carry `scale` and what of HAS_SACK and HAS_ECN is in `agreed`. */
+export function hideOptions(timestamp: u32, scale: u32, agreed: u32): u32 {
+  let bits = scale > SCALE_MAXIMUM ? SCALE_BITS : scale;
+  if (agreed & HAS_SACK) bits |= SACK_BIT;
+  if (agreed & HAS_ECN) bits |= ECN_BIT;
+  const hidden = (timestamp & ~HIDDEN_BITS) | bits;
+  return hidden > timestamp ? hidden - (HIDDEN_BITS + 1) : hidden;
 }
 
 /** The scale in a timestamp that came back, or NO_SCALE. */
 export function hiddenScale(timestamp: u32): u32 {
-  const bits = timestamp & 15;
-  return bits == 15 ? NO_SCALE : bits;
+  const bits = timestamp & SCALE_BITS;
+  return bits == SCALE_BITS ? NO_SCALE : bits;
+}
+
+/** The bits of AGREED in a timestamp that came back. */
+export function hiddenAgreed(timestamp: u32): u32 {
+  return HAS_TIMESTAMPS | (timestamp & SACK_BIT ? HAS_SACK : 0) | (timestamp & ECN_BIT ? HAS_ECN : 0);
 }

@@ -2,7 +2,10 @@
 import { networkHeaderLength } from "../../ip";
 import { TCP_HEADER } from "../../wire/tcp";
 import {
+  HAS_ECN,
+  HAS_SACK,
   HAS_TIMESTAMPS,
+  IN_LOSS,
   IN_RECOVERY,
   TcpConnection,
   TIMER_KEEPALIVE,
@@ -17,13 +20,13 @@ import { retransmitInterval } from "./rtt";
 @unmanaged
 class TcpInfo {
   state: u8;
-  /** 0: all is well; 3: in fast recovery; 4: after a time-out. */
+  /** 0: all is well; 1: something was selectively acknowledged; 3: in fast recovery; 4: after a time-out. */
   congestionState: u8;
   /** Retransmissions, and probes of a window or keep-alive probes, since the peer was heard last. */
   retransmits: u8;
   probes: u8;
   backoff: u8;
-  /** 1: timestamps, 4: window scale. */
+  /** 1: timestamps, 2: SACK, 4: window scale, 8: ECN. */
   options: u8;
   /** Window scale of the peer, and ours << 4. */
   scales: u8;
@@ -36,8 +39,9 @@ class TcpInfo {
   receiveMss: u32;
   /** Segments in flight. */
   unacknowledged: u32;
-  private sacked: u32;
-  private lost: u32;
+  /** Of them, selectively acknowledged, and lost and not sent again yet. */
+  sacked: u32;
+  lost: u32;
   private retransmitted: u32;
   private fackets: u32;
   private lastDataSent: u32;
@@ -74,16 +78,22 @@ export function fillTcpInfo(c: TcpConnection, place: usize): void {
   const mode = c.timerMode;
   const retransmitting = mode == TIMER_RETRANSMIT;
   info.state = <u8>c.state;
-  info.congestionState = c.has(IN_RECOVERY) ? 3 : retransmitting && c.retries != 0 ? 4 : 0;
+  info.congestionState = c.has(IN_RECOVERY) ? 3 : c.has(IN_LOSS) ? 4 : c.sackedCount != 0 ? 1 : 0;
   info.retransmits = retransmitting ? c.retries : 0;
   info.probes = mode == TIMER_PERSIST || mode == TIMER_KEEPALIVE ? c.retries : 0;
   info.backoff = c.backoff;
-  info.options = (c.has(HAS_TIMESTAMPS) ? 1 : 0) | ((c.sendScale | c.receiveScale) != 0 ? 4 : 0);
+  info.options =
+    (c.has(HAS_TIMESTAMPS) ? 1 : 0) |
+    (c.has(HAS_SACK) ? 2 : 0) |
+    ((c.sendScale | c.receiveScale) != 0 ? 4 : 0) |
+    (c.has(HAS_ECN) ? 8 : 0);
   info.scales = c.sendScale | (c.receiveScale << 4);
   info.rto = <u32>(retransmitInterval(c) / 1000);
   info.sendMss = c.sendMss;
   info.receiveMss = c.receiveMss;
   info.unacknowledged = inSegments(c, c.flight);
+  info.sacked = c.sackedCount;
+  info.lost = inSegments(c, c.lostBytes);
   info.pathMtu =
     c.sendMss +
     TCP_HEADER +

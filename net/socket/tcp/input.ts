@@ -17,7 +17,7 @@ import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
 import { requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
-import { output, rewind } from "./send";
+import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
 import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
@@ -92,10 +92,7 @@ export function tcpError(type: u32, code: u32, rest: u32, flow: Flow, transport:
   const c = findConnection(<u32>flowHash(flow, HASH_TABLE), flow);
   if (c === null || quoted.sequence - c.SND_UNA >= c.SND_MAX - c.SND_UNA) return;
   if (type == DESTINATION_UNREACHABLE && code == FRAGMENTATION_NEEDED) {
-    if (pathTooSmall(c, rest & 0xffff)) {
-      rewind(c);
-      output(c);
-    }
+    if (pathTooSmall(c, rest & 0xffff)) resegment(c);
     return;
   }
   const error = errorOf(type, code);

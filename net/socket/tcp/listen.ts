@@ -11,30 +11,31 @@ import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { setSocketLevel } from "../rank";
-import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
+import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { initialSequence, milliseconds, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
   allocateConnection,
   connectionOfLink,
   HAS_TIMESTAMPS,
+  HAS_ECN,
+  HAS_SACK,
   inheritOptions,
-  SYN_WAS_LOST,
   TcpConnection,
   WAS_CONNECTED,
 } from "./connection";
-import { checkCookie, hiddenScale, hideScale, makeCookie } from "./cookie";
+import { checkCookie, hiddenAgreed, hiddenScale, hideOptions, makeCookie } from "./cookie";
 import { hasListener, insertConnection } from "./demux";
 import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
-import { BACKLOG_LIMIT, MSS_DEFAULT, REQUESTS_PER_LISTENER } from "./parameters";
+import { BACKLOG_LIMIT, REQUESTS_PER_LISTENER } from "./parameters";
 import { segmentArrives } from "./receive";
 import { addRequest, closeRequests } from "./request";
 import { Segment } from "./segment";
 import { after } from "./sequence";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
-import { offeredScale, setPeerMss } from "./mss";
+import { offeredScale, setPeerMss, peerMss } from "./mss";
 import { sendResetFor, sendSynFrom } from "./transmit";
 
 
@@ -145,20 +146,29 @@ function chooseSequence(s: Segment, least: u32): u32 {
   return sequence;
 }
 
+/** The bits of AGREED that the SYN `s` offers. */
+export function offeredBy(s: Segment): u32 {
+  // RFC 3168, 6.1.1: an ECN-setup SYN.
+  const ecn = (s.flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR);
+  return (s.hasTimestamps ? HAS_TIMESTAMPS : 0) | (s.sackPermitted ? HAS_SACK : 0) | (ecn ? HAS_ECN : 0);
+}
+
 // ---- SYN cookies ----
 
 function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
   listener.cookieTime = now();
+  // What cannot come back in a timestamp is not agreed on.
+  const agreed = s.hasTimestamps ? offeredBy(s) : 0;
   sendSynFrom(
     c,
     s.flow,
-    makeCookie(s, s.mss == 0 ? MSS_DEFAULT : s.mss),
+    makeCookie(s, peerMss(s)),
     s.sequence + 1,
     TCP_ACK,
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
-    s.hasTimestamps,
-    hideScale(milliseconds(), s.scale) + timestampOffset(s.flow),
+    agreed,
+    hideOptions(milliseconds(), s.scale, agreed) + timestampOffset(s.flow),
     s.timestampValue,
   );
 }
@@ -179,18 +189,13 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
   }
   statistics.cookiesAccepted++;
   let scale = NO_SCALE;
-  if (s.hasTimestamps) scale = hiddenScale(s.timestampEcho - timestampOffset(s.flow));
-  completeOpen(
-    c,
-    s,
-    s.acknowledgement - 1,
-    s.sequence - 1,
-    mss,
-    scale,
-    s.hasTimestamps,
-    s.timestampValue,
-    false,
-  );
+  let agreed: u32 = 0;
+  if (s.hasTimestamps) {
+    const hidden = s.timestampEcho - timestampOffset(s.flow);
+    scale = hiddenScale(hidden);
+    agreed = hiddenAgreed(hidden);
+  }
+  completeOpen(c, s, s.acknowledgement - 1, s.sequence - 1, mss, scale, agreed, s.timestampValue);
   return true;
 }
 
@@ -198,7 +203,7 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
 
 /**
  * The handshake is complete with the ACK `s`, which has been checked: makes the connection, lets it have the segment,
- * and queues it for `accept`. False: dropped for want of memory, the client will send again.
+ * and queues it for `accept`. `agreed`: of AGREED and SYN_WAS_LOST. False: dropped for want of memory, the client will send again.
  */
 export function completeOpen(
   c: TcpConnection,
@@ -207,9 +212,8 @@ export function completeOpen(
   irs: u32,
   mss: u32,
   scale: u32,
-  hasTimestamps: bool,
+  agreed: u32,
   timestampRecent: u32,
-  synWasLost: bool,
 ): bool {
   const listener = c.listener;
   if (listener === null) return false;
@@ -223,8 +227,8 @@ export function completeOpen(
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
   child.timestampOffset = timestampOffset(s.flow);
-  if (hasTimestamps) {
-    child.status |= HAS_TIMESTAMPS;
+  child.status |= agreed;
+  if (agreed & HAS_TIMESTAMPS) {
     child.timestampRecent = timestampRecent;
     child.timestampAge = milliseconds();
   }
@@ -237,7 +241,6 @@ export function completeOpen(
     child.sendScale = <u8>scale;
     child.receiveScale = <u8>offeredScale();
   }
-  if (synWasLost) child.status |= SYN_WAS_LOST;
   setPeerMss(child, mss);
   insertConnection(child);
   // RFC 9293 lets the listener's own block go on as the connection's; here it is a new one that takes over in LISTEN.
@@ -265,5 +268,8 @@ export function openSequences(c: TcpConnection, iss: u32): void {
   c.SND_MAX = iss + 1;
   c.writeSequence = iss + 1;
   c.recover = iss;
+  c.reducedAt = iss;
+  c.rackForward = iss;
+  c.duplicateRound = iss;
   c.stalledAt = iss - 1;
 }

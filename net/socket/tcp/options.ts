@@ -1,6 +1,7 @@
 /**
- * TCP options: end, no-operation and maximum segment size (RFC 9293, 3.1), window scale and timestamps (RFC 7323), user time-out (RFC 5482).
- * Others are stepped over. A length that leaves the header is an error: the segment is dropped.
+ * TCP options: end, no-operation and maximum segment size (RFC 9293, 3.1), window scale and timestamps (RFC 7323), selective
+ * acknowledgement (RFC 2018), user time-out (RFC 5482). Others are stepped over. A length that leaves the header is an error: the segment is
+ * dropped.
  */
 import { PacketBuffer } from "../../buffer";
 import { TCP_HEADER } from "../../wire/tcp";
@@ -9,6 +10,8 @@ const KIND_END: u32 = 0;
 const KIND_NOP: u32 = 1;
 const KIND_MSS: u32 = 2;
 const KIND_WINDOW_SCALE: u32 = 3;
+const KIND_SACK_PERMITTED: u32 = 4;
+const KIND_SACK: u32 = 5;
 const KIND_TIMESTAMPS: u32 = 8;
 const KIND_USER_TIMEOUT: u32 = 28;
 
@@ -18,6 +21,10 @@ export const NO_SCALE: u32 = 255;
 export const SCALE_MAXIMUM: u32 = 14;
 /** Bytes of the timestamps option with the two no-operations that align it. */
 export const TIMESTAMPS_LENGTH: u32 = 12;
+/** Bytes of options that a header can have. */
+export const OPTIONS_LIMIT: u32 = 40;
+/** Blocks that fit into one header. */
+export const SACK_BLOCKS: u32 = 4;
 
 
 @unmanaged
@@ -27,8 +34,13 @@ export class SegmentOptions {
   /** Shift of a SYN, at most SCALE_MAXIMUM; NO_SCALE when not said. */
   scale: u32;
   hasTimestamps: bool;
+  /** Of a SYN. */
+  sackPermitted: bool;
   timestampValue: u32;
   timestampEcho: u32;
+  /** Blocks of selective acknowledgement: how many, at most SACK_BLOCKS, and where they stand in the header, in network order. */
+  sackCount: u32;
+  sackBlocks: usize;
   /** User time-out, as it stands in the option (failure.ts); 0 when not said. */
   userTimeout: u32;
 }
@@ -38,6 +50,8 @@ export function parseOptions(options: SegmentOptions, address: usize, headerLeng
   options.mss = 0;
   options.scale = NO_SCALE;
   options.hasTimestamps = false;
+  options.sackPermitted = false;
+  options.sackCount = 0;
   options.userTimeout = 0;
   let option = address + TCP_HEADER;
   const end = address + headerLength;
@@ -58,12 +72,18 @@ export function parseOptions(options: SegmentOptions, address: usize, headerLeng
     if (length < 2 || length > <u32>(end - option)) return false;
     if (kind == KIND_TIMESTAMPS) {
       if (length == 10) readTimestamps(options, option + 2);
+    } else if (kind == KIND_SACK) {
+      if (length >= 10 && (length & 7) == 2) {
+        options.sackCount = (length - 2) / 8;
+        options.sackBlocks = option + 2;
+      }
     } else if (kind == KIND_USER_TIMEOUT) {
       if (length == 4) options.userTimeout = bswap<u16>(load<u16>(option, 2));
     } else if (syn) {
       if (kind == KIND_MSS && length == 4) options.mss = bswap<u16>(load<u16>(option, 2));
       else if (kind == KIND_WINDOW_SCALE && length == 3)
         options.scale = min(<u32>load<u8>(option, 2), SCALE_MAXIMUM);
+      else if (kind == KIND_SACK_PERMITTED && length == 2) options.sackPermitted = true;
     }
     option += length;
   }
@@ -92,6 +112,11 @@ export function pushTimestamps(buffer: PacketBuffer, value: u32, echo: u32): u32
 
 export function pushWindowScale(buffer: PacketBuffer, scale: u32): u32 {
   store<u32>(buffer.push(4), 0x00030301 | (scale << 24));
+  return 4;
+}
+
+export function pushSackPermitted(buffer: PacketBuffer): u32 {
+  store<u32>(buffer.push(4), 0x02040101);
   return 4;
 }
 

@@ -9,6 +9,7 @@ const SECOND: u64 = 1000000000;
 
 /** What a peer that says nothing can take. */
 export const MSS_DEFAULT: u32 = 536;
+export const MSS_DEFAULT6: u32 = 1220;
 /** Less than this is not believed: a segment of a few bytes costs more than it carries. */
 export const MSS_MINIMUM: u32 = 88;
 
@@ -58,6 +59,19 @@ export const CHALLENGE_INTERVAL: u32 = 500;
 /** Duplicates that start a fast retransmit (RFC 5681). */
 export const DUPLICATE_THRESHOLD: u32 = 3;
 
+// ---- RACK-TLP (RFC 8985) ----
+
+/** Recoveries for which a reordering window lasts that duplicates have widened. */
+export const REORDERING_PERSISTS: u8 = 16;
+/** The least round trip is forgotten after this time (Linux: tcp_min_rtt_wlen), in seconds. */
+export const MINIMUM_RTT_LIFETIME: u16 = 300;
+/** A probe comes after two round trips, but not sooner than this (Linux: TCP_TIMEOUT_MIN). */
+export const PROBE_MINIMUM: u64 = 2 * MILLISECOND;
+/** The same before there is a measurement. */
+export const PROBE_INITIAL: u64 = SECOND;
+/** What the peer may delay an acknowledgement of less than two full segments by (TLP.max_ack_delay). */
+export const PROBE_ACK_DELAY: u64 = 200 * MILLISECOND;
+
 // ---- End of a connection ----
 
 /** 2 MSL, with an MSL of 30 s. */
@@ -79,10 +93,11 @@ export const SEND_BUFFERS: u32 = 96;
 export const SEND_BUFFERS_MINIMUM: u32 = 8;
 /** Segments that may wait for a gap to be filled. */
 export const REASSEMBLY_LIMIT: u32 = 192;
-/** Wait after a segment could not be sent at all (no room in the device or the pool, no route, no link): this long, then twice as long, up to the second. */
+/** Wait after a segment could not be sent at all (no room in the device or the pool, no route, no link); and after the first second of that. */
 export const RESOURCE_RETRY: u64 = 10 * MILLISECOND;
-export const RESOURCE_RETRY_MAXIMUM: u64 = SECOND;
-/** R2 of such: about four minutes. */
+export const RESOURCE_RETRY_LATE: u64 = SECOND;
+export const RESOURCE_RETRIES_SOON: u32 = 100;
+/** R2 of such: 141 s (RFC 9293, 3.8.3: at least 100 s). */
 export const RETRIES_RESOURCE: u32 = 240;
 
 // ---- Listeners ----

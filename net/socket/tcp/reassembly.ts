@@ -7,10 +7,11 @@
 import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
 import { SOCKET_ORPHAN } from "../socket";
-import { FIN_WAITING, TcpConnection } from "./connection";
+import { BLOCKS_DUE, DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
 import { COPY_LIMIT, REASSEMBLY_LIMIT } from "./parameters";
+import { blockReceived, blocksAdvance, duplicateReceived } from "./sack";
 import { Segment } from "./segment";
-import { before, upTo } from "./sequence";
+import { before, earlier, upTo } from "./sequence";
 import { statistics } from "./statistics";
 import { buffersScarce, receiveBufferLimit } from "./window";
 
@@ -61,8 +62,10 @@ export function queueOutOfOrder(c: TcpConnection, s: Segment): void {
   }
   if (previous !== null && before(s.sequence, previous.endSequence)) {
     const known = previous.endSequence - s.sequence;
+    duplicateReceived(c, s.sequence, s.sequence + min(known, s.payloadLength));
     if (known >= s.payloadLength) {
       statistics.duplicates++;
+      blockReceived(c, s.sequence, s.sequence + s.payloadLength);
       return;
     }
     s.payload += known;
@@ -71,6 +74,7 @@ export function queueOutOfOrder(c: TcpConnection, s: Segment): void {
   }
   const end = s.sequence + s.payloadLength;
   while (next !== null && before(next.sequence, end)) {
+    if (!c.has(DUPLICATE_DUE)) duplicateReceived(c, next.sequence, earlier(end, next.endSequence));
     if (before(end, next.endSequence)) {
       s.payloadLength -= end - next.sequence;
       break;
@@ -85,6 +89,7 @@ export function queueOutOfOrder(c: TcpConnection, s: Segment): void {
   buffer.length = s.payloadLength;
   buffer.sequence = s.sequence;
   buffer.endSequence = s.sequence + s.payloadLength;
+  blockReceived(c, buffer.sequence, buffer.endSequence);
   buffer.references++;
   buffer.next = next;
   if (next === null) c.reassemblyTail = buffer;
@@ -111,6 +116,7 @@ export function takeInOrder(c: TcpConnection): void {
   }
   c.reassemblyHead = buffer;
   if (buffer === null) c.reassemblyTail = null;
+  blocksAdvance(c);
 }
 
 /** Throws away what waits out of order. */
@@ -124,5 +130,6 @@ export function clearReassembly(c: TcpConnection): void {
   c.reassemblyHead = null;
   c.reassemblyTail = null;
   c.reassemblyCount = 0;
-  c.status &= ~FIN_WAITING;
+  c.blockCount = 0;
+  c.status &= ~(FIN_WAITING | BLOCKS_DUE);
 }

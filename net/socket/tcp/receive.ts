@@ -14,11 +14,13 @@ import { acknowledge, updateWindow } from "./acknowledge";
 import { milliseconds } from "./clock";
 import { connectionReset, enterFinWait2, enterTimeWait, finish, startClosing } from "./close";
 import { congestionEstablished } from "./congestion";
+import { ecnArrives } from "./ecn";
 import {
   ACK_NOW,
   FIN_QUEUED,
   FIN_RECEIVED,
   FIN_WAITING,
+  HAS_ECN,
   HAS_TIMESTAMPS,
   RECEIVE_SHUT,
   SYN_WAS_LOST,
@@ -31,6 +33,7 @@ import { heard } from "./keepalive";
 import { CHALLENGE_INTERVAL, PAWS_LIFETIME, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
 import { appendReceived, queueOutOfOrder, takeInOrder } from "./reassembly";
 import { rttMeasured } from "./rtt";
+import { duplicateReceived } from "./sack";
 import { Segment } from "./segment";
 import { output } from "./send";
 import { after, before, from, upTo } from "./sequence";
@@ -72,6 +75,7 @@ export function segmentArrives(c: TcpConnection, s: Segment): void {
   heard(c);
   if (s.userTimeout != 0) timeoutHeard(c, s.userTimeout);
   rememberTimestamp(c, s);
+  if (c.has(HAS_ECN)) ecnArrives(c, s);
   acknowledge(c, s);
   if (c.has(FIN_QUEUED) && c.SND_UNA == c.writeSequence + 1 && !finAcknowledged(c)) return;
   textAndFin(c, s);
@@ -111,7 +115,7 @@ export function textAndFin(c: TcpConnection, s: Segment): void {
 // ---- The fast path ----
 
 /**
- * Header prediction: ESTABLISHED, only ACK (and PSH) set, the next sequence number, an acceptable acknowledgement, nothing
+ * Header prediction: ESTABLISHED, only ACK (and PSH) set, not marked, the next sequence number, an acceptable acknowledgement, nothing
  * waiting out of order. True: dealt with.
  */
 function fastPath(c: TcpConnection, s: Segment): bool {
@@ -119,6 +123,7 @@ function fastPath(c: TcpConnection, s: Segment): bool {
     (s.flags & ~TCP_PSH) != TCP_ACK ||
     s.sequence != c.RCV_NXT ||
     s.acknowledgement - c.SND_UNA > c.SND_MAX - c.SND_UNA ||
+    s.marked ||
     c.reassemblyHead !== null ||
     c.has(FIN_WAITING | RECEIVE_SHUT) ||
     s.userTimeout != 0
@@ -131,7 +136,7 @@ function fastPath(c: TcpConnection, s: Segment): bool {
     rememberTimestamp(c, s);
   }
   heard(c);
-  if (s.acknowledgement == c.SND_UNA) updateWindow(c, s, s.window << c.sendScale);
+  if (s.acknowledgement == c.SND_UNA && s.sackCount == 0) updateWindow(c, s, s.window << c.sendScale);
   else acknowledge(c, s);
   if (length != 0) {
     if (appendReceived(c, s.buffer, s.payload, length)) dataArrived(c, length);
@@ -191,6 +196,7 @@ function notAcceptable(c: TcpConnection, s: Segment): void {
     timerStartAt(c.lifeTimer, now() + TIME_WAIT_LENGTH, c.level);
   if (s.length == 0 || s.has(TCP_SYN)) return challenge(c);
   statistics.duplicates++;
+  if (before(s.sequence, c.RCV_NXT)) duplicateReceived(c, s.sequence, s.sequence + s.payloadLength);
   sendAck(c);
 }
 
@@ -208,6 +214,7 @@ function trimToWindow(c: TcpConnection, s: Segment): void {
   if (before(s.sequence, c.RCV_NXT)) {
     statistics.duplicates++;
     c.status |= ACK_NOW;
+    duplicateReceived(c, s.sequence, c.RCV_NXT);
     s.trimFront(c.RCV_NXT - s.sequence);
   }
   if (after(s.end, c.receiveEdge) && s.length != 0) {

@@ -13,14 +13,13 @@ import { Flow } from "../../flow";
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
-import { TcpConnection } from "./connection";
+import { HAS_TIMESTAMPS, SYN_WAS_LOST, TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
-import { completeOpen } from "./listen";
-import { offeredScale } from "./mss";
+import { completeOpen, offeredBy } from "./listen";
+import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
 import {
   CHALLENGE_INTERVAL,
-  MSS_DEFAULT,
   REQUESTS_PER_LISTENER,
   RETRIES_REQUEST,
   RETRIES_REQUEST_BUSY,
@@ -51,9 +50,10 @@ export class TcpRequest extends Link {
   mss: u16;
   /** Window scale of the peer, or NO_SCALE. */
   scale: u8;
-  hasTimestamps: bool;
   /** Repetitions of the SYN,ACK so far. */
-  retries: u16;
+  retries: u8;
+  /** Bits of AGREED. */
+  agreed: u16;
   /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16, which it hardly lives for; 0: never. */
   lastChallenge: u16;
   expires: u64;
@@ -109,9 +109,9 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.flow.copy(s.flow);
   r.ISS = iss;
   r.IRS = s.sequence;
-  r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
+  r.mss = <u16>peerMss(s);
   r.scale = <u8>s.scale;
-  r.hasTimestamps = s.hasTimestamps;
+  r.agreed = <u16>offeredBy(s);
   r.timestampRecent = s.timestampValue;
   listener.requestCount++;
   insertRequest(r);
@@ -195,7 +195,7 @@ function sendSynAck(r: TcpRequest): void {
     r.IRS + 1,
     TCP_ACK,
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
-    r.hasTimestamps,
+    r.agreed,
     milliseconds() + timestampOffset(r.flow),
     r.timestampRecent,
   );
@@ -210,7 +210,7 @@ function sendAckOf(r: TcpRequest): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return;
   let options: u32 = 0;
-  if (r.hasTimestamps)
+  if (r.agreed & HAS_TIMESTAMPS)
     options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
   const window = min<u32>(r.listener.receiveLimit, 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
   emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, r.listener.service);
@@ -234,7 +234,8 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
     else sendAckOf(r);
     return;
   }
-  const old = r.hasTimestamps && s.hasTimestamps && before(s.timestampValue, r.timestampRecent);
+  const old =
+    (r.agreed & HAS_TIMESTAMPS) != 0 && s.hasTimestamps && before(s.timestampValue, r.timestampRecent);
   if (old || !within(s.sequence, r.IRS + 1, window)) {
     sendAckOf(r);
     return;
@@ -251,7 +252,8 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
     statistics.listenOverflows++;
     return;
   }
-  const timestamps = r.hasTimestamps && s.hasTimestamps;
-  const lost = r.retries != 0;
-  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, timestamps, r.timestampRecent, lost)) forget(r);
+  let agreed = <u32>r.agreed;
+  if (!s.hasTimestamps) agreed &= ~HAS_TIMESTAMPS;
+  if (r.retries != 0) agreed |= SYN_WAS_LOST;
+  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, agreed, r.timestampRecent)) forget(r);
 }

@@ -7,7 +7,7 @@
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
 import { Flow } from "../../flow";
-import { isHost, receivedFlow } from "../../ip";
+import { congestionSeen, isHost, receivedFlow } from "../../ip";
 import { TCP_FIN, TCP_SYN, TCP_URG, TcpHeader } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { parseOptions, SegmentOptions } from "./options";
@@ -28,11 +28,22 @@ export class Segment extends SegmentOptions {
   acknowledgement: u32;
   window: u32;
   flags: u32;
+  /** A router has seen congestion (ECN field: CE). */
+  marked: bool;
   /** With URG: the sequence number behind the urgent data, as the peer says. */
   urgent: u32;
   /** Payload that is still to be looked at, and its length in bytes. */
   payload: usize;
   payloadLength: u32;
+  private sorted0: u64;
+  private sorted1: u64;
+  private sorted2: u64;
+  private sorted3: u64;
+
+  /** Room for SACK_BLOCKS blocks: start, then end, 4 bytes each (delivered.ts). */
+  @inline get sortedBlocks(): usize {
+    return changetype<usize>(this) + offsetof<Segment>("sorted0");
+  }
 
   /** Its receiver is the local end. */
   @inline get flow(): Flow {
@@ -42,6 +53,16 @@ export class Segment extends SegmentOptions {
   /** SEG.LEN: octets of sequence space, SYN and FIN counted. */
   @inline get length(): u32 {
     return this.payloadLength + ((this.flags >> 1) & 1) + (this.flags & 1);
+  }
+
+  /** Edges of SACK block `index`, below `sackCount`. */
+  @inline blockStart(index: u32): u32 {
+    return bswap(load<u32>(this.sackBlocks + ((<usize>index) << 3)));
+  }
+
+
+  @inline blockEnd(index: u32): u32 {
+    return bswap(load<u32>(this.sackBlocks + ((<usize>index) << 3), 4));
   }
 
   /** The sequence number behind the last one of the segment. */
@@ -114,6 +135,7 @@ export function parseSegment(buffer: PacketBuffer): bool {
   segment.acknowledgement = header.acknowledgement;
   segment.window = header.window;
   segment.flags = header.flags;
+  segment.marked = congestionSeen(buffer);
   if (segment.has(TCP_URG)) segment.urgent = segment.sequence + header.urgent;
   segment.payload = address + headerLength;
   segment.payloadLength = length - headerLength;

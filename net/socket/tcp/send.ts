@@ -1,25 +1,19 @@
 /**
- * Output: what may leave now, in segments (RFC 9293, 3.8.6), with Nagle's algorithm (3.7.4) and without silly windows
- * (3.8.6.2.1).
+ * Output: what may leave now, in segments (RFC 9293, 3.8.6): first what is lost, then what is new, with Nagle's algorithm (3.7.4) and without silly
+ * windows (3.8.6.2.1).
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStartAt } from "../../../kernel/time/timers";
+import { timerStartAt } from "../../../kernel/time/timers";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "../../buffer";
 import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
-import { congestionAllows, congestionIdle } from "./congestion";
-import {
-  FIN_QUEUED,
-  TcpConnection,
-  TIMER_PERSIST,
-  TIMER_RESOURCE,
-  TIMER_RETRANSMIT,
-  URGENT_SENT,
-} from "./connection";
-import { armIdle } from "./keepalive";
-import { RESOURCE_RETRY, RESOURCE_RETRY_MAXIMUM } from "./parameters";
+import { congestionIdle } from "./congestion";
+import { FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE, URGENT_SENT } from "./connection";
+import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pathIdle } from "./pmtu";
-import { retransmitInterval } from "./rtt";
+import { recoveryRetransmits } from "./recovery";
+import { armTimer } from "./retransmission";
+import { firstLost, IN_FLIGHT, segmentLost, segmentSplit, UNSENT } from "./scoreboard";
 import { after } from "./sequence";
 import { MAY_TRANSMIT, stateIn } from "./state";
 import { statistics } from "./statistics";
@@ -28,6 +22,11 @@ import { sendControl, sendCopy, sendData } from "./transmit";
 /** Sends what the windows allow. Called whenever one of them, or the queue, may have changed. */
 export function output(c: TcpConnection): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
+  if (c.lostBytes != 0) {
+    if (!retransmitLost(c)) return retryLater(c);
+    // What is lost goes before what is new.
+    if (c.lostBytes != 0) return armTimer(c, true);
+  }
   let buffer = c.sendNext;
   if (buffer !== null && c.flight == 0) {
     congestionIdle(c);
@@ -35,25 +34,43 @@ export function output(c: TcpConnection): void {
   }
   while (buffer !== null) {
     if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return retryLater(c);
+    const pipe = c.inNetwork;
+    if (pipe != 0 && pipe + buffer.length > c.congestionWindow) break;
     const flight = c.flight;
-    if (flight != 0 && flight + buffer.length > congestionAllows(c)) break;
     const usable = flight < c.SND_WND ? c.SND_WND - flight : 0;
     if (buffer.length > usable) {
       // A part only when it is a good part of what this peer ever takes.
       if (usable == 0 || usable < c.maxWindow / 2) break;
       if (!splitBuffer(c, buffer, usable)) return retryLater(c);
     } else if (nagleHolds(c, buffer)) break;
-    const fin = c.has(FIN_QUEUED) && buffer === c.sendTail && buffer.length < usable;
-    if (sendData(c, buffer, fin) < 0) return retryLater(c);
-    sent(c, buffer.length + (fin ? 1 : 0));
+    if (!sendNew(c, buffer, usable)) return retryLater(c);
     buffer = buffer.next;
-    c.sendNext = buffer;
   }
   if (finDue(c) && c.flight < c.SND_WND) {
     if (sendControl(c, c.SND_NXT, TCP_FIN) < 0) return retryLater(c);
     sent(c, 1);
   }
-  armTimer(c);
+  armTimer(c, c.sendNext !== null || finDue(c));
+}
+
+/** Sends `buffer`, the next in the queue, which fits into the `usable` window. */
+// @ts-ignore: decorator
+@inline
+function sendNew(c: TcpConnection, buffer: PacketBuffer, usable: u32): bool {
+  const fin = c.has(FIN_QUEUED) && buffer === c.sendTail && buffer.length < usable;
+  if (sendData(c, buffer, fin) < 0) return false;
+  sent(c, buffer.length + (fin ? 1 : 0));
+  c.sendNext = buffer.next;
+  return true;
+}
+
+/** For a probe: sends the next segment, whatever the congestion window says. False: there is none that the peer's window takes. */
+export function sendNext(c: TcpConnection): bool {
+  const buffer = c.sendNext;
+  const usable = c.flight < c.SND_WND ? c.SND_WND - c.flight : 0;
+  if (buffer === null || min(buffer.length, c.sendMss) > usable) return false;
+  if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return false;
+  return sendNew(c, buffer, usable);
 }
 
 /** The FIN is the next thing to send. */
@@ -79,32 +96,17 @@ function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
     buffer === c.sendTail &&
     c.flight != 0 &&
     (c.flags & SOCKET_NODELAY) == 0 &&
-    !c.has(FIN_QUEUED | URGENT_SENT) &&
-    buffer.word0 == 0
+    !c.has(FIN_QUEUED | URGENT_SENT)
   );
-}
-
-/** Retransmission timer while something is in flight; persist timer while something waits and nothing is. */
-function armTimer(c: TcpConnection): void {
-  const timer = c.retransmitTimer;
-  if (c.timerMode == TIMER_RESOURCE) c.retries = 0;
-  if (c.SND_NXT != c.SND_UNA) {
-    if (timerPending(timer) && c.timerMode == TIMER_RETRANSMIT) return;
-    c.timerMode = TIMER_RETRANSMIT;
-  } else if (c.sendNext !== null || finDue(c)) {
-    if (timerPending(timer) && c.timerMode == TIMER_PERSIST) return;
-    c.timerMode = TIMER_PERSIST;
-  } else return armIdle(c);
-  timerStartAt(timer, now() + retransmitInterval(c), c.level);
 }
 
 /** What was to be sent could not be: acknowledgements of what is in flight will call again, else the timer. */
 export function retryLater(c: TcpConnection): void {
   statistics.memoryDrops++;
-  if (c.flight != 0) return armTimer(c);
+  if (c.flight != 0) return armTimer(c, true);
   if (c.timerMode != TIMER_RESOURCE) c.retries = 0;
   c.timerMode = TIMER_RESOURCE;
-  const wait = min(RESOURCE_RETRY << min<u8>(c.retries, 7), RESOURCE_RETRY_MAXIMUM);
+  const wait = c.retries < <u8>RESOURCE_RETRIES_SOON ? RESOURCE_RETRY : RESOURCE_RETRY_LATE;
   timerStartAt(c.retransmitTimer, now() + wait, c.level);
 }
 
@@ -134,7 +136,30 @@ export function sendProbe(c: TcpConnection): void {
   if (c.SND_MAX == c.SND_UNA) c.SND_MAX++;
 }
 
-/** Retransmits the first segment in the queue, whatever the windows (RFC 6298, 5.4; RFC 5681, 3.2). */
+// ---- Again ----
+
+/** Sends lost segments again, the first of them first, as far as the windows allow. False: no memory, or the device has no room. */
+function retransmitLost(c: TcpConnection): bool {
+  for (let buffer = firstLost(c); buffer !== null; buffer = firstLost(c)) {
+    if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return false;
+    const pipe = c.inNetwork;
+    if (pipe != 0 && pipe + buffer.length > c.congestionWindow) break;
+    // RFC 9293, 3.8.6: a window that has shrunk holds all but the first.
+    if (buffer !== c.sendHead && after(buffer.sequence + buffer.length, c.SND_UNA + c.SND_WND)) break;
+    if (retransmit(c, buffer) < 0) return false;
+  }
+  return true;
+}
+
+/** Sends a segment again, whatever the windows, with the FIN if that went with it. 0, or a negative errno. */
+export function retransmit(c: TcpConnection, buffer: PacketBuffer): i32 {
+  const fin = c.has(FIN_QUEUED) && buffer === c.sendTail && after(c.SND_MAX, c.writeSequence);
+  const result = sendData(c, buffer, fin);
+  if (result >= 0 && c.has(IN_RECOVERY | IN_LOSS)) recoveryRetransmits(c);
+  return result;
+}
+
+/** Retransmits the first segment in the queue, or the FIN, whatever the windows (RFC 6298, 5.4). */
 export function retransmitFirst(c: TcpConnection): void {
   const head = c.sendHead;
   if (head === null) {
@@ -145,14 +170,17 @@ export function retransmitFirst(c: TcpConnection): void {
     return;
   }
   if (head.length > c.sendMss && !splitBuffer(c, head, c.sendMss)) return;
-  const fin = c.has(FIN_QUEUED) && head === c.sendTail && after(c.SND_MAX, c.writeSequence);
-  sendData(c, head, fin);
+  retransmit(c, head);
 }
 
-/** After a time-out everything counts as lost: sending goes on from SND.UNA (RFC 5681, 3.1: slow start). */
-export function rewind(c: TcpConnection): void {
-  c.SND_NXT = c.SND_UNA;
-  c.sendNext = c.sendHead;
+/** Segments have become smaller: what is in flight and larger has been too large, and goes again in pieces. */
+export function resegment(c: TcpConnection): void {
+  let buffer = c.sendHead;
+  while (buffer !== null && buffer.state != UNSENT) {
+    if (buffer.state == IN_FLIGHT && buffer.length > c.sendMss) segmentLost(c, buffer);
+    buffer = buffer.next;
+  }
+  output(c);
 }
 
 /** Cuts `buffer` after `length` bytes; the rest becomes the next buffer of the queue. False: no memory. */
@@ -166,6 +194,7 @@ export function splitBuffer(c: TcpConnection, buffer: PacketBuffer, length: u32)
   rest.sequence = buffer.sequence + length;
   rest.word0 = buffer.word0;
   rest.time = buffer.time;
+  segmentSplit(c, buffer, rest);
   rest.next = buffer.next;
   buffer.length = length;
   buffer.next = rest;

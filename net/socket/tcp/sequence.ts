@@ -36,3 +36,17 @@ export function from(a: u32, b: u32): bool {
 export function within(value: u32, start: u32, length: u32): bool {
   return value - start < length;
 }
+
+/** The one of two numbers that comes first. */
+// @ts-ignore: decorator
+@inline
+export function earlier(a: u32, b: u32): u32 {
+  return before(a, b) ? a : b;
+}
+
+/** The one that comes last. */
+// @ts-ignore: decorator
+@inline
+export function later(a: u32, b: u32): u32 {
+  return after(a, b) ? a : b;
+}

@@ -20,6 +20,7 @@ export class TcpStatistics {
   orphans: u32;
   resetsOut: u64;
   resetsIn: u64;
+  /** Connections that were given up. */
   timeouts: u64;
   fastRetransmits: u64;
   outOfOrder: u64;
@@ -35,6 +36,19 @@ export class TcpStatistics {
   listenOverflows: u64;
   timeWaitRecycled: u64;
   zeroWindowProbes: u64;
+  /** Duplicates that were reported to their sender (RFC 2883). */
+  duplicatesReported: u64;
+  /** Duplicates that a peer reported to us. */
+  duplicatesHeardOf: u64;
+  tailProbes: u64;
+  /** Retransmission time-outs. */
+  retransmitTimeouts: u64;
+  /** Reductions that were taken back: nothing had been lost. */
+  undone: u64;
+  /** Windows that were reduced because a router had marked a packet (RFC 3168). */
+  congestionEchoes: u64;
+  /** Peers that took back a selective acknowledgement. */
+  reneged: u64;
   keepAliveProbes: u64;
 }
 

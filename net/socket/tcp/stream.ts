@@ -24,6 +24,7 @@ import {
   WAS_CONNECTED,
 } from "./connection";
 import { output } from "./send";
+import { UNSENT } from "./scoreboard";
 import { starve } from "./starved";
 import { MAY_RECEIVE, MAY_SEND, stateIn, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { sendAck } from "./transmit";
@@ -133,6 +134,7 @@ export function commit(c: TcpConnection, bytes: u32): void {
     spare.length = bytes;
     spare.sequence = c.writeSequence;
     spare.word0 = 0;
+    spare.state = UNSENT;
     spare.next = null;
     const last = c.sendTail;
     if (last === null) c.sendHead = spare;

@@ -3,11 +3,12 @@
  *
  *   input.ts     demux.ts ─> receive.ts (acknowledge, reassembly, synsent) | request.ts, listen.ts, cookie.ts | timewait.ts
  *   stream.ts    what the application sends and reads          connect.ts, bind.ts, listen.ts, close.ts: its calls
- *   send.ts      what may leave ─> transmit.ts                 congestion.ts, rtt.ts, window.ts: how much, and when again
- *   timers.ts    retransmission, persist, delayed ACK, TIME-WAIT ─> failure.ts (when to give up), keepalive.ts
+ *   send.ts      what may leave ─> transmit.ts                 congestion.ts (cubic, hystart), rtt.ts, window.ts: how much
+ *   acknowledge.ts ─> delivered.ts, scoreboard.ts              what has become of each segment
+ *                  ─> rack.ts, probe.ts, recovery.ts           what is lost, and how the window comes down
+ *   timers.ts    retransmission.ts (what is next), persist, delayed ACK, TIME-WAIT ─> failure.ts (when to give up), keepalive.ts
  *   urgent.ts    the urgent pointers                           socket-options.ts, info.ts: what applications set and ask
- *
- * **Not** here yet: selective acknowledgement, CUBIC and RACK, ECN.
+ *   sack.ts, ecn.ts                                            what is said of the segments that have come
  */
 import { Link } from "../../../kernel/list";
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";

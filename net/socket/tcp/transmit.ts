@@ -21,6 +21,8 @@ import { TTL_DEFAULT } from "../../ipv4";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,
+  TCP_CWR,
+  TCP_ECE,
   TCP_FIN,
   TCP_HEADER,
   TCP_PSH,
@@ -30,11 +32,28 @@ import {
 } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { milliseconds } from "./clock";
-import { ACK_NOW, HAS_TIMESTAMPS, TcpConnection, TIMEOUT_DUE, URGENT_SENT } from "./connection";
+import {
+  ACK_NOW,
+  AGREED,
+  BLOCKS_DUE,
+  DUPLICATE_DUE,
+  ECHO_CONGESTION,
+  HAS_ECN,
+  HAS_SACK,
+  HAS_TIMESTAMPS,
+  SYN_WAS_LOST,
+  TcpConnection,
+  TIMEOUT_DUE,
+  URGENT_SENT,
+  WINDOW_REDUCED,
+} from "./connection";
+import { ecnFlags, ecnSetup, EMIT_ECT } from "./ecn";
 import { ENOBUFS } from "../../../kernel/errno";
 import { advertisedTimeout } from "./failure";
 import { localMss } from "./mss";
-import { pushMss, pushTimestamps, pushUserTimeout, pushWindowScale } from "./options";
+import { pushMss, pushSackPermitted, pushTimestamps, pushUserTimeout, pushWindowScale } from "./options";
+import { segmentSent } from "./scoreboard";
+import { pushBlocks } from "./sack";
 import { Segment } from "./segment";
 
 import { statistics } from "./statistics";
@@ -61,7 +80,7 @@ export function emit(
   header.destinationPort = flow.remote.port;
   header.sequence = sequence;
   header.acknowledgement = acknowledgement;
-  header.setLengthAndFlags(TCP_HEADER + optionLength, flags);
+  header.setLengthAndFlags(TCP_HEADER + optionLength, flags & 0xff);
   header.window = window;
   header.urgent = flags >> 16;
   header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_TCP, buffer.length));
@@ -74,17 +93,26 @@ export function emit(
 
 /**
  * A segment of connection `c` from a buffer with payload or without, the first `options` bytes of which are options already; everything that
- * left acknowledges.
+ * left acknowledges. `flags`: TCP_*, EMIT_ECT.
  */
 function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32, options: u32 = 0): i32 {
+  let complete = true;
+  if (c.has(BLOCKS_DUE | DUPLICATE_DUE | ECHO_CONGESTION)) {
+    if (c.has(ECHO_CONGESTION)) flags |= TCP_ECE;
+    const blocks = pushBlocks(c, buffer, options);
+    // A full segment has no room for blocks: the acknowledgement that is due follows it.
+    complete = blocks != 0 || !c.has(BLOCKS_DUE | DUPLICATE_DUE);
+    options += blocks;
+  }
   if (c.has(HAS_TIMESTAMPS))
     options += pushTimestamps(buffer, milliseconds() + c.timestampOffset, c.timestampRecent);
   if (c.has(URGENT_SENT)) flags |= urgentFlags(c, sequence);
   const window = advertisedWindow(c);
-  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window, c.service);
+  const service = c.service | (flags & EMIT_ECT);
+  const result = emit(buffer, options, c.flow, sequence, c.RCV_NXT, flags | TCP_ACK, window, service);
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
-    c.status &= ~ACK_NOW;
+    if (complete) c.status &= ~ACK_NOW;
     if (timerPending(c.ackTimer)) timerStop(c.ackTimer);
   }
   return result;
@@ -119,7 +147,7 @@ export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32
   if (buffer.word0 != 0) {
     statistics.retransmitted++;
     c.totalRetransmits++;
-  }
+  } else flags |= ecnFlags(c);
   let result: i32;
   if (buffer.references > 1) {
     result = sendCopy(c, buffer, buffer.length, flags);
@@ -132,8 +160,12 @@ export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32
   }
   if (result >= 0) {
     buffer.word0++;
-    buffer.time = now();
+    // No two at the same time: who was sent after whom decides about losses (rack.ts).
+    buffer.time = max(now(), c.lastSent + 1);
     c.lastSent = buffer.time;
+    if (flags & TCP_CWR) c.status &= ~WINDOW_REDUCED;
+    segmentSent(c, buffer);
+    c.prrOut += buffer.length;
   }
   return result;
 }
@@ -151,7 +183,8 @@ export function sendCopy(c: TcpConnection, buffer: PacketBuffer, length: u32, fl
 
 /** SYN or SYN,ACK of a connection that has a control block (active open). */
 export function sendSyn(c: TcpConnection, flags: u32): i32 {
-  const timestamps = flags & TCP_ACK ? c.has(HAS_TIMESTAMPS) : true;
+  // RFC 3168, 6.1.1.1: what is repeated may have been dropped for the ECN flags.
+  const agreed = flags & TCP_ACK ? c.status : c.has(SYN_WAS_LOST) ? AGREED & ~HAS_ECN : AGREED;
   return sendSynFrom(
     c,
     c.flow,
@@ -159,7 +192,7 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
     flags & TCP_ACK ? c.RCV_NXT : 0,
     flags,
     c.receiveScale,
-    timestamps,
+    agreed,
     milliseconds() + c.timestampOffset,
     flags & TCP_ACK ? c.timestampRecent : 0,
   );
@@ -167,7 +200,7 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
 
 /**
  * The same from its parts: a SYN,ACK is sent by who has no control block yet. `c`: whose options of the application count, the connection, or
- * the listener. `scale` NO_SCALE: without the option.
+ * the listener. `scale` NO_SCALE: without the option. `agreed`: options of AGREED that it shall have.
  */
 export function sendSynFrom(
   c: TcpConnection,
@@ -176,18 +209,20 @@ export function sendSynFrom(
   acknowledgement: u32,
   flags: u32,
   scale: u32,
-  timestamps: bool,
+  agreed: u32,
   timestampValue: u32,
   timestampEcho: u32,
 ): i32 {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) return -ENOBUFS;
   let options: u32 = 0;
-  if (timestamps) options += pushTimestamps(buffer, timestampValue, timestampEcho);
+  if (agreed & HAS_TIMESTAMPS) options += pushTimestamps(buffer, timestampValue, timestampEcho);
+  if (agreed & HAS_SACK) options += pushSackPermitted(buffer);
   if (scale <= 14) options += pushWindowScale(buffer, scale);
   const timeout = advertisedTimeout(c);
   if (timeout != 0) options += pushUserTimeout(buffer, timeout);
   options += pushMss(buffer, localMss(c, flow));
+  if (agreed & HAS_ECN) flags |= ecnSetup((flags & TCP_ACK) != 0);
   flags |= TCP_SYN;
   const window = min<u32>(c.receiveLimit, 65535);
   const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window, c.service);

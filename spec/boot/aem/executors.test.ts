@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Connection, askUdp } from "../client.ts";
 import { type Machine, type MachineOptions, boot, specImage } from "../machine.ts";
-import { EFAULT, EINVAL, ESRCH } from "../numbers.ts";
+import { EBADF, EFAULT, EINVAL, ESRCH } from "../numbers.ts";
 
 const ECHILD = -10;
 const EPERM = -1;
@@ -320,5 +320,11 @@ describe("threads", () => {
       "its block was its own all the time",
     );
     assert.ok((received[2] as number) >= 18);
+  });
+
+  test("3.2.3 a socket that is closed while a thread that its data have woken is still to go on: EBADF for the thread", () => {
+    assert.deepEqual(machine.rows("closed"), [[0, 0]], machine.console());
+    assert.deepEqual(machine.rows("lost"), [[EBADF]]);
+    assert.deepEqual(machine.rows("outside"), [[1]]);
   });
 });

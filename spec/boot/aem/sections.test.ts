@@ -21,6 +21,8 @@ const CASES: ReadonlyMap<number, [string, number]> = new Map([
   [7, ["33 processes that have an event each on one socket", 32]],
   [8, ["a process with 64 idle threads ends", 0]],
   [9, ["a process with 64 threads that sleep in handlers ends", 0]],
+  [10, ["a datagram of 65,507 bytes, in fragments to ourselves and back, to a handler", 65507]],
+  [11, ["the same, read", 65507]],
 ]);
 
 describe("sections with interrupts off", () => {

@@ -127,7 +127,7 @@ function uses(index: i32): void {
         memory.fill(room, 0x61, length);
         call_indirect<void>(s.protocol.commit, s, 1 + chance(length));
       }
-      call_indirect<void>(s.protocol.push, s);
+      call_indirect<void>(s.protocol.push, s, chance(16) == 0);
       break;
     }
     case 4: {

@@ -229,10 +229,10 @@ describe("conformance", () => {
     s = create();
     connect(s, PEER, 9);
     const text = optionsOf(outbox[0]);
-    // MSS 1460; NOP, window scale 3; NOP, NOP, timestamps. No end of list, so there is nothing to be padded.
-    expect(text.startsWith("2 4 5 180 1 3 3 3 1 1 8 10 ")).toBe(true, text);
-    expect((outbox[0][32] >> 4) * 4).toBe(40);
-    expect(heard()).toBe("S 0:0(0) win 65535 <mss 1460,ws 3,ts>");
+    // MSS 1460; NOP, window scale 3; NOP, NOP, SACK permitted; NOP, NOP, timestamps. No end of list, so there is nothing to be padded.
+    expect(text.startsWith("2 4 5 180 1 3 3 3 1 1 4 2 1 1 8 10 ")).toBe(true, text);
+    expect((outbox[0][32] >> 4) * 4).toBe(44);
+    expect(heard()).toBe("SEW 0:0(0) win 65535 <mss 1460,ws 3,sackOK,ts>");
     setOptions(1460, 7, 500);
     say("S.", 0, 0, 1, 60000);
     writeText(s, "x");
@@ -270,7 +270,7 @@ describe("conformance", () => {
       converse(9, 0);
       const one = create();
       connect(one, PEER, 9);
-      expect(heard().startsWith("S 0:0(0) win 65535 <mss " + (mtus[i] - 40).toString() + ",")).toBe(true);
+      expect(heard().startsWith("SEW 0:0(0) win 65535 <mss " + (mtus[i] - 40).toString() + ",")).toBe(true);
       close(one);
     }
     networkInterface().mtu = 1500;

@@ -328,7 +328,7 @@ describe("failures", () => {
     expect(setOption(s, IPPROTO_TCP, TCP_UTO, 1)).toBe(0);
     expect(setOption(s, IPPROTO_TCP, TCP_USER_TIMEOUT, 120001)).toBe(0);
     connect(s, PEER, 9);
-    expect(heard()).toBe("S 0:0(0) win 65535 <mss 1460,uto 121,ws 3,ts>");
+    expect(heard()).toBe("SEW 0:0(0) win 65535 <mss 1460,uto 121,ws 3,sackOK,ts>");
     say("S.", 0, 0, 1, 10000);
     expect(heard()).toBe(". 1:1(0) ack 1 win 65535 <uto 121>");
     writeText(s, "x");

@@ -264,7 +264,7 @@ describe("active open", () => {
     expect(connect(s, PEER, 9)).toBe(-115);
     expect(connect(s, PEER, 9)).toBe(-114);
     run(MILLISECOND);
-    expect(heard()).toBe("S 0:0(0) win 65535 <mss 1460,ws 3,ts>");
+    expect(heard()).toBe("SEW 0:0(0) win 65535 <mss 1460,ws 3,sackOK,ts>");
     say("S.", 0, 0, 1, 2000);
     expect(heard()).toBe(". 1:1(0) ack 1 win 65535", "the peer has neither scale nor timestamps");
     expect(taken()).toBe("7>2 2>1 4");
@@ -309,11 +309,11 @@ describe("active open", () => {
     const s = create();
     converse(9, 0);
     connect(s, PEER, 9);
-    expect(heard()).toBe("S 0:0(0) win 65535 <mss 1460,ws 3,ts>");
+    expect(heard()).toBe("SEW 0:0(0) win 65535 <mss 1460,ws 3,sackOK,ts>");
     const steps: u32[] = [1, 2, 4, 8, 16, 32, 60];
     for (let i = 0; i < 7; i++) {
       expect(silence(100000)).toBe(steps[i] * 1000);
-      expect(heardBriefly()).toBe("S 0:0(0)");
+      expect(heardBriefly()).toBe("S 0:0(0)", "without ECN (RFC 3168, 6.1.1.1)");
     }
     run(59 * SECOND);
     expect(peekLength(s)).toBe(-11);

@@ -4,7 +4,8 @@
  *
  *     flags  first:last(length) ack number win window <options>           S. 0:0(0) ack 1 win 65535 <mss 1460,ws 3,ts>
  *
- * Flags: S SYN, F FIN, R RST, P PSH, U URG ("urg" and its pointer are behind the window), '.' ACK. `say` sends one to the stack, `heard` gives all that the stack has sent since
+ * Flags: S SYN, F FIN, R RST, P PSH, U URG ("urg" and its pointer are behind the window), '.' ACK, E ECE, W CWR. A packet that says it is
+ * ECN-capable has "ect0" behind its ACK number. `say` sends one to the stack, `heard` gives all that the stack has sent since
  * the last call, separated by " | ".
  */
 import { checksumAdd, checksumFold, internetChecksum } from "../../../net/checksum";
@@ -24,6 +25,12 @@ export let mss: u32 = 1460;
 export let scale: u32 = 255;
 export let stamp: u32 = 0;
 export let echo: u32 = 0;
+/** The peer permits SACK in its SYN. */
+let sackOk: bool = false;
+/** Blocks that the next segment has, such as "1:1001 2001:3001", counted from the stack's initial sequence number. */
+let blocks: string = "";
+/** ECN field of the IPv4 header: 2 ECT(0), 3 CE. */
+let ecn: u8 = 0;
 
 /** A conversation with port `own` of the stack from port `peer`, without options but MSS. */
 export function converse(peer: u32, own: u32): void {
@@ -33,6 +40,7 @@ export function converse(peer: u32, own: u32): void {
   scale = 255;
   stamp = 0;
   echo = 0;
+  sackOk = false;
   outbox.length = 0;
 }
 
@@ -49,6 +57,39 @@ export function setOwnIsn(isn: u32): void {
 
 export function setStamp(value: u32): void {
   stamp = value;
+}
+
+export function setEcho(value: u32): void {
+  echo = value;
+}
+
+/** From now on SYNs permit SACK, or do not; `converse` says that they do not. */
+export function permitSack(permit: bool): void {
+  sackOk = permit;
+}
+
+/** What is said from now on comes with this ECN field. */
+export function setEcn(field: u8): void {
+  ecn = field;
+}
+
+/** `say` an acknowledgement without payload that has SACK blocks. */
+export function sayBlocks(ack: u32, window: u32, text: string): void {
+  blocks = text;
+  say(".", 1, 0, ack, window);
+  blocks = "";
+}
+
+/** The blocks, at `option`; how many bytes. */
+function writeBlocks(option: usize): u32 {
+  const list = blocks.split(" ");
+  store<u32>(option, bswap(0x01010500 | (2 + 8 * <u32>list.length)));
+  for (let i = 0; i < list.length; i++) {
+    const colon = list[i].indexOf(":");
+    store<u32>(option + 4 + i * 8, bswap(ownIsn + <u32>U32.parseInt(list[i].substring(0, colon))));
+    store<u32>(option + 8 + i * 8, bswap(ownIsn + <u32>U32.parseInt(list[i].substring(colon + 1))));
+  }
+  return 4 + 8 * <u32>list.length;
 }
 
 /** Source address of what is said. */
@@ -112,6 +153,8 @@ export function say(flags: string, sequence: u32, length: u32, ack: u32, window:
   if (flags.includes("R")) bits |= 4;
   if (flags.includes("P")) bits |= 8;
   if (flags.includes(".")) bits |= 16;
+  if (flags.includes("E")) bits |= 64;
+  if (flags.includes("W")) bits |= 128;
   if (flags.includes("U")) bits |= 32;
   let header: u32 = 20;
   const tcp = segment.dataStart + 20;
@@ -124,7 +167,12 @@ export function say(flags: string, sequence: u32, length: u32, ack: u32, window:
       store<u32>(tcp + header, bswap<u32>(0x01030300 | scale));
       header += 4;
     }
+    if (sackOk) {
+      store<u32>(tcp + header, bswap<u32>(0x01010402));
+      header += 4;
+    }
   }
+  if (blocks != "") header += writeBlocks(tcp + header);
   if (stamp != 0) {
     store<u32>(tcp + header, bswap<u32>(0x0101080a));
     store<u32>(tcp + header + 4, bswap<u32>(stamp));
@@ -178,6 +226,7 @@ function deliver(length: u32): void {
 function writeIpHeader(optional: u32, length: u32): void {
   const ip = segment.dataStart;
   store<u32>(ip, (0x45 + optional / 4) | ((<u32>bswap<u16>(<u16>length)) << 16));
+  store<u8>(ip, ecn, 1);
   store<u32>(ip, 0, 4);
   store<u8>(ip, 64, 8);
   store<u8>(ip, 6, 9);
@@ -218,10 +267,14 @@ function describe_(packet: Uint8Array): string {
   if (bits & 8) text += "P";
   if (bits & 32) text += "U";
   if (bits & 16) text += ".";
+  if (bits & 64) text += "E";
+  if (bits & 128) text += "W";
   const data = length - header;
   const first = sequence - ownIsn;
   text += " " + first.toString() + ":" + (first + data).toString() + "(" + data.toString() + ")";
   if (bits & 16) text += " ack " + (bswap<u32>(load<u32>(tcp, 8)) - PEER_ISN).toString();
+  const field = load<u8>(packet.dataStart, 1);
+  if (field != 0) text += field == 2 ? " ect0" : " tos " + field.toString();
   text += " win " + (<u32>bswap<u16>(load<u16>(tcp, 14))).toString();
   if (bits & 32) text += " urg " + (<u32>bswap<u16>(load<u16>(tcp, 18))).toString();
   let options = "";
@@ -239,7 +292,16 @@ function describe_(packet: Uint8Array): string {
       options += "ts";
       echo = bswap<u32>(load<u32>(tcp + at, 2));
     } else if (kind == 28) options += "uto " + (<u32>bswap<u16>(load<u16>(tcp + at, 2))).toString();
-    else options += "option " + kind.toString();
+    else if (kind == 4) options += "sackOK";
+    else if (kind == 5) {
+      options += "sack";
+      for (let i: u32 = 2; i < load<u8>(tcp + at, 1); i += 8)
+        options +=
+          " " +
+          (bswap(load<u32>(tcp + at + i)) - PEER_ISN).toString() +
+          ":" +
+          (bswap(load<u32>(tcp + at + i, 4)) - PEER_ISN).toString();
+    } else options += "option " + kind.toString();
     at += load<u8>(tcp + at, 1);
   }
   return options == "" ? text : text + " <" + options + ">";
@@ -271,8 +333,10 @@ export function establish(server: Socket, peer: u32, window: u32): Socket {
   const newMss = mss;
   const newScale = scale;
   const newStamp = stamp;
+  const permit = sackOk;
   converse(peer, server.flow.local.port);
   setOptions(newMss, newScale, newStamp);
+  sackOk = permit;
   say("S", 0, 0, 0, window);
   heard();
   say(".", 1, 0, 1, window);

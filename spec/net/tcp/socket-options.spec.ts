@@ -233,7 +233,7 @@ describe("socket options", () => {
     expect(getOption(s, IPPROTO_TCP, TCP_MAXSEG)).toBe(700);
     converse(9, 0);
     connect(s, PEER, 9);
-    expect(heard()).toBe("S 0:0(0) win 65535 <mss 700,ws 3,ts>");
+    expect(heard()).toBe("SEW 0:0(0) win 65535 <mss 700,ws 3,sackOK,ts>");
     say("S.", 0, 0, 1, 60000);
     heard();
     write(s, 0, 0, 1400);
@@ -264,7 +264,7 @@ describe("socket options", () => {
     setOptions(1460, 255, 0);
     converse(9, 0);
     connect(s, PEER, 9);
-    expect(heard()).toBe("S 0:0(0) win 8192 <mss 1460,ws 3,ts>");
+    expect(heard()).toBe("SEW 0:0(0) win 8192 <mss 1460,ws 3,sackOK,ts>");
     say("S.", 0, 0, 1, 60000);
     expect(heard()).toBe(". 1:1(0) ack 1 win 8192");
     const c = changetype<TcpConnection>(s);
@@ -319,7 +319,7 @@ describe("socket options", () => {
     expect((getOption(s, IPPROTO_TCP, TCP_INFO) >> 16) & 0xff).toBe(1, "a retransmission");
     expect(getOption(s, IPPROTO_TCP, TCP_INFO, 8)).toBe(600000, "time-out, doubled");
     expect(getOption(s, IPPROTO_TCP, TCP_INFO, 80)).toBe(1, "congestion window in segments");
-    expect(getOption(s, IPPROTO_TCP, TCP_INFO, 24)).toBe(1, "in flight");
+    expect(getOption(s, IPPROTO_TCP, TCP_INFO, 24)).toBe(2, "sent and not acknowledged");
     expect(getOption(s, IPPROTO_TCP, TCP_INFO, 100)).toBe(1);
     expect(c.totalRetransmits).toBe(1);
     const fresh = create();

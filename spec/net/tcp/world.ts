@@ -36,6 +36,7 @@ import { initializeTcp } from "../../../net/socket/tcp/tcp";
 import { growMemory, setUpArena } from "../../arena";
 import { chance } from "../../chance";
 import * as fake from "../../fake";
+import { delayOf, FATE_DUPLICATE, FATE_LOSE, fateOf } from "./fates";
 
 export const OWN: u32 = 0x0a000001;
 export const MIRROR: u32 = 0x0a000002;
@@ -170,19 +171,21 @@ function reflect(bytes: Uint8Array): void {
   const source = load<u32>(bytes.dataStart, 12);
   store<u32>(bytes.dataStart, load<u32>(bytes.dataStart, 16), 12);
   store<u32>(bytes.dataStart, source, 16);
-  if (chance(1000) < accidents.loss) return;
+  const fate = fateOf(bytes);
+  if (fate == FATE_LOSE || chance(1000) < accidents.loss) return;
+  if (fate == FATE_DUPLICATE) fly(bytes.slice(0));
   if (chance(1000) < accidents.duplicate) fly(bytes.slice(0));
   if (chance(1000) < accidents.corrupt) {
     const at = 20 + chance(bytes.length - 20);
     bytes[at] = bytes[at] ^ ((<u8>1) << (<u8>chance(8)));
   }
-  fly(bytes);
+  fly(bytes, delayOf(fate));
 }
 
-function fly(bytes: Uint8Array): void {
+function fly(bytes: Uint8Array, later: u64 = 0): void {
   const packet = new Packet();
   packet.bytes = bytes;
-  packet.due = time + accidents.delay + (accidents.jitter != 0 ? <u64>chance(accidents.jitter) : 0);
+  packet.due = time + accidents.delay + later + (accidents.jitter != 0 ? <u64>chance(accidents.jitter) : 0);
   let at = flying.length;
   flying.push(packet);
   while (at > 0 && flying[at - 1].due > packet.due) {

@@ -23,6 +23,7 @@ import {
   onClose,
   onRead,
   onTimer,
+  recv,
   sendto,
   setAddress,
   socket,
@@ -41,6 +42,7 @@ const TRAPS: i32 = 8;
 const DEPTH: i32 = 40;
 const UDP_PORT: u32 = 3000;
 const TCP_PORT: u32 = 3001;
+const LONGEST: usize = 65507;
 
 const address = memory.data(16, 8);
 const word = memory.data(8, 8);
@@ -169,6 +171,30 @@ function share(events: i32, sharers: i32): i32 {
   return forked;
 }
 
+/** A datagram as long as there can be, to ourselves: sent in fragments, put together and given to a handler, or read. How many bytes came. */
+function longDatagram(reading: i32): i32 {
+  received = 0;
+  const fd = bindUdp(UDP_PORT);
+  const buffer = heap.alloc(LONGEST);
+  memory.fill(buffer, 7, LONGEST);
+  if (reading == 0) onRead(fd, takeLong);
+  setAddress(address, INADDR_LOOPBACK, UDP_PORT);
+  const sent = sendto(fd, buffer, <i32>LONGEST, 0, address, SOCKADDR_SIZE);
+  if (reading != 0) {
+    nanosleep(20 * MILLISECOND);
+    received = recv(fd, buffer, <i32>LONGEST, 0);
+  } else for (let tries = 0; tries < 100 && received == 0; tries++) nanosleep(MILLISECOND);
+  heap.free(buffer);
+  close(fd);
+  return sent < 0 ? sent : received;
+}
+
+let received: i32 = 0;
+
+function takeLong(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
+  received = length;
+}
+
 // ---- Threads ----
 
 function sleep(jid: i32, overrun: i32): void {
@@ -195,5 +221,7 @@ export function main(): i32 {
   row("done", 7, share(1, SHARERS));
   row("done", 8, endThreads(0));
   row("done", 9, endThreads(1));
+  row("done", 10, longDatagram(0));
+  row("done", 11, longDatagram(1));
   return 0;
 }

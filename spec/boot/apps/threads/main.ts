@@ -98,6 +98,38 @@ function blocking(): void {
   evctl(0, EVTBLINIT, 0);
 }
 
+let given: i32 = 0;
+
+/** What came for the socket wakes the thread, and before that can go on the socket is closed. In a handler, so that no equal comes in between. */
+function closing(jid: i32, overrun: i32): void {
+  const sender = socket(AF_INET, SOCK_DGRAM, 0);
+  setAddress(buffer + 16, INADDR_LOOPBACK, 5001);
+  sendto(sender, buffer, 3, 0, buffer + 16, SOCKADDR_SIZE);
+  // The thread is still in its call, and has its data.
+  row("closed", close(given), outside);
+  close(sender);
+}
+
+let outside: i32 = 0;
+
+function losing(jid: i32, from: i32, data: usize, length: i32): void {
+  const result = recv(given, buffer + 32, 16, 0);
+  outside = 1;
+  row("lost", result);
+}
+
+function lost(): void {
+  given = socket(AF_INET, SOCK_DGRAM, 0);
+  setAddress(buffer, INADDR_LOOPBACK, 5001);
+  bind(given, buffer, SOCKADDR_SIZE);
+  onMessage(1, losing, EVF_THREAD);
+  onTimer(5 * MILLISECOND, 0, closing);
+  evpost(getpid(), 1, buffer, 4);
+  nanosleep(20 * MILLISECOND);
+  row("outside", outside);
+  evctl(0, EVTBLINIT, 0);
+}
+
 export function main(): i32 {
   if (nameNumber() == 2) {
     nanosleep(30 * MILLISECOND);
@@ -108,6 +140,7 @@ export function main(): i32 {
     return 0;
   }
   blocking();
+  lost();
   for (let n: i32 = 0; n < 3; n++) onTimer(MILLISECOND * (n + 1), 40 * MILLISECOND, threaded, EVF_THREAD);
   onTimer(MILLISECOND, 20 * MILLISECOND, inContext);
   nanosleep(SPAN);

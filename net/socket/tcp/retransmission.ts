@@ -1,0 +1,86 @@
+/**
+ * What the one timer of the send side waits for. While something is in flight that is, of three things, the next: the end of a reordering window, a tail loss
+ * probe, or the retransmission time-out (RFC 6298, 5; RFC 8985, 8); else the persist timer, if something waits to be sent, or
+ * keep-alive (keepalive.ts).
+ */
+import { now } from "../../../kernel/time/clock";
+import { timerPending, timerStartAt } from "../../../kernel/time/timers";
+import {
+  HAS_SACK,
+  IN_LOSS,
+  IN_RECOVERY,
+  PROBE_SENT,
+  TcpConnection,
+  TIMER_PERSIST,
+  TIMER_PROBE,
+  TIMER_REORDERING,
+  TIMER_RESOURCE,
+  TIMER_RETRANSMIT,
+} from "./connection";
+import { armIdle } from "./keepalive";
+import { PROBE_ACK_DELAY, PROBE_INITIAL, PROBE_MINIMUM } from "./parameters";
+import { retransmitInterval } from "./rtt";
+
+/** The timer was started last for what is in flight. */
+// @ts-ignore: decorator
+@inline
+export function isForFlight(c: TcpConnection): bool {
+  return c.timerMode == TIMER_RETRANSMIT || c.timerMode >= TIMER_PROBE;
+}
+
+/** After output: `waiting`: something is left in the queue that could not be sent. */
+// @ts-ignore: decorator
+@inline
+export function armTimer(c: TcpConnection, waiting: bool): void {
+  if (c.timerMode == TIMER_RESOURCE) c.retries = 0;
+  if (c.SND_NXT != c.SND_UNA) {
+    if (!timerPending(c.retransmitTimer) || !isForFlight(c)) restartTimeout(c, now());
+  } else if (waiting) {
+    if (timerPending(c.retransmitTimer) && c.timerMode == TIMER_PERSIST) return;
+    c.timerMode = TIMER_PERSIST;
+    timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
+  } else armIdle(c);
+}
+
+/** RFC 6298, 5.1 and 5.3: the time-out runs from `time` on. Something is in flight. */
+export function restartTimeout(c: TcpConnection, time: u64): void {
+  c.rtoStart = time;
+  schedule(c);
+}
+
+/** Starts the timer for whatever is next. Something is in flight. */
+export function schedule(c: TcpConnection): void {
+  let at = c.rtoStart + retransmitInterval(c);
+  c.timerMode = TIMER_RETRANSMIT;
+  if (c.reorderingEnd != 0) {
+    if (c.reorderingEnd < at) {
+      at = c.reorderingEnd;
+      c.timerMode = TIMER_REORDERING;
+    }
+  } else if (mayProbe(c)) {
+    at = min(at, probeTime(c));
+    c.timerMode = TIMER_PROBE;
+  }
+  timerStartAt(c.retransmitTimer, at, c.level);
+}
+
+/** RFC 8985, 7.2: nothing is known to be missing, and no probe is under way. */
+// @ts-ignore: decorator
+@inline
+function mayProbe(c: TcpConnection): bool {
+  return (
+    c.has(HAS_SACK) &&
+    !c.has(IN_RECOVERY | IN_LOSS | PROBE_SENT) &&
+    c.sackedCount == 0 &&
+    c.lostBytes == 0 &&
+    c.backoff == 0
+  );
+}
+
+/** When a probe is due: two round trips after the last acknowledgement or the last new data, and time for a delayed acknowledgement. */
+export function probeTime(c: TcpConnection): u64 {
+  const start = max(c.rtoStart, c.lastSent);
+  if (c.smoothedRtt == 0) return start + PROBE_INITIAL;
+  const delay = c.pipe < 2 * c.sendMss ? PROBE_ACK_DELAY : 0;
+  return start + max(<u64>c.smoothedRtt * 2000, PROBE_MINIMUM) + delay;
+}
