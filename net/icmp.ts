@@ -10,7 +10,7 @@ import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./c
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
 import { isUnicast } from "./interface";
-import { ipv4Output, TTL_DEFAULT } from "./ipv4";
+import { ipv4Output, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
 import { IPPROTO_ICMP } from "./socket/socket";
 import {
   ICMP_ECHO,
