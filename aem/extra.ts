@@ -11,7 +11,7 @@ import { VMTABLE_BASE } from "../kernel/memory/layout";
 import { userRange } from "../kernel/memory/user";
 import { now } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStartAt, timerStop } from "../kernel/time/timers";
-import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
+import { SOCKADDR6_ROOM } from "../net/socket/sockaddr";
 import {
   BUFFERS_PER_EVENT,
   EVENT_DRAINING,
@@ -128,7 +128,7 @@ export class EventExtra extends Timer {
 const EXTRA_SIZE: usize = offsetof<EventExtra>() + (LATENCY_BUCKETS << 2) + (PLACES << BUFFER_SHIFT);
 const POOL_SIZE: usize = (offsetof<Pool>() + 7) & ~7;
 /** Bytes that `initializeExtras` needs: a pool, and a sockaddr. */
-export const EXTRA_STORAGE: usize = POOL_SIZE + SOCKADDR_SIZE;
+export const EXTRA_STORAGE: usize = POOL_SIZE + SOCKADDR6_ROOM;
 
 let pool: Pool = changetype<Pool>(0);
 /** Where a sender's address is composed, on its way to the application. */

@@ -2,7 +2,8 @@
 import { EFAULT } from "../kernel/errno";
 import { userRange } from "../kernel/memory/user";
 import { currentProcess } from "../kernel/process/process";
-import { SOCKADDR_SIZE } from "../net/socket/sockaddr";
+import { socketOf } from "../net/socket/descriptor";
+import { nameSize, SOCKADDR_SIZE } from "../net/socket/sockaddr";
 import { EVENT_ACCEPT, EVENT_CLOSE, EVENT_READ, EVENT_SK, EVENT_SOCK } from "./abi";
 import { eventOfJid } from "./jids";
 import { replayTransitions } from "./jobs/sk";
@@ -18,7 +19,9 @@ export function sys_sockasync_accept(
 ): i32 {
   let data: u64 = 0;
   if (address != 0) {
-    if (!userRange(address, SOCKADDR_SIZE) || !userRange(lengthPointer, 4)) return -EFAULT;
+    const socket = socketOf(fd);
+    const size = socket === null ? SOCKADDR_SIZE : nameSize(socket);
+    if (!userRange(address, size) || !userRange(lengthPointer, 4)) return -EFAULT;
     data = (<u64>address) | ((<u64>lengthPointer) << 32);
   }
   return registerOnSocket(EVENT_ACCEPT, fd, flags, handler, data);

@@ -120,6 +120,35 @@ export function logAddress(address: u32): void {
   }
 }
 
+/** An IPv6 address in host order, as RFC 5952 wants it: the longest run of zero groups is "::". */
+export function logAddress6(high: u64, low: u64): void {
+  let gap: u32 = 8;
+  let longest: u32 = 1;
+  for (let i: u32 = 0; i < 8; i++) {
+    let run: u32 = 0;
+    while (i + run < 8 && group6(high, low, i + run) == 0) run++;
+    if (run > longest) {
+      gap = i;
+      longest = run;
+    }
+  }
+  for (let i: u32 = 0; i < 8; i++) {
+    if (i == gap) {
+      logText("::");
+      i += longest - 1;
+      continue;
+    }
+    if (i != 0 && i != gap + longest) consoleByte(0x3a);
+    const group = group6(high, low, i);
+    logHexDigits(group, group > 0xfff ? 4 : group > 0xff ? 3 : group > 0xf ? 2 : 1);
+  }
+}
+
+/** One of the eight groups of 16 bits. */
+function group6(high: u64, low: u64, index: u32): u32 {
+  return (<u32>((index < 4 ? high : low) >> ((3 - (index & 3)) << 4))) & 0xffff;
+}
+
 /** A link address given as its bytes 0..3 and 4..5 in memory order. */
 export function logMac(bytes0: u32, bytes4: u32): void {
   for (let i: u32 = 0; i < 6; i++) {

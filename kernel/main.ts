@@ -93,12 +93,14 @@ import { pciScan } from "../drivers/pci";
 import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut } from "../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
+import { CONFIG6_STORAGE, IP6_OFF, parseIp6Option } from "../net/config6";
 import { IP_DHCP, parseDnsOption, parseIpOption } from "../net/config";
 import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
 import { BUFFER_SIZE } from "../net/buffer";
 import { attachDevice, networkDoorbell, networkInterface, setVlan } from "../net/interface";
+import { startIpv6 } from "../net/slaac";
 import { initializeNetworkInformation, NETWORK_INFORMATION_SIZE } from "../net/netinfo";
 import { initializeNetwork } from "../net/stack";
 import { initializeSocketCalls, SOCKET_CALLS_STORAGE } from "../net/socket/calls";
@@ -281,6 +283,13 @@ function startNetwork(): void {
   attachDevice(device);
   if (findOption("vlan") && !setVlan(optionNumber()))
     fail("the command line's vlan= wants a number from 0 to 4094");
+  if (findOption("ip6")) {
+    const result = parseIp6Option(optionAddress, optionLength, need(CONFIG6_STORAGE));
+    if (result < 0) fail("the command line's ip6= cannot be used");
+    if (result != IP6_OFF) startIpv6();
+  } else {
+    startIpv6();
+  }
   if (findOption("ip")) {
     const result = parseIpOption(optionAddress, optionLength);
     if (result < 0) fail("the command line's ip= cannot be used");

@@ -18,7 +18,7 @@ export class NetworkCounters {
   /** The device refused a frame to send. */
   frameNotSent: u64;
 
-  // ---- ARP ----
+  // ---- ARP, and neighbour discovery where it is the same ----
   /** Not IPv4 over Ethernet, too short, no such operation, impossible sender. */
   arpMalformed: u64;
   /** A reply that nobody had asked for, or a sender that is not on this link. */
@@ -69,7 +69,23 @@ export class NetworkCounters {
   /** No buffer, or the loopback queue full. */
   ipNoBuffer: u64;
 
-  // ---- ICMP ----
+  // ---- IPv6, beside what it counts above ----
+  ip6Received: u64;
+  ip6Sent: u64;
+  /** Extension headers that are malformed, too many, or want what we do not do. */
+  ip6BadExtension: u64;
+  /** Neighbour discovery with a wrong hop limit, code, length, option or address. */
+  ndMalformed: u64;
+  /** Prefixes that no addresses can be made from. */
+  ndIgnored: u64;
+  /** Router advertisements that were followed. */
+  ndAdvertisements: u64;
+  /** Routers, prefixes and addresses beyond the limits. */
+  ndNoRoom: u64;
+  /** Addresses of ours that another host has. */
+  ndDuplicates: u64;
+
+  // ---- ICMP and ICMPv6 ----
   icmpMalformed: u64;
   icmpBadChecksum: u64;
   /** Types that mean nothing to a host without a user for them. */
@@ -137,6 +153,8 @@ export function droppedPackets(): u64 {
     c.ipFragmentOverflows +
     c.ipNoTransport +
     c.packetsDropped +
+    c.ip6BadExtension +
+    c.ndMalformed +
     c.icmpMalformed +
     c.icmpBadChecksum +
     c.icmpBadEmbedded +

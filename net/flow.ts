@@ -11,6 +11,18 @@ import { sipHash, sipHashLong } from "../kernel/random";
 
 /** The upper half of `low` of every IPv4-mapped address, whose `high` is 0. */
 const MAPPED: u64 = 0xffff_0000_0000;
+/** 127.0.0.1. */
+export const LOOPBACK_ADDRESS: u32 = 0x7f00_0001;
+
+/** `low` of what stands for all of IPv6 and nothing of IPv4, in the place of :: (IPV6_V6ONLY). Nobody has this address. */
+const ALL_IPV6: u64 = 0xfffe_0000_0000;
+
+/** `low` of an IPv4 address; its `high` is 0. */
+// @ts-ignore: decorator
+@inline
+export function mapped(address: u32): u64 {
+  return MAPPED | address;
+}
 
 
 @unmanaged
@@ -37,7 +49,7 @@ export class IpAddress {
 
   /** 0.0.0.0 or ::, "none yet" or "all of ours". */
   @inline get isAny(): bool {
-    return this.high == 0 && (this.low == MAPPED || this.low == 0);
+    return this.high == 0 && (this.low == MAPPED || this.low == 0 || this.low == ALL_IPV6);
   }
 
 
@@ -47,9 +59,7 @@ export class IpAddress {
 
   /** As the address that a socket is bound to: does it take what is sent to `address`? 0.0.0.0 takes all of IPv4, :: takes all. */
   @inline covers(address: IpAddress): bool {
-    return (
-      this.same(address) || (this.high == 0 && (this.low == 0 || (this.low == MAPPED && address.isMapped)))
-    );
+    return this.same(address) || (this.isAny && (this.low == 0 || (this.low == MAPPED) == address.isMapped));
   }
 
 
@@ -58,9 +68,15 @@ export class IpAddress {
     this.low = from.low;
   }
 
-  /** 0.0.0.0 or ::, of the version that it was. */
-  @inline clearAddress(): void {
-    this.low = this.isMapped ? MAPPED : 0;
+  /** ::, and with `only` that of IPv6 alone. */
+  @inline setAny6(only: bool): void {
+    this.high = 0;
+    this.low = only ? ALL_IPV6 : 0;
+  }
+
+  /** 127.0.0.1 or ::1, of the version that it was. */
+  @inline setLoopback(): void {
+    this.low = this.isMapped ? MAPPED | LOOPBACK_ADDRESS : 1;
     this.high = 0;
   }
 }
@@ -118,6 +134,13 @@ export class Flow {
       remote.high == other.remote.high &&
       local.high == other.local.high
     );
+  }
+
+  /** Of a new IPv6 socket: :: and no port at both ends. */
+  @inline clearIpv6(): void {
+    this.local.setAny6(false);
+    this.local.port = 0;
+    this.remote.copy(this.local);
   }
 
   /** Of a new IPv4 socket: 0.0.0.0 and no port at both ends. */

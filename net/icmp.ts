@@ -35,8 +35,8 @@ export const ICMP_CLASS_INTERVAL: u64 = 12_500_000;
 const ERROR_LIMIT: u32 = 576;
 
 /** Buckets, each the time up to which it has been paid for (virtual scheduling), never before the present: of each class, and the one for all. */
-const CLASS_UNREACHABLE: usize = 0;
-const CLASS_TIME_EXCEEDED: usize = 8;
+export const CLASS_UNREACHABLE: usize = 0;
+export const CLASS_TIME_EXCEEDED: usize = 8;
 const ALL: usize = 16;
 /** Bytes of storage for initializeIcmp. */
 export const ICMP_STORAGE: usize = 24;
@@ -155,8 +155,8 @@ export function icmpNoTransport(buffer: PacketBuffer): void {
   icmpUnreachable(buffer, ICMP_PROTOCOL_UNREACHABLE);
 }
 
-/** Whether one more error of the class may be sent. */
-function takeToken(class_: usize): bool {
+/** Whether one more error of the class may be sent, of either version. */
+export function takeToken(class_: usize): bool {
   const time = now();
   const own = max(load<u64>(buckets + class_), time);
   const all = max(load<u64>(buckets + ALL), time);

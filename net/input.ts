@@ -5,6 +5,8 @@ import { networkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { networkInterface } from "./interface";
 import { ipv4Input } from "./ipv4";
+import { ipv6Input } from "./ipv6";
+import { hasIpv6 } from "./slaac";
 import {
   BROADCAST0,
   BROADCAST4,
@@ -12,16 +14,18 @@ import {
   EthernetHeader,
   ETHERTYPE_ARP,
   ETHERTYPE_IPV4,
+  ETHERTYPE_IPV6,
   ETHERTYPE_SERVICE_VLAN,
   ETHERTYPE_VLAN,
   isGroupAddress,
+  isIpv6Group,
   VLAN_MASK,
   VLAN_TAG,
 } from "./wire/ethernet";
 
 /**
- * A frame from the device. Takes the reference. Multicast frames are of no use to us, as we join no group. Padding is left to the
- * layers above, which have lengths of their own.
+ * A frame from the device. Takes the reference. Of multicast frames those of IPv6 count, whose layer knows its groups. Padding is left to
+ * the layers above, which have lengths of their own.
  */
 export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void {
   const counters = networkCounters();
@@ -38,8 +42,10 @@ export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void 
   }
   const destination0 = header.destination0;
   const destination4 = header.destination4;
+  let group = false;
   if (destination0 != device.address0 || destination4 != device.address4) {
-    if (destination0 != BROADCAST0 || destination4 != BROADCAST4) {
+    group = isIpv6Group(destination0);
+    if (!group && (destination0 != BROADCAST0 || destination4 != BROADCAST4)) {
       counters.frameNotForUs++;
       releaseBuffer(frame);
       return;
@@ -49,8 +55,16 @@ export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void 
   let type = header.type;
   frame.pull(ETHERNET_HEADER);
   if (type != ETHERTYPE_IPV4 || networkInterface().vlan != 0) type = takeTag(frame, type);
+  if (group && type != ETHERTYPE_IPV6 && type != DROPPED) {
+    counters.frameNotForUs++;
+    type = DROPPED;
+  }
   if (type == ETHERTYPE_IPV4) {
     ipv4Input(frame);
+    return;
+  }
+  if (type == ETHERTYPE_IPV6 && hasIpv6()) {
+    ipv6Input(frame);
     return;
   }
   if (type == ETHERTYPE_ARP) arpInput(frame);

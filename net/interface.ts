@@ -35,8 +35,7 @@ export class NetworkInterface {
   }
 }
 
-/** 127.0.0.1, and the mask of its net. */
-export const LOOPBACK_ADDRESS: u32 = 0x7f00_0001;
+/** 127.0.0.0, and the mask of that net. */
 export const LOOPBACK_NET: u32 = 0x7f00_0000;
 export const LOOPBACK_MASK: u32 = 0xff00_0000;
 /** 255.255.255.255. */

@@ -1,13 +1,21 @@
 /**
- * What the transports ask of the network layer, whichever version of IP it is: the one place that tells an IPv4 conversation from
- * another one. There is IPv4 only (net/ipv4.ts), so other addresses are nobody's, and packets to them are -ENETUNREACH.
+ * What the transports ask of the network layer, whichever version of IP it is: the one place that tells an IPv4 conversation (net/ipv4.ts)
+ * from one of IPv6 (net/ipv6.ts).
  */
-import { ENETUNREACH } from "../kernel/errno";
 import { PacketBuffer } from "./buffer";
 import { Endpoint, Flow, IpAddress } from "./flow";
+import { icmpUnreachable } from "./icmp";
+import { icmpv6Error } from "./icmpv6";
 import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
 import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
+import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6";
+import { chooseSource6, isOwn6 } from "./own-addresses";
+import { linkMtu6 } from "./routers";
+import { isHost6, isLoopback6 } from "./scope";
+import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
+import { ICMPV6_PORT_UNREACHABLE, ICMPV6_UNREACHABLE } from "./wire/icmpv6";
 import { ECN_CE, IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
+import { IPV6_HEADER, IPV6_MTU_MINIMUM, Ipv6Header } from "./wire/ipv6";
 
 /** Least MTU of a path that is believed (RFC 1191: every IPv4 host takes 576). */
 const PATH_MTU_MINIMUM: u32 = 576;
@@ -18,14 +26,14 @@ const PATH_MTU_MINIMUM: u32 = 576;
 // @ts-ignore: decorator
 @inline
 export function isOurs(address: IpAddress): bool {
-  return address.isMapped && isLocalAddress(address.ipv4);
+  return address.isMapped ? isLocalAddress(address.ipv4) : isOwn6(address);
 }
 
 /** An address that one host can have, by its form. */
 // @ts-ignore: decorator
 @inline
 export function isHost(address: IpAddress): bool {
-  return address.isMapped && isUnicast(address.ipv4);
+  return address.isMapped ? isUnicast(address.ipv4) : isHost6(address) || isLoopback6(address);
 }
 
 /** Reaches all hosts of our net. */
@@ -38,14 +46,28 @@ export function isForAll(address: IpAddress): bool {
 /** Sets the local address of `flow` to the one of ours that packets to its remote address have as their source. False: it cannot be reached. */
 export function chooseSource(flow: Flow): bool {
   const remote = flow.remote;
-  if (!remote.isMapped) return false;
+  if (!remote.isMapped) return hasRoute6(remote) && chooseSource6(flow.local, remote);
   const source = sourceAddressFor(remote.ipv4);
   if (source == 0) return false;
   flow.local.ipv4 = source;
   return true;
 }
 
+/** Whether an address of ours can speak with another one: both are of the same version. `local`: 0.0.0.0 and :: can with all. */
+// @ts-ignore: decorator
+@inline
+export function matches(local: IpAddress, remote: IpAddress): bool {
+  return local.isAny || local.isMapped == remote.isMapped;
+}
+
 // ---- Packets ----
+
+/** The packet at an IP header is IPv6's. */
+// @ts-ignore: decorator
+@inline
+export function isVersion6(header: usize): bool {
+  return load<u8>(header) >> 4 == 6;
+}
 
 /**
  * Fills in the flow of a received packet: the addresses of its network header, and the ports, which are the first four bytes of every
@@ -54,9 +76,21 @@ export function chooseSource(flow: Flow): bool {
 // @ts-ignore: decorator
 @inline
 export function receivedFlow(flow: Flow, buffer: PacketBuffer): void {
+  if (isVersion6(buffer.networkHeader)) {
+    receivedFlow6(flow, buffer);
+    return;
+  }
   const header = changetype<Ipv4Header>(buffer.networkHeader);
   setEnd(flow.local, header.destination, buffer.data + 2);
   setEnd(flow.remote, header.source, buffer.data);
+}
+
+function receivedFlow6(flow: Flow, buffer: PacketBuffer): void {
+  const header = changetype<Ipv6Header>(buffer.networkHeader);
+  header.loadDestination(flow.local);
+  header.loadSource(flow.remote);
+  flow.local.port = portAt(buffer.data + 2);
+  flow.remote.port = portAt(buffer.data);
 }
 
 /** The same of a packet that we sent and that an error quotes: `header`: its IPv4 header, `transport`: address of its transport header. */
@@ -65,50 +99,76 @@ export function sentFlow(flow: Flow, header: Ipv4Header, transport: usize): void
   setEnd(flow.remote, header.destination, transport + 2);
 }
 
+/** The same of IPv6. */
+export function sentFlow6(flow: Flow, header: Ipv6Header, transport: usize): void {
+  header.loadSource(flow.local);
+  header.loadDestination(flow.remote);
+  flow.local.port = portAt(transport);
+  flow.remote.port = portAt(transport + 2);
+}
+
 /** `port`: where it stands, in network order. */
 // @ts-ignore: decorator
 @inline
 function setEnd(end: Endpoint, address: u32, port: usize): void {
-  end.setIpv4(address, bswap<u16>(load<u16>(port)));
+  end.setIpv4(address, portAt(port));
+}
+
+// @ts-ignore: decorator
+@inline
+function portAt(address: usize): u32 {
+  return bswap<u16>(load<u16>(address));
 }
 
 /** A router has marked the received packet (RFC 3168: CE). */
 // @ts-ignore: decorator
 @inline
 export function congestionSeen(buffer: PacketBuffer): bool {
-  return changetype<Ipv4Header>(buffer.networkHeader).ecn == ECN_CE;
+  const header = buffer.networkHeader;
+  const ecn = isVersion6(header) ? changetype<Ipv6Header>(header).ecn : changetype<Ipv4Header>(header).ecn;
+  return ecn == ECN_CE;
 }
 
 /** Bytes that the network layer puts in front of packets to `remote`. */
 // @ts-ignore: decorator
 @inline
 export function networkHeaderLength(remote: IpAddress): u32 {
-  return IPV4_HEADER;
+  return remote.isMapped ? IPV4_HEADER : IPV6_HEADER;
 }
 
-/** Largest packet that our link takes, with its network header, in bytes. */
+/** Largest packet to `remote` that our link takes, with its network header, in bytes. */
 // @ts-ignore: decorator
 @inline
-export function linkMtu(): u32 {
-  return networkInterface().mtu;
+export function linkMtu(remote: IpAddress): u32 {
+  return remote.isMapped ? networkInterface().mtu : linkMtu6();
 }
 
 /** `mtu`, what an error says that the path to `remote` takes, or the least that every path must take. */
 export function believableMtu(remote: IpAddress, mtu: u32): u32 {
-  return max(mtu, PATH_MTU_MINIMUM);
+  return max(mtu, remote.isMapped ? PATH_MTU_MINIMUM : IPV6_MTU_MINIMUM);
 }
 
 /**
  * Sends the transport packet in `buffer`, which it borrows, to the remote address of `flow`; headers are pushed in front. A local address of
- * 0.0.0.0 stands for the one that fits. `service`: hop limit, 1..255, above it the Differentiated Services field, as a socket has them, and MAY_FRAGMENT. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
+ * 0.0.0.0 or :: stands for the one that fits. `service`: hop limit, 1..255, above it the Differentiated Services field, as a socket has them, and MAY_FRAGMENT. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
  */
 export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32, service: u32): i32 {
   const remote = flow.remote;
-  if (!remote.isMapped) return -ENETUNREACH;
+  if (!remote.isMapped) return ipv6Output(buffer, flow.local, remote, protocol, service);
   return ipv4Output(buffer, flow.local.ipv4, remote.ipv4, protocol, service);
 }
 
 /** Negative advice (RFC 1122, 3.3.1.4): what is sent to `remote` does not seem to arrive; the neighbour on the way is asked for again. */
 export function ipDoubt(remote: IpAddress): void {
   if (remote.isMapped) ipv4Doubt(remote.ipv4);
+  else ipv6Doubt(remote);
+}
+
+/** Tells the sender of the received packet in `buffer` (networkHeader set, borrowed) that nobody has the port. */
+export function portUnreachable(buffer: PacketBuffer): void {
+  if (isVersion6(buffer.networkHeader)) {
+    icmpv6Error(buffer, ICMPV6_UNREACHABLE, ICMPV6_PORT_UNREACHABLE, 0, false);
+  } else {
+    icmpUnreachable(buffer, ICMP_PORT_UNREACHABLE);
+  }
 }

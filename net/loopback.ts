@@ -1,5 +1,5 @@
 /**
- * Packets to ourselves: 127.0.0.0/8 and the interface's own address.
+ * Packets to ourselves: 127.0.0.0/8, ::1 and the interface's own addresses.
  *
  * They are copied, because the sender may use its buffer again at once, and queued, because the sender stands in the middle
  * of its own work: they come in when the queue is drained (networkFlush), never from within the call that sent them.
@@ -27,7 +27,7 @@ const BUDGET: u32 = 8;
 class Loopback extends BufferQueue {
   limit: u32;
   draining: u32;
-  /** (buffer) => void: the IPv4 layer's. */
+  /** (buffer) => void: the network layer's. */
   receive: u32;
 }
 
@@ -37,7 +37,7 @@ let timer: Timer = changetype<Timer>(0);
 /** Bytes of `storage` for initializeLoopback. */
 export const LOOPBACK_STORAGE: usize = ((offsetof<Loopback>() + 7) & ~7) + offsetof<Timer>();
 
-/** Once at boot. `limit`: packets queued at most. `receive`: (buffer) => void, gets IPv4 packets with a reference. */
+/** Once at boot. `limit`: packets queued at most. `receive`: (buffer) => void, gets packets, at their IP header, with a reference. */
 export function initializeLoopback(storage: usize, limit: u32, receive: u32): void {
   memory.fill(storage, 0, LOOPBACK_STORAGE);
   loopback = changetype<Loopback>(storage);
@@ -47,7 +47,7 @@ export function initializeLoopback(storage: usize, limit: u32, receive: u32): vo
   timerPrepare(timer, loopbackTimer.index);
 }
 
-/** Queues a copy of the IPv4 packet in `buffer`, which it borrows. 0, or -ENOBUFS. */
+/** Queues a copy of the IP packet in `buffer`, which it borrows. 0, or -ENOBUFS. */
 export function loopbackOutput(buffer: PacketBuffer): i32 {
   const copy = loopback.count < loopback.limit ? allocateBuffer(0) : null;
   if (copy === null) {

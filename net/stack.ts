@@ -3,8 +3,8 @@ import { LOG_INFO, LOG_WARNING, log, logAddress, logEnd, logMac, logStart, logTe
 import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
 import { Pool } from "../kernel/memory/pool";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
-import { ARP_STORAGE, arpAnnounce, initializeArp } from "./arp";
-import { initializeBuffers } from "./buffer";
+import { arpAnnounce, initializeArp } from "./arp";
+import { initializeBuffers, PacketBuffer } from "./buffer";
 import { initializeCounters, NetworkCounters } from "./counters";
 import { NetworkDevice } from "./device";
 import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
@@ -12,15 +12,24 @@ import { initializeErrors } from "./errors";
 import { FLOW_SIZE } from "./flow";
 import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
 import { ICMP_STORAGE, icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
+import { ICMPV6_STORAGE, initializeIcmpv6 } from "./icmpv6";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
+import { isVersion6 } from "./ip";
 import { initializeIpv4, IPV4_STORAGE, ipv4LoopbackInput } from "./ipv4";
+import { initializeIpv6, IPV6_STORAGE, ipv6LoopbackInput } from "./ipv6";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
+import { initializeMld, MLD_STORAGE } from "./mld";
+import { DISCOVERY_STORAGE, initializeDiscovery } from "./neighbour-discovery";
+import { initializeNeighbours, NEIGHBOURS_STORAGE } from "./neighbours";
+import { initializeOwnAddresses, OWN_ADDRESSES_STORAGE } from "./own-addresses";
 import { initializeNameServers } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
 import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
+import { initializeRouters, ROUTERS_STORAGE } from "./routers";
+import { initializeSlaac, slaacLinkUp } from "./slaac";
 import { IPPROTO_ICMP } from "./socket/socket";
 import { initializeUdp, UDP_STORAGE } from "./socket/udp";
 import { initializeTransports, registerTransport, TRANSPORTS_STORAGE } from "./transports";
@@ -50,12 +59,18 @@ export function initializeNetwork(
     room(LEVELS_STORAGE) +
     room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
-    room(ARP_STORAGE) +
+    room(NEIGHBOURS_STORAGE) +
     room(FRAGMENT_STORAGE) +
     room(REASSEMBLY_STORAGE) +
     room(ICMP_STORAGE) +
     room(IPV4_STORAGE) +
     room(PATH_MTU_STORAGE) +
+    room(IPV6_STORAGE) +
+    room(OWN_ADDRESSES_STORAGE) +
+    room(ROUTERS_STORAGE) +
+    room(DISCOVERY_STORAGE) +
+    room(MLD_STORAGE) +
+    room(ICMPV6_STORAGE) +
     room(TRANSPORTS_STORAGE) +
     room(FLOW_SIZE) +
     room(UDP_STORAGE) +
@@ -77,9 +92,10 @@ export function initializeNetwork(
   );
   initializeLevels(take(LEVELS_STORAGE));
   initializePackets(take(PACKETS_STORAGE), max(WAITING_LEAST, maxBuffers / 64), maxBuffers / 4);
-  initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, ipv4LoopbackInput.index);
+  initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, loopbackInput.index);
+  initializeNeighbours(take(NEIGHBOURS_STORAGE));
+  initializeArp();
   initializeNameServers();
-  initializeArp(take(ARP_STORAGE));
   initializeFragments(take(FRAGMENT_STORAGE));
   initializeReassembly(
     take(REASSEMBLY_STORAGE),
@@ -91,6 +107,13 @@ export function initializeNetwork(
   initializeErrors(take(FLOW_SIZE));
   initializeIpv4(take(IPV4_STORAGE), icmpNoTransport.index);
   initializeIcmp(take(ICMP_STORAGE));
+  initializeIpv6(take(IPV6_STORAGE));
+  initializeOwnAddresses(take(OWN_ADDRESSES_STORAGE));
+  initializeRouters(take(ROUTERS_STORAGE));
+  initializeDiscovery(take(DISCOVERY_STORAGE));
+  initializeMld(take(MLD_STORAGE));
+  initializeIcmpv6(take(ICMPV6_STORAGE));
+  initializeSlaac();
   registerTransport(IPPROTO_ICMP, icmpInput.index, 0, 0);
   initializeUdp(take(UDP_STORAGE), maxUdpSockets, maxUdpQueued);
   initializeDhcp(take(DHCP_STORAGE));
@@ -109,6 +132,12 @@ function take(bytes: usize): usize {
   return address;
 }
 
+/** A packet to ourselves, at its IP header. */
+function loopbackInput(buffer: PacketBuffer): void {
+  if (isVersion6(buffer.data)) ipv6LoopbackInput(buffer);
+  else ipv4LoopbackInput(buffer);
+}
+
 /** The driver says that the link came up or went down. */
 function linkChanged(device: NetworkDevice): void {
   if (logStart(device.linkUp != 0 ? LOG_INFO : LOG_WARNING, "net")) {
@@ -121,6 +150,7 @@ function linkChanged(device: NetworkDevice): void {
   if (device.linkUp == 0) return;
   arpAnnounce();
   dhcpLinkUp();
+  slaacLinkUp();
   networkFlush();
 }
 

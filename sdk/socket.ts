@@ -1,5 +1,6 @@
 /**
- * Sockets: the calls of 4.4BSD with Linux's numbers. Addresses that a call takes or gives are `sockaddr_in`.
+ * Sockets: the calls of 4.4BSD with Linux's numbers. Addresses that a call takes or gives are `sockaddr_in`, and with a socket of AF_INET6
+ * `sockaddr_in6`. Such a socket on `::` serves both versions of IP: a peer of IPv4 has the address ::ffff:a.b.c.d.
  *
  * A call that would have to wait blocks this process's computation (handlers go on running), unless the socket was made
  * with SOCK_NONBLOCK or the call has MSG_DONTWAIT: then it returns -EAGAIN.
@@ -7,12 +8,14 @@
 import { EINVAL } from "./errno";
 
 export const AF_INET: i32 = 2;
+export const AF_INET6: i32 = 10;
 export const SOCK_STREAM: i32 = 1;
 export const SOCK_DGRAM: i32 = 2;
 /** Or-ed into the type: no call on the socket blocks. */
 export const SOCK_NONBLOCK: i32 = 0x800;
 export const IPPROTO_TCP: i32 = 6;
 export const IPPROTO_UDP: i32 = 17;
+export const IPPROTO_IPV6: i32 = 41;
 export const INADDR_ANY: u32 = 0;
 export const INADDR_LOOPBACK: u32 = 0x7f000001;
 /** send on a TCP socket: the data is urgent. */
@@ -65,6 +68,9 @@ export const TCP_URGENT: i32 = 0x4002;
 /** aemos's own: 1: user time-outs are exchanged with the peer (RFC 5482). */
 export const TCP_UTO: i32 = 0x4003;
 
+/** With IPPROTO_IPV6, before the socket has a name: it leaves IPv4 to others. */
+export const IPV6_V6ONLY: i32 = 26;
+
 /** Bits of the `events` of a sock handler. */
 export const POLLIN: i32 = 0x0001;
 /** Urgent data is ahead: TCP_URGENT says how much. */
@@ -105,6 +111,60 @@ export class sockaddr_in {
 
   @inline set address(value: u32) {
     this.addressNetwork = bswap<u32>(value);
+  }
+}
+
+/** Bytes of a sockaddr_in6. A read handler's `data` begin 32 bytes behind it. */
+export const SOCKADDR6_SIZE: i32 = 28;
+
+/**
+ * Linux's sockaddr_in6: 28 bytes. `port`, `high` and `low` read and write host order: fe80::1 is high 0xFE80_0000_0000_0000, low 1. There is
+ * one interface, and the kernel does not look at the scope.
+ */
+@unmanaged
+export class sockaddr_in6 {
+  family: u16;
+  private portNetwork: u16;
+  private flowLabel: u32;
+  private address0: u32;
+  private address1: u32;
+  private address2: u32;
+  private address3: u32;
+  scope: u32;
+
+
+  @inline get port(): u32 {
+    return bswap<u16>(this.portNetwork);
+  }
+
+
+  @inline set port(value: u32) {
+    this.portNetwork = bswap<u16>(<u16>value);
+  }
+
+  /** The first eight bytes of the address. */
+  @inline get high(): u64 {
+    return bswap<u64>(load<u64>(changetype<usize>(this), 8));
+  }
+
+
+  @inline set high(value: u64) {
+    store<u64>(changetype<usize>(this), bswap<u64>(value), 8);
+  }
+
+  /** The last eight. */
+  @inline get low(): u64 {
+    return bswap<u64>(load<u64>(changetype<usize>(this), 16));
+  }
+
+
+  @inline set low(value: u64) {
+    store<u64>(changetype<usize>(this), bswap<u64>(value), 16);
+  }
+
+  /** The address is ::ffff:a.b.c.d: the peer is of IPv4. */
+  @inline get isIpv4(): bool {
+    return this.high == 0 && this.low >> 32 == 0xffff;
   }
 }
 
@@ -242,7 +302,7 @@ export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize,
 @external("aemos", "getsockopt")
 export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;
 
-const scratch = memory.data(16, 8);
+const scratch = memory.data(32, 8);
 
 /** Fills in `destination` (16 bytes). */
 export function setAddress(destination: usize, address: u32, port: u32): void {
@@ -253,12 +313,27 @@ export function setAddress(destination: usize, address: u32, port: u32): void {
   name.port = port;
 }
 
+/** Fills in `destination` (28 bytes) with an address of IPv6; both halves 0: ::. */
+export function setAddress6(destination: usize, high: u64, low: u64, port: u32): void {
+  memory.fill(destination, 0, SOCKADDR6_SIZE);
+  const name = changetype<sockaddr_in6>(destination);
+  name.family = <u16>AF_INET6;
+  name.high = high;
+  name.low = low;
+  name.port = port;
+}
+
+/** Bytes of the sockaddr at `address`, by its family: what `sendto` wants to hear of the `from` of a read handler. */
+export function sockaddrSize(address: usize): i32 {
+  return <i32>load<u16>(address) == AF_INET6 ? SOCKADDR6_SIZE : SOCKADDR_SIZE;
+}
+
 /**
- * A TCP socket that listens on `port` of every address, non-blocking. Its descriptor, or the negative errno of the call that
- * failed.
+ * A TCP socket that listens on `port` of every address, non-blocking. `family`: AF_INET6 for both versions of IP. Its descriptor, or the negative errno of
+ * the call that failed.
  */
-export function listenTcp(port: u32, backlog: i32 = 128): i32 {
-  const fd = bound(SOCK_STREAM, port);
+export function listenTcp(port: u32, backlog: i32 = 128, family: i32 = AF_INET): i32 {
+  const fd = bound(SOCK_STREAM, port, family);
   if (fd < 0) return fd;
   const error = listen(fd, backlog);
   if (error >= 0) return fd;
@@ -266,17 +341,21 @@ export function listenTcp(port: u32, backlog: i32 = 128): i32 {
   return error;
 }
 
-/** A UDP socket on `port` of every address, non-blocking. Its descriptor or a negative errno. */
-export function bindUdp(port: u32): i32 {
-  return bound(SOCK_DGRAM, port);
+/**
+ * A UDP socket on `port` of every address, non-blocking. `family`: AF_INET6 for both versions of IP; then names are sockaddr_in6. Its descriptor or a
+ * negative errno.
+ */
+export function bindUdp(port: u32, family: i32 = AF_INET): i32 {
+  return bound(SOCK_DGRAM, port, family);
 }
 
-function bound(type: i32, port: u32): i32 {
+function bound(type: i32, port: u32, family: i32): i32 {
   if (port > 65535) return -EINVAL;
-  const fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+  const fd = socket(family, type | SOCK_NONBLOCK, 0);
   if (fd < 0) return fd;
-  setAddress(scratch, INADDR_ANY, port);
-  const error = bind(fd, scratch, SOCKADDR_SIZE);
+  if (family == AF_INET6) setAddress6(scratch, 0, 0, port);
+  else setAddress(scratch, INADDR_ANY, port);
+  const error = bind(fd, scratch, sockaddrSize(scratch));
   if (error >= 0) return fd;
   close(fd);
   return error;

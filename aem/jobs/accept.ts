@@ -50,5 +50,6 @@ function deliver(event: Event): i32 {
 /** Fills in the sockaddr and length that were given at registration, as accept does; `data`: their addresses. */
 function writePeer(event: Event, connection: Socket): void {
   const peer = connection.flow.remote;
-  if (writeSockaddr(<usize>(<u32>event.data), <usize>(event.data >> 32), peer) < 0) event.errors++;
+  if (writeSockaddr(<usize>(<u32>event.data), <usize>(event.data >> 32), connection, peer) < 0)
+    event.errors++;
 }

@@ -2,14 +2,14 @@
  * The application's own memory for received data (AEM 3.4.1): buffers that it has given (EVJOBBUFFER), each used once, in order; with none
  * left, what its allocator finds (EVJOBALLOCATOR), which becomes such a buffer; with no allocator either, the vmtable, as ever.
  *
- * A datagram needs SOCKADDR_SIZE bytes more than its length, for its sender. One that does not fit into the first buffer comes in
+ * A datagram needs nameRoom bytes more than its length, for its sender. One that does not fit into the first buffer comes in
  * a vmtable block, and the buffer waits for the next: so none is cut off, and none stands in the way of those behind it.
  */
 import { EAGAIN, ENOMEM } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { writeUser } from "../../kernel/memory/user";
 import { networkFlush } from "../../net/interface";
-import { putSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
+import { nameRoom, putName } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { READ_LIMIT } from "../abi";
 import { Event } from "../event";
@@ -29,7 +29,7 @@ export function deliverToOwn(event: Event, socket: Socket): i32 {
   while (extra.bufferCount != 0) {
     const address = load<u32>(extra.buffer);
     const length = load<u32>(extra.buffer, 4);
-    if (!stream && SOCKADDR_SIZE + <u32>peekLength(event, socket) > length) {
+    if (!stream && nameRoom(socket) + <u32>peekLength(event, socket) > length) {
       event.errors++;
       return USE_VMTABLE;
     }
@@ -43,13 +43,13 @@ export function deliverToOwn(event: Event, socket: Socket): i32 {
   if (extra.allocator != 0) {
     // An answer that could not be used: not to ask for ever.
     if (extra.has(EXTRA_ANSWERED)) return shortage(ENOMEM, extra.asked);
-    ask(extra, stream ? streamLength(event, socket) : SOCKADDR_SIZE + <u32>peekLength(event, socket));
+    ask(extra, stream ? streamLength(event, socket) : nameRoom(socket) + <u32>peekLength(event, socket));
     return ALLOCATE;
   }
   if (!extra.has(EXTRA_BUFFERS_ONLY)) return USE_VMTABLE;
   return shortage(
     ENOMEM,
-    stream ? streamLength(event, socket) : SOCKADDR_SIZE + <u32>peekLength(event, socket),
+    stream ? streamLength(event, socket) : nameRoom(socket) + <u32>peekLength(event, socket),
   );
 }
 
@@ -88,9 +88,10 @@ function fillFromStream(event: Event, socket: Socket, address: u32, length: u32)
 /** There is room. False: nothing could be written there. */
 function fillFromDatagram(event: Event, socket: Socket, address: u32): bool {
   const length = <u32>peekLength(event, socket);
-  const data = address + SOCKADDR_SIZE;
-  putSockaddr(sockaddrScratch, peekSource(event, socket));
-  if (writeUser(address, sockaddrScratch, SOCKADDR_SIZE) < 0) return false;
+  const room = nameRoom(socket);
+  const data = address + room;
+  putName(sockaddrScratch, socket, peekSource(event, socket));
+  if (writeUser(address, sockaddrScratch, room) < 0) return false;
   if (writePeeked(event, socket, data, length) < 0) return false;
   consume(event, socket, length);
   wantMore(event, peek(event, socket) != 0 || errorWaits(event, socket));

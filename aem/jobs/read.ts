@@ -16,7 +16,7 @@ import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../../net/interface";
-import { putUserSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
+import { nameRoom, putUserSockaddr } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ } from "../abi";
 import { activate, again, countActivations } from "../dispatch";
@@ -92,22 +92,16 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
 function deliverDatagram(event: Event, socket: Socket): i32 {
   const length = <u32>peekLength(event, socket);
   const vmtable = currentProcess().vmtable;
-  const block = vmtableAllocate(vmtable, SOCKADDR_SIZE + length);
-  if (block == 0) return shortage(ENOMEM, SOCKADDR_SIZE + length);
+  const room = nameRoom(socket);
+  const block = vmtableAllocate(vmtable, room + length);
+  if (block == 0) return shortage(ENOMEM, room + length);
   const sender = peekSource(event, socket);
-  if (putUserSockaddr(block, sender) < 0 || writePeeked(event, socket, block + SOCKADDR_SIZE, length) < 0) {
+  if (putUserSockaddr(block, socket, sender) < 0 || writePeeked(event, socket, block + room, length) < 0) {
     vmtableFree(vmtable, block);
     return noFrame();
   }
   consume(event, socket, length);
-  hand(
-    event,
-    block,
-    block + SOCKADDR_SIZE,
-    length,
-    block,
-    peek(event, socket) != 0 || errorWaits(event, socket),
-  );
+  hand(event, block, block + room, length, block, peek(event, socket) != 0 || errorWaits(event, socket));
   return DELIVERED;
 }
 

@@ -1,4 +1,4 @@
-/** Echo (RFC 862): TCP and UDP port 7. */
+/** Echo (RFC 862): TCP and UDP port 7, of both versions of IP. */
 import { LOG_ERROR, LOG_NOTICE, SIGTERM, enter_keepalive, logText, sigtake } from "../../sdk";
 import { startTcp } from "./tcp";
 import { startUdp } from "./udp";

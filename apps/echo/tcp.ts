@@ -4,6 +4,7 @@
  * one block, and the client's own window closes.
  */
 import {
+  AF_INET6,
   Deadline,
   DeadlineList,
   EAGAIN,
@@ -61,7 +62,7 @@ export function startTcp(): i32 {
   pool.initialize(offsetof<Connection>(), CONNECTION_LIMIT);
   stalled.initialize(STALL_SECONDS);
   memory.fill(connections, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
-  const fd = listenTcp(PORT, BACKLOG);
+  const fd = listenTcp(PORT, BACKLOG, AF_INET6);
   if (fd < 0) return fd;
   const jid = onTimer(SECOND, SECOND, tick);
   return jid < 0 ? jid : onAccept(fd, accepted);

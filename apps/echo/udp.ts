@@ -1,11 +1,11 @@
 /** Echo over UDP: each datagram goes back to where it came from, from the block in which the kernel delivered it. */
-import { MSG_DONTWAIT, SOCKADDR_SIZE, bindUdp, onRead, sendto, sockaddr_in } from "../../sdk";
+import { AF_INET6, MSG_DONTWAIT, SOCKADDR6_SIZE, bindUdp, onRead, sendto, sockaddr_in6 } from "../../sdk";
 
 const PORT: u32 = 7;
 
 /** 0 or more, or a negative errno. */
 export function startUdp(): i32 {
-  const fd = bindUdp(PORT);
+  const fd = bindUdp(PORT, AF_INET6);
   return fd < 0 ? fd : onRead(fd, datagram);
 }
 
@@ -19,7 +19,7 @@ function answersAnything(port: u32): bool {
 
 function datagram(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
   if (length < 0 || from == 0) return;
-  if (answersAnything(changetype<sockaddr_in>(from).port)) return;
+  if (answersAnything(changetype<sockaddr_in6>(from).port)) return;
   // No room to send: the datagram is lost, as datagrams may be.
-  sendto(fd, data, length, MSG_DONTWAIT, from, SOCKADDR_SIZE);
+  sendto(fd, data, length, MSG_DONTWAIT, from, SOCKADDR6_SIZE);
 }

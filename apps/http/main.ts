@@ -1,5 +1,6 @@
 /** The web server of the default image: HTTP/1.1 (RFC 9110, RFC 9112) on port 80. Limits: request.ts, connection.ts. */
 import {
+  AF_INET6,
   LOG_ERROR,
   LOG_NOTICE,
   SIGTERM,
@@ -29,7 +30,7 @@ function start(): i32 {
   initializeResponses();
   const jid = onTimer(SECOND, SECOND, tick);
   if (jid < 0) return jid;
-  const listener = listenTcp(PORT, BACKLOG);
+  const listener = listenTcp(PORT, BACKLOG, AF_INET6);
   return listener < 0 ? listener : onAccept(listener, accepted);
 }
 

@@ -61,7 +61,7 @@ export function sys_sendto(
   if (flags & MSG_OOB) return -EOPNOTSUPP;
   let to = socket.flow.remote;
   if (address != 0) {
-    const read = readSockaddr(address, addressLength);
+    const read = readSockaddr(socket, address, addressLength);
     if (read < 0) return read;
     to = givenName;
   }
@@ -142,7 +142,7 @@ export function sys_recvfrom(
     if (source != 0) {
       if (address != 0) {
         const sender = call_indirect<Endpoint>(socket.protocol.peekSource, socket);
-        const written = writeSockaddr(address, lengthPointer, sender);
+        const written = writeSockaddr(address, lengthPointer, socket, sender);
         if (written < 0) return written;
       }
       const result = isStream(socket)

@@ -53,6 +53,7 @@ import { lingerOn } from "./linger";
 import { givenName, initializeSockaddr, readSockaddr, SOCKADDR_STORAGE, writeSockaddr } from "./sockaddr";
 import {
   AF_INET,
+  AF_INET6,
   IPPROTO_TCP,
   IPPROTO_UDP,
   SHUT_RD,
@@ -104,7 +105,7 @@ export function onSharedClose(index: u32): void {
 // ---- Descriptors ----
 
 export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
-  if (domain != AF_INET) return -EAFNOSUPPORT;
+  if (domain != AF_INET && domain != AF_INET6) return -EAFNOSUPPORT;
   const kind = type & SOCK_TYPE_MASK;
   if (type & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC)) return -EINVAL;
   if (kind != SOCK_STREAM && kind != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
@@ -113,6 +114,7 @@ export function sys_socket(domain: u32, type: u32, protocol: u32): i32 {
   if (!handleAvailable(process)) return -EMFILE;
   const socket = kind == SOCK_STREAM ? tcpCreate() : udpCreate();
   if (socket === null) return -ENOBUFS;
+  if (domain == AF_INET6) socket.setFamily6();
   if (type & SOCK_NONBLOCK) socket.flags |= SOCKET_NONBLOCK;
   ownSocket(socket, process.priority);
   // Cannot fail: nothing has taken the handle that was there.
@@ -176,7 +178,7 @@ export function sys_shutdown(fd: i32, how: i32): i32 {
 export function sys_bind(fd: i32, address: usize, length: u32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  const read = readSockaddr(address, length);
+  const read = readSockaddr(socket, address, length);
   if (read < 0) return read;
   return call_indirect<i32>(socket.protocol.bind, socket, givenName);
 }
@@ -184,14 +186,14 @@ export function sys_bind(fd: i32, address: usize, length: u32): i32 {
 export function sys_getsockname(fd: i32, address: usize, lengthPointer: usize): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  return writeSockaddr(address, lengthPointer, socket.flow.local);
+  return writeSockaddr(address, lengthPointer, socket, socket.flow.local);
 }
 
 export function sys_getpeername(fd: i32, address: usize, lengthPointer: usize): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
   if (!isConnected(socket)) return -ENOTCONN;
-  return writeSockaddr(address, lengthPointer, socket.flow.remote);
+  return writeSockaddr(address, lengthPointer, socket, socket.flow.remote);
 }
 
 /** Has a peer: a connection that is established, or a datagram socket that was given one. */
@@ -235,7 +237,7 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
   }
   const socket = changetype<Socket>(connection);
   if (address != 0) {
-    const written = writeSockaddr(address, lengthPointer, socket.flow.remote);
+    const written = writeSockaddr(address, lengthPointer, socket, socket.flow.remote);
     if (written < 0) {
       call_indirect<void>(socket.protocol.abort, socket);
       networkFlush();
@@ -251,7 +253,7 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
 export function sys_connect(fd: i32, address: usize, length: u32): i32 {
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  const read = readSockaddr(address, length);
+  const read = readSockaddr(socket, address, length);
   if (read < 0) return read;
   let pending: i32 = -EALREADY;
   if ((socket.flags & SOCKET_CONNECTING) == 0) {

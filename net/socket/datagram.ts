@@ -32,7 +32,7 @@ export let readError: i32 = 0;
  * fragments, with its sum in checksumStart. Null: `readError` is -EFAULT or -ENOBUFS. Lets interrupts in when it is long.
  */
 export function readDatagram(user: usize, length: u32, destination: IpAddress): PacketBuffer | null {
-  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu();
+  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu(destination);
   const most = fragmentPayload(pathMtu(destination));
   // The header of the transport goes in front of the first.
   let bytes = whole ? length : min(length, most - UDP_HEADER);

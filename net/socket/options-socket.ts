@@ -1,5 +1,8 @@
-/** Options of sockets whatever their transport: level SOL_SOCKET, and of level IPPROTO_IP what goes into the network header (RFC 9293, 3.9.1.9). */
-import { EINVAL } from "../../kernel/errno";
+/**
+ * Options of sockets whatever their transport: level SOL_SOCKET, and of levels IPPROTO_IP and IPPROTO_IPV6 what goes into the network header (RFC
+ * 9293, 3.9.1.9; RFC 3493, 5.1 and 5.3; RFC 3542, 6.5).
+ */
+import { EINVAL, ENOPROTOOPT } from "../../kernel/errno";
 import { POLLOUT } from "../../kernel/scheduler/wait";
 import { TTL_DEFAULT } from "../ipv4";
 import {
@@ -10,11 +13,13 @@ import {
   OF_DATAGRAMS,
   OPTION_WORD,
   SOL_IP,
+  SOL_IPV6,
   SOL_SOCKET,
   takeFlag,
 } from "./options";
 import {
   AF_INET,
+  AF_INET6,
   isStream,
   takeError,
   IPPROTO_TCP,
@@ -23,8 +28,10 @@ import {
   SOCKET_BROADCAST,
   SOCKET_CONNECTING,
   SOCKET_DONT_FRAGMENT,
+  SOCKET_INET6,
   SOCKET_LISTENING,
   SOCKET_REUSE,
+  SOCKET_V6ONLY,
 } from "./socket";
 
 const SO_REUSEADDR: u32 = 2;
@@ -36,6 +43,9 @@ const SO_PROTOCOL: u32 = 38;
 const SO_DOMAIN: u32 = 39;
 const IP_TOS: u32 = 1;
 const IP_TTL: u32 = 2;
+const IPV6_UNICAST_HOPS: u32 = 16;
+const IPV6_V6ONLY: u32 = 26;
+const IPV6_TCLASS: u32 = 67;
 /** Of datagrams: whether they may be fragmented (ip(7)). IP_PMTUDISC_DONT, the default, or IP_PMTUDISC_DO: not even on the way. */
 const IP_MTU_DISCOVER: u32 = 10;
 const IP_PMTUDISC_DONT: u32 = 0;
@@ -55,6 +65,9 @@ export function defineSocketOptions(): void {
   defineOption(SOL_SOCKET, SO_DOMAIN, OF_ALL, getDomain.index, 0);
   defineOption(SOL_IP, IP_TOS, OF_ALL, getTos.index, setTos.index);
   defineOption(SOL_IP, IP_TTL, OF_ALL, getTtl.index, setTtl.index);
+  defineOption(SOL_IPV6, IPV6_UNICAST_HOPS, OF_ALL, getTtl.index, setTtl.index);
+  defineOption(SOL_IPV6, IPV6_TCLASS, OF_ALL, getTos.index, setTos.index);
+  defineOption(SOL_IPV6, IPV6_V6ONLY, OF_ALL, getOnly6.index, setOnly6.index);
   defineOption(SOL_IP, IP_MTU_DISCOVER, OF_DATAGRAMS, getDiscover.index, setDiscover.index);
 }
 
@@ -98,7 +111,7 @@ function getProtocol(socket: Socket, place: usize): i32 {
 }
 
 function getDomain(socket: Socket, place: usize): i32 {
-  return answer(place, AF_INET);
+  return answer(place, socket.flags & SOCKET_INET6 ? AF_INET6 : AF_INET);
 }
 
 // ---- The network header ----
@@ -126,6 +139,19 @@ function setTtl(socket: Socket, place: usize): i32 {
   if (ttl == -1) ttl = TTL_DEFAULT;
   if (ttl < 1 || ttl > 255) return -EINVAL;
   socket.service = <u16>((socket.service & 0xff00) | ttl);
+  return 0;
+}
+
+function getOnly6(socket: Socket, place: usize): i32 {
+  return socket.flags & SOCKET_INET6 ? answerFlag(socket, place, SOCKET_V6ONLY) : -ENOPROTOOPT;
+}
+
+/** Whether a socket of :: leaves IPv4 alone; as long as it has no name. */
+function setOnly6(socket: Socket, place: usize): i32 {
+  if ((socket.flags & SOCKET_INET6) == 0) return -ENOPROTOOPT;
+  if (socket.flow.local.port != 0) return -EINVAL;
+  takeFlag(socket, place, SOCKET_V6ONLY);
+  socket.clearAddress(socket.flow.local);
   return 0;
 }
 

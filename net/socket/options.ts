@@ -7,6 +7,7 @@ import { SOCK_DGRAM, SOCK_STREAM, Socket } from "./socket";
 export const SOL_SOCKET: u32 = 1;
 export const SOL_IP: u32 = 0;
 export const SOL_TCP: u32 = 6;
+export const SOL_IPV6: u32 = 41;
 /** Numbers from here on are aemos's own. */
 export const OWN_OPTIONS: u32 = 0x4000;
 

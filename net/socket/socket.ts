@@ -8,14 +8,17 @@
  * Addresses are those of net/flow.ts, of either version of IP.
  */
 import { WaitQueue } from "../../kernel/scheduler/wait";
-import { Flow } from "../flow";
+import { Flow, IpAddress } from "../flow";
 
 export const AF_INET: u32 = 2;
+export const AF_INET6: u32 = 10;
 export const SOCK_STREAM: u32 = 1;
 export const SOCK_DGRAM: u32 = 2;
 export const IPPROTO_ICMP: u32 = 1;
 export const IPPROTO_TCP: u32 = 6;
 export const IPPROTO_UDP: u32 = 17;
+export const IPPROTO_IPV6: u32 = 41;
+export const IPPROTO_ICMPV6: u32 = 58;
 export const SHUT_RD: i32 = 0;
 export const SHUT_WR: i32 = 1;
 export const SHUT_RDWR: i32 = 2;
@@ -44,9 +47,18 @@ export const SOCKET_UTO: u32 = 512;
 export const SOCKET_BEHIND: u32 = 1024;
 /** IP_MTU_DISCOVER: datagrams above the MTU are refused instead of fragmented, here and on the way. */
 export const SOCKET_DONT_FRAGMENT: u32 = 2048;
+/** AF_INET6: its names are IPv6's; and IPV6_V6ONLY: it has nothing to do with IPv4. */
+export const SOCKET_INET6: u32 = 4096;
+export const SOCKET_V6ONLY: u32 = 8192;
 /** What a connection has from the listener that it came in by. */
 export const SOCKET_INHERITED: u32 =
-  SOCKET_NODELAY | SOCKET_KEEPALIVE | SOCKET_LINGER | SOCKET_REUSE | SOCKET_UTO;
+  SOCKET_NODELAY |
+  SOCKET_KEEPALIVE |
+  SOCKET_LINGER |
+  SOCKET_REUSE |
+  SOCKET_UTO |
+  SOCKET_INET6 |
+  SOCKET_V6ONLY;
 
 
 @unmanaged
@@ -90,6 +102,18 @@ export class Socket extends WaitQueue {
   /** Its own name and its peer's; 0.0.0.0 or ::, and port 0, where there is none (yet). */
   @inline get flow(): Flow {
     return changetype<Flow>(changetype<usize>(this) + offsetof<Socket>("flow0"));
+  }
+
+  /** A new socket becomes one of IPv6. */
+  @inline setFamily6(): void {
+    this.flags |= SOCKET_INET6;
+    this.flow.clearIpv6();
+  }
+
+  /** Sets `address`, one of its ends, to what it is while there is none: 0.0.0.0 or ::. */
+  @inline clearAddress(address: IpAddress): void {
+    if (this.flags & SOCKET_INET6) address.setAny6((this.flags & SOCKET_V6ONLY) != 0);
+    else address.ipv4 = 0;
   }
 
   /** For the transport: so much has left the queue, consumed or thrown away. */

@@ -4,7 +4,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../k
 import { BufferQueue, PacketBuffer, releaseBuffer } from "../buffer";
 import { networkCounters } from "../counters";
 import { Endpoint } from "../flow";
-import { chooseSource, isOurs } from "../ip";
+import { chooseSource, isOurs, matches } from "../ip";
 import { SHUT_RD, SHUT_RDWR, SHUT_WR, Socket, SocketProtocol } from "./socket";
 import {
   bindUdpSocket,
@@ -113,7 +113,7 @@ function udpConnect(socket: Socket, name: Endpoint): i32 {
   }
   if (name.port == 0) return -EINVAL;
   outgoing.remote.copy(name);
-  if (!chooseSource(outgoing)) return -ENETUNREACH;
+  if (!matches(self.flow.local, name) || !chooseSource(outgoing)) return -ENETUNREACH;
   if (!self.has(UDP_BOUND)) {
     const result = bindUdpSocket(self, self.flow.local);
     if (result < 0) return result;
@@ -130,8 +130,8 @@ function udpConnect(socket: Socket, name: Endpoint): i32 {
 
 function disconnect(self: UdpSocket): void {
   const flow = self.flow;
-  if (self.has(UDP_AUTO_ADDRESS)) flow.local.clearAddress();
-  flow.remote.clearAddress();
+  if (self.has(UDP_AUTO_ADDRESS)) self.clearAddress(flow.local);
+  self.clearAddress(flow.remote);
   flow.remote.port = 0;
   self.status &= ~(UDP_CONNECTED | UDP_AUTO_ADDRESS);
 }

@@ -20,9 +20,17 @@ import { BUFFER_RETAINED, CHECKSUM_PARTIAL, CHECKSUM_VALID, PacketBuffer, releas
 import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeaderSum } from "../checksum";
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
-import { icmpUnreachable } from "../icmp";
-import { LOOPBACK_ADDRESS } from "../interface";
-import { chooseSource, ipOutput, isForAll, isOurs, linkMtu, networkHeaderLength, receivedFlow } from "../ip";
+import {
+  chooseSource,
+  ipOutput,
+  isForAll,
+  isOurs,
+  linkMtu,
+  matches,
+  networkHeaderLength,
+  portUnreachable,
+  receivedFlow,
+} from "../ip";
 import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
 import { registerTransport } from "../transports";
 import {
@@ -109,9 +117,16 @@ export function udpClaimPort(port: u32, input: u32): void {
 function udpDestination(buffer: PacketBuffer): usize {
   if (!UdpHeader.check(buffer.data, buffer.wholeLength)) return POLL_LEVEL_DEFAULT;
   receivedFlow(incoming, buffer);
-  if (incoming.local.port == claimedPort) return POLL_LEVEL_TOP;
+  if (isClaimed(incoming)) return POLL_LEVEL_TOP;
   const socket = findUdpSocket(incoming);
   return socket === null ? <usize>POLL_LEVEL_DEFAULT : changetype<usize>(socket);
+}
+
+/** A datagram for the kernel, which claims ports of IPv4. */
+// @ts-ignore: decorator
+@inline
+function isClaimed(flow: Flow): bool {
+  return flow.local.port == claimedPort && flow.remote.isMapped;
 }
 
 /** A datagram; see registerTransport. */
@@ -134,6 +149,12 @@ export function udpInput(buffer: PacketBuffer): void {
   receivedFlow(incoming, buffer);
   const length = header.length;
   if (!chain) buffer.length = length;
+  if (header.checksum == 0 && !incoming.remote.isMapped) {
+    // IPv6 has no checksum of its own, so here it is not optional (RFC 8200, 8.1).
+    counters.udpBadChecksum++;
+    releaseBuffer(buffer);
+    return;
+  }
   if ((buffer.flags & CHECKSUM_VALID) == 0 && header.checksum != 0) {
     const pseudo = pseudoHeaderSum(incoming, IPPROTO_UDP, length);
     const sum = chain
@@ -145,14 +166,14 @@ export function udpInput(buffer: PacketBuffer): void {
       return;
     }
   }
-  if (incoming.local.port == claimedPort && !chain) {
+  if (isClaimed(incoming) && !chain) {
     call_indirect<void>(claimedInput, buffer);
     return;
   }
   const socket = findUdpSocket(incoming);
   if (socket === null) {
     counters.udpNoPort++;
-    icmpUnreachable(buffer, ICMP_PORT_UNREACHABLE);
+    portUnreachable(buffer);
     releaseBuffer(buffer);
     return;
   }
@@ -190,7 +211,8 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   local.copy(self.flow.local);
   remote.copy(to);
   // INADDR_ANY as a destination is this host, as everywhere.
-  if (remote.isAny) remote.ipv4 = LOOPBACK_ADDRESS;
+  if (remote.isAny) remote.setLoopback();
+  if (!matches(local, remote)) return -ENETUNREACH;
   if (local.isAny) {
     if (!chooseSource(outgoing)) return -ENETUNREACH;
   } else if (!isOurs(local)) {
@@ -199,7 +221,7 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   const length = buffer.wholeLength;
   const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
   if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
-  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu()) return -EMSGSIZE;
+  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu(remote)) return -EMSGSIZE;
   if (isForAll(remote) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
   return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT | LET_INTERRUPTS_IN : 0));
 }

@@ -16,6 +16,7 @@ export const ETHERNET_HEADER: u32 = 14;
 /** EtherTypes, host order. */
 export const ETHERTYPE_IPV4: u32 = 0x0800;
 export const ETHERTYPE_ARP: u32 = 0x0806;
+export const ETHERTYPE_IPV6: u32 = 0x86dd;
 
 export const ETHERTYPE_VLAN: u32 = 0x8100;
 /** A service tag (802.1ad): never for an end station. */
@@ -78,6 +79,13 @@ export class EthernetHeader {
   @inline set type(value: u32) {
     store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 12);
   }
+}
+
+/** A group of IPv6 (RFC 2464, 7): its address begins with 33:33. */
+// @ts-ignore: decorator
+@inline
+export function isIpv6Group(a0: u32): bool {
+  return (a0 & 0xffff) == 0x3333;
 }
 
 /** The group bit: broadcast and multicast addresses have it. It is the lowest bit of the first byte. */

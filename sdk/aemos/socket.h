@@ -5,12 +5,14 @@
 #define AEMOS_SOCKET_H
 
 #define AF_INET 2
+#define AF_INET6 10
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 /* Or-ed into the type: no call on the socket blocks. */
 #define SOCK_NONBLOCK 0x800
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
+#define IPPROTO_IPV6 41
 /* Addresses in host order: htonl() them. */
 #define INADDR_ANY 0u
 #define INADDR_LOOPBACK 0x7f000001u
@@ -59,6 +61,8 @@
 #define TCP_SOFT_ERROR 0x4001
 #define TCP_URGENT 0x4002
 #define TCP_UTO 0x4003
+/* With IPPROTO_IPV6, before the socket has a name: it leaves IPv4 to others. */
+#define IPV6_V6ONLY 26
 /* Bits of the `events` of a sock handler. */
 #define POLLIN 0x0001
 #define POLLPRI 0x0002 /* urgent data is ahead */
@@ -93,6 +97,21 @@ _Static_assert(sizeof(struct sockaddr) == SOCKADDR_SIZE, "sockaddr: 16 bytes");
 _Static_assert(sizeof(struct sockaddr_in) == SOCKADDR_SIZE, "sockaddr_in: 16 bytes");
 _Static_assert(offsetof(struct sockaddr_in, sin_addr) == 4, "sockaddr_in: the address follows the port");
 
+struct in6_addr {
+  uint8_t s6_addr[16];
+};
+
+/* Of sockets of AF_INET6; on :: they serve both versions, and a peer of IPv4 is ::ffff:a.b.c.d. A read handler's `data` begin 32 bytes behind it. */
+struct sockaddr_in6 {
+  sa_family_t sin6_family;
+  in_port_t sin6_port;    /* network order */
+  uint32_t sin6_flowinfo; /* 0 */
+  struct in6_addr sin6_addr;
+  uint32_t sin6_scope_id; /* there is one interface: not looked at */
+};
+#define SOCKADDR6_SIZE 28
+_Static_assert(sizeof(struct sockaddr_in6) == SOCKADDR6_SIZE, "sockaddr_in6: 28 bytes");
+_Static_assert(offsetof(struct sockaddr_in6, sin6_addr) == 8, "sockaddr_in6: the address follows the flow label");
 struct linger {
   int l_onoff;
   int l_linger; /* seconds */
@@ -182,21 +201,26 @@ static inline in_addr_t inet_addr(const char *text) {
   return htonl(address);
 }
 
-/* A non-blocking socket of `type` on `port` of every address. Its descriptor or a negative errno. */
-static inline int bound_socket(int type, uint32_t port) {
+/* Bytes of a sockaddr, by its family: what sendto wants to hear of the `from` of a read handler. */
+static inline socklen_t sockaddr_size(const void *address) {
+  return ((const struct sockaddr *)address)->sa_family == AF_INET6 ? SOCKADDR6_SIZE : SOCKADDR_SIZE;
+}
+
+/* A non-blocking socket of `type` on `port` of every address; AF_INET6: of both versions. Its descriptor or a negative errno. */
+static inline int bound_socket(int family, int type, uint32_t port) {
   if (port > 65535) return -EINVAL;
-  int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+  int fd = socket(family, type | SOCK_NONBLOCK, 0);
   if (fd < 0) return fd;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  int error = bind(fd, (struct sockaddr *)&address, sizeof(address));
+  /* Family and port stand at the same place in both, and the address is 0. */
+  struct sockaddr_in6 address = {.sin6_family = (sa_family_t)family, .sin6_port = htons((uint16_t)port)};
+  int error = bind(fd, (struct sockaddr *)&address, sockaddr_size(&address));
   if (error >= 0) return fd;
   close(fd);
   return error;
 }
 
-/* A non-blocking TCP socket that listens on `port`. Its descriptor, or the negative errno of the call that failed. */
-static inline int listen_tcp(uint32_t port, int backlog) {
-  int fd = bound_socket(SOCK_STREAM, port);
+static inline int listening_socket(int family, uint32_t port, int backlog) {
+  int fd = bound_socket(family, SOCK_STREAM, port);
   if (fd < 0) return fd;
   int error = listen(fd, backlog);
   if (error >= 0) return fd;
@@ -204,7 +228,14 @@ static inline int listen_tcp(uint32_t port, int backlog) {
   return error;
 }
 
+/* A non-blocking TCP socket that listens on `port`. Its descriptor, or the negative errno of the call that failed. */
+static inline int listen_tcp(uint32_t port, int backlog) { return listening_socket(AF_INET, port, backlog); }
+
 /* A non-blocking UDP socket on `port`. Its descriptor or a negative errno. */
-static inline int bind_udp(uint32_t port) { return bound_socket(SOCK_DGRAM, port); }
+static inline int bind_udp(uint32_t port) { return bound_socket(AF_INET, SOCK_DGRAM, port); }
+
+/* The same for both versions of IP; their names are sockaddr_in6. */
+static inline int listen_tcp6(uint32_t port, int backlog) { return listening_socket(AF_INET6, port, backlog); }
+static inline int bind_udp6(uint32_t port) { return bound_socket(AF_INET6, SOCK_DGRAM, port); }
 
 #endif

@@ -1,22 +1,22 @@
 /** ARP and ICMP: states, bounds, answers, floods. */
 import { now } from "../../kernel/time/clock";
+import { arpFind } from "../../net/arp";
 import {
-  ARP_INCOMPLETE,
-  ARP_PROBE,
-  ARP_QUEUE,
-  ARP_QUEUE_TOTAL,
-  ARP_REACHABLE,
-  ARP_STALE,
-  arpQueued,
-} from "../../net/arp";
-import {
-  ARP_ENTRIES,
-  arpCount,
-  arpFind,
   CLASS_LEARNED,
   CLASS_PENDING,
   LEARNED_LIMIT,
-} from "../../net/arp-cache";
+  NEIGHBOUR_ENTRIES,
+  neighbourCount,
+} from "../../net/neighbour-cache";
+import {
+  NEIGHBOUR_INCOMPLETE,
+  NEIGHBOUR_PROBE,
+  NEIGHBOUR_QUEUE,
+  NEIGHBOUR_QUEUE_TOTAL,
+  NEIGHBOUR_REACHABLE,
+  NEIGHBOUR_STALE,
+  neighbourQueued,
+} from "../../net/neighbours";
 import {
   allocateBuffer,
   BUFFER_HEADROOM,
@@ -53,31 +53,31 @@ describe("arp", () => {
     expect<u32>(request.senderAddress).toBe(OWN);
     expect<u32>(request.targetAddress).toBe(PEER);
     expect<u32>(changetype<EthernetHeader>(LAST).destination0).toBe(BROADCAST0);
-    expect<u32>(arpQueued()).toBe(3);
+    expect<u32>(neighbourQueued()).toBe(3);
     frames.arp(ARP_REPLY, PEER, PEER4, OWN);
     deliver();
     expect<u32>(seen.ipPackets).toBe(3);
     expect<u32>(seen.lastLength).toBe(ETHERNET_HEADER + IPV4_HEADER + 12);
-    expect<u32>(arpQueued()).toBe(0);
+    expect<u32>(neighbourQueued()).toBe(0);
     expect<u32>(bufferPool().inUse).toBe(0);
   });
 
   it("bounds the queues, drops the oldest", () => {
-    for (let i: u32 = 0; i < ARP_QUEUE + 3; i++) send(PEER, 10 + i, 0);
-    expect<u32>(arpQueued()).toBe(ARP_QUEUE);
+    for (let i: u32 = 0; i < NEIGHBOUR_QUEUE + 3; i++) send(PEER, 10 + i, 0);
+    expect<u32>(neighbourQueued()).toBe(NEIGHBOUR_QUEUE);
     expect<u64>(networkCounters().arpQueueDropped).toBe(3);
     for (let i: u32 = 0; i < 100; i++) send(0x0a00_0010 + i, 10, 0);
-    expect<u32>(arpQueued()).toBe(ARP_QUEUE_TOTAL);
-    expect<u32>(bufferPool().inUse).toBe(ARP_QUEUE_TOTAL);
+    expect<u32>(neighbourQueued()).toBe(NEIGHBOUR_QUEUE_TOTAL);
+    expect<u32>(bufferPool().inUse).toBe(NEIGHBOUR_QUEUE_TOTAL);
     frames.arp(ARP_REPLY, PEER, PEER4, OWN);
     deliver();
-    expect<u32>(seen.ipPackets).toBe(ARP_QUEUE);
+    expect<u32>(seen.ipPackets).toBe(NEIGHBOUR_QUEUE);
     expect<u32>(seen.lastLength).toBe(
-      ETHERNET_HEADER + IPV4_HEADER + 10 + ARP_QUEUE + 2,
+      ETHERNET_HEADER + IPV4_HEADER + 10 + NEIGHBOUR_QUEUE + 2,
       "the newest are kept",
     );
     link.run(10_000_000_000);
-    expect<u32>(arpQueued()).toBe(0);
+    expect<u32>(neighbourQueued()).toBe(0);
     expect<u32>(bufferPool().inUse).toBe(0);
   });
 
@@ -107,10 +107,10 @@ describe("arp", () => {
   });
 
   it("prefers new packets to old ones when all queues are full", () => {
-    for (let i: u32 = 0; i < ARP_QUEUE_TOTAL; i++) send(0x0a00_0010 + i, 10, 0);
+    for (let i: u32 = 0; i < NEIGHBOUR_QUEUE_TOTAL; i++) send(0x0a00_0010 + i, 10, 0);
     expect<i32>(send(0x0a00_0010, 99, 0)).toBe(0);
     expect<i32>(send(0x0a00_00f0, 10, 0)).toBe(-105);
-    expect<u32>(arpQueued()).toBe(ARP_QUEUE_TOTAL);
+    expect<u32>(neighbourQueued()).toBe(NEIGHBOUR_QUEUE_TOTAL);
     frames.arp(ARP_REPLY, 0x0a00_0010, PEER4, OWN);
     deliver();
     expect<u32>(seen.lastLength).toBe(ETHERNET_HEADER + IPV4_HEADER + 99);
@@ -135,21 +135,21 @@ describe("arp", () => {
   it("goes stale, is verified by unicast while it is used, and forgotten when nobody answers", () => {
     resolvePeer();
     const entry = arpFind(PEER)!;
-    expect<u8>(entry.state).toBe(ARP_REACHABLE);
+    expect<u8>(entry.state).toBe(NEIGHBOUR_REACHABLE);
     link.run(29_000_000_000);
-    expect<u8>(entry.state).toBe(ARP_REACHABLE);
+    expect<u8>(entry.state).toBe(NEIGHBOUR_REACHABLE);
     link.run(2_000_000_000);
-    expect<u8>(entry.state).toBe(ARP_STALE);
+    expect<u8>(entry.state).toBe(NEIGHBOUR_STALE);
     const before = seen.ipPackets;
     seen.arpRequests = 0;
     send(PEER, 10, 0);
-    expect<u8>(entry.state).toBe(ARP_PROBE);
+    expect<u8>(entry.state).toBe(NEIGHBOUR_PROBE);
     expect<u32>(seen.ipPackets).toBe(before + 1, "sent at once");
     expect<bool>(seen.requestedOfAll).toBe(false, "the first request asks only the neighbour");
     expect<u32>(seen.arpRequests).toBe(1);
     frames.arp(ARP_REPLY, PEER, PEER4, OWN);
     deliver();
-    expect<u8>(entry.state).toBe(ARP_REACHABLE);
+    expect<u8>(entry.state).toBe(NEIGHBOUR_REACHABLE);
     link.run(31_000_000_000);
     send(PEER, 10, 0);
     link.run(1_500_000_000);
@@ -170,7 +170,7 @@ describe("arp", () => {
     expect<u16>(reply.sender4).toBe(OWN4);
     expect<u32>(reply.targetAddress).toBe(PEER);
     expect<u16>(changetype<EthernetHeader>(LAST).destination4).toBe(PEER4);
-    expect<u8>(arpFind(PEER)!.state).toBe(ARP_STALE);
+    expect<u8>(arpFind(PEER)!.state).toBe(NEIGHBOUR_STALE);
     send(PEER, 10, 0);
     expect<u32>(seen.ipPackets).toBe(1, "no wait for an answer");
     // A probe (sender 0) is answered, and nothing is learnt.
@@ -198,7 +198,7 @@ describe("arp", () => {
       frames.arp(claims[i], PEER, 0x6600, claims[i + 1]);
       deliver();
       expect<u16>(entry.link4).toBe(PEER4);
-      expect<u8>(entry.state).toBe(ARP_STALE);
+      expect<u8>(entry.state).toBe(NEIGHBOUR_STALE);
     }
     expect<u64>(networkCounters().arpUnsolicited).toBe(3);
     // What is not for us does not answer a request of ours either.
@@ -207,7 +207,7 @@ describe("arp", () => {
     deliver();
     frames.arp(ARP_REPLY, PEER + 1, 0x6600, PEER + 1);
     deliver();
-    expect<u8>(arpFind(PEER + 1)!.state).toBe(ARP_INCOMPLETE);
+    expect<u8>(arpFind(PEER + 1)!.state).toBe(NEIGHBOUR_INCOMPLETE);
     // The next use asks all, and takes the answer.
     seen.arpRequests = 0;
     send(PEER, 10, 0);
@@ -281,18 +281,18 @@ describe("arp", () => {
       deliver();
     }
     expect<u32>(seen.arpReplies).toBe(100_000);
-    expect<u32>(arpCount(CLASS_LEARNED)).toBe(LEARNED_LIMIT);
-    expect<u8>(arpFind(PEER)!.state).toBe(ARP_REACHABLE);
+    expect<u32>(neighbourCount(CLASS_LEARNED)).toBe(LEARNED_LIMIT);
+    expect<u8>(arpFind(PEER)!.state).toBe(NEIGHBOUR_REACHABLE);
     // Packets to 100,000 invented neighbours do not drive it out either.
     for (let i: u32 = 0; i < 100_000; i++) {
       send(0x0a20_0000 + i, 10, 0);
     }
-    expect<u32>(arpCount(CLASS_PENDING)).toBeLessThan(ARP_ENTRIES);
-    expect<u8>(arpFind(PEER)!.state).toBe(ARP_REACHABLE);
+    expect<u32>(neighbourCount(CLASS_PENDING)).toBeLessThan(NEIGHBOUR_ENTRIES);
+    expect<u8>(arpFind(PEER)!.state).toBe(NEIGHBOUR_REACHABLE);
     link.run(20_000_000_000);
-    expect<u32>(arpQueued()).toBe(0);
+    expect<u32>(neighbourQueued()).toBe(0);
     expect<u32>(bufferPool().inUse).toBe(0);
-    expect<u32>(arpCount(CLASS_PENDING)).toBe(0);
+    expect<u32>(neighbourCount(CLASS_PENDING)).toBe(0);
   });
 });
 

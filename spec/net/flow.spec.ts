@@ -4,7 +4,15 @@ import { setSipHashKey } from "../../kernel/random";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { checksumFold, pseudoHeaderSum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
-import { Endpoint, Flow, FLOW_SIZE, flowHash, HASH_SEQUENCE, HASH_TABLE } from "../../net/flow";
+import {
+  Endpoint,
+  Flow,
+  FLOW_SIZE,
+  flowHash,
+  HASH_SEQUENCE,
+  HASH_TABLE,
+  LOOPBACK_ADDRESS,
+} from "../../net/flow";
 import { chooseSource, ipOutput, isForAll, isHost, isOurs, receivedFlow } from "../../net/ip";
 import { registerTransport } from "../../net/transports";
 import { growMemory } from "../arena";
@@ -127,18 +135,27 @@ describe("flows", () => {
     expect<bool>(endpoint(PEER, 1).covers(endpoint(OWN, 1)) || endpoint(PEER, 1).covers(endpoint(0, 0))).toBe(
       false,
     );
-    six.clearAddress();
-    expect<bool>(six.isAny && !six.isMapped).toBe(true);
+    // :: of a socket that wants IPv6 alone.
+    any.setAny6(true);
+    expect<bool>(any.isAny && !any.isMapped).toBe(true);
+    expect<bool>(any.covers(six) && any.covers(any)).toBe(true);
+    expect<bool>(any.covers(endpoint(PEER, 1)) || any.covers(endpoint(0, 0))).toBe(false);
+    expect<bool>(endpoint(0, 0).covers(any) || six.covers(any)).toBe(false);
+    wide(b);
+    b.local.setAny6(false);
+    expect<bool>(b.local.covers(any) && any.covers(b.local) && b.local.covers(endpoint(0, 0))).toBe(true);
+    any.setLoopback();
+    expect<bool>(any.high == 0 && any.low == 1).toBe(true);
     b.copy(flowOf(OWN, 1, PEER, 2));
-    b.local.clearAddress();
-    expect<bool>(b.local.isAny && b.local.isMapped).toBe(true);
+    b.local.setLoopback();
+    expect<u32>(b.local.ipv4).toBe(LOOPBACK_ADDRESS);
   });
 });
 
 describe("the network layer", () => {
   beforeEach(boot);
 
-  it("knows IPv4 addresses, and no others", () => {
+  it("knows IPv4 addresses, and no others while there is no IPv6", () => {
     wide(a);
     expect<bool>(
       isOurs(endpoint(OWN, 0)) && isHost(endpoint(PEER, 0)) && isForAll(endpoint(0x0a00_00ff, 0)),
@@ -146,7 +163,7 @@ describe("the network layer", () => {
     expect<bool>(
       isOurs(endpoint(PEER, 0)) || isHost(endpoint(0xe000_0001, 0)) || isForAll(endpoint(PEER, 0)),
     ).toBe(false);
-    expect<bool>(isOurs(a.remote) || isHost(a.remote) || isForAll(a.remote)).toBe(false);
+    expect<bool>(isOurs(a.remote) || isForAll(a.remote)).toBe(false);
     expect<bool>(chooseSource(a)).toBe(false);
     b.copy(flowOf(0, 7, PEER, 9));
     expect<bool>(chooseSource(b)).toBe(true);

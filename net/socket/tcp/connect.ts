@@ -10,7 +10,7 @@ import {
 import { now } from "../../../kernel/time/clock";
 import { timerStartAt } from "../../../kernel/time/timers";
 import { Endpoint } from "../../flow";
-import { chooseSource, isForAll, isHost } from "../../ip";
+import { chooseSource, isForAll, isHost, matches } from "../../ip";
 import { chooseEphemeral } from "./bind";
 import { initialSequence, timestampOffset } from "./clock";
 import { IS_BOUND, resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
@@ -31,6 +31,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   if (c.state != TCP_CLOSE) return -EISCONN;
   if (name.port == 0) return -EADDRNOTAVAIL;
   if (!isHost(name) || isForAll(name)) return -ENETUNREACH;
+  if (!matches(c.flow.local, name)) return -ENETUNREACH;
   const bound = c.has(IS_BOUND);
   const local = wanted.local;
   local.copy(c.flow.local);

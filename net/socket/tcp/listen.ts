@@ -28,14 +28,14 @@ import { checkCookie, hiddenAgreed, hiddenScale, hideOptions, makeCookie } from 
 import { hasListener, insertConnection } from "./demux";
 import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
-import { BACKLOG_LIMIT, MSS_DEFAULT, REQUESTS_PER_LISTENER } from "./parameters";
+import { BACKLOG_LIMIT, REQUESTS_PER_LISTENER } from "./parameters";
 import { segmentArrives } from "./receive";
 import { addRequest, closeRequests } from "./request";
 import { Segment } from "./segment";
 import { after } from "./sequence";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
-import { offeredScale, setPeerMss } from "./mss";
+import { offeredScale, setPeerMss, peerMss } from "./mss";
 import { sendResetFor, sendSynFrom } from "./transmit";
 
 
@@ -163,7 +163,7 @@ function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
   sendSynFrom(
     c,
     s.flow,
-    makeCookie(s, s.mss == 0 ? MSS_DEFAULT : s.mss),
+    makeCookie(s, peerMss(s)),
     s.sequence + 1,
     TCP_ACK,
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,

@@ -9,6 +9,7 @@ const SECOND: u64 = 1000000000;
 
 /** What a peer that says nothing can take. */
 export const MSS_DEFAULT: u32 = 536;
+export const MSS_DEFAULT6: u32 = 1220;
 /** Less than this is not believed: a segment of a few bytes costs more than it carries. */
 export const MSS_MINIMUM: u32 = 88;
 

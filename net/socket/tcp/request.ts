@@ -16,11 +16,10 @@ import { milliseconds, timestampOffset } from "./clock";
 import { HAS_TIMESTAMPS, SYN_WAS_LOST, TcpConnection } from "./connection";
 import { insertRequest, removeRequest } from "./demux";
 import { completeOpen, offeredBy } from "./listen";
-import { offeredScale } from "./mss";
+import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
 import {
   CHALLENGE_INTERVAL,
-  MSS_DEFAULT,
   REQUESTS_PER_LISTENER,
   RETRIES_REQUEST,
   RETRIES_REQUEST_BUSY,
@@ -110,7 +109,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.flow.copy(s.flow);
   r.ISS = iss;
   r.IRS = s.sequence;
-  r.mss = <u16>(s.mss == 0 ? MSS_DEFAULT : s.mss);
+  r.mss = <u16>peerMss(s);
   r.scale = <u8>s.scale;
   r.agreed = <u16>offeredBy(s);
   r.timestampRecent = s.timestampValue;

@@ -8,9 +8,8 @@ import { finish } from "./close";
 import { ACK_NOW, HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ecnAgreed } from "./ecn";
 import { timeoutHeard } from "./failure";
-import { setPeerMss } from "./mss";
+import { setPeerMss, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
-import { MSS_DEFAULT } from "./parameters";
 import { established, textAndFin } from "./receive";
 import { retransmitInterval } from "./rtt";
 import { Segment } from "./segment";
@@ -43,7 +42,7 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   if (ecnAgreed(s)) c.status |= HAS_ECN;
   if (s.scale == NO_SCALE) c.receiveScale = 0;
   else c.sendScale = <u8>s.scale;
-  setPeerMss(c, s.mss == 0 ? MSS_DEFAULT : s.mss);
+  setPeerMss(c, peerMss(s));
   if (s.userTimeout != 0) timeoutHeard(c, s.userTimeout);
   if (s.has(TCP_ACK)) {
     established(c, s);

@@ -1,0 +1,448 @@
+/** Addresses without a server: duplicate address detection, routers, prefixes, lifetimes, MLD; and the ip6= option. */
+import { now } from "../../kernel/time/clock";
+import { networkCounters } from "../../net/counters";
+import { CONFIG6_STORAGE, IP6_OFF, IP6_ON, parseIp6Option } from "../../net/config6";
+import { IpAddress } from "../../net/flow";
+import {
+  ADDRESS_DUPLICATE,
+  ADDRESS_NONE,
+  ADDRESS_TENTATIVE,
+  ADDRESS_VALID,
+  findOwn,
+  isOwn6,
+  OWN_ADDRESSES,
+  ownAddress,
+} from "../../net/own-addresses";
+import {
+  defaultRouter,
+  hopLimit6,
+  isOnLink6,
+  linkMtu6,
+  onNameServer,
+  routerFailed,
+  ROUTERS,
+} from "../../net/routers";
+import { interfaceIdentifier } from "../../net/scope";
+import { Ipv6Header, storeAddress } from "../../net/wire/ipv6";
+import { growMemory } from "../arena";
+import { NETWORK } from "./frames";
+import * as six from "./frames6";
+import {
+  address6,
+  begin6,
+  boot6,
+  countOf,
+  deliver6,
+  from,
+  getGlobal,
+  GROUP,
+  lastOf,
+  LINK_LOCAL,
+  neighbour,
+  OWN_GROUP_LOW,
+  OWN_ID,
+  PEER_ID,
+  PREFIX,
+  prefixOption,
+  routerAdvertisement,
+  sent,
+  to,
+  TRANSPORT6,
+} from "./frames6";
+import * as link from "./link";
+import { PEER4 } from "./link";
+
+const SECOND: u64 = 1_000_000_000;
+const option6 = growMemory(CONFIG6_STORAGE, 8);
+let servers: u32 = 0;
+let serverLow: u64 = 0;
+let serverLife: u32 = 0;
+
+function nameServer(address: IpAddress, lifetime: u32): void {
+  servers++;
+  serverLow = address.low;
+  serverLife = lifetime;
+}
+
+function own(high: u64): u32 {
+  const found = findOwn(address6(high, OWN_ID));
+  return found === null ? ADDRESS_NONE : found.state;
+}
+
+function linkChanges(): void {
+  call_indirect<void>(link.linkDevice().linkChanged, link.linkDevice());
+}
+
+/** A router advertisement with one prefix. */
+function advertisePrefix(high: u64, bits: u32, flags: u32, valid: u32, preferred: u32): void {
+  prefixOption(routerAdvertisement(1800, 32), high, bits, flags, valid, preferred);
+  deliver6();
+}
+
+/** Seconds that the address from PREFIX has left. */
+function left(): u64 {
+  const found = findOwn(address6(PREFIX, OWN_ID))!;
+  return (found.validUntil - now() + SECOND / 2) / SECOND;
+}
+
+/** Acts on an option given as a string. */
+function option(text: string): i32 {
+  const bytes = String.UTF8.encode(text);
+  return parseIp6Option(changetype<usize>(bytes), bytes.byteLength, option6);
+}
+
+describe("duplicate address detection", () => {
+  beforeEach(() => begin6());
+
+  it("joins the group, asks from :: with a nonce, waits a second, and asks the routers then", () => {
+    expect<u64>(ownAddress(0).high).toBe(LINK_LOCAL);
+    expect<u64>(ownAddress(0).low).toBe(OWN_ID);
+    expect<u32>(own(LINK_LOCAL)).toBe(ADDRESS_TENTATIVE);
+    expect<bool>(isOwn6(ownAddress(0))).toBe(false);
+    while (countOf(135) == 0) link.run(SECOND / 100);
+    expect<u32>(countOf(143)).toBe(1);
+    const probe = lastOf(135);
+    expect<bool>(probe.isSound).toBe(true);
+    expect<bool>(probe.source.isAny).toBe(true);
+    expect<bool>(probe.destination.same(address6(GROUP, OWN_GROUP_LOW))).toBe(true);
+    expect<bool>(probe.target.same(address6(LINK_LOCAL, OWN_ID))).toBe(true);
+    expect<u32>(<u32>load<u16>(probe.transport, 24)).toBe(0x010e);
+    link.run(SECOND - SECOND / 20);
+    expect<u32>(own(LINK_LOCAL)).toBe(ADDRESS_TENTATIVE);
+    expect<u32>(countOf(133)).toBe(0);
+    link.run(SECOND / 10);
+    expect<u32>(own(LINK_LOCAL)).toBe(ADDRESS_VALID);
+    expect<u32>(countOf(143)).toBe(2);
+    const question = lastOf(133);
+    expect<bool>(question.isSound).toBe(true);
+    expect<bool>(question.source.same(address6(LINK_LOCAL, OWN_ID))).toBe(true);
+    expect<bool>(question.destination.same(address6(GROUP, 2))).toBe(true);
+    link.run(20 * SECOND);
+    expect<u32>(countOf(133)).toBe(3);
+    expect<u32>(countOf(135)).toBe(1);
+  });
+
+  it("gives the address up when somebody has it, or wants it too, but not for our own question", () => {
+    for (let round = 0; round < 4; round++) {
+      begin6();
+      while (countOf(135) == 0) link.run(SECOND / 100);
+      const type: u32 = round == 0 ? 136 : 135;
+      neighbour(
+        type,
+        LINK_LOCAL,
+        OWN_ID,
+        round == 0 ? 0x2000_0000 : 0,
+        round == 0 ? 2 : round == 1 ? 0 : 14,
+        PEER4,
+      );
+      if (round != 0) from(0, 0);
+      to(GROUP, round == 0 ? 1 : OWN_GROUP_LOW);
+      // Our own nonce.
+      if (round == 3) memory.copy(TRANSPORT6 + 24, lastOf(135).transport + 24, 8);
+      deliver6();
+      expect<u32>(own(LINK_LOCAL)).toBe(round == 3 ? ADDRESS_TENTATIVE : ADDRESS_DUPLICATE);
+      link.run(10 * SECOND);
+      expect<u32>(own(LINK_LOCAL)).toBe(round == 3 ? ADDRESS_VALID : ADDRESS_DUPLICATE);
+      expect<u64>(networkCounters().ndDuplicates).toBe(round == 3 ? 0 : 1);
+      if (round == 3) continue;
+      // Then there is no IPv6: no questions, no addresses from prefixes, no answers.
+      expect<u32>(countOf(133)).toBe(0);
+      advertisePrefix(PREFIX, 64, 0xc0, 86400, 86400);
+      expect<u32>(own(PREFIX)).toBe(ADDRESS_NONE);
+      neighbour(135, LINK_LOCAL, OWN_ID, 0, 1, PEER4);
+      to(GROUP, OWN_GROUP_LOW);
+      deliver6();
+      expect<u32>(countOf(136)).toBe(0);
+    }
+  });
+
+  it("answers nobody, and takes nothing, while the address is tentative", () => {
+    while (countOf(135) == 0) link.run(SECOND / 100);
+    neighbour(135, LINK_LOCAL, OWN_ID, 0, 1, PEER4);
+    to(GROUP, OWN_GROUP_LOW);
+    deliver6();
+    six.icmpv6(128, 20);
+    deliver6();
+    expect<u32>(countOf(136) + countOf(129)).toBe(0);
+    expect<u32>(own(LINK_LOCAL)).toBe(ADDRESS_TENTATIVE);
+  });
+
+  it("waits for the link, and begins again when it comes back", () => {
+    link.linkDevice().linkUp = 0;
+    link.run(5 * SECOND);
+    expect<u32>(countOf(135)).toBe(0);
+    link.linkDevice().linkUp = 1;
+    linkChanges();
+    link.run(3 * SECOND);
+    expect<u32>(own(LINK_LOCAL)).toBe(ADDRESS_VALID);
+    getGlobal();
+    linkChanges();
+    expect<u32>(own(LINK_LOCAL)).toBe(ADDRESS_TENTATIVE);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_TENTATIVE);
+    link.run(3 * SECOND);
+    expect<u32>(countOf(135)).toBe(2);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_VALID);
+  });
+});
+
+describe("routers and prefixes", () => {
+  beforeEach(() => boot6());
+
+  it("give an address, a way out, MTU, hop limit and name servers", () => {
+    onNameServer(nameServer.index);
+    const options = routerAdvertisement(1800, 8 + 8 + 32 + 24);
+    six.linkOption(options, 1, PEER4);
+    store<u64>(options + 8, 0x0105);
+    store<u32>(options + 12, bswap<u32>(1400));
+    prefixOption(options + 16, PREFIX, 64, 0xc0, 86400, 14400);
+    store<u64>(options + 48, 0x0319);
+    store<u32>(options + 52, bswap<u32>(600));
+    storeAddress(options + 56, address6(PREFIX, 53));
+    store<u8>(TRANSPORT6, 17, 4);
+    deliver6();
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_TENTATIVE);
+    expect<u32>(linkMtu6()).toBe(1400);
+    expect<u32>(hopLimit6).toBe(17);
+    expect<u32>(servers).toBe(1);
+    expect<u64>(serverLow).toBe(53);
+    expect<u32>(serverLife).toBe(600);
+    expect<bool>(defaultRouter()!.same(address6(LINK_LOCAL, PEER_ID))).toBe(true);
+    expect<bool>(isOnLink6(address6(PREFIX, 7)) && !isOnLink6(address6(PREFIX + 1, 7))).toBe(true);
+    link.run(3 * SECOND);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_VALID);
+    expect<u32>(countOf(133)).toBe(0);
+    link.run(1800 * SECOND);
+    expect<bool>(defaultRouter() === null).toBe(true);
+    link.run(86400 * SECOND);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_NONE);
+    expect<bool>(isOnLink6(address6(PREFIX, 7))).toBe(false);
+  });
+
+  it("believe no MTU that cannot be", () => {
+    const mtus: u32[] = [0, 1279, 1501, 0xffff_ffff];
+    for (let i = 0; i < mtus.length; i++) {
+      const options = routerAdvertisement(1800, 8);
+      store<u64>(options, 0x0105);
+      store<u32>(options + 4, bswap<u32>(mtus[i]));
+      deliver6();
+      expect<u32>(linkMtu6()).toBe(1500);
+    }
+  });
+
+  it("come from link-local addresses only", () => {
+    routerAdvertisement(1800, 0);
+    from(PREFIX, PEER_ID);
+    deliver6();
+    expect<bool>(defaultRouter() === null).toBe(true);
+    routerAdvertisement(1800, 0);
+    from(0, 0);
+    deliver6();
+    expect<u64>(networkCounters().ndMalformed).toBe(2);
+    routerAdvertisement(1800, 0);
+    changetype<Ipv6Header>(NETWORK).hopLimit = 64;
+    deliver6();
+    expect<u64>(networkCounters().ndAdvertisements).toBe(0);
+  });
+
+  it("make no addresses of what is no prefix for addresses", () => {
+    advertisePrefix(PREFIX, 63, 0xc0, 86400, 14400);
+    advertisePrefix(PREFIX, 65, 0xc0, 86400, 14400);
+    advertisePrefix(PREFIX, 64, 0x80, 86400, 14400);
+    advertisePrefix(PREFIX, 64, 0xc0, 14400, 86400);
+    advertisePrefix(PREFIX, 64, 0xc0, 0, 0);
+    advertisePrefix(LINK_LOCAL, 64, 0xc0, 86400, 14400);
+    advertisePrefix(GROUP, 64, 0xc0, 86400, 14400);
+    advertisePrefix(0, 64, 0xc0, 86400, 14400);
+    advertisePrefix(PREFIX, 129, 0xc0, 86400, 14400);
+    for (let i: u32 = 1; i < OWN_ADDRESSES; i++) expect<u32>(ownAddress(i).state).toBe(ADDRESS_NONE);
+  });
+
+  it("give at most so many addresses, prefixes and routers; those that are there stay", () => {
+    getGlobal();
+    for (let i: u64 = 0; i < 500; i++) {
+      prefixOption(routerAdvertisement(1800, 32), 0x2600_0000_0000_0000 + i, 64, 0xc0, 86400, 14400);
+      from(LINK_LOCAL, 0x5555 + i);
+      deliver6();
+    }
+    link.run(3 * SECOND);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_VALID);
+    expect<u32>(own(0x2600_0000_0000_0001)).toBe(ADDRESS_VALID);
+    expect<u32>(own(0x2600_0000_0000_0002)).toBe(ADDRESS_NONE);
+    expect<bool>(defaultRouter()!.same(address6(LINK_LOCAL, PEER_ID))).toBe(true);
+    expect<u64>(networkCounters().ndNoRoom).toBeGreaterThan(1400);
+  });
+
+  it("take no address away from one moment to the next (RFC 4862, 5.5.3)", () => {
+    getGlobal();
+    advertisePrefix(PREFIX, 64, 0xc0, 60, 60);
+    expect<u64>(left()).toBe(7200);
+    link.run(1000 * SECOND);
+    advertisePrefix(PREFIX, 64, 0xc0, 60, 60);
+    expect<u64>(left()).toBe(6200);
+    advertisePrefix(PREFIX, 64, 0xc0, 6500, 60);
+    expect<u64>(left()).toBe(6500);
+    advertisePrefix(PREFIX, 64, 0xc0, 10_000, 0);
+    expect<u64>(left()).toBe(10_000);
+    expect<bool>(findOwn(address6(PREFIX, OWN_ID))!.preferredUntil <= now()).toBe(true);
+    advertisePrefix(PREFIX, 64, 0xc0, 0xffff_ffff, 0xffff_ffff);
+    link.run(40 * 86400 * SECOND);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_VALID);
+    // It ends when nobody renews it.
+    advertisePrefix(PREFIX, 64, 0xc0, 7201, 0);
+    link.run(7300 * SECOND);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_NONE);
+  });
+
+  it("change the router when the one in use does not answer", () => {
+    for (let i: u64 = 0; i < 2; i++) {
+      routerAdvertisement(1800, 0);
+      from(LINK_LOCAL, 0x10 + i);
+      deliver6();
+    }
+    expect<u64>(defaultRouter()!.low).toBe(0x10);
+    routerFailed(address6(LINK_LOCAL, 0x99));
+    expect<u64>(defaultRouter()!.low).toBe(0x10);
+    routerFailed(address6(LINK_LOCAL, 0x10));
+    expect<u64>(defaultRouter()!.low).toBe(0x11);
+    for (let i: u32 = 0; i < ROUTERS; i++) {
+      routerAdvertisement(0, 0);
+      from(LINK_LOCAL, 0x10 + i);
+      deliver6();
+    }
+    expect<bool>(defaultRouter() === null).toBe(true);
+  });
+});
+
+describe("multicast listener discovery", () => {
+  beforeEach(() => boot6());
+
+  it("answers queries of both versions with our groups, some time within what they ask for", () => {
+    getGlobal();
+    for (let version: u32 = 1; version <= 2; version++) {
+      six.forgetSent();
+      six.icmpv6(130, version == 1 ? 24 : 28);
+      to(GROUP, 1);
+      changetype<Ipv6Header>(NETWORK).hopLimit = 1;
+      store<u16>(TRANSPORT6, bswap<u16>(1000), 4);
+      deliver6();
+      link.run(SECOND + SECOND / 10);
+      const report = lastOf(version == 1 ? 131 : 143);
+      expect<i32>(sent.length).toBe(1);
+      expect<bool>(report.isSound).toBe(true);
+      expect<u32>(report.network.nextHeader).toBe(0);
+      expect<u32>(report.network.hopLimit).toBe(1);
+      // Hop-by-hop: ICMPv6 follows, router alert, padding.
+      expect<u64>(load<u64>(report.transport - 8)).toBe(0x0001_0000_0205_003a);
+      const group = report.transport + (version == 1 ? 8 : 12);
+      expect<u32>(bswap<u32>(load<u32>(group + 12))).toBe(<u32>OWN_GROUP_LOW);
+      expect<u32>(report.transportLength).toBe(version == 1 ? 24 : 28);
+    }
+  });
+
+  it("answers no others", () => {
+    six.forgetSent();
+    const lengths: u32[] = [8, 20, 25, 27];
+    for (let i = 0; i < lengths.length; i++) {
+      six.icmpv6(130, lengths[i]);
+      to(GROUP, 1);
+      changetype<Ipv6Header>(NETWORK).hopLimit = 1;
+      deliver6();
+    }
+    six.icmpv6(130, 28);
+    deliver6();
+    six.icmpv6(130, 28);
+    changetype<Ipv6Header>(NETWORK).hopLimit = 1;
+    from(PREFIX, 1);
+    deliver6();
+    link.run(SECOND);
+    expect<u32>(countOf(143) + countOf(131)).toBe(0);
+  });
+});
+
+describe("ip6=", () => {
+  beforeEach(() => begin6());
+
+  it("sets an address, its prefix and a router", () => {
+    expect<i32>(option("auto")).toBe(IP6_ON);
+    expect<i32>(option("off")).toBe(IP6_OFF);
+    expect<i32>(option("2001:db8:0:7::2/64,gw=2001:DB8:0:7::1")).toBe(IP6_ON);
+    link.run(3 * SECOND);
+    expect<bool>(isOwn6(address6(0x2001_0db8_0000_0007, 2))).toBe(true);
+    expect<bool>(isOnLink6(address6(0x2001_0db8_0000_0007, 77))).toBe(true);
+    expect<bool>(defaultRouter()!.same(address6(0x2001_0db8_0000_0007, 1))).toBe(true);
+    // Nobody on the link takes these away.
+    advertisePrefix(0x2001_0db8_0000_0007, 64, 0xc0, 0, 0);
+    expect<bool>(isOnLink6(address6(0x2001_0db8_0000_0007, 77))).toBe(true);
+    link.run(100_000 * SECOND);
+    expect<bool>(isOwn6(address6(0x2001_0db8_0000_0007, 2))).toBe(true);
+    expect<bool>(defaultRouter() !== null).toBe(true);
+  });
+
+  it("reads addresses in all their forms", () => {
+    const texts: string[] = [
+      "1:2:3:4:5:6:7:8",
+      "2001::",
+      "1::8",
+      "1:2::7:8",
+      "1:2:3:4:5:6:7::",
+      "a::b:c",
+      "1:0:0:4::8",
+    ];
+    const high: u64[] = [
+      0x0001_0002_0003_0004, 0x2001_0000_0000_0000, 0x0001_0000_0000_0000, 0x0001_0002_0000_0000,
+      0x0001_0002_0003_0004, 0x000a_0000_0000_0000, 0x0001_0000_0000_0004,
+    ];
+    const low: u64[] = [0x0005_0006_0007_0008, 0, 8, 0x0007_0008, 0x0005_0006_0007_0000, 0x000b_000c, 8];
+    for (let i = 0; i < texts.length; i++) {
+      begin6();
+      expect<i32>(option(texts[i] + "/128")).toBe(IP6_ON);
+      expect<u64>(ownAddress(1).high).toBe(high[i]);
+      expect<u64>(ownAddress(1).low).toBe(low[i]);
+    }
+  });
+
+  it("refuses what is wrong, and changes nothing", () => {
+    const wrong: string[] = [
+      "",
+      "on",
+      "autos",
+      "2001:db8::2",
+      "2001:db8::2/",
+      "2001:db8::2/0",
+      "2001:db8::2/129",
+      "2001:db8::2/64x",
+      "2001:db8::2/64,",
+      "2001:db8::2/64,gw=",
+      "2001:db8::2/64,gw=2001:db8::2",
+      "2001:db8::2/64,gw=2001:db9::1",
+      "2001:db8::2/64,gw=ff02::1",
+      "2001:db8::2/64,gw=2001:db8::1x",
+      "::/64",
+      "::1/64",
+      "::ffff:1:2/64",
+      "fe80::1/64",
+      "ff02::1/64",
+      "1:2:3:4:5:6:7/64",
+      "1:2:3:4:5:6:7:8:9/64",
+      "1:2:3:4:5:6:7:8::/64",
+      "1::2::3/64",
+      "1:::2/64",
+      ":1::2/64",
+      "1:2:3:4:5:6:7:/64",
+      "12345::/64",
+      "10000::/64",
+      "g::1/64",
+      "10.0.0.1/24",
+    ];
+    for (let i = 0; i < wrong.length; i++) {
+      assert(option(wrong[i]) < 0, wrong[i]);
+      expect<u32>(ownAddress(1).state).toBe(ADDRESS_NONE);
+    }
+    expect<bool>(defaultRouter() === null).toBe(true);
+  });
+
+  it("has the interface identifier of RFC 4291", () => {
+    // 34-56-78-9A-BC-DE: 3656:78ff:fe9a:bcde.
+    expect<u64>(interfaceIdentifier(0x9a78_5634, 0xdebc)).toBe(0x3656_78ff_fe9a_bcde);
+  });
+});
