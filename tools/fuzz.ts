@@ -152,7 +152,9 @@ export async function fuzz(
   const result: FuzzResult = { runs: 0, frames: 0, reached };
   for (; result.runs < runs && performance.now() < end; seed = (seed + 1) % SEEDS) {
     const error = run(module, seed, undefined, (target) => {
-      REACHED.forEach((name, index) => (reached[name] += Number(target.reached(index))));
+      REACHED.forEach((name, index) => {
+        reached[name] += Number(target.reached(index));
+      });
     });
     result.runs += 1;
     result.frames += FRAMES;

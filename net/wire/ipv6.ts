@@ -48,11 +48,6 @@ export class Ipv6Header {
     return (<u32>load<u8>(changetype<usize>(this))) >> 4;
   }
 
-  /** The two ECN bits of the traffic class (RFC 3168, 5). */
-  @inline get ecn(): u32 {
-    return ((<u32>load<u8>(changetype<usize>(this), 1)) >> 4) & 3;
-  }
-
   /** Version 6, flow label 0. `trafficClass`: 0..255. */
   @inline setFirstWord(trafficClass: u32): void {
     store<u32>(changetype<usize>(this), bswap<u32>(0x6000_0000 | (trafficClass << 20)));
@@ -61,6 +56,11 @@ export class Ipv6Header {
 
   @inline get trafficClass(): u32 {
     return (bswap<u32>(load<u32>(changetype<usize>(this))) >> 20) & 0xff;
+  }
+
+  /** The two ECN bits of it (RFC 3168, 5). */
+  @inline get ecn(): u32 {
+    return this.trafficClass & 3;
   }
 
   /** Bytes behind this header. */

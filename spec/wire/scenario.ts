@@ -66,6 +66,8 @@ const CALL_AGAIN = 20;
 
 export interface ScriptOptions {
   localPort?: number;
+  /** The peer's own when absent. */
+  address?: number;
   /** For scenarios with calls. */
   control?: Control;
 }
@@ -78,11 +80,11 @@ export class TcpScript extends Talk {
 
   /** `remotePort` 0: a port of its own, or that from which the guest connects. */
   constructor(peer: Peer, remotePort = 0, options: ScriptOptions = {}) {
-    super(peer, remotePort, options.localPort ?? peer.port());
+    super(peer, remotePort, options.localPort ?? peer.port(), options.address);
     const { control } = options;
     if (!control) return;
     this.sockets = new Sockets(control, {
-      address: peer.address,
+      address: this.address,
       port: this.localPort,
       guestPort: () => {
         if (this.remotePort === 0) this.remotePort = control.freshPort();
@@ -168,7 +170,7 @@ export class TcpScript extends Talk {
     transport.writeUInt32BE(this.ofGuest(step.quoted.sequence), 4);
     const quoted = encodeIpv4({
       source: this.peer.guest,
-      destination: this.peer.address,
+      destination: this.address,
       protocol: PROTOCOL_TCP,
       payload: Buffer.concat([transport, Buffer.alloc(12 + step.quoted.length)]),
     }).subarray(0, 28);

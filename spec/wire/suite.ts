@@ -2,6 +2,7 @@
 import { after, before, describe, test } from "node:test";
 import { type WiredMachine, bootWired, specImage } from "../boot/machine.ts";
 import { Control } from "./control.ts";
+import { address } from "./frame.ts";
 import type { Peer } from "./peer.ts";
 import { TcpScript } from "./scenario.ts";
 
@@ -35,6 +36,7 @@ export function burst(first: number, count: number, size = 1460): string {
 export class Suite {
   private wired: WiredMachine | undefined;
   private made: Control | undefined;
+  private nextAddress = address("10.0.2.100");
 
   get control(): Control {
     if (!this.made) throw new Error("the guest is not there yet");
@@ -60,9 +62,12 @@ export class Suite {
     return this.wired?.machine.console() ?? "";
   }
 
-  /** Runs a scenario, and ends what it leaves. `remotePort` 0: one of the scenario's own. */
-  async run(text: string, remotePort = 0): Promise<void> {
-    const script = new TcpScript(this.peer, remotePort, { control: this.control });
+  /**
+   * Runs a scenario, and ends what it leaves. The peer has an address for each, since what the guest learns of a path (its MTU) holds for
+   * all connections to the address.
+   */
+  async run(text: string): Promise<void> {
+    const script = new TcpScript(this.peer, 0, { control: this.control, address: this.nextAddress++ });
     try {
       await script.run(text);
     } finally {

@@ -42,6 +42,8 @@ export class Talk {
     readonly peer: Peer,
     public remotePort: number,
     readonly localPort: number,
+    /** The peer's end: one of the addresses that it answers ARP for. */
+    readonly address = peer.address,
   ) {
     this.expected = sequenceAdd(this.initial, 1);
     this.stop = peer.subscribe((received) => this.input(received));
@@ -54,7 +56,7 @@ export class Talk {
   /** Sends a segment. */
   send(segment: Outgoing): void {
     const { ttl, tos = 0, ecn = 0, df } = segment.ip ?? {};
-    const payload = encodeTcp(this.peer.address, this.peer.guest, {
+    const payload = encodeTcp(this.address, this.peer.guest, {
       sourcePort: this.localPort,
       destinationPort: this.remotePort,
       sequence: sequenceAdd(this.initial, segment.sequence ?? 0),
@@ -70,7 +72,13 @@ export class Talk {
       ...(ttl === undefined ? {} : { ttl }),
       ...(df === undefined ? {} : { fragment: 0x4000 }),
     };
-    this.peer.sendIpv4({ protocol: PROTOCOL_TCP, payload, tos: tos | ecn, ...fields });
+    this.peer.sendIpv4({
+      source: this.address,
+      protocol: PROTOCOL_TCP,
+      payload,
+      tos: tos | ecn,
+      ...fields,
+    });
     this.last = performance.now();
   }
 
@@ -112,7 +120,8 @@ export class Talk {
   }
 
   private input({ ip, tcp }: Received): void {
-    if (!ip || !tcp || ip.source !== this.peer.guest || tcp.destinationPort !== this.localPort) return;
+    if (!ip || !tcp || ip.source !== this.peer.guest || ip.destination !== this.address) return;
+    if (tcp.destinationPort !== this.localPort) return;
     if (this.remotePort === 0 && tcp.flags & SYN) this.remotePort = tcp.sourcePort;
     if (tcp.sourcePort !== this.remotePort) return;
     if (tcp.flags & SYN) this.remoteInitial = tcp.sequence;
