@@ -158,7 +158,7 @@ export function control(): void {
 
 /** The plain calls. */
 export function plain(): void {
-  row("socket-family", socket(10, SOCK_STREAM, 0));
+  row("socket-family", socket(9, SOCK_STREAM, 0));
   row("socket-type", socket(AF_INET, 3, 0));
   row("socket-protocol", socket(AF_INET, SOCK_STREAM, IPPROTO_UDP));
   const fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);
