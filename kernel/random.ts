@@ -1,15 +1,15 @@
 /**
- * Random numbers: ChaCha20 (RFC 8439, 2.3) with fast key erasure. Each refill makes 256 bytes of key stream; the first 32 are the next
+ * Random numbers: ChaCha20 (RFC 8439, 2.3) with fast key erasure. Each refill makes 128 bytes of key stream; the first 32 are the next
  * key, the rest is handed out and wiped. Who reads the whole state learns nothing of what was handed out before.
  *
  * And SipHash-2-4 (Aumasson and Bernstein 2012) under a key of its own, for hash tables that a peer must not be able to fill at
  * one place and for initial sequence numbers (RFC 6528).
  *
- * Storage:  ├ key: 32 ┼ output: 256, the used part zero ┼ block: 64 ┤
+ * Storage:  ├ key: 32 ┼ output: 128, the used part zero ┼ block: 64 ┤
  */
 
 const KEY: usize = 32;
-const OUTPUT: usize = 256;
+const OUTPUT: usize = 128;
 const BLOCK: usize = 64;
 
 /** Bytes of storage for initializeRandom. */
@@ -145,7 +145,7 @@ function sip(a: u64, b: u64, more: usize, words: u32): u64 {
   return v0 ^ v1 ^ v2 ^ v3;
 }
 
-/** A new key and 224 bytes of output. */
+/** A new key and 96 bytes of output, some 4,000 instructions. */
 function refill(): void {
   const output = storage + KEY;
   const work = output + OUTPUT;

@@ -25,7 +25,7 @@ const [STREAM_PORT, DATAGRAM_PORT, CONTROL_PORT] = [4001, 4002, 4003];
 /** Bytes of a recorded frame: its headers. */
 const SNAP = 64;
 
-/** Datagrams to the guest's port, and frames of IPv6, which the guest does not speak, in a recording (pcap, little-endian). */
+/** Datagrams to the guest's port, and frames of IPv6, which the guest is told not to speak, in a recording (pcap, little-endian). */
 function count(pcap: Buffer, port: number): { datagrams: number; foreign: number } {
   let [datagrams, foreign] = [0, 0];
   for (let at = 24; at + 16 <= pcap.length;) {
@@ -94,6 +94,8 @@ describe("delivery", () => {
       tcp: [STREAM_PORT],
       udp: [DATAGRAM_PORT, CONTROL_PORT],
       ready: /source started/,
+      // So that what comes in IPv6 is dropped, all of it.
+      append: "ip6=off",
       extra: ["-object", `filter-dump,id=dump1,netdev=n0,file=${pcap},maxlen=${SNAP}`],
     });
     const control = (letter: string): Promise<Buffer> =>
