@@ -31,8 +31,7 @@ function find(ending: string): string[] {
 /** Stages of test files by folder; those of no folder here are the host's. */
 const FOLDERS = [
   ["aem", join("spec", "boot", "aem")],
-  // On the frame wire: they wait more than they compute.
-  ["wire", join("spec", "boot", "net")],
+  ["net", join("spec", "boot", "net")],
   ["wire", join("spec", "wire")],
   ["boot", join("spec", "boot")],
 ] as const;
@@ -66,6 +65,8 @@ function stages(): Stage[] {
     check("lint", npmProgram("biome"), "lint", "--error-on-warnings"),
     check("layers", process.execPath, "--import", "tsx", layers),
     nodeTests("aem"),
+    // On the frame wire: they wait more than they compute.
+    nodeTests("net"),
     { name: "specs", files: find(".spec.ts"), run: runSpecs },
     nodeTests("host"),
     nodeTests("boot"),

@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TcpClient } from "../../wire/client.ts";
-import { Crowd, serveEverybody } from "../../wire/crowd.ts";
-import { address } from "../../wire/frame.ts";
-import { Flood } from "../../wire/flood.ts";
-import type { Peer } from "../../wire/peer.ts";
-import { type WiredMachine, bootWired, specImage } from "../machine.ts";
+import { TcpClient } from "./client.ts";
+import { Crowd, serveEverybody } from "./crowd.ts";
+import { address } from "./frame.ts";
+import { Flood } from "./flood.ts";
+import type { Peer } from "./peer.ts";
+import { type WiredMachine, bootWired, specImage } from "../boot/machine.ts";
 
 const MANY = 100_000;
 /** More than there are ephemeral ports (28,232). */
