@@ -58,6 +58,11 @@ scenarios("TCP sending: windows", {
       +.1..1.3 > . 3:4(1) ack 1 "1"
       +0 < . 1:1(0) ack 3 win 100
       +0 > P. 3:12(9) ack 1 "123456789"`,
+  "what is acknowledged while a window is probed is acknowledged inside of it": `${SHUT}
+      +0 call send "0123456789"
+      +.1..0.7 > . 2:3(1) ack 1 "0"
+      +0 < P. 1:6(5) ack 2 win 0 "hello"
+      *  > . 2:2(0) ack 6`,
   "probes go on while nobody answers": `${SHUT}
       +0 call send 10
       +.1..0.7 > . 2:3(1) ack 1

@@ -118,9 +118,12 @@ function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u
   return result;
 }
 
-/** An acknowledgement without data: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. Lost when there is no buffer: TCP copes. */
+/**
+ * An acknowledgement without data: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, without the octet of a probe, which is beyond the window: there nobody
+ * would have to look at it. Lost when there is no buffer: TCP copes.
+ */
 export function sendAck(c: TcpConnection): i32 {
-  return sendControl(c, c.SND_MAX, 0);
+  return sendControl(c, c.SND_NXT, 0);
 }
 
 /** A segment without payload that carries `flags` (TCP_FIN or 0) at `sequence`. */
