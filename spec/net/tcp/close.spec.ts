@@ -20,12 +20,11 @@ import {
   write,
   writeText,
 } from "./ends";
-import { establish, heard, heardBriefly, ownIsn, say, setOptions, setStamp } from "./script";
+import { establish, heard, heardBriefly, meetPeer, ownIsn, say, setOptions, setStamp } from "./script";
 import {
   MILLISECOND,
   MIRROR,
   OWN,
-  PEER,
   SECOND,
   leftOver,
   run,
@@ -52,11 +51,7 @@ function open(mask: u32): void {
 describe("closing", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

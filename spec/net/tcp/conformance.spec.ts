@@ -13,7 +13,6 @@ import {
   create,
   listen,
   listener,
-  peek,
   peekLength,
   readText,
   setOption,
@@ -33,9 +32,8 @@ import {
   goTo,
   heard,
   heardBriefly,
-  ownIsn,
+  meetPeer,
   say,
-  sayRaw,
   setOptions,
   setOwnIsn,
   setStamp,
@@ -89,11 +87,7 @@ describe("conformance", () => {
   beforeAll(() => {
     setUpWorld();
     seedChance(44);
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

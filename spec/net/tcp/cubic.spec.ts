@@ -12,9 +12,9 @@ import {
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { cubeRoot } from "../../../net/socket/tcp/cubic";
 import { chance64, seedChance } from "../../chance";
-import { abort_, close, connect, create, listener, taken, write } from "./ends";
-import { establish, heard, permitSack, say, setOptions } from "./script";
-import { leftOver, MILLISECOND, PEER, run, settleWorld, setUpWorld } from "./world";
+import { abort_, close, create, listener, taken, write } from "./ends";
+import { establish, heard, meetPeer, permitSack, say, setOptions } from "./script";
+import { leftOver, MILLISECOND, run, settleWorld, setUpWorld } from "./world";
 
 const MSS: f64 = 1000;
 const C: f64 = 0.4;
@@ -55,11 +55,7 @@ function round(c: TcpConnection, rtt: u32): void {
 describe("congestion control", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

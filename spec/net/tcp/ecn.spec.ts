@@ -2,7 +2,7 @@
 import { Socket } from "../../../net/socket/socket";
 import { HAS_ECN, TcpConnection } from "../../../net/socket/tcp/connection";
 import { abort_, accept, close, connect, create, listener, readText, taken, write } from "./ends";
-import { converse, heard, heardBriefly, permitSack, say, setEcn, setOptions } from "./script";
+import { converse, heard, heardBriefly, meetPeer, permitSack, say, setEcn, setOptions } from "./script";
 import { leftOver, MILLISECOND, PEER, run, settleWorld, setUpWorld, silence } from "./world";
 
 const CE: u8 = 3;
@@ -26,11 +26,7 @@ function open(): TcpConnection {
 describe("explicit congestion notification", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

@@ -18,7 +18,7 @@ import {
   watch,
   writeText,
 } from "./ends";
-import { addOptions, converse, establish, heard, heardBriefly, say, setOptions } from "./script";
+import { addOptions, converse, establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
 import {
   arrive,
   leftOver,
@@ -77,11 +77,7 @@ function lifetime(c: TcpConnection, limit: u32): u32 {
 describe("failures", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

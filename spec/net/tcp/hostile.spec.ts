@@ -26,6 +26,7 @@ import {
   establish,
   heard,
   heardBriefly,
+  meetPeer,
   ownIsn,
   permitSack,
   say,
@@ -33,17 +34,7 @@ import {
   setOwnIsn,
   setStamp,
 } from "./script";
-import {
-  leftOver,
-  MAX_CONNECTIONS,
-  MILLISECOND,
-  MIRROR,
-  PEER,
-  run,
-  SECOND,
-  settleWorld,
-  setUpWorld,
-} from "./world";
+import { leftOver, MAX_CONNECTIONS, MIRROR, PEER, run, SECOND, settleWorld, setUpWorld } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 const quoted = new Uint8Array(64);
@@ -70,11 +61,7 @@ describe("under attack", () => {
   beforeAll(() => {
     setUpWorld();
     seedChance(9);
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 16);

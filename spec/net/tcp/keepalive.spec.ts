@@ -18,7 +18,7 @@ import {
   watch,
   writeText,
 } from "./ends";
-import { establish, heard, heardBriefly, say, setOptions } from "./script";
+import { establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
 import {
   leftOver,
   MILLISECOND,
@@ -63,11 +63,7 @@ describe("keep-alive", () => {
   beforeAll(() => {
     setUpWorld();
     seedChance(77);
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

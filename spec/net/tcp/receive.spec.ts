@@ -7,9 +7,7 @@ import { chance, seedChance } from "../../chance";
 import {
   abort_,
   close,
-  connect,
   consume,
-  create,
   listener,
   peek,
   peekLength,
@@ -18,8 +16,8 @@ import {
   watch,
   writeText,
 } from "./ends";
-import { establish, heard, heardBriefly, peerOctet, say, setOptions, setStamp } from "./script";
-import { leftOver, MILLISECOND, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
+import { establish, heard, heardBriefly, meetPeer, peerOctet, say, setOptions, setStamp } from "./script";
+import { leftOver, MILLISECOND, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -45,11 +43,7 @@ function readStream(position: u32): u32 {
 describe("receiving", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

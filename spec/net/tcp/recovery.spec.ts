@@ -7,12 +7,13 @@ import {
   CONGESTION_CUBIC,
   CONGESTION_NEWRENO,
 } from "../../../net/socket/tcp/congestion";
-import { abort_, close, connect, create, listener, shutdown, taken, write } from "./ends";
+import { abort_, close, listener, shutdown, taken, write } from "./ends";
 import {
   echo,
   establish,
   heard,
   heardBriefly,
+  meetPeer,
   permitSack,
   say,
   sayBlocks,
@@ -21,7 +22,7 @@ import {
   setStamp,
 } from "./script";
 import { scoreboardFault } from "./scoreboard";
-import { calm, leftOver, MILLISECOND, PEER, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
+import { calm, leftOver, MILLISECOND, run, settleWorld, setUpWorld, silence } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -74,11 +75,7 @@ function places(): string {
 describe("recovery with SACK", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

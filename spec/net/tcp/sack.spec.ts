@@ -1,9 +1,9 @@
 /** Selective acknowledgement of what is received: RFC 2018 (negotiation, blocks and their order), RFC 2883 (duplicates). */
 import { Socket } from "../../../net/socket/socket";
 import { tcpStatistics, TcpConnection } from "../../../net/socket/tcp/tcp";
-import { abort_, accept, close, connect, create, listener, taken, write } from "./ends";
-import { converse, establish, heard, permitSack, say, setOptions } from "./script";
-import { leftOver, MILLISECOND, PEER, run, settleWorld, setUpWorld } from "./world";
+import { abort_, accept, close, listener, taken, write } from "./ends";
+import { converse, establish, heard, meetPeer, permitSack, say, setOptions } from "./script";
+import { leftOver, run, settleWorld, setUpWorld } from "./world";
 import { chance, seedChance } from "../../chance";
 
 let server: Socket = changetype<Socket>(0);
@@ -53,11 +53,7 @@ function covers(run: u64, block: u64, part: bool): bool {
 describe("selective acknowledgement, sent", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

@@ -10,8 +10,8 @@
  */
 import { checksumAdd, checksumFold, internetChecksum } from "../../../net/checksum";
 import { Socket } from "../../../net/socket/socket";
-import { accept } from "./ends";
-import { arrive, outbox, OWN, PEER } from "./world";
+import { accept, close, connect, create } from "./ends";
+import { arrive, MILLISECOND, outbox, OWN, PEER, run } from "./world";
 import { pseudoHeaderSum } from "../addresses";
 
 /** The peer's ports and initial sequence numbers; the stack's initial one is taken from its first SYN. */
@@ -326,6 +326,15 @@ export function heardBriefly(): string {
     text += (text == "" ? "" : " | ") + line.substring(0, end);
   }
   return text;
+}
+
+/** PEER's link address is learnt, by an attempt to reach it: what is sent to it from here on goes at once. */
+export function meetPeer(): void {
+  const first = create();
+  connect(first, PEER, 9);
+  run(MILLISECOND);
+  close(first);
+  heard();
 }
 
 /** A connection that PEER has opened to `server` from port `peer`, with window field `window`: the accepted socket. */

@@ -8,21 +8,8 @@ import {
   CONGESTION_NEWRENO,
 } from "../../../net/socket/tcp/congestion";
 
-import {
-  abort_,
-  close,
-  connect,
-  create,
-  listener,
-  peekLength,
-  poll,
-  shutdown,
-  taken,
-  watch,
-  write,
-  writeText,
-} from "./ends";
-import { establish, heard, heardBriefly, say, setOptions } from "./script";
+import { abort_, close, listener, peekLength, poll, shutdown, taken, watch, write, writeText } from "./ends";
+import { establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
 import {
   accidents,
   calm,
@@ -63,11 +50,7 @@ function firsts(): string {
 describe("sending", () => {
   beforeAll(() => {
     setUpWorld();
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

@@ -21,7 +21,7 @@ import {
   write,
   writeText,
 } from "./ends";
-import { converse, establish, heard, heardBriefly, say, setOptions } from "./script";
+import { converse, establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
 import {
   leftOver,
   MILLISECOND,
@@ -76,11 +76,7 @@ describe("socket options", () => {
   beforeAll(() => {
     setUpWorld();
     seedChance(55);
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);

@@ -22,7 +22,7 @@ import {
   write,
   writeText,
 } from "./ends";
-import { establish, heard, heardBriefly, say, sayUrgent, setOptions } from "./script";
+import { establish, heard, heardBriefly, meetPeer, say, sayUrgent, setOptions } from "./script";
 import {
   accidents,
   calm,
@@ -30,7 +30,6 @@ import {
   leftOver,
   MILLISECOND,
   outbox,
-  PEER,
   run,
   SECOND,
   settleWorld,
@@ -70,11 +69,7 @@ describe("urgent data", () => {
   beforeAll(() => {
     setUpWorld();
     seedChance(66);
-    const first = create();
-    connect(first, PEER, 9);
-    run(MILLISECOND);
-    close(first);
-    heard();
+    meetPeer();
   });
   beforeEach(() => {
     server = listener(80, 5);
