@@ -6,8 +6,6 @@ import { PacketBuffer } from "./buffer";
 
 /** The device fills in transport checksums (CHECKSUM_PARTIAL). */
 export const DEVICE_CHECKSUM_TX: u32 = 1;
-/** Nothing leaves the machine: checksums are neither made nor checked. */
-export const DEVICE_LOOPBACK: u32 = 2;
 
 
 @unmanaged

@@ -4,9 +4,6 @@
  */
 import { isUnicast } from "./interface";
 
-/** Servers that are kept. */
-export const NAME_SERVERS: u32 = 2;
-
 let first: u32 = 0;
 let second: u32 = 0;
 let fixed: bool = false;

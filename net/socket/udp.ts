@@ -89,10 +89,6 @@ export function initializeUdp(storage: usize, maxSockets: u32, maxQueued: u32): 
   registerTransport(IPPROTO_UDP, udpInput.index, udpDestination.index, udpError.index);
 }
 
-export function udpProtocol(): SocketProtocol {
-  return protocol;
-}
-
 /** A new socket; null at the limit (-ENOBUFS to the caller's caller). */
 export function udpCreate(): Socket | null {
   return allocateUdpSocket(protocol);

@@ -15,8 +15,6 @@ export const ICMPV6_UNREACHABLE: u32 = 1;
 export const ICMPV6_TOO_BIG: u32 = 2;
 export const ICMPV6_TIME_EXCEEDED: u32 = 3;
 export const ICMPV6_PARAMETER_PROBLEM: u32 = 4;
-/** Types from here on are no errors. */
-export const ICMPV6_INFORMATIONAL: u32 = 128;
 export const ICMPV6_ECHO: u32 = 128;
 export const ICMPV6_ECHO_REPLY: u32 = 129;
 export const MLD_QUERY: u32 = 130;

@@ -133,11 +133,6 @@ function fillOperations(): void {
   operations.ranked = timersRanked.index;
 }
 
-/** The operations of a TCP socket. */
-export function tcpProtocol(): SocketProtocol {
-  return operations;
-}
-
 export function tcpStatistics(): TcpStatistics {
   return statistics;
 }
