@@ -65,7 +65,7 @@ export class Guest {
 
   /** The console so far as one text, an unfinished last line included. */
   get output(): string {
-    return this.lines.map((line) => `${line}\n`).join("") + this.partial;
+    return this.complete() + this.partial;
   }
 
   /** What QEMU itself wrote on its standard error. */
@@ -80,15 +80,15 @@ export class Guest {
   }
 
   /**
-   * Waits until the console holds `pattern` (text or expression, matched against the whole console so far). Rejects after
-   * `timeout` milliseconds, or when the guest ends first; the message holds the console.
+   * Waits until the console holds `pattern` (text or expression, matched against all complete lines so far: what follows in an unfinished
+   * one could still belong to the match). Rejects after `timeout` milliseconds, or when the guest ends first; the message holds the console.
    */
   waitFor(pattern: string | RegExp, timeout = 10_000): Promise<RegExpMatchArray> {
     const matches = (text: string): RegExpMatchArray | null => {
       if (typeof pattern !== "string") return text.match(pattern);
       return text.includes(pattern) ? [pattern] : null;
     };
-    const match = matches(this.output);
+    const match = matches(this.complete());
     if (match !== null) return Promise.resolve(match);
     if (this.ended) return Promise.reject(this.failure(`the guest ended before it printed ${pattern}`));
     return new Promise((resolve, reject) => {
@@ -118,6 +118,10 @@ export class Guest {
     await this.exited.catch(() => undefined);
   }
 
+  private complete(): string {
+    return this.lines.map((line) => `${line}\n`).join("");
+  }
+
   private take(text: string): void {
     const parts = (this.partial + text).split(/\r*\n/);
     this.partial = parts.pop() ?? "";
@@ -126,8 +130,8 @@ export class Guest {
       for (const listener of this.listeners) listener(line);
     }
     if (this.lines.length > KEPT_LINES) this.lines.splice(0, this.lines.length - KEPT_LINES);
-    if (this.waiters.length === 0) return;
-    const output = this.output;
+    if (this.waiters.length === 0 || parts.length === 0) return;
+    const output = this.complete();
     this.waiters = this.waiters.filter((waiter) => {
       const match = waiter.matches(output);
       if (match !== null) waiter.resolve(match);

@@ -265,15 +265,19 @@ describe("a flood from the network", () => {
       await machine.waitForRows("sink", 5, 60_000);
       const known = machine.rows("urgent").length;
       const sunk = machine.rows("sink").length;
-      // A row is the latest of a hundred calls. The host may be busy during some of them, not during all; behind the time slices of two others each would be later.
+      // A row is of a hundred calls. A busy host makes some of them late, all of those during which QEMU does not run; behind the time slices of two others,
+      // of a millisecond each, nearly all of them would be.
       const since = (): number[] =>
         machine
           .rows("urgent")
           .slice(known + 1)
-          .map(([, latest]) => latest as number);
-      const inTime = (): boolean => since().length >= 4 && Math.min(...since()) <= 2 * MILLISECOND;
-      for (const end = Date.now() + 60_000; !inTime(); await sleep(20))
-        assert.ok(Date.now() < end && !machine.guest.ended, `${since()} ns late\n${machine.console()}`);
+          .map(([, , , punctual]) => punctual as number);
+      const punctual = (): boolean => since().length >= 4 && Math.max(...since()) > 50;
+      for (const end = Date.now() + 60_000; !punctual(); await sleep(20))
+        assert.ok(
+          Date.now() < end && !machine.guest.ended,
+          `${since()} of 100 punctual\n${machine.console()}`,
+        );
       assert.ok(machine.rows("sink").length > sunk, "the flood went on meanwhile");
       const [longest] = await counter.sections();
       t.diagnostic(`${longest?.instructions} from ${longest?.begin}: ${longest?.functions.join(", ")}`);

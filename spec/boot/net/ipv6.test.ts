@@ -63,9 +63,8 @@ async function bootHost(
 
 /** Waits for a line of the console that says that the guest has an address; the address. */
 async function addressOf(host: Host, prefix: string, ms = 8000): Promise<string> {
-  const pattern = new RegExp(`ipv6: address (${prefix}[0-9a-f:]*)`);
-  await host.machine.guest.waitFor(pattern, ms);
-  return (pattern.exec(host.machine.guest.output) as RegExpExecArray)[1] as string;
+  const [, address] = await host.machine.guest.waitFor(new RegExp(`ipv6: address (${prefix}[0-9a-f:]*)`), ms);
+  return address as string;
 }
 
 const complete = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
