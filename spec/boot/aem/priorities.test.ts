@@ -266,13 +266,13 @@ describe("a flood from the network", () => {
       const known = machine.rows("urgent").length;
       const sunk = machine.rows("sink").length;
       // A row is of a hundred calls. A busy host makes some of them late, all of those during which QEMU does not run; behind the time slices of two others,
-      // of a millisecond each, nearly all of them would be.
+      // of a millisecond each, 60 to 80 would be.
       const since = (): number[] =>
         machine
           .rows("urgent")
           .slice(known + 1)
           .map(([, , , punctual]) => punctual as number);
-      const punctual = (): boolean => since().length >= 4 && Math.max(...since()) > 50;
+      const punctual = (): boolean => since().length >= 4 && Math.max(...since()) > 55;
       for (const end = Date.now() + 60_000; !punctual(); await sleep(20))
         assert.ok(
           Date.now() < end && !machine.guest.ended,
