@@ -9,7 +9,7 @@
  * Layers strip headers by `pull` on the way up and add them by `push` on the way down; bytes are never moved.
  * A buffer belongs to whoever holds a reference; the device holds one while it reads the bytes.
  *
- * An IPv4 datagram that is too long for one buffer is a chain of pieces, linked by `more`. Whoever holds the first has them all. Only UDP and ICMP know
+ * A datagram that is too long for one buffer is a chain of pieces, linked by `more`. Whoever holds the first has them all. Only UDP and ICMP know
  * chains; `data` and `length` are those of the first piece, `wholeLength` is that of all.
  */
 import { Pool } from "../kernel/memory/pool";

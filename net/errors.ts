@@ -5,6 +5,7 @@
  */
 import { PacketBuffer } from "./buffer";
 import { networkCounters } from "./counters";
+import { findTransport, transportOffset, transportProtocol } from "./extension-headers";
 import { Flow, FLOW_SIZE } from "./flow";
 import { isLocalAddress } from "./interface";
 import { isVersion6, sentFlow, sentFlow6 } from "./ip";
@@ -31,7 +32,7 @@ import {
   ICMPV6_UNREACHABLE,
 } from "./wire/icmpv6";
 import { IPV4_HEADER, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
-import { IPV6_HEADER, Ipv6Header } from "./wire/ipv6";
+import { IPV6_HEADER, IPV6_MTU_MINIMUM, Ipv6Header } from "./wire/ipv6";
 
 /** Bytes of a transport header that an error quotes at least (RFC 792): ports, and TCP's sequence number. */
 export const QUOTED_TRANSPORT: u32 = 8;
@@ -86,16 +87,27 @@ export function reportTransportError(type: u32, code: u32, rest: u32, quoted: us
   call_indirect<void>(index, type, code, rest, quotedFlow, transport, length - headerLength);
 }
 
-/** The same for an error of ICMPv6: `type`, `code`, `rest` as in its header. What we send has no extension headers. */
+/** The same for an error of ICMPv6: `type`, `code`, `rest` as in its header. What we send has no extension headers but that of a fragment. */
 export function reportTransportError6(type: u32, code: u32, rest: u32, quoted: usize, length: u32): void {
   const counters = networkCounters();
   const header = changetype<Ipv6Header>(quoted);
-  if (length < IPV6_HEADER + QUOTED_TRANSPORT || header.version != 6) {
+  if (
+    length < IPV6_HEADER ||
+    header.version != 6 ||
+    !findTransport(quoted, length) ||
+    length < transportOffset + QUOTED_TRANSPORT
+  ) {
     counters.icmpBadEmbedded++;
     return;
   }
-  const protocol = header.nextHeader;
-  const transport = quoted + IPV6_HEADER;
+  if (type == ICMPV6_TOO_BIG && rest < IPV6_MTU_MINIMUM) {
+    // No path is so small, and fragments of whole packets help nobody (RFC 8201, 4; RFC 8021).
+    counters.icmpIgnored++;
+    return;
+  }
+  const protocol = transportProtocol;
+  const transport = quoted + transportOffset;
+  const left = length - transportOffset;
   sentFlow6(quotedFlow, header, transport);
   if (!isOwn6(quotedFlow.local)) {
     counters.icmpBadEmbedded++;
@@ -106,7 +118,6 @@ export function reportTransportError6(type: u32, code: u32, rest: u32, quoted: u
     counters.icmpIgnored++;
     return;
   }
-  const left = length - IPV6_HEADER;
   if (type == ICMPV6_TOO_BIG) {
     const mtu = min<u32>(rest, 0xffff);
     call_indirect<void>(index, ICMP_UNREACHABLE, ICMP_FRAGMENTATION_NEEDED, mtu, quotedFlow, transport, left);

@@ -1,15 +1,19 @@
 /**
- * The extension headers of a received packet (RFC 8200, 4): what stands between the IPv6 header and the transport's.
+ * The extension headers of a packet (RFC 8200, 4): what stands between the IPv6 header and the transport's.
  *
  * Their number is bounded, and their options are: nobody needs more, and each costs us time (RFC 8504, 5.3). Routing headers of which a segment is
- * left are refused, type 0 among them (RFC 5095). Fragments that are the whole packet (RFC 6946) pass.
+ * left are refused, type 0 among them (RFC 5095). Fragments that are the whole packet pass (RFC 6946), and a packet has one fragment header at most: one
+ * inside of another is a way to make us put things together over and over.
  */
-import { PacketBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { ICMPV6_BAD_FIELD, ICMPV6_UNKNOWN_HEADER, ICMPV6_UNKNOWN_OPTION } from "./wire/icmpv6";
 import {
   EXTENSION_HEADER,
+  FRAGMENT_MORE,
+  FRAGMENT_OFFSET,
+  FragmentHeader,
   IPV6_HEADER,
+  IPV6_NEXT_AT,
   Ipv6Header,
   NEXT_DESTINATION,
   NEXT_FRAGMENT,
@@ -30,7 +34,6 @@ export const EXTENSIONS_GROUP_REFUSED: u32 = 3;
 /** A fragment, whose header is at `transportOffset`. */
 export const EXTENSIONS_FRAGMENT: u32 = 4;
 
-const FRAGMENT_MASK: u16 = 0xfff9;
 const OPTION_PAD1: u32 = 0;
 const OPTION_PADN: u32 = 1;
 
@@ -54,34 +57,41 @@ function drop(): u32 {
   return EXTENSIONS_DROP;
 }
 
-/** Goes through those of the packet in `buffer`, at its IPv6 header, whose length is exact. EXTENSIONS_*. */
-export function passExtensions(buffer: PacketBuffer, header: Ipv6Header): u32 {
-  const start = buffer.data;
-  const length = buffer.length;
-  let next = header.nextHeader;
-  let namedAt: u32 = 6;
+// @ts-ignore: decorator
+@inline
+function isExtension(next: u32): bool {
+  return next == NEXT_HOP_BY_HOP || next == NEXT_DESTINATION || next == NEXT_ROUTING || next == NEXT_FRAGMENT;
+}
+
+/**
+ * Goes through those of the received packet at `start`, of which `length` bytes are here. EXTENSIONS_*. `whole`: it was put together from
+ * fragments, and its headers are those of the first of them.
+ */
+export function passExtensions(start: usize, length: u32, whole: bool): u32 {
+  let next = changetype<Ipv6Header>(start).nextHeader;
+  let namedAt: u32 = IPV6_NEXT_AT;
   let offset = IPV6_HEADER;
   let budget = EXTENSION_LIMIT;
+  let fragmented = false;
   while (true) {
     transportProtocol = next;
     transportOffset = offset;
     transportNamedAt = namedAt;
-    const options = next == NEXT_HOP_BY_HOP || next == NEXT_DESTINATION;
-    if (!options && next != NEXT_ROUTING && next != NEXT_FRAGMENT) {
-      return next == NEXT_NONE ? drop() : EXTENSIONS_PASS;
-    }
+    if (!isExtension(next)) return next == NEXT_NONE ? drop() : EXTENSIONS_PASS;
     // Hop-by-hop options come first, or not at all (RFC 8200, 4.1).
     if (next == NEXT_HOP_BY_HOP && offset != IPV6_HEADER) return problem(ICMPV6_UNKNOWN_HEADER, namedAt);
     if (budget-- == 0 || length - offset < EXTENSION_HEADER) return drop();
     const extension = start + offset;
     let size = EXTENSION_HEADER;
     if (next == NEXT_FRAGMENT) {
-      // Offset and "more fragments"; the two bits between them are reserved.
-      if ((bswap<u16>(load<u16>(extension, 2)) & FRAGMENT_MASK) != 0) return EXTENSIONS_FRAGMENT;
+      if (fragmented) return drop();
+      fragmented = true;
+      const place = changetype<FragmentHeader>(extension).place;
+      if (!whole && (place & (FRAGMENT_OFFSET | FRAGMENT_MORE)) != 0) return EXTENSIONS_FRAGMENT;
     } else {
       size += (<u32>load<u8>(extension, 1)) << 3;
       if (size > length - offset) return drop();
-      if (options) {
+      if (next != NEXT_ROUTING) {
         const result = passOptions(extension, size, offset);
         if (result != EXTENSIONS_PASS) return result;
       } else if (load<u8>(extension, 3) != 0) {
@@ -94,6 +104,28 @@ export function passExtensions(buffer: PacketBuffer, header: Ipv6Header): u32 {
     namedAt = offset;
     offset += size;
   }
+}
+
+/**
+ * Finds the transport's header in what is here of a packet, `length` bytes (IPV6_HEADER at least) at `start`: one that an error quotes, or a first fragment. No option is looked
+ * at, nothing is counted. False: it is not in them, as in a fragment that is not the first.
+ */
+export function findTransport(start: usize, length: u32): bool {
+  let next = changetype<Ipv6Header>(start).nextHeader;
+  let offset = IPV6_HEADER;
+  for (let budget = EXTENSION_LIMIT; isExtension(next); budget--) {
+    if (budget == 0 || length - offset < EXTENSION_HEADER) return false;
+    const extension = start + offset;
+    let size = EXTENSION_HEADER;
+    if (next != NEXT_FRAGMENT) size += (<u32>load<u8>(extension, 1)) << 3;
+    else if ((changetype<FragmentHeader>(extension).place & FRAGMENT_OFFSET) != 0) return false;
+    if (size > length - offset) return false;
+    next = load<u8>(extension);
+    offset += size;
+  }
+  transportProtocol = next;
+  transportOffset = offset;
+  return true;
 }
 
 /** The options of one header (RFC 8200, 4.2): none of them means anything to us, and each says what that means. */

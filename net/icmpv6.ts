@@ -5,12 +5,21 @@
  * An echo request to a group is not answered, as with IPv4. Errors share the limit of ICMP's (net/icmp.ts).
  */
 import { allocateBuffer, BUFFER_HEADROOM, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
-import { checksumAdd, checksumFold, checksumUpdate, internetChecksum, pseudoHeaderSum } from "./checksum";
+import {
+  checksumAdd,
+  checksumFold,
+  checksumJoin,
+  checksumUpdate,
+  internetChecksum,
+  pseudoHeaderSum,
+} from "./checksum";
 import { networkCounters } from "./counters";
 import { reportTransportError6 } from "./errors";
+import { findTransport, transportOffset, transportProtocol } from "./extension-headers";
 import { Flow, FLOW_SIZE } from "./flow";
 import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, takeToken } from "./icmp";
 import { receivedFlow } from "./ip";
+import { MAY_FRAGMENT } from "./ipv4";
 import { ipv6Output, ipv6Send } from "./ipv6";
 import { mldQuery } from "./mld";
 import { discoveryInput } from "./neighbour-discovery";
@@ -60,8 +69,12 @@ export function icmpv6Input(buffer: PacketBuffer): void {
     return;
   }
   receivedFlow(heard, buffer);
-  const sum = pseudoHeaderSum(heard, IPPROTO_ICMPV6, length);
-  if (checksumFold(checksumAdd(buffer.data, length, sum)) != 0xffff) {
+  const pseudo = pseudoHeaderSum(heard, IPPROTO_ICMPV6, buffer.wholeLength);
+  const sum =
+    buffer.more === null
+      ? checksumAdd(buffer.data, length, pseudo)
+      : checksumJoin(<u32>buffer.checksumStart, pseudo);
+  if (checksumFold(sum) != 0xffff) {
     counters.icmpBadChecksum++;
     releaseBuffer(buffer);
     return;
@@ -98,8 +111,8 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   header.checksum = checksumUpdate(header.checksum, before, load<u16>(buffer.data));
   buffer.flags = 0;
   counters.icmpEchoes++;
-  // The headers that were pulled are the headroom: none that is pushed is longer.
-  ipv6Output(buffer, heard.local, heard.remote, IPPROTO_ICMPV6, hopLimit6);
+  // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments.
+  ipv6Output(buffer, heard.local, heard.remote, IPPROTO_ICMPV6, hopLimit6 | MAY_FRAGMENT);
 }
 
 /**
@@ -121,8 +134,7 @@ export function sendIcmpv6(buffer: PacketBuffer, hopLimit: u32, alert: bool): vo
 
 /**
  * Tells the sender of the received packet in `buffer` (networkHeader set, borrowed, anywhere behind it) what is wrong. `rest`: pointer or 0. `group`: also if
- * the packet was for a group. Never about what has no single sender (RFC 4443, 2.4 e), and at a limited rate. That it is no error itself, the
- * caller knows.
+ * the packet was for a group. Never about what has no single sender or is an error itself (RFC 4443, 2.4 e), and at a limited rate.
  */
 export function icmpv6Error(buffer: PacketBuffer, type: u32, code: u32, rest: u32, group: bool): void {
   const counters = networkCounters();
@@ -130,6 +142,8 @@ export function icmpv6Error(buffer: PacketBuffer, type: u32, code: u32, rest: u3
   network.loadSource(talk.remote);
   network.loadDestination(talk.local);
   if (talk.remote.isAny || isGroup(talk.remote) || ((buffer.flags & LINK_BROADCAST) != 0 && !group)) return;
+  const length = IPV6_HEADER + network.payloadLength;
+  if (isError(changetype<usize>(network), length)) return;
   if (!takeToken(type == ICMPV6_TIME_EXCEEDED ? CLASS_TIME_EXCEEDED : CLASS_UNREACHABLE)) {
     counters.icmpRateLimited++;
     return;
@@ -139,7 +153,7 @@ export function icmpv6Error(buffer: PacketBuffer, type: u32, code: u32, rest: u3
     counters.ipNoBuffer++;
     return;
   }
-  const quoted = min(IPV6_HEADER + network.payloadLength, QUOTE_LIMIT);
+  const quoted = min(length, QUOTE_LIMIT);
   const header = changetype<IcmpHeader>(answer.data);
   header.type = type;
   header.code = code;
@@ -150,6 +164,14 @@ export function icmpv6Error(buffer: PacketBuffer, type: u32, code: u32, rest: u3
   counters.icmpErrorsSent++;
   answerFrom(answer);
   releaseBuffer(answer);
+}
+
+/** Whether the packet of `length` bytes at `start`, or the first fragment of one, is an error of ICMPv6, or a redirect. */
+function isError(start: usize, length: u32): bool {
+  if (!findTransport(start, length) || transportProtocol != IPPROTO_ICMPV6 || transportOffset == length)
+    return false;
+  const type = <u32>load<u8>(start + transportOffset);
+  return type < ICMPV6_ECHO || type == ND_REDIRECT;
 }
 
 /** Sends an error from the address that the packet was for, if that is ours, else from the one that fits. */

@@ -4,12 +4,15 @@
  */
 import { PacketBuffer } from "./buffer";
 import { Endpoint, Flow, IpAddress } from "./flow";
-import { icmpUnreachable } from "./icmp";
+import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, fragmentPayload } from "./fragment";
+import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
 import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
 import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
 import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6";
+import { icmpv6ReassemblyTimeout } from "./ipv6-fragment";
 import { chooseSource6, isOwn6 } from "./own-addresses";
+import { pathMtu } from "./pmtu";
 import { linkMtu6 } from "./routers";
 import { isHost6, isLoopback6 } from "./scope";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
@@ -143,6 +146,19 @@ export function linkMtu(remote: IpAddress): u32 {
   return remote.isMapped ? networkInterface().mtu : linkMtu6();
 }
 
+/** Largest packet to `remote` that is sent whole where it may be fragmented, with its network header: routers fragment those of IPv4, and nobody those of IPv6. */
+// @ts-ignore: decorator
+@inline
+export function packetLimit(remote: IpAddress): u32 {
+  return remote.isMapped ? networkInterface().mtu : min(linkMtu6(), pathMtu(remote));
+}
+
+/** Payload of one of the fragments that get to `remote` whole, but for the last: a multiple of 8. */
+export function fragmentSize(remote: IpAddress): u32 {
+  if (remote.isMapped) return fragmentPayload(pathMtu(remote), FRAGMENT_HEADERS4);
+  return fragmentPayload(packetLimit(remote), FRAGMENT_HEADERS6);
+}
+
 /** `mtu`, what an error says that the path to `remote` takes, or the least that every path must take. */
 export function believableMtu(remote: IpAddress, mtu: u32): u32 {
   return max(mtu, remote.isMapped ? PATH_MTU_MINIMUM : IPV6_MTU_MINIMUM);
@@ -171,4 +187,10 @@ export function portUnreachable(buffer: PacketBuffer): void {
   } else {
     icmpUnreachable(buffer, ICMP_PORT_UNREACHABLE);
   }
+}
+
+/** For net/reassembly.ts: tells the sender of a datagram whose time is over, of which the first fragment is in `buffer` (networkHeader set, borrowed). */
+export function reassemblyTimeout(buffer: PacketBuffer): void {
+  if (isVersion6(buffer.networkHeader)) icmpv6ReassemblyTimeout(buffer);
+  else icmpReassemblyTimeout(buffer);
 }

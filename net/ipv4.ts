@@ -1,27 +1,19 @@
 /**
- * IPv4 (RFC 791, RFC 1122 section 3): input checks, routing over one interface, output. Fragments are put together in net/reassembly.ts, and made
- * in net/fragment.ts.
+ * IPv4 (RFC 791, RFC 1122 section 3): input checks, routing over one interface, output. Fragments are put together in net/reassembly.ts, and sent
+ * by net/fragment-output.ts.
  *
  * **Not** here: forwarding and multicast groups.
  */
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
-import { letInterruptIn } from "../kernel/interrupts/vectors";
-import { now } from "../kernel/time/clock";
-import {
-  Timer,
-  TIMER_SIZE,
-  TIMER_TICK,
-  timerPending,
-  timerPrepare,
-  timerStartAt,
-} from "../kernel/time/timers";
 import { arpDoubt, arpOutput } from "./arp";
-import { BufferQueue, CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
-import { cutIntoFragments, FRAGMENT_STRETCH, nextIdentification } from "./fragment";
+import { mapped } from "./flow";
+import { cutIntoFragments, FRAGMENT_HEADERS4, nextIdentification } from "./fragment";
+import { sendFragments } from "./fragment-output";
 import {
   isBroadcast,
   isLocalAddress,
@@ -33,11 +25,11 @@ import {
   LIMITED_BROADCAST,
   networkInterface,
 } from "./interface";
-import { receiveLevel } from "./levels";
 import { loopbackOutput } from "./loopback";
-import { reassemble } from "./reassembly";
+import { neighbourIsKnown } from "./neighbours";
+import { DATAGRAM_MAXIMUM, fragmentFlow, reassemble } from "./reassembly";
 import { IPPROTO_ICMP, IPPROTO_UDP } from "./socket/socket";
-import { transportInput } from "./transports";
+import { leastHeader, transportInput } from "./transports";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
 import {
@@ -45,7 +37,6 @@ import {
   IPV4_BAD_VERSION,
   IPV4_DF,
   IPV4_HEADER,
-  IPV4_LENGTH_MAXIMUM,
   IPV4_MF,
   IPV4_OFFSET,
   IPV4_OK,
@@ -58,25 +49,13 @@ import { UDP_HEADER, UdpHeader } from "./wire/udp";
 export const TTL_DEFAULT: u32 = 64;
 /** Beside them: may be fragmented, on the way and here. */
 export const MAY_FRAGMENT: u32 = 1 << 16;
-/** And the caller is a call of an application: the fragments of a long packet all go at once, and interrupts are let in between. */
+/** And the caller is a call of an application: the fragments of a long datagram all go at once, and interrupts are let in between. */
 export const LET_INTERRUPTS_IN: u32 = 1 << 17;
 
-/** Long packets of which a part is sent later, at once: echo replies. */
-const LATER_LIMIT: u32 = 8;
-const QUEUE_SIZE: usize = (offsetof<BufferQueue>() + 7) & ~7;
-/** Bytes of storage for initializeIpv4. */
-export const IPV4_STORAGE: usize = QUEUE_SIZE + TIMER_SIZE;
-
 let noTransportIndex: u32 = 0;
-let later: BufferQueue = changetype<BufferQueue>(0);
-let laterTimer: Timer = changetype<Timer>(0);
 
-/** Once at boot. `storage`: IPV4_STORAGE bytes. `noTransport`: (buffer) => void, borrows a packet that no transport wants (0: none). */
-export function initializeIpv4(storage: usize, noTransport: u32): void {
-  memory.fill(storage, 0, IPV4_STORAGE);
-  later = changetype<BufferQueue>(storage);
-  laterTimer = changetype<Timer>(storage + QUEUE_SIZE);
-  timerPrepare(laterTimer, onLater.index);
+/** Once at boot. `noTransport`: (buffer) => void, borrows a packet that no transport wants (0: none). */
+export function initializeIpv4(noTransport: u32): void {
   noTransportIndex = noTransport;
 }
 
@@ -181,14 +160,37 @@ function deliver(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): v
 }
 
 function fragmentArrives(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): void {
+  const counters = networkCounters();
+  counters.ipFragments++;
   const protocol = header.protocol;
-  const whole = reassemble(buffer, header, headerLength);
+  const fragment = header.fragment;
+  const offset = (fragment & IPV4_OFFSET) << 3;
+  const last = (fragment & IPV4_MF) == 0;
+  const length = header.totalLength - headerLength;
+  if (!isWellFormed(protocol, offset, length, last) || headerLength + offset + length > DATAGRAM_MAXIMUM) {
+    counters.ipBadFragments++;
+    releaseBuffer(buffer);
+    return;
+  }
+  buffer.networkHeader = changetype<usize>(header);
+  buffer.length = header.totalLength;
+  buffer.pull(headerLength);
+  fragmentFlow.local.setIpv4(header.destination, header.identification);
+  fragmentFlow.remote.setIpv4(header.source, protocol);
+  const whole = reassemble(buffer, offset, last, headerLength);
   if (whole === null) return;
   if (whole.more !== null && protocol != IPPROTO_UDP && protocol != IPPROTO_ICMP) {
     // Longer than any segment that we have said we take.
-    networkCounters().ipFragmentOverflows++;
+    counters.ipFragmentOverflows++;
     releaseBuffer(whole);
   } else handOver(whole, protocol);
+}
+
+/** Nobody sends less than a transport's header first, or the rest of one (RFC 1858; RFC 3128), or a length that leaves the next without an offset. */
+function isWellFormed(protocol: u32, offset: u32, length: u32, last: bool): bool {
+  if (length == 0 || (!last && (length & 7) != 0)) return false;
+  const least = leastHeader(protocol);
+  return offset == 0 ? length >= least : offset >= least;
 }
 
 /** To the transport, at whose header the packet is. */
@@ -215,7 +217,7 @@ export function sourceAddressFor(destination: u32): u32 {
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
  * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
- * goes in fragments, in steps; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * goes in fragments; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
  * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
@@ -235,114 +237,50 @@ export function ipv4Output(
   }
   const fragments = (service & MAY_FRAGMENT) != 0;
   if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
-    if (fragments) return sendFragments(buffer, source, destination, protocol, service);
+    if (fragments) return sendLong(buffer, source, destination, protocol, service);
     networkCounters().ipTooBig++;
     return -EMSGSIZE;
   }
   // Not to be fragmented on the way: any identification will do (RFC 6864, 4.1), and 0 tells nothing of how much we send.
   const identification = fragments ? nextIdentification(source, destination, protocol) : 0;
-  return sendPacket(buffer, source, destination, protocol, service, identification, fragments ? 0 : IPV4_DF);
+  pushHeader(buffer, source, destination, protocol, service, identification, fragments ? 0 : IPV4_DF);
+  return transmit(buffer, source, destination);
 }
 
 /** As ipv4Output, for what is too long for one packet. */
-function sendFragments(
-  buffer: PacketBuffer,
-  source: u32,
-  destination: u32,
-  protocol: u32,
-  service: u32,
-): i32 {
-  if (buffer.wholeLength + IPV4_HEADER > IPV4_LENGTH_MAXIMUM) {
-    networkCounters().ipTooBig++;
+function sendLong(buffer: PacketBuffer, source: u32, destination: u32, protocol: u32, service: u32): i32 {
+  const counters = networkCounters();
+  if (buffer.wholeLength + IPV4_HEADER > DATAGRAM_MAXIMUM) {
+    counters.ipTooBig++;
     return -EMSGSIZE;
   }
-  if (!cutIntoFragments(buffer, networkInterface().mtu)) {
-    networkCounters().ipNoBuffer++;
+  if (!cutIntoFragments(buffer, networkInterface().mtu, FRAGMENT_HEADERS4)) {
+    counters.ipNoBuffer++;
     return -ENOBUFS;
   }
-  // What is sent is let go of, and the caller keeps the first.
-  buffer.references++;
-  buffer.sequence = 0;
-  buffer.checksumStart = source;
-  buffer.checksumOffset = destination;
-  buffer.word0 = nextIdentification(source, destination, protocol);
-  buffer.word1 = (protocol << 16) | (service & 0xffff);
-  let rest = sendPieces(buffer);
-  let result = sendResult;
-  if (service & LET_INTERRUPTS_IN) {
-    while (rest !== null) {
-      letInterruptIn();
-      rest = sendPieces(rest);
-      result = sendResult;
-    }
-  } else if (rest !== null) result = sendLater(rest);
-  return result;
+  const identification = nextIdentification(source, destination, protocol);
+  pushHeader(buffer, source, destination, protocol, service, identification, IPV4_MF);
+  return sendFragments(buffer, (service & LET_INTERRUPTS_IN) != 0);
 }
 
-/** Of the last sendPieces: 0 or a negative errno. */
-let sendResult: i32 = 0;
-
-/**
- * Sends FRAGMENT_STRETCH pieces of a packet from `first` on as fragments, and lets go of them. Null: that was all, or the rest is of no use; else the first that is left, which
- * knows how to go on, as `first` does: where it begins (`sequence`), source (`checksumStart`), destination (`checksumOffset`), identification (`word0`), protocol and service (`word1`).
- */
-function sendPieces(first: PacketBuffer): PacketBuffer | null {
-  const source = <u32>first.checksumStart;
-  const destination = first.checksumOffset;
-  const identification = first.word0;
-  const word1 = first.word1;
-  let offset = first.sequence;
-  let piece = first;
-  for (let count: u32 = 0; ; count++) {
-    const next: PacketBuffer | null = piece.more;
-    if (count == FRAGMENT_STRETCH) break;
-    // Whoever keeps a fragment keeps nothing but that.
-    piece.more = null;
-    const length = piece.length;
-    const flags = (offset >> 3) | (next !== null ? IPV4_MF : 0);
-    sendResult = sendPacket(piece, source, destination, word1 >> 16, word1 & 0xffff, identification, flags);
-    networkCounters().ipFragmentsSent++;
-    offset += length;
-    releaseBuffer(piece);
-    if (next === null) return null;
-    if (sendResult < 0) {
-      releaseBuffer(next);
-      return null;
-    }
-    piece = next;
-  }
-  piece.sequence = offset;
-  piece.checksumStart = source;
-  piece.checksumOffset = destination;
-  piece.word0 = identification;
-  piece.word1 = word1;
-  return piece;
+/** For fragment-output.ts: sends a fragment, with its header in front; borrows it. */
+export function ipv4SendFragment(buffer: PacketBuffer): i32 {
+  const header = changetype<Ipv4Header>(buffer.data);
+  return transmit(buffer, header.source, header.destination);
 }
 
-/** The rest of a long packet goes when others have had their turn. 0, or -ENOBUFS: too many do so. Takes the reference. */
-function sendLater(rest: PacketBuffer): i32 {
-  if (later.count >= LATER_LIMIT) {
-    networkCounters().ipNoBuffer++;
-    releaseBuffer(rest);
-    return -ENOBUFS;
-  }
-  later.append(rest);
-  if (!timerPending(laterTimer)) timerStartAt(laterTimer, now(), receiveLevel);
-  return 0;
+/** Whether a packet, with its header in front, would have to wait for the link address of its neighbour. */
+export function ipv4MustWait(buffer: PacketBuffer): bool {
+  const destination = changetype<Ipv4Header>(buffer.data).destination;
+  if (isLocalAddress(destination) || isBroadcast(destination) || !linkIsUp()) return false;
+  const hop = nextHop(destination);
+  return hop != 0 && !neighbourIsKnown(0, mapped(hop));
 }
 
-function onLater(timer: Timer): void {
-  const packet = later.take();
-  if (packet === null) return;
-  const rest = sendPieces(packet);
-  if (rest !== null) later.append(rest);
-  if (later.count != 0) timerStartAt(laterTimer, now() + TIMER_TICK, receiveLevel);
-}
-
-/** Puts the header in front and sends what fits into one frame; borrows the buffer. */
+/** Puts the header in front. */
 // @ts-ignore: decorator
 @inline
-function sendPacket(
+function pushHeader(
   buffer: PacketBuffer,
   source: u32,
   destination: u32,
@@ -350,9 +288,7 @@ function sendPacket(
   service: u32,
   identification: u32,
   fragment: u32,
-): i32 {
-  const counters = networkCounters();
-  const networkInterface_ = networkInterface();
+): void {
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
   header.setFirstWord(buffer.length, (service >> 8) & 255);
   header.identification = identification;
@@ -363,26 +299,38 @@ function sendPacket(
   header.source = source;
   header.destination = destination;
   header.checksum = internetChecksum(checksumAdd(changetype<usize>(header), IPV4_HEADER, 0));
-  counters.ipSent++;
+}
 
+/** The neighbour to which packets to another host go; 0: there is no way, or there are many hosts. */
+// @ts-ignore: decorator
+@inline
+function nextHop(destination: u32): u32 {
+  if (isOnLink(destination)) return destination;
+  return isUnicast(destination) ? networkInterface().gateway : 0;
+}
+
+/** Sends a packet that fits into one frame, with its header in front; borrows the buffer. */
+// @ts-ignore: decorator
+@inline
+function transmit(buffer: PacketBuffer, source: u32, destination: u32): i32 {
+  const counters = networkCounters();
+  counters.ipSent++;
   if (isLocalAddress(destination)) return loopbackOutput(buffer);
   if (isLoopback(source)) return -EINVAL;
   if (!linkIsUp()) return -ENETDOWN;
   if (
     (buffer.flags & CHECKSUM_PARTIAL) != 0 &&
-    (networkInterface_.device.features & DEVICE_CHECKSUM_TX) == 0
+    (networkInterface().device.features & DEVICE_CHECKSUM_TX) == 0
   ) {
     finishChecksum(buffer);
   }
-  if (isOnLink(destination) && !isBroadcast(destination)) return arpOutput(buffer, destination);
   if (isBroadcast(destination)) return ethernetOutput(buffer, BROADCAST0, BROADCAST4, ETHERTYPE_IPV4);
+  const hop = nextHop(destination);
+  if (hop != 0) return arpOutput(buffer, hop);
   if (isMulticast(destination)) {
     // 01:00:5E and the low 23 bits (RFC 1112, 6.4).
     const a0 = 0x005e_0001 | (((destination >> 16) & 0x7f) << 24);
     return ethernetOutput(buffer, a0, bswap<u16>(<u16>destination), ETHERTYPE_IPV4);
-  }
-  if (networkInterface_.gateway != 0 && isUnicast(destination)) {
-    return arpOutput(buffer, networkInterface_.gateway);
   }
   counters.ipNoRoute++;
   return -ENETUNREACH;
@@ -393,6 +341,5 @@ function sendPacket(
  * neighbour on the way is asked for again with the next packet.
  */
 export function ipv4Doubt(destination: u32): void {
-  if (isLocalAddress(destination)) return;
-  arpDoubt(isOnLink(destination) ? destination : networkInterface().gateway);
+  if (!isLocalAddress(destination)) arpDoubt(nextHop(destination));
 }

@@ -16,6 +16,7 @@ import { PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { reportNeighbourGone } from "./errors";
 import { ethernetOutput } from "./ethernet";
+import { sendFragmentsLater } from "./fragment-output";
 import { linkIsUp } from "./interface";
 import {
   CLASS_LEARNED,
@@ -64,7 +65,7 @@ function prepareEntry(entry: Neighbour): void {
 
 /**
  * Sends the IP packet in `buffer`, which it borrows, to the neighbour with the address `high`, `low`. 0 when it was sent or waits, or -ENOBUFS. The
- * link is up.
+ * link is up. A chain (net/fragment-output.ts) only to one that is not known yet.
  */
 export function neighbourOutput(buffer: PacketBuffer, high: u64, low: u64): i32 {
   const entry = neighbourFind(high, low);
@@ -76,6 +77,12 @@ export function neighbourOutput(buffer: PacketBuffer, high: u64, low: u64): i32 
   const link4 = entry.link4;
   if (entry.state == NEIGHBOUR_STALE) used(entry);
   return ethernetOutput(buffer, link0, link4, high == 0 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+}
+
+/** Whether packets to a neighbour leave at once: its link address is known. */
+export function neighbourIsKnown(high: u64, low: u64): bool {
+  const entry = neighbourFind(high, low);
+  return entry !== null && entry.state != NEIGHBOUR_INCOMPLETE;
 }
 
 /** A packet goes to a link address that has not been confirmed for a while. */
@@ -218,10 +225,15 @@ function sendQueued(entry: Neighbour): void {
   while (buffer !== null) {
     // The first of them is a use of the address.
     if (entry.state == NEIGHBOUR_STALE) used(entry);
-    if (linkIsUp()) {
-      ethernetOutput(buffer, entry.link0, entry.link4, entry.isIpv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+    if (buffer.more !== null) {
+      // Too much for one step.
+      sendFragmentsLater(buffer);
+    } else {
+      if (linkIsUp()) {
+        ethernetOutput(buffer, entry.link0, entry.link4, entry.isIpv4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+      }
+      releaseBuffer(buffer);
     }
-    releaseBuffer(buffer);
     buffer = takeQueued(entry);
   }
 }

@@ -2,7 +2,8 @@
  * What is known of the MTU of paths (RFC 1191; RFC 8201 in its safety): one entry for each destination to which it is less than that of the interface, for ten
  * minutes, in a table of a fixed size.
  *
- * Only a transport that has proof writes here (net/socket/tcp/pmtu.ts): a message that anybody can forge is none.
+ * With IPv4 only a transport that has proof writes here (net/socket/tcp/pmtu.ts): a message that anybody can forge is none. With IPv6, where nobody else fragments, UDP has to believe
+ * what routers say (net/socket/udp.ts).
  */
 import { sipHash } from "../kernel/random";
 import { now } from "../kernel/time/clock";

@@ -11,12 +11,13 @@ import { DHCP_STORAGE, dhcpLinkUp, initializeDhcp } from "./dhcp";
 import { initializeErrors } from "./errors";
 import { FLOW_SIZE } from "./flow";
 import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
-import { ICMP_STORAGE, icmpInput, icmpNoTransport, icmpReassemblyTimeout, initializeIcmp } from "./icmp";
+import { FRAGMENT_OUTPUT_STORAGE, initializeFragmentOutput } from "./fragment-output";
+import { ICMP_STORAGE, icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
 import { ICMPV6_STORAGE, initializeIcmpv6 } from "./icmpv6";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
-import { isVersion6 } from "./ip";
-import { initializeIpv4, IPV4_STORAGE, ipv4LoopbackInput } from "./ipv4";
+import { isVersion6, reassemblyTimeout } from "./ip";
+import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
 import { initializeIpv6, IPV6_STORAGE, ipv6LoopbackInput } from "./ipv6";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
@@ -63,7 +64,7 @@ export function initializeNetwork(
     room(FRAGMENT_STORAGE) +
     room(REASSEMBLY_STORAGE) +
     room(ICMP_STORAGE) +
-    room(IPV4_STORAGE) +
+    room(FRAGMENT_OUTPUT_STORAGE) +
     room(PATH_MTU_STORAGE) +
     room(IPV6_STORAGE) +
     room(OWN_ADDRESSES_STORAGE) +
@@ -97,15 +98,12 @@ export function initializeNetwork(
   initializeArp();
   initializeNameServers();
   initializeFragments(take(FRAGMENT_STORAGE));
-  initializeReassembly(
-    take(REASSEMBLY_STORAGE),
-    max(PIECES_LIMIT, maxBuffers / 16),
-    icmpReassemblyTimeout.index,
-  );
+  initializeReassembly(take(REASSEMBLY_STORAGE), max(PIECES_LIMIT, maxBuffers / 16), reassemblyTimeout.index);
+  initializeFragmentOutput(take(FRAGMENT_OUTPUT_STORAGE));
   initializePathMtu(take(PATH_MTU_STORAGE));
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));
-  initializeIpv4(take(IPV4_STORAGE), icmpNoTransport.index);
+  initializeIpv4(icmpNoTransport.index);
   initializeIcmp(take(ICMP_STORAGE));
   initializeIpv6(take(IPV6_STORAGE));
   initializeOwnAddresses(take(OWN_ADDRESSES_STORAGE));

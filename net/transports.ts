@@ -4,6 +4,10 @@
  */
 import { PacketBuffer } from "./buffer";
 import { packetArrives } from "./packets";
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
+import { ICMP_HEADER } from "./wire/icmp";
+import { TCP_HEADER } from "./wire/tcp";
+import { UDP_HEADER } from "./wire/udp";
 
 
 @unmanaged
@@ -62,4 +66,11 @@ export function transportInput(buffer: PacketBuffer, protocol: u32): bool {
 @inline
 export function transportErrorOf(protocol: u32): u32 {
   return transportOf(protocol).error;
+}
+
+/** Bytes of the shortest header of a transport, 1 for one that we do not know. */
+export function leastHeader(protocol: u32): u32 {
+  if (protocol == IPPROTO_TCP) return TCP_HEADER;
+  if (protocol == IPPROTO_UDP) return UDP_HEADER;
+  return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6 ? ICMP_HEADER : 1;
 }

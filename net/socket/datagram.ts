@@ -5,9 +5,8 @@ import { readUser, writeUser } from "../../kernel/memory/user";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../buffer";
 import { checksumAdd } from "../checksum";
 import { IpAddress } from "../flow";
-import { FRAGMENT_STRETCH, fragmentPayload } from "../fragment";
-import { linkMtu, networkHeaderLength } from "../ip";
-import { pathMtu } from "../pmtu";
+import { FRAGMENT_STRETCH } from "../fragment";
+import { fragmentSize, networkHeaderLength, packetLimit } from "../ip";
 import { UDP_HEADER } from "../wire/udp";
 
 /** Copies the first `length` bytes of a received datagram to the application. 0 or -EFAULT. */
@@ -32,8 +31,8 @@ export let readError: i32 = 0;
  * fragments, with its sum in checksumStart. Null: `readError` is -EFAULT or -ENOBUFS. Lets interrupts in when it is long.
  */
 export function readDatagram(user: usize, length: u32, destination: IpAddress): PacketBuffer | null {
-  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu(destination);
-  const most = fragmentPayload(pathMtu(destination));
+  const whole = length + UDP_HEADER + networkHeaderLength(destination) <= packetLimit(destination);
+  const most = fragmentSize(destination);
   // The header of the transport goes in front of the first.
   let bytes = whole ? length : min(length, most - UDP_HEADER);
   const first = readPiece(user, bytes);

@@ -21,17 +21,20 @@ import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeader
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
 import {
+  believableMtu,
   chooseSource,
   ipOutput,
   isForAll,
   isOurs,
-  linkMtu,
   matches,
   networkHeaderLength,
+  packetLimit,
   portUnreachable,
   receivedFlow,
 } from "../ip";
 import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
+import { lowerPathMtu } from "../pmtu";
+import { DATAGRAM_MAXIMUM } from "../reassembly";
 import { registerTransport } from "../transports";
 import {
   ICMP_FRAGMENTATION_NEEDED,
@@ -41,7 +44,6 @@ import {
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_UNREACHABLE,
 } from "../wire/icmp";
-import { IPV4_HEADER, IPV4_LENGTH_MAXIMUM } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
 import { IPPROTO_UDP, Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
@@ -63,8 +65,8 @@ import {
 export { outgoing } from "./udp-socket";
 
 const CHECKSUM_OFFSET: u32 = 6;
-/** Longest payload. */
-export const UDP_PAYLOAD_MAXIMUM: u32 = IPV4_LENGTH_MAXIMUM - IPV4_HEADER - UDP_HEADER;
+/** Longest payload, over IPv6: IPv4 counts its header, too. */
+export const UDP_PAYLOAD_MAXIMUM: u32 = DATAGRAM_MAXIMUM - UDP_HEADER;
 const PROTOCOL_SIZE: usize = (offsetof<SocketProtocol>() + 7) & ~7;
 
 /** Bytes of storage for initializeUdp. */
@@ -217,7 +219,7 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   const length = buffer.wholeLength;
   const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
   if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
-  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > linkMtu(remote)) return -EMSGSIZE;
+  if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > packetLimit(remote)) return -EMSGSIZE;
   if (isForAll(remote) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
   return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT | LET_INTERRUPTS_IN : 0));
 }
@@ -251,9 +253,22 @@ export function udpOutput(buffer: PacketBuffer, flow: Flow, service: u32 = TTL_D
 /** An error about a datagram of ours; see net/errors.ts. Only a connected socket can know what it is about. */
 function udpError(type: u32, code: u32, rest: u32, flow: Flow, transport: usize, length: u32): void {
   const socket = findUdpSocket(flow);
-  if (socket === null || !socket.has(UDP_CONNECTED)) return;
+  if (socket === null) return;
+  if (type == ICMP_UNREACHABLE && code == ICMP_FRAGMENTATION_NEEDED)
+    pathTooSmall(rest, flow.remote, transport);
+  if (!socket.has(UDP_CONNECTED)) return;
   socket.error = errnoOf(type, code);
   socket.wake(POLLIN | POLLERR, 0);
+}
+
+/**
+ * A router of IPv6 has dropped a datagram of ours, as those of IPv4 do not (they fragment): what follows goes in fragments (RFC 8201, 5.2). Who forges this, and
+ * guesses a port of ours, makes packets smaller than they have to be, but never smaller than every path takes.
+ */
+function pathTooSmall(rest: u32, remote: Endpoint, transport: usize): void {
+  if (remote.isMapped) return;
+  const mtu = believableMtu(remote, rest);
+  if (changetype<UdpHeader>(transport).length + networkHeaderLength(remote) > mtu) lowerPathMtu(remote, mtu);
 }
 
 /** RFC 1122, 4.1.3.3; the numbers are Linux's. */

@@ -34,6 +34,10 @@ export const ICMPV6_PORT_UNREACHABLE: u32 = 4;
 export const ICMPV6_BAD_FIELD: u32 = 0;
 export const ICMPV6_UNKNOWN_HEADER: u32 = 1;
 export const ICMPV6_UNKNOWN_OPTION: u32 = 2;
+/** A first fragment without all headers (RFC 7112, 5). */
+export const ICMPV6_INCOMPLETE_HEADERS: u32 = 3;
+/** Code of ICMPV6_TIME_EXCEEDED. */
+export const ICMPV6_REASSEMBLY_TIME_EXCEEDED: u32 = 1;
 
 /** Bytes ahead of the options of a neighbour solicitation or advertisement, and of the routers' messages. */
 export const ND_NEIGHBOUR_LENGTH: u32 = 24;

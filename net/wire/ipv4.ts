@@ -13,8 +13,6 @@
  */
 
 export const IPV4_HEADER: u32 = 20;
-/** Most bytes of a datagram, its header included. */
-export const IPV4_LENGTH_MAXIMUM: u32 = 65535;
 /** Don't fragment, and more fragments, in `fragment`. */
 export const IPV4_DF: u32 = 0x4000;
 export const IPV4_MF: u32 = 0x2000;

@@ -10,10 +10,13 @@
  *     └───────────────────────────────────────────────────────────────┘
  *
  *     extension header: next header, length in units of 8 bytes beyond the first 8, then 6 bytes or more of its own
+ *     fragment header: next header, 0, offset in bytes (a multiple of 8) with "more" in its lowest bit, identification of 4 bytes
  */
 import { IpAddress } from "../flow";
 
 export const IPV6_HEADER: u32 = 40;
+/** Most bytes behind the header. */
+export const IPV6_PAYLOAD_MAXIMUM: u32 = 65535;
 /** Every link takes packets of this size, and no path has to take more (RFC 8200, 5). */
 export const IPV6_MTU_MINIMUM: u32 = 1280;
 
@@ -26,6 +29,14 @@ export const NEXT_DESTINATION: u32 = 60;
 
 /** Bytes of the shortest extension header, and of the fragment header. */
 export const EXTENSION_HEADER: u32 = 8;
+/** Where the header names what follows it, and says how long that is. */
+export const IPV6_NEXT_AT: u32 = 6;
+export const IPV6_PAYLOAD_LENGTH_AT: u32 = 4;
+/** Where a fragment header has its offset. */
+export const FRAGMENT_OFFSET_AT: u32 = 2;
+/** Of the two bytes there: the offset, and that there are more; the two bits between them are reserved. */
+export const FRAGMENT_OFFSET: u32 = 0xfff8;
+export const FRAGMENT_MORE: u32 = 1;
 
 /** Results of `Ipv6Header.check`. */
 export const IPV6_OK: u32 = 0;
@@ -111,6 +122,40 @@ export class Ipv6Header {
 
   @inline storeDestination(from: IpAddress): void {
     storeAddress(changetype<usize>(this) + 24, from);
+  }
+}
+
+
+@unmanaged
+export class FragmentHeader {
+
+  @inline get nextHeader(): u32 {
+    return load<u8>(changetype<usize>(this));
+  }
+
+  /** And the reserved byte, 0. */
+  @inline set nextHeader(value: u32) {
+    store<u16>(changetype<usize>(this), <u16>value);
+  }
+
+  /** FRAGMENT_OFFSET, FRAGMENT_MORE. */
+  @inline get place(): u32 {
+    return bswap<u16>(load<u16>(changetype<usize>(this), FRAGMENT_OFFSET_AT));
+  }
+
+
+  @inline set place(value: u32) {
+    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), FRAGMENT_OFFSET_AT);
+  }
+
+
+  @inline get identification(): u32 {
+    return bswap<u32>(load<u32>(changetype<usize>(this), 4));
+  }
+
+
+  @inline set identification(value: u32) {
+    store<u32>(changetype<usize>(this), bswap<u32>(value), 4);
   }
 }
 

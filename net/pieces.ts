@@ -1,0 +1,129 @@
+/**
+ * The pieces of a datagram of which something is missing (RFC 815): a chain of buffers, sorted by offset.
+ *
+ *     offset 0        1480                  4440
+ *     ├─ piece ───────┼─ piece ──┤   gap    ├─ piece ─┤ total, known from the last fragment on
+ *
+ * A fragment that follows the piece before it, or comes right ahead of the next, is copied into the same buffer if it fits, so that memory stays in proportion to
+ * the bytes held. What there may be of datagrams and buffers is the business of net/reassembly.ts.
+ */
+import { Link } from "../kernel/list";
+import { PacketBuffer, releaseBuffer } from "./buffer";
+import { Flow } from "./flow";
+
+
+@unmanaged
+export class Datagram extends Link {
+  // Storage of `flow`.
+  private local0: u64;
+  private local1: u64;
+  private local2: u64;
+  private remote0: u64;
+  private remote1: u64;
+  private remote2: u64;
+  /** LINK_BROADCAST if one of the fragments had it. */
+  flags: u32;
+  head: PacketBuffer | null;
+  tail: PacketBuffer | null;
+  /** Buffers, and bytes in them. */
+  pieces: u32;
+  received: u32;
+  /** Bytes of all of it, 0 as long as the last fragment has not come. */
+  total: u32;
+  /** Of the bytes that have come (net/checksum.ts). */
+  sum: u32;
+  /** Bytes that the length of its packet counts beside it: those of headers. Of the first fragment, once it has come. */
+  headers: u32;
+  expires: u64;
+  /** 1: given up; what still comes is dropped. */
+  dead: u32;
+
+  /** Its addresses; in the place of the ports identification and, of IPv4, protocol. */
+  @inline get flow(): Flow {
+    return changetype<Flow>(changetype<usize>(this) + offsetof<Datagram>("local0"));
+  }
+}
+
+/** Bytes of a Datagram, 8-aligned. */
+export const DATAGRAM_SIZE: usize = (offsetof<Datagram>() + 7) & ~7;
+
+/** What became of a fragment: its buffer is the datagram's, or gone; all of its bytes were there already; some were; there may be no more buffers. */
+export const PIECE_PLACED: u32 = 0;
+export const PIECE_KNOWN: u32 = 1;
+export const PIECE_OVERLAPS: u32 = 2;
+export const PIECE_NO_ROOM: u32 = 3;
+
+/** Whether a fragment that ends at `end` agrees with what is known of the datagram's length. */
+export function agrees(datagram: Datagram, end: u32, last: bool): bool {
+  const total = datagram.total;
+  if (!last) return total == 0 || end < total;
+  const tail = datagram.tail;
+  if (total != 0 ? total != end : tail !== null && tail.endSequence >= end) return false;
+  datagram.total = end;
+  return true;
+}
+
+/** Puts the fragment in `buffer`, which begins at `sequence` and ends at `endSequence`, where it belongs: PIECE_*. `room`: there may be one more buffer. */
+export function place(datagram: Datagram, buffer: PacketBuffer, room: bool): u32 {
+  const offset = buffer.sequence;
+  const end = buffer.endSequence;
+  let previous = datagram.tail;
+  let next: PacketBuffer | null = null;
+  if (previous !== null && offset < previous.endSequence) {
+    previous = null;
+    next = datagram.head;
+    while (next !== null && next.sequence <= offset) {
+      previous = next;
+      next = next.more;
+    }
+  }
+  if (previous !== null && offset < previous.endSequence) {
+    const known =
+      end <= previous.endSequence &&
+      memory.compare(previous.data + (offset - previous.sequence), buffer.data, buffer.length) == 0;
+    return known ? PIECE_KNOWN : PIECE_OVERLAPS;
+  }
+  if (next !== null && next.sequence < end) return PIECE_OVERLAPS;
+  if (previous !== null && join(previous, buffer)) buffer = previous;
+  else if (!room) return PIECE_NO_ROOM;
+  else insert(datagram, previous, buffer, next);
+  if (next !== null && join(buffer, next)) {
+    datagram.pieces--;
+    if (datagram.tail === next) datagram.tail = buffer;
+  }
+  return PIECE_PLACED;
+}
+
+/** The bytes of `next` go behind those of `piece`, if they follow them and fit; then its buffer is gone. */
+function join(piece: PacketBuffer, next: PacketBuffer): bool {
+  if (piece.endSequence != next.sequence || next.length > piece.tailroom) return false;
+  memory.copy(piece.data + piece.length, next.data, next.length);
+  piece.length += next.length;
+  piece.endSequence = next.endSequence;
+  if (piece.more === next) piece.more = next.more;
+  next.more = null;
+  releaseBuffer(next);
+  return true;
+}
+
+function insert(
+  datagram: Datagram,
+  previous: PacketBuffer | null,
+  buffer: PacketBuffer,
+  next: PacketBuffer | null,
+): void {
+  buffer.more = next;
+  if (next === null) datagram.tail = buffer;
+  if (previous === null) datagram.head = buffer;
+  else previous.more = buffer;
+  datagram.pieces++;
+}
+
+/** Its chain is no longer the datagram's, but whoever's asks for it; null: it has none. */
+export function takePieces(datagram: Datagram): PacketBuffer | null {
+  const head = datagram.head;
+  datagram.pieces = 0;
+  datagram.head = null;
+  datagram.tail = null;
+  return head;
+}
