@@ -8,6 +8,7 @@ import {
   releaseBuffer,
 } from "../../net/buffer";
 import { checksumAdd, checksumFold } from "../../net/checksum";
+import { Endpoint } from "../../net/flow";
 import { setAddress } from "../../net/interface";
 import { ipv4Output, MAY_FRAGMENT } from "../../net/ipv4";
 import { readDatagram } from "../../net/socket/datagram";
@@ -16,6 +17,7 @@ import { udpSend } from "../../net/socket/udp";
 import { IPV4_DF, Ipv4Header } from "../../net/wire/ipv4";
 import { UdpHeader } from "../../net/wire/udp";
 import { endpoint, pseudoHeaderSum } from "./addresses";
+import { address6, PREFIX } from "./frames6";
 import * as link from "./link";
 import { NETMASK, OWN, PEER } from "./link";
 import {
@@ -26,56 +28,62 @@ import {
   DATAGRAM,
   forget,
   holds,
+  headers,
   make,
-  MOST,
+  most,
   octet,
+  own,
   packets,
+  peer,
+  pseudo,
   SECOND,
+  step,
+  version,
+  whole,
   WHOLE,
 } from "./pieces";
 
 /** Sends the first `length` bytes of the datagram's payload. */
-function send(socket: Socket, address: u32, length: u32): i32 {
-  const buffer = readDatagram(DATAGRAM + 8, length, endpoint(address, 7));
+function send(socket: Socket, to: Endpoint, length: u32): i32 {
+  const buffer = readDatagram(DATAGRAM + 8, length, to);
   if (buffer === null) return -105;
-  const result = udpSend(socket, endpoint(address, 7), buffer);
+  const result = udpSend(socket, to, buffer);
   releaseBuffer(buffer);
   return result;
 }
 
-describe("sending in fragments", () => {
-  beforeEach(() => boot(700));
-  afterEach(() => {
-    link.run(10 * SECOND);
-    expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
-  });
+function check(): void {
+  link.run(10 * SECOND);
+  expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
+}
 
-  it("datagrams of every size up to 65,507 bytes", () => {
+function suite(): void {
+  it("datagrams of every size up to the longest", () => {
     const socket = bound(9);
-    const sizes: u32[] = [0, 1471, 1472, 1473, 1480, 1481, 2952, 2953, 8192, 30001, MOST - 1, MOST];
-    make(5, MOST);
+    const sizes: u32[] = [0, 1451, 1452, 1453, 1471, 1472, 1473, 1481, 2952, 8192, 30001, most - 1, most];
+    make(5, most);
     for (let i = 0; i < sizes.length; i++) {
       const size = sizes[i];
       forget();
-      expect<i32>(send(socket, PEER, size)).toBe(0);
-      expect<i32>(packets.length).toBe(size <= 1472 ? 1 : (size + 8 + 1479) / 1480);
+      expect<i32>(send(socket, peer(7), size)).toBe(0);
+      expect<i32>(packets.length).toBe(size <= whole ? 1 : (size + 8 + step - 1) / step);
       // The device makes the checksum of what goes in one packet, in this link nobody does.
       expect<u32>(assemble()).toBe(size + 8);
       expect<i32>(memory.compare(WHOLE + 8, DATAGRAM + 8, size)).toBe(0);
-      const sum = pseudoHeaderSum(OWN, PEER, 17, size + 8);
+      const sum = pseudo(17, size + 8);
       expect<u16>(checksumFold(checksumAdd(WHOLE, size + 8, sum))).toBe(0xffff, size.toString());
     }
-    expect<i32>(send(socket, PEER, MOST + 1)).toBe(-90);
+    expect<i32>(send(socket, peer(7), most + 1)).toBe(-90);
     close(socket);
   });
 
   it("to ourselves and back", () => {
     const socket = bound(7);
     const sender = bound(4005);
-    make(5, MOST);
-    const sizes: u32[] = [100, 1473, 1600, 5000, MOST];
+    make(5, most);
+    const sizes: u32[] = [100, 1473, 1600, 5000, most];
     for (let i = 0; i < sizes.length; i++) {
-      expect<i32>(send(sender, OWN, sizes[i])).toBe(0);
+      expect<i32>(send(sender, own(7), sizes[i])).toBe(0);
       link.run(SECOND);
       expect<bool>(holds(socket, 5, sizes[i])).toBe(true, sizes[i].toString());
     }
@@ -86,31 +94,58 @@ describe("sending in fragments", () => {
   it("with 0xFFFF for a checksum of 0, which would mean that there is none (RFC 768)", () => {
     const socket = bound(9);
     const sizes: u32[] = [100, 4000];
+    const at: u32 = version == 4 ? 20 : 40;
     link.linkDevice().features = 0;
     for (let i = 0; i < sizes.length; i++) {
-      make(5, MOST);
+      make(5, most);
       store<u16>(DATAGRAM + 8, 0);
       forget();
-      send(socket, PEER, sizes[i]);
+      send(socket, peer(7), sizes[i]);
       // What is added to the sum makes it 0xFFFF, of which the complement is 0.
-      const first = changetype<UdpHeader>(packets[0] + 20).checksum;
+      const udp = packets[0] + at + (sizes[i] > whole ? headers - at : 0);
+      const first = changetype<UdpHeader>(udp).checksum;
       store<u16>(DATAGRAM + 8, first);
       forget();
-      send(socket, PEER, sizes[i]);
-      expect<u16>(changetype<UdpHeader>(packets[0] + 20).checksum).toBe(0xffff);
+      send(socket, peer(7), sizes[i]);
+      expect<u16>(changetype<UdpHeader>(udp).checksum).toBe(0xffff);
     }
     close(socket);
   });
 
+  it("with a device that refuses, without a route or without buffers: nothing is left behind", () => {
+    const socket = bound(9);
+    make(5, 30000);
+    link.setRefuse(3);
+    expect<i32>(send(socket, peer(7), 30000)).toBe(-105);
+    expect<i32>(packets.length).toBe(0, "the rest is of no use");
+    link.setRefuse(0);
+    setAddress(OWN, NETMASK, 0);
+    const beyond = version == 4 ? endpoint(0x0808_0808, 7) : address6(PREFIX, 7, 7);
+    expect<i32>(send(socket, beyond, 30000)).toBe(-101);
+    const taken: PacketBuffer[] = [];
+    while (bufferPool().inUse < bufferPool().limit - 5) taken.push(allocateBuffer(0)!);
+    expect<i32>(send(socket, peer(7), 30000)).toBe(-105);
+    while (taken.length != 0) releaseBuffer(taken.pop());
+    expect<i32>(send(socket, peer(7), 30000)).toBe(0);
+    close(socket);
+  });
+}
+
+describe("sending in fragments over IPv4", () => {
+  beforeEach(() => boot(4, 700));
+  afterEach(check);
+
+  suite();
+
   it("not when the socket does not want it", () => {
     const socket = bound(9);
     make(5, 3000);
-    send(socket, PEER, 1000);
+    send(socket, peer(7), 1000);
     expect<u32>(changetype<Ipv4Header>(packets[0]).fragment).toBe(0, "a router may");
     socket.flags |= SOCKET_DONT_FRAGMENT;
-    expect<i32>(send(socket, PEER, 1472)).toBe(0);
+    expect<i32>(send(socket, peer(7), 1472)).toBe(0);
     expect<u32>(changetype<Ipv4Header>(packets[1]).fragment).toBe(IPV4_DF);
-    expect<i32>(send(socket, PEER, 1473)).toBe(-90);
+    expect<i32>(send(socket, peer(7), 1473)).toBe(-90);
     expect<i32>(packets.length).toBe(2);
     close(socket);
   });
@@ -131,23 +166,6 @@ describe("sending in fragments", () => {
     expect<u16>(checksumFold(checksumAdd(WHOLE, 1700, pseudo))).toBe(0xffff);
   });
 
-  it("with a device that refuses, without a route or without buffers: nothing is left behind", () => {
-    const socket = bound(9);
-    make(5, 30000);
-    link.setRefuse(3);
-    expect<i32>(send(socket, PEER, 30000)).toBe(-105);
-    expect<i32>(packets.length).toBe(0, "the rest is of no use");
-    link.setRefuse(0);
-    setAddress(OWN, NETMASK, 0);
-    expect<i32>(send(socket, 0x0808_0808, 30000)).toBe(-101);
-    const taken: PacketBuffer[] = [];
-    while (bufferPool().inUse < bufferPool().limit - 5) taken.push(allocateBuffer(0)!);
-    expect<i32>(send(socket, PEER, 30000)).toBe(-105);
-    while (taken.length != 0) releaseBuffer(taken.pop());
-    expect<i32>(send(socket, PEER, 30000)).toBe(0);
-    close(socket);
-  });
-
   it("identifications differ, follow no common counter, and are 0 where they mean nothing", () => {
     const socket = bound(9);
     socket.flags |= SOCKET_BROADCAST;
@@ -156,7 +174,7 @@ describe("sending in fragments", () => {
     // To one destination: none twice.
     for (let i = 0; i < 2000; i++) {
       forget();
-      send(socket, PEER, 10);
+      send(socket, peer(7), 10);
       seen.add(changetype<Ipv4Header>(packets[0]).identification);
     }
     expect<i32>(seen.size).toBe(2000);
@@ -164,18 +182,25 @@ describe("sending in fragments", () => {
     let followed = 0;
     for (let i = 0; i < 200; i++) {
       forget();
-      send(socket, 0xffff_ffff, 10);
+      send(socket, endpoint(0xffff_ffff, 7), 10);
       const first = changetype<Ipv4Header>(packets[0]).identification;
-      for (let j: u32 = 0; j < 1 + (link.random() & 7); j++) send(socket, PEER, 10);
+      for (let j: u32 = 0; j < 1 + (link.random() & 7); j++) send(socket, peer(7), 10);
       forget();
-      send(socket, 0xffff_ffff, 10);
+      send(socket, endpoint(0xffff_ffff, 7), 10);
       if (changetype<Ipv4Header>(packets[0]).identification != ((first + 1) & 0xffff)) followed++;
     }
     expect<i32>(followed).toBe(0);
     socket.flags |= SOCKET_DONT_FRAGMENT;
     forget();
-    send(socket, PEER, 10);
+    send(socket, peer(7), 10);
     expect<u32>(changetype<Ipv4Header>(packets[0]).identification).toBe(0);
     close(socket);
   });
+});
+
+describe("sending in fragments over IPv6", () => {
+  beforeEach(() => boot(6, 700));
+  afterEach(check);
+
+  suite();
 });

@@ -4,7 +4,7 @@ import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffe
 import { networkCounters } from "../../net/counters";
 import { Endpoint } from "../../net/flow";
 import { believableMtu, linkMtu, networkHeaderLength } from "../../net/ip";
-import { Socket } from "../../net/socket/socket";
+import { Socket, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpClaimPort, udpCreate, udpSend } from "../../net/socket/udp";
 import { mssOf, peerMss } from "../../net/socket/tcp/mss";
 import { Segment } from "../../net/socket/tcp/segment";
@@ -201,6 +201,7 @@ describe("udp over ipv6", () => {
 
   it("fits the link: 1,452 bytes, MSS 1,440, and no less than 1,280 is believed of a path", () => {
     const socket = create();
+    socket.flags |= SOCKET_DONT_FRAGMENT;
     expect<i32>(sendTo(socket, address6(LINK_LOCAL, PEER_ID, 9), 1452)).toBe(0);
     expect<i32>(sendTo(socket, address6(LINK_LOCAL, PEER_ID, 9), 1453)).toBe(-EMSGSIZE);
     const flow = flowOf(OWN, 1, PEER, 2);

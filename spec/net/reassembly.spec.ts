@@ -1,17 +1,13 @@
-/** Reassembly: what is put together from fragments, what is refused, and what limits there are. */
+/** Reassembly, of both versions: what is put together from fragments, what is refused, and what limits there are. What only IPv6 has is in fragments6.spec.ts. */
 import { bufferPool } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
 import { DATAGRAM_LIMIT, PIECES_LIMIT, REASSEMBLY_TIME, reassemblyHeld } from "../../net/reassembly";
 import { UDP_QUEUE_COUNT, udpQueued } from "../../net/socket/udp-calls";
-import { ARP_REPLY } from "../../net/wire/arp";
 import { IcmpHeader } from "../../net/wire/icmp";
 import { Ipv4Header } from "../../net/wire/ipv4";
 import { UdpHeader } from "../../net/wire/udp";
-import * as frames from "./frames";
-import { deliver } from "./frames";
 import * as link from "./link";
-import { OWN, PEER, PEER4 } from "./link";
 import {
   assemble,
   boot,
@@ -21,29 +17,32 @@ import {
   forget,
   headOf,
   holds,
+  icmp,
   make,
-  MOST,
+  most,
   octet,
   packets,
   peekLength,
+  peerAnswers,
   piece,
   pieces,
+  pseudo,
   SECOND,
   shuffle,
+  version,
   WHOLE,
 } from "./pieces";
 
-describe("reassembly", () => {
-  beforeEach(() => boot(700));
-  afterEach(() => {
-    link.run(3 * REASSEMBLY_TIME);
-    expect<u32>(reassemblyHeld()).toBe(0);
-    expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
-  });
+function check(): void {
+  link.run(3 * REASSEMBLY_TIME);
+  expect<u32>(reassemblyHeld()).toBe(0);
+  expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
+}
 
-  it("puts datagrams of every size together, up to 65,507 bytes", () => {
+function suite(): void {
+  it("puts datagrams of every size together, up to the longest", () => {
     const socket = bound(7);
-    const sizes: u32[] = [9, 16, 1472, 1473, 1480, 1481, 1600, 2000, 3000, 8192, 9000, 32768, 65000, MOST];
+    const sizes: u32[] = [9, 16, 1472, 1473, 1480, 1481, 1600, 2000, 3000, 8192, 9000, 32768, 65000, most];
     for (let i = 0; i < sizes.length; i++) {
       pieces(i, make(i, sizes[i]), sizes[i] < 1000 ? 8 : 1480);
       expect<bool>(holds(socket, i, sizes[i])).toBe(true, sizes[i].toString());
@@ -54,7 +53,7 @@ describe("reassembly", () => {
   });
 
   it("3,000 datagrams, cut anywhere, in any order, with repetitions, four at a time", () => {
-    boot(4000);
+    boot(version, 4000);
     const socket = bound(7);
     let wrong = 0;
     for (let round: u32 = 0; round < 750; round++) {
@@ -63,7 +62,7 @@ describe("reassembly", () => {
       const cuts: u32[][] = [];
       const order: u32[] = [];
       for (let stream: u32 = 0; stream < 4; stream++) {
-        const length: u32 = 8 + (link.random() % (round % 50 == 0 ? MOST : 6000));
+        const length: u32 = 8 + (link.random() % (round % 50 == 0 ? most : 6000));
         const mean = link.random() & 1 ? 1480 : 8 + (link.random() % 1400);
         const places: u32[] = [0];
         let at: u32 = 0;
@@ -106,15 +105,18 @@ describe("reassembly", () => {
     close(socket);
   });
 
-  it("keeps what has the same identification but other ends or another protocol apart", () => {
+  it("keeps what has another identification apart", () => {
     const socket = bound(7);
     const length = make(1, 2000);
     piece(5, 0, 1480, true);
     piece(6, 1480, length - 1480, false);
     expect<i32>(peekLength(socket)).toBe(-11);
+    // Of IPv4 the protocol is a part of it; of IPv6 only the first fragment says which it is.
     piece(5, 1480, length - 1480, false, 99);
-    expect<i32>(peekLength(socket)).toBe(-11);
-    piece(5, 1480, length - 1480, false);
+    if (version == 4) {
+      expect<i32>(peekLength(socket)).toBe(-11);
+      piece(5, 1480, length - 1480, false);
+    }
     expect<bool>(holds(socket, 1, 2000)).toBe(true);
     close(socket);
   });
@@ -128,11 +130,11 @@ describe("reassembly", () => {
     make(1, 5000);
     pieces(2, length - 8, 1480);
     expect<u64>(networkCounters().udpMalformed).toBe(1);
-    // None at all is as good as a right one (RFC 768).
+    // None at all is as good as a right one (RFC 768), but not with IPv6 (RFC 8200, 8.1).
     make(1, 5000);
     changetype<UdpHeader>(DATAGRAM).checksum = 0;
     pieces(3, length, 1480);
-    expect<bool>(holds(socket, 1, 5000)).toBe(true);
+    expect<bool>(holds(socket, 1, 5000)).toBe(version == 4);
     close(socket);
   });
 
@@ -169,50 +171,6 @@ describe("reassembly", () => {
     close(socket);
   });
 
-  it("refuses fragments that nobody in good faith makes", () => {
-    const counters = networkCounters();
-    make(1, 3000);
-    piece(1, 0, 1479, true); // leaves the next without an offset
-    piece(2, 0, 0, true);
-    piece(3, 800, 0, false);
-    piece(4, 0, 8, true, 6); // less than a TCP header (RFC 1858)
-    piece(5, 0, 16, true, 6);
-    piece(6, 8, 800, true, 6); // its rest (RFC 3128)
-    piece(7, 16, 800, false, 6);
-    piece(8, 65528, 8, false, 6); // 65,536 bytes: the "ping of death"
-    piece(9, 65528, 8, false, 1);
-    piece(10, 65512, 16, true);
-    expect<u64>(counters.ipBadFragments).toBe(10);
-    expect<u32>(reassemblyHeld()).toBe(0);
-    piece(11, 0, 24, true, 6);
-    piece(12, 65512, 3, false); // 65,535 with the header
-    expect<u64>(counters.ipBadFragments).toBe(10);
-    expect<u32>(reassemblyHeld()).toBe(2);
-  });
-
-  it("gives up after 60 seconds, and says so when the first fragment had come (RFC 1122, 3.3.2)", () => {
-    make(1, 3000);
-    piece(1, 0, 1480, true);
-    piece(2, 1480, 1480, true);
-    link.run(REASSEMBLY_TIME - SECOND);
-    expect<u32>(reassemblyHeld()).toBe(2);
-    expect<i32>(packets.length).toBe(0);
-    link.run(2 * SECOND);
-    expect<u32>(reassemblyHeld()).toBe(0);
-    expect<u64>(networkCounters().ipFragmentTimeouts).toBe(2);
-    // The link address of the peer is asked for again by then.
-    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
-    deliver();
-    expect<i32>(packets.length).toBe(1);
-    const error = changetype<IcmpHeader>(packets[0] + 20);
-    expect<u32>(error.type).toBe(11);
-    expect<u32>(error.code).toBe(1);
-    const quoted = changetype<Ipv4Header>(packets[0] + 28);
-    expect<u32>(quoted.identification).toBe(1);
-    expect<u32>(changetype<Ipv4Header>(packets[0]).totalLength).toBe(576);
-    expect<i32>(memory.compare(packets[0] + 48, DATAGRAM, 528)).toBe(0);
-  });
-
   it("has room for so many datagrams and buffers, and the oldest goes", () => {
     const socket = bound(7);
     const counters = networkCounters();
@@ -224,9 +182,9 @@ describe("reassembly", () => {
     expect<bool>(holds(socket, 1, 3000)).toBe(true, "the newest is whole");
     piece(0, 1480, 1480, true);
     // The share of the pool is 64 buffers here: one datagram more than half of it drives the others out.
-    make(2, MOST);
-    pieces(1000, 8 + MOST, 1480);
-    expect<bool>(holds(socket, 2, MOST)).toBe(true);
+    make(2, most);
+    pieces(1000, 8 + most, 1480);
+    expect<bool>(holds(socket, 2, most)).toBe(true);
     expect<u32>(reassemblyHeld()).toBeLessThan(65);
     // One datagram in more pieces than there may be, with gaps between them.
     link.run(2 * REASSEMBLY_TIME);
@@ -276,23 +234,82 @@ describe("reassembly", () => {
   });
 
   it("answers a long echo request with all of its bytes", () => {
-    const lengths: u32[] = [1600, 1700, 9000, 65515];
+    const lengths: u32[] = [1600, 1700, 9000, version == 4 ? 65515 : 65535];
     for (let i = 0; i < lengths.length; i++) {
       const length = lengths[i];
       for (let j: u32 = 0; j < length; j++) store<u8>(DATAGRAM + j, octet(3, j));
       const echo = changetype<IcmpHeader>(DATAGRAM);
-      echo.type = 8;
+      // ICMPv6 has a pseudo header.
+      const pseudoSum = version == 4 ? 0 : pseudo(58, length);
+      echo.type = version == 4 ? 8 : 128;
       echo.code = 0;
       echo.checksum = 0;
-      echo.checksum = internetChecksum(checksumAdd(DATAGRAM, length, 0));
+      echo.checksum = internetChecksum(checksumAdd(DATAGRAM, length, pseudoSum));
       forget();
       for (let offset: u32 = 0; offset < length; offset += 1480)
-        piece(i, offset, min<u32>(1480, length - offset), offset + 1480 < length, 1);
-      link.run(10_000_000);
+        piece(i, offset, min<u32>(1480, length - offset), offset + 1480 < length, icmp);
+      link.run(15_000_000);
       expect<u32>(assemble()).toBe(length);
-      expect<u32>(changetype<IcmpHeader>(WHOLE).type).toBe(0);
-      expect<u16>(checksumFold(checksumAdd(WHOLE, length, 0))).toBe(0xffff);
+      expect<u32>(changetype<IcmpHeader>(WHOLE).type).toBe(version == 4 ? 0 : 129);
+      expect<u16>(checksumFold(checksumAdd(WHOLE, length, pseudoSum))).toBe(0xffff);
       expect<i32>(memory.compare(WHOLE + 8, DATAGRAM + 8, length - 8)).toBe(0);
     }
   });
+}
+
+describe("reassembly of IPv4", () => {
+  beforeEach(() => boot(4, 700));
+  afterEach(check);
+
+  suite();
+
+  it("refuses fragments that nobody in good faith makes", () => {
+    const counters = networkCounters();
+    make(1, 3000);
+    piece(1, 0, 1479, true); // leaves the next without an offset
+    piece(2, 0, 0, true);
+    piece(3, 800, 0, false);
+    piece(4, 0, 8, true, 6); // less than a TCP header (RFC 1858)
+    piece(5, 0, 16, true, 6);
+    piece(6, 8, 800, true, 6); // its rest (RFC 3128)
+    piece(7, 16, 800, false, 6);
+    piece(8, 65528, 8, false, 6); // 65,536 bytes: the "ping of death"
+    piece(9, 65528, 8, false, 1);
+    piece(10, 65512, 16, true);
+    expect<u64>(counters.ipBadFragments).toBe(10);
+    expect<u32>(reassemblyHeld()).toBe(0);
+    piece(11, 0, 24, true, 6);
+    piece(12, 65512, 3, false); // 65,535 with the header
+    expect<u64>(counters.ipBadFragments).toBe(10);
+    expect<u32>(reassemblyHeld()).toBe(2);
+  });
+
+  it("gives up after 60 seconds, and says so when the first fragment had come (RFC 1122, 3.3.2)", () => {
+    make(1, 3000);
+    piece(1, 0, 1480, true);
+    piece(2, 1480, 1480, true);
+    link.run(REASSEMBLY_TIME - SECOND);
+    expect<u32>(reassemblyHeld()).toBe(2);
+    expect<i32>(packets.length).toBe(0);
+    link.run(2 * SECOND);
+    expect<u32>(reassemblyHeld()).toBe(0);
+    expect<u64>(networkCounters().ipFragmentTimeouts).toBe(2);
+    // The link address of the peer is asked for again by then.
+    peerAnswers();
+    expect<i32>(packets.length).toBe(1);
+    const error = changetype<IcmpHeader>(packets[0] + 20);
+    expect<u32>(error.type).toBe(11);
+    expect<u32>(error.code).toBe(1);
+    const quoted = changetype<Ipv4Header>(packets[0] + 28);
+    expect<u32>(quoted.identification).toBe(1);
+    expect<u32>(changetype<Ipv4Header>(packets[0]).totalLength).toBe(576);
+    expect<i32>(memory.compare(packets[0] + 48, DATAGRAM, 528)).toBe(0);
+  });
+});
+
+describe("reassembly of IPv6", () => {
+  beforeEach(() => boot(6, 700));
+  afterEach(check);
+
+  suite();
 });
