@@ -94,7 +94,7 @@ import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut 
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
 import { CONFIG6_STORAGE, IP6_OFF, parseIp6Option } from "../net/config6";
-import { IP_DHCP, parseDnsOption, parseIpOption } from "../net/config";
+import { CONFIG_STORAGE, IP_DHCP, parseDnsOption, parseIpOption } from "../net/config";
 import { dhcpStart } from "../net/dhcp";
 import { loopbackPoll } from "../net/loopback";
 import { packetsPoll } from "../net/packets";
@@ -273,7 +273,7 @@ function startNetwork(): void {
   setPoll(POLL_RECEIVE, receive.index);
   setPoll(POLL_PACKETS, packetsPoll.index);
   setPoll(POLL_OUTPUT, flush.index);
-  if (findOption("dns") && parseDnsOption(optionAddress, optionLength) < 0)
+  if (findOption("dns") && parseDnsOption(optionAddress, optionLength, need(CONFIG_STORAGE)) < 0)
     fail("the command line's dns= cannot be used");
   const device = virtioNetProbe();
   if (device === null) {

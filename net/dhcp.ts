@@ -25,7 +25,7 @@ import {
   networkInterface,
   setAddress,
 } from "./interface";
-import { learnNameServers, nameServer } from "./name-servers";
+import { learnNameServers, nameServer4 } from "./name-servers";
 import { udpClaimPort } from "./socket/udp";
 import {
   DHCP_CLIENT_PORT,
@@ -351,9 +351,9 @@ function report(): void {
   logUnsigned(popcnt(networkInterface_.netmask));
   logText(", gateway ");
   logAddress(networkInterface_.gateway);
-  if (nameServer(0) != 0) {
+  if (nameServer4(0) != 0) {
     logText(", name server ");
-    logAddress(nameServer(0));
+    logAddress(nameServer4(0));
   }
   logText(", from ");
   logAddress(client.server);

@@ -10,6 +10,7 @@ import { networkCounters } from "./counters";
 import { IpAddress } from "./flow";
 import { linkIsUp, networkInterface } from "./interface";
 import { learnNeighbourOf, sendRouterSolicitation } from "./neighbour-discovery";
+import { advertisedNameServer } from "./name-servers";
 import { FOREVER } from "./own-addresses";
 import { isGroup, isLinkLocal, samePrefix } from "./scope";
 import { prefixForAddresses } from "./slaac";
@@ -63,8 +64,6 @@ let first: u32 = 0;
 let mtu: u32 = 0;
 /** Hop limit of what we send, as routers want it. */
 export let hopLimit6: u32 = HOP_LIMIT_DEFAULT;
-/** (address: IpAddress, lifetime: u32) => void: a name server, for so many seconds (RFC 8106); 0: nobody asks. */
-let nameServerIndex: u32 = 0;
 
 /** Once at boot. `storage`: ROUTERS_STORAGE bytes, 8-aligned. */
 export function initializeRouters(storage: usize): void {
@@ -76,11 +75,6 @@ export function initializeRouters(storage: usize): void {
   first = 0;
   mtu = 0;
   hopLimit6 = HOP_LIMIT_DEFAULT;
-  nameServerIndex = 0;
-}
-
-export function onNameServer(index: u32): void {
-  nameServerIndex = index;
 }
 
 // @ts-ignore: decorator
@@ -241,10 +235,10 @@ function prefixArrives(option: usize): void {
 
 /** RFC 8106, 5.1: a lifetime, and addresses. */
 function nameServersArrive(option: usize, size: u32): void {
-  if (nameServerIndex == 0) return;
   const lifetime = bswap<u32>(load<u32>(option, 4));
+  const until = lifetime == 0 ? 0 : endOf(lifetime);
   for (let at: u32 = 8; at + 16 <= size && at < 8 + 16 * NAME_SERVERS_LIMIT; at += 16) {
     loadAddress(read(), option + at);
-    call_indirect<void>(nameServerIndex, read(), lifetime);
+    advertisedNameServer(read(), until);
   }
 }

@@ -25,7 +25,7 @@ import { initializeMld, MLD_STORAGE } from "./mld";
 import { DISCOVERY_STORAGE, initializeDiscovery } from "./neighbour-discovery";
 import { initializeNeighbours, NEIGHBOURS_STORAGE } from "./neighbours";
 import { initializeOwnAddresses, OWN_ADDRESSES_STORAGE } from "./own-addresses";
-import { initializeNameServers } from "./name-servers";
+import { initializeNameServers, NAME_SERVERS_STORAGE } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
 import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
@@ -61,6 +61,7 @@ export function initializeNetwork(
     room(PACKETS_STORAGE) +
     room(LOOPBACK_STORAGE) +
     room(NEIGHBOURS_STORAGE) +
+    room(NAME_SERVERS_STORAGE) +
     room(FRAGMENT_STORAGE) +
     room(REASSEMBLY_STORAGE) +
     room(ICMP_STORAGE) +
@@ -96,7 +97,7 @@ export function initializeNetwork(
   initializeLoopback(take(LOOPBACK_STORAGE), loopbackQueue, loopbackInput.index);
   initializeNeighbours(take(NEIGHBOURS_STORAGE));
   initializeArp();
-  initializeNameServers();
+  initializeNameServers(take(NAME_SERVERS_STORAGE));
   initializeFragments(take(FRAGMENT_STORAGE));
   initializeReassembly(take(REASSEMBLY_STORAGE), max(PIECES_LIMIT, maxBuffers / 16), reassemblyTimeout.index);
   initializeFragmentOutput(take(FRAGMENT_OUTPUT_STORAGE));

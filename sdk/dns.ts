@@ -7,10 +7,10 @@
  *
  * What is bounded, and what happens there: QUERY_LIMIT requests at once (-EAGAIN), CACHE_LIMIT answers kept (the one not asked for the longest goes),
  * ADDRESS_LIMIT addresses of an answer (the rest is left out), RECORD_LIMIT records looked at and STREAM_LIMIT octets over TCP (-EMSGSIZE),
- * ALIAS_LIMIT aliases (-ELOOP), ROUNDS attempts with each of two servers (what the last one has failed with). It needs no memory but the 52 KiB of these
+ * ALIAS_LIMIT aliases (-ELOOP), ROUNDS attempts with each of up to four servers (what the last one has failed with). It needs no memory but the 54 KiB of these
  * tables, and 4 KiB for each answer that comes over TCP, which stay for the next one.
  *
- * **Not** done: search lists, EDNS (an answer of more than 512 octets comes over TCP), DNSSEC, servers with IPv6 addresses, other records than A and AAAA.
+ * **Not** done: search lists, EDNS (an answer of more than 512 octets comes over TCP), DNSSEC, other records than A and AAAA.
  *
  * A child of `fork` has the cache of its parent, and none of the parent's requests.
  */

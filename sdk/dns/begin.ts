@@ -14,6 +14,7 @@ import {
   QUERY_LIMIT,
   QUERY_OPENING,
   queryAt,
+  SERVERS_SIZE,
   takeQuery,
 } from "./query";
 import { dnsStatistics } from "./statistics";
@@ -53,9 +54,8 @@ export function beginQuery(query: Query): i32 {
   const information = changetype<NetworkInformation>(query.framed);
   memory.fill(changetype<usize>(information), 0, NETWORK_INFORMATION_SIZE);
   netinfo(changetype<usize>(information), NETWORK_INFORMATION_SIZE);
-  query.server0 = information.nameServer0;
-  query.server1 = information.nameServer1;
-  query.servers = query.server0 == 0 ? 0 : query.server1 == 0 ? 1 : 2;
+  query.servers = information.nameServerCount;
+  memory.copy(query.serverAddresses, changetype<usize>(information.nameServer(0)), SERVERS_SIZE);
   query.first = preferredServer();
   if (isLocalhost(query.name, query.nameSize)) return localhost(query);
   if (endsInNumber(query.name)) {

@@ -9,8 +9,19 @@
  */
 import { CLOCK_MONOTONIC, clock_gettime, getrandom } from "../calls";
 import { EINPROGRESS, EIO, EMSGSIZE, ENODATA, ENOENT, ETIMEDOUT } from "../errno";
-import { AF_INET, close, connect, send, setAddress, socket } from "../socket";
-import { MSG_DONTWAIT, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM, SOCKADDR_SIZE } from "../socket";
+import { NetworkAddress } from "../netinfo";
+import {
+  AF_INET,
+  AF_INET6,
+  close,
+  connect,
+  send,
+  setAddress,
+  setAddress6,
+  sockaddrSize,
+  socket,
+} from "../socket";
+import { MSG_DONTWAIT, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from "../socket";
 import { answersQuestion, answerTtl, isTruncated, readAnswer, writeQuestion } from "./message";
 import { NOISE_SIZE, Query, QUERY_ASKING, STREAM_LIMIT } from "./query";
 import { dnsStatistics } from "./statistics";
@@ -31,11 +42,11 @@ export const ATTEMPT_WAITS: i32 = 0;
 export const ATTEMPT_DONE: i32 = 1;
 export const ATTEMPT_CUT: i32 = 2;
 
-const address = memory.data(16, 8);
+const address = memory.data(28, 8);
 /** The server that has answered last. */
 let preferred: u32 = 0;
 
-/** With which server a request begins: 0 or 1. */
+/** With which server a request begins, if there are so many. */
 export function preferredServer(): u32 {
   return preferred;
 }
@@ -58,14 +69,18 @@ function roundOf(query: Query): u32 {
 
 /** The attempt's socket, of type SOCK_DGRAM or SOCK_STREAM, connected or about to be. 0, or a negative errno; there may be a socket all the same. */
 export function openSocket(query: Query, type: i32): i32 {
-  const fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+  const server = changetype<NetworkAddress>(
+    query.serverAddresses + <usize>query.server * offsetof<NetworkAddress>(),
+  );
+  const fd = socket(server.isIpv4 ? AF_INET : AF_INET6, type | SOCK_NONBLOCK, 0);
   if (fd < 0) return fd;
   query.fd = fd;
   query.overTcp = type == SOCK_STREAM ? 1 : 0;
   query.received = 0;
   query.deadline = clock_gettime(CLOCK_MONOTONIC) + STREAM_TIMEOUT;
-  setAddress(address, query.server == 0 ? query.server0 : query.server1, DNS_PORT);
-  const error = connect(fd, address, SOCKADDR_SIZE);
+  if (server.isIpv4) setAddress(address, server.ipv4, DNS_PORT);
+  else setAddress6(address, server.high, server.low, DNS_PORT);
+  const error = connect(fd, address, sockaddrSize(address));
   return error == -EINPROGRESS ? 0 : error;
 }
 

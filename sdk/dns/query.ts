@@ -3,6 +3,7 @@
  */
 import { getpid } from "../calls";
 import { Pool } from "../pool";
+import { NETWORK_NAME_SERVERS, NetworkAddress } from "../netinfo";
 import { close } from "../socket";
 import { CACHE_STORAGE, initializeCache } from "./cache";
 import { ADDRESSES_SIZE, QUESTION_LIMIT } from "./message";
@@ -11,6 +12,9 @@ import { ADDRESSES_SIZE, QUESTION_LIMIT } from "./message";
 export const QUERY_LIMIT: u32 = 32;
 /** Octets of the longest answer that is taken over TCP. */
 export const STREAM_LIMIT: u32 = 4096;
+
+/** Bytes of the addresses of all servers. */
+export const SERVERS_SIZE: usize = offsetof<NetworkAddress>() * NETWORK_NAME_SERVERS;
 
 // ---- States of a request ----
 
@@ -42,12 +46,10 @@ export class Query {
   flags: i32;
   /** Id of the request that asks for this one as well. */
   leader: i32;
-  /** Addresses of the servers, how many there are, and with which one the attempts begin. */
-  server0: u32;
-  server1: u32;
+  /** How many servers there are, and with which one the attempts begin. */
   servers: u32;
   first: u32;
-  /** Attempts begun, and the server of the present one, 0 or 1. */
+  /** Attempts begun, and the server of the present one. */
   attempt: u32;
   server: u32;
   /** Counts the sockets that it has had: whoever makes a call knows by it whether the request is the same after it. */
@@ -78,6 +80,10 @@ export class Query {
   @inline get addresses(): usize {
     return changetype<usize>(this) + ADDRESSES;
   }
+  /** Addresses of the servers, as netinfo has them. */
+  @inline get serverAddresses(): usize {
+    return changetype<usize>(this) + SERVERS;
+  }
   /** In small letters. */
   @inline get name(): usize {
     return changetype<usize>(this) + NAME;
@@ -98,7 +104,8 @@ export class Query {
 }
 
 const ADDRESSES: usize = (offsetof<Query>() + 7) & ~7;
-const NAME: usize = ADDRESSES + ADDRESSES_SIZE;
+const SERVERS: usize = ADDRESSES + ADDRESSES_SIZE;
+const NAME: usize = SERVERS + SERVERS_SIZE;
 const FRAMED: usize = NAME + 256;
 const NOISE: usize = (FRAMED + 2 + <usize>QUESTION_LIMIT + 7) & ~7;
 /** Two octets for the number of the question, and a bit for each octet of a name. */

@@ -1,9 +1,12 @@
 /** Setting addresses, and the ip= option of the command line. */
 import { isBroadcast, isLocalAddress, networkInterface, setAddress } from "../../net/interface";
-import { IP_DHCP, IP_STATIC, parseDnsOption, parseIpOption } from "../../net/config";
-import { learnNameServers, nameServer } from "../../net/name-servers";
+import { CONFIG_STORAGE, IP_DHCP, IP_STATIC, parseDnsOption, parseIpOption } from "../../net/config";
+import { learnNameServers, nameServer, nameServer4 } from "../../net/name-servers";
+import { growMemory } from "../arena";
 import { OWN } from "./link";
 import { boot } from "./recorder";
+
+const scratch = growMemory(CONFIG_STORAGE, 8);
 
 /** Acts on an option given as a string. */
 function option(text: string): i32 {
@@ -13,7 +16,7 @@ function option(text: string): i32 {
 
 function dns(text: string): i32 {
   const bytes = String.UTF8.encode(text);
-  return parseDnsOption(changetype<usize>(bytes), bytes.byteLength);
+  return parseDnsOption(changetype<usize>(bytes), bytes.byteLength, scratch);
 }
 
 describe("addresses and the command line", () => {
@@ -52,20 +55,20 @@ describe("addresses and the command line", () => {
   });
 
   it("knows the servers of the lease, two at most, and none that no host can be", () => {
-    expect<u32>(nameServer(0)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0);
     learnNameServers(0x0a00_0203, 0x0a00_0204);
-    expect<u32>(nameServer(0)).toBe(0x0a00_0203);
-    expect<u32>(nameServer(1)).toBe(0x0a00_0204);
-    expect<u32>(nameServer(2)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0x0a00_0203);
+    expect<u32>(nameServer4(1)).toBe(0x0a00_0204);
+    expect<u32>(nameServer4(2)).toBe(0);
     learnNameServers(0xffff_ffff, 0x0a00_0205);
-    expect<u32>(nameServer(0)).toBe(0x0a00_0205);
-    expect<u32>(nameServer(1)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0x0a00_0205);
+    expect<u32>(nameServer4(1)).toBe(0);
     learnNameServers(0x0a00_0205, 0x0a00_0205);
-    expect<u32>(nameServer(1)).toBe(0);
+    expect<u32>(nameServer4(1)).toBe(0);
     learnNameServers(0x0a00_0205, 0xe000_00fb);
-    expect<u32>(nameServer(1)).toBe(0);
+    expect<u32>(nameServer4(1)).toBe(0);
     learnNameServers(0, 0);
-    expect<u32>(nameServer(0)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0);
   });
 
   it("reads dns=, which holds whatever leases say", () => {
@@ -75,21 +78,40 @@ describe("addresses and the command line", () => {
       "10.0.2",
       "10.0.2.3,",
       "10.0.2.3,10.0.2.4,",
-      "10.0.2.3,10.0.2.4,10.0.2.5",
+      "10.0.2.3 10.0.2.4",
+      "10.0.2.3,10.0.2.4,10.0.2.5,10.0.2.6,10.0.2.7",
+      "2001:db8::53,",
+      "2001:db8::53/64",
+      "2001:db8:53",
+      "ff02::fb",
+      "::",
     ];
     for (let i = 0; i < wrong.length; i++) expect<i32>(dns(wrong[i])).toBe(-22, wrong[i]);
     expect<i32>(dns("0.0.0.0")).toBe(-22);
     expect<i32>(dns("10.0.2.3,255.255.255.255")).toBe(-22);
-    expect<u32>(nameServer(0)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0);
     learnNameServers(0x0a00_0209, 0);
     expect<i32>(dns("10.0.2.3")).toBe(0);
-    expect<u32>(nameServer(0)).toBe(0x0a00_0203);
-    expect<u32>(nameServer(1)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0x0a00_0203);
+    expect<u32>(nameServer4(1)).toBe(0);
     expect<i32>(dns("10.0.2.3,10.0.2.4")).toBe(0);
     learnNameServers(0x0a00_0209, 0);
     learnNameServers(0, 0);
-    expect<u32>(nameServer(0)).toBe(0x0a00_0203);
-    expect<u32>(nameServer(1)).toBe(0x0a00_0204);
+    expect<u32>(nameServer4(0)).toBe(0x0a00_0203);
+    expect<u32>(nameServer4(1)).toBe(0x0a00_0204);
+    expect<bool>(nameServer(2) === null).toBe(true);
+    expect<i32>(dns("2001:db8::53,10.0.2.4,fe80::1,10.0.2.5")).toBe(0);
+    expect<u64>(nameServer(0)!.low).toBe(0x53);
+    expect<u64>(nameServer(0)!.high).toBe(0x2001_0db8_0000_0000);
+    expect<u32>(nameServer(1)!.ipv4).toBe(0x0a00_0204);
+    expect<u64>(nameServer(2)!.high).toBe(0xfe80_0000_0000_0000);
+    expect<u32>(nameServer4(1)).toBe(0x0a00_0205);
+    expect<bool>(nameServer(4) === null).toBe(true);
+    // What is wrong changes nothing.
+    expect<i32>(dns("10.0.2.9,x")).toBe(-22);
+    expect<u64>(nameServer(0)!.low).toBe(0x53);
+    expect<i32>(dns("10.0.2.9,10.0.2.9")).toBe(0);
+    expect<bool>(nameServer(1) === null).toBe(true);
   });
 
   it("refuses what is wrong, and changes nothing", () => {

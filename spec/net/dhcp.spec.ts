@@ -14,7 +14,7 @@ import {
 } from "../../net/dhcp";
 import { DhcpOptions } from "../../net/dhcp-options";
 import { networkInterface, NetworkInterface, setAddress } from "../../net/interface";
-import { nameServer } from "../../net/name-servers";
+import { nameServer4 } from "../../net/name-servers";
 import { udpCreate, udpOutput } from "../../net/socket/udp";
 import { UdpHeader } from "../../net/wire/udp";
 import { growMemory } from "../arena";
@@ -279,7 +279,7 @@ describe("dhcp", () => {
     dhcpStart(onBound.index);
     link.run(SECOND);
     expect<u32>(dhcpState()).toBe(DHCP_REQUESTING);
-    expect<u32>(nameServer(0)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0);
     begin(5);
     putOption(54, SERVER);
     putOption(51, script.lease);
@@ -296,13 +296,13 @@ describe("dhcp", () => {
     finish();
     deliver();
     expect<u32>(dhcpState()).toBe(DHCP_BOUND);
-    expect<u32>(nameServer(0)).toBe(SERVER + 1);
-    expect<u32>(nameServer(1)).toBe(SERVER + 2);
+    expect<u32>(nameServer4(0)).toBe(SERVER + 1);
+    expect<u32>(nameServer4(1)).toBe(SERVER + 2);
     script.answers = 0;
     link.run(<u64>script.lease * SECOND);
     expect<u32>(networkInterface().address).toBe(0);
-    expect<u32>(nameServer(0)).toBe(0);
-    expect<u32>(nameServer(1)).toBe(0);
+    expect<u32>(nameServer4(0)).toBe(0);
+    expect<u32>(nameServer4(1)).toBe(0);
   });
 
   it("ignores what is not for it", () => {

@@ -2,7 +2,7 @@
 import { now } from "../../kernel/time/clock";
 import { networkCounters } from "../../net/counters";
 import { CONFIG6_STORAGE, IP6_OFF, IP6_ON, parseIp6Option } from "../../net/config6";
-import { IpAddress } from "../../net/flow";
+import { learnNameServers, NAME_SERVERS, nameServer, nameServer4 } from "../../net/name-servers";
 import {
   ADDRESS_DUPLICATE,
   ADDRESS_NONE,
@@ -13,15 +13,7 @@ import {
   OWN_ADDRESSES,
   ownAddress,
 } from "../../net/own-addresses";
-import {
-  defaultRouter,
-  hopLimit6,
-  isOnLink6,
-  linkMtu6,
-  onNameServer,
-  routerFailed,
-  ROUTERS,
-} from "../../net/routers";
+import { defaultRouter, hopLimit6, isOnLink6, linkMtu6, routerFailed, ROUTERS } from "../../net/routers";
 import { interfaceIdentifier } from "../../net/scope";
 import { Ipv6Header, storeAddress } from "../../net/wire/ipv6";
 import { growMemory } from "../arena";
@@ -54,15 +46,6 @@ import { PEER4 } from "./link";
 
 const SECOND: u64 = 1_000_000_000;
 const option6 = growMemory(CONFIG6_STORAGE, 8);
-let servers: u32 = 0;
-let serverLow: u64 = 0;
-let serverLife: u32 = 0;
-
-function nameServer(address: IpAddress, lifetime: u32): void {
-  servers++;
-  serverLow = address.low;
-  serverLife = lifetime;
-}
 
 function own(high: u64): u32 {
   const found = findOwn(address6(high, OWN_ID));
@@ -189,7 +172,6 @@ describe("routers and prefixes", () => {
   beforeEach(() => boot6());
 
   it("give an address, a way out, MTU, hop limit and name servers", () => {
-    onNameServer(nameServer.index);
     const options = routerAdvertisement(1800, 8 + 8 + 32 + 24);
     six.linkOption(options, 1, PEER4);
     store<u64>(options + 8, 0x0105);
@@ -203,9 +185,8 @@ describe("routers and prefixes", () => {
     expect<u32>(own(PREFIX)).toBe(ADDRESS_TENTATIVE);
     expect<u32>(linkMtu6()).toBe(1400);
     expect<u32>(hopLimit6).toBe(17);
-    expect<u32>(servers).toBe(1);
-    expect<u64>(serverLow).toBe(53);
-    expect<u32>(serverLife).toBe(600);
+    expect<bool>(nameServer(0)!.same(address6(PREFIX, 53))).toBe(true);
+    expect<bool>(nameServer(1) === null).toBe(true);
     expect<bool>(defaultRouter()!.same(address6(LINK_LOCAL, PEER_ID))).toBe(true);
     expect<bool>(isOnLink6(address6(PREFIX, 7)) && !isOnLink6(address6(PREFIX + 1, 7))).toBe(true);
     link.run(3 * SECOND);
@@ -310,6 +291,75 @@ describe("routers and prefixes", () => {
       deliver6();
     }
     expect<bool>(defaultRouter() === null).toBe(true);
+  });
+});
+
+/** An advertisement of name servers PREFIX::`first`, … (RFC 8106). */
+function advertiseServers(first: u64, count: u32, lifetime: u32): void {
+  const option = routerAdvertisement(1800, 8 + 16 * count);
+  store<u64>(option, 25 | ((1 + 2 * count) << 8));
+  store<u32>(option, bswap<u32>(lifetime), 4);
+  for (let i: u32 = 0; i < count; i++) storeAddress(option + 8 + 16 * i, address6(PREFIX, first + i));
+  deliver6();
+}
+
+/** The low half of name server `index`; 0: there are not so many. */
+function server(index: u32): u64 {
+  const found = nameServer(index);
+  return found === null ? 0 : found.low;
+}
+
+describe("name servers", () => {
+  beforeEach(() => boot6());
+
+  it("of routers stand behind those of the lease, each for its time", () => {
+    advertiseServers(0x50, 3, 600);
+    expect<u64>(server(0)).toBe(0x50);
+    expect<u64>(server(2)).toBe(0x52);
+    expect<u64>(server(3)).toBe(0);
+    learnNameServers(0x0a00_0203, 0x0a00_0204);
+    expect<u32>(nameServer4(0)).toBe(0x0a00_0203);
+    expect<u32>(nameServer4(1)).toBe(0x0a00_0204);
+    expect<u64>(server(2)).toBe(0x50);
+    expect<u64>(server(3)).toBe(0x51);
+    expect<u64>(server(4)).toBe(0);
+    link.run(300 * SECOND);
+    advertiseServers(0x51, 1, 600);
+    link.run(301 * SECOND);
+    expect<u64>(server(2)).toBe(0x51);
+    expect<u64>(server(3)).toBe(0);
+    // 0 takes it away, and all ones is for ever.
+    advertiseServers(0x51, 1, 0);
+    expect<u64>(server(2)).toBe(0);
+    advertiseServers(0x51, 1, 0xffff_ffff);
+    link.run(100_000_000 * SECOND);
+    expect<u64>(server(2)).toBe(0x51);
+  });
+
+  it("are no more than so many, and those that are there stay", () => {
+    for (let i: u32 = 0; i < 500; i++) advertiseServers(0x100 + 4 * i, 4, 600 + i);
+    for (let i: u32 = 0; i < NAME_SERVERS; i++) expect<u64>(server(i)).toBe(0x100 + i);
+    expect<u64>(networkCounters().ndNoRoom).toBe(499 * 4);
+    link.run(601 * SECOND);
+    expect<u64>(server(0)).toBe(0);
+    advertiseServers(0x77, 1, 600);
+    expect<u64>(server(0)).toBe(0x77);
+  });
+
+  it("are hosts, and stand in lists that are whole", () => {
+    const option = routerAdvertisement(1800, 40);
+    store<u64>(option, 25 | (5 << 8));
+    store<u32>(option, bswap<u32>(600), 4);
+    storeAddress(option + 8, address6(GROUP, 0xfb));
+    storeAddress(option + 24, address6(0, 1));
+    deliver6();
+    // Half an address, and none.
+    store<u64>(routerAdvertisement(1800, 16), 25 | (2 << 8));
+    deliver6();
+    store<u64>(routerAdvertisement(1800, 8), 25 | (1 << 8));
+    deliver6();
+    expect<u64>(server(0)).toBe(0);
+    expect<u64>(networkCounters().ndAdvertisements).toBe(3);
   });
 });
 

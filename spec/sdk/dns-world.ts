@@ -1,6 +1,6 @@
 /**
  * A model of what the DNS resolver has around it: the system calls that it makes, handlers that run at the end of any of them, a clock, and a network
- * with two servers behind it that lose, delay, forge, damage and refuse. All of it is decided by one seeded generator.
+ * with three servers behind it that lose, delay, forge, damage and refuse. All of it is decided by one seeded generator.
  */
 import assert from "node:assert/strict";
 import { A, type DnsQuestion, decodeQuestion, encodeResponse, SOA } from "../wire/dns.ts";
@@ -14,11 +14,21 @@ const POLLIN = 1;
 const POLLOUT = 4;
 const POLLERR = 8;
 const SECOND = 1_000_000_000n;
+const AF_INET6 = 10;
+/** Offsets in what netinfo writes (docs/aem-calls.md). */
+const NAME_SERVER_COUNT = 44;
+const FIRST_NAME_SERVER = 72;
+/** In front of an IPv4 address in the form of IPv6. */
+const MAPPED = Buffer.from("00000000000000000000ffff", "hex");
+/** The servers, one of them of IPv6. */
+const SERVERS = ["0a000203", "0a000204"].map((four) => Buffer.concat([MAPPED, Buffer.from(four, "hex")]));
+SERVERS.push(Buffer.from("20010db8000000010000000000000053", "hex"));
 const SHUT_DOWN = 3;
 
 type Handler = (...parameters: number[]) => void;
 
 interface Socket {
+  domain: number;
   stream: boolean;
   received: Buffer[];
   /** Of a stream: connected; ended, or failed. */
@@ -204,23 +214,35 @@ export class World {
         return this.after(length);
       },
       netinfo: (at: number, length: number) => {
-        this.bytes(at, length).fill(0).writeUInt32LE(0x0a000203, 32);
-        this.bytes(at, length).writeUInt32LE(0x0a000204, 36);
+        const information = this.bytes(at, length).fill(0);
+        information.writeUInt32LE(SERVERS.length, NAME_SERVER_COUNT);
+        SERVERS.forEach((server, i) => server.copy(information, FIRST_NAME_SERVER + 16 * i));
         return this.after(length);
       },
-      socket: (_domain: number, type: number) => {
+      socket: (domain: number, type: number) => {
         if (this.happens(0.005)) return this.after(-24);
         let fd = 0;
         while (this.sockets.has(fd)) fd++;
         const stream = (type & 15) === STREAM;
-        this.sockets.set(fd, { stream, received: [], ready: !stream, end: undefined, sent: Buffer.alloc(0) });
+        this.sockets.set(fd, {
+          domain,
+          stream,
+          received: [],
+          ready: !stream,
+          end: undefined,
+          sent: Buffer.alloc(0),
+        });
         this.mostSockets = Math.max(this.mostSockets, this.sockets.size);
         return this.after(fd);
       },
       connect: (fd: number, at: number) => {
         const socket = this.sockets.get(fd) as Socket;
         assert.equal(this.bytes(at, 16).readUInt16BE(2), 53);
-        assert.ok([0x0a000203, 0x0a000204].includes(this.bytes(at, 16).readUInt32BE(4)));
+        const wide = socket.domain === AF_INET6;
+        const name = this.bytes(at, wide ? 28 : 16);
+        assert.equal(name.readUInt16LE(0), socket.domain);
+        const address = wide ? name.subarray(8, 24) : Buffer.concat([MAPPED, name.subarray(4, 8)]);
+        assert.ok(SERVERS.some((server) => server.equals(address)));
         if (this.happens(0.01)) return this.after(-101);
         if (!socket.stream) return this.after(0);
         this.later(this.below(20_000_000), () => {
