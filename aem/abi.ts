@@ -178,12 +178,18 @@ export class EventFilter {
   size: u32;
   /** Sk: bit n for transitions into state n. Sock: POLL* bits. */
   mask: u32;
-  /** Accept, read of datagrams: peers whose address agrees with this one (host order) in the first `prefix` bits. */
-  address: u32;
-  /** 0..32; 0: all peers. */
+  /** Accept, read of datagrams: peers whose address agrees with `address` in so many of its first bits, 0..128; 0: all peers. */
   prefix: u32;
   /** Read of a stream: bytes that have to be there; more than READ_LIMIT counts as READ_LIMIT. */
   least: u32;
+  // An address of either version, as on the wire; of IPv4 ::ffff:a.b.c.d, and a prefix of 96 bits more than its own.
+  private address0: u64;
+  private address8: u64;
+
+  /** Where the address stands. */
+  @inline get address(): usize {
+    return changetype<usize>(this) + offsetof<EventFilter>("address0");
+  }
 }
 
 export const FILTER_SIZE: u32 = offsetof<EventFilter>();

@@ -11,6 +11,7 @@ import { VMTABLE_BASE } from "../kernel/memory/layout";
 import { userRange } from "../kernel/memory/user";
 import { now } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStartAt, timerStop } from "../kernel/time/timers";
+import { IpAddress } from "../net/flow";
 import { SOCKADDR6_ROOM } from "../net/socket/sockaddr";
 import {
   BUFFERS_PER_EVENT,
@@ -55,10 +56,12 @@ export class EventExtra extends Timer {
   /** Occurrences, modulo 2^32. */
   filtered: u32;
   cleaned: u32;
-  /** Filter: states or POLL* bits; network and its mask; bytes. 0: no such condition. */
+  // Storage of `network`.
+  private network0: u64;
+  private network8: u64;
+  /** Filter: states or POLL* bits; bits of `network` that count; bytes. 0: no such condition. */
   mask: u32;
-  network: u32;
-  networkMask: u32;
+  prefix: u32;
   least: u32;
   /** Code address of the application's allocator; 0: none. Bytes that it was asked for. */
   allocator: usize;
@@ -72,6 +75,11 @@ export class EventExtra extends Timer {
 
   @inline get event(): Event {
     return changetype<Event>(this.argument);
+  }
+
+  /** The peers that the filter lets through: those whose first `prefix` bits are the same. */
+  @inline get network(): IpAddress {
+    return changetype<IpAddress>(changetype<usize>(this) + offsetof<EventExtra>("network0"));
   }
 
 

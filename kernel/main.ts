@@ -333,7 +333,7 @@ function waitForAddress(): void {
 
 function startAem(): void {
   const frames = totalFrameCount();
-  // With its jid an event is less than 100 bytes, and one in eight may have 344 more: at most 54 % of the memory.
+  // With its jid an event is less than 100 bytes, and one in eight may have 352 more: at most 55 % of the memory.
   initializeAem(need(AEM_STORAGE), frames * 16, frames * 16, frames);
   initializeSystemInformation(need(SYSTEM_INFORMATION_SIZE));
 }

@@ -103,43 +103,59 @@ export class EventFilter {
   size: u32;
   /** Sk: bit n lets transitions into state n through. Sock: POLL* bits. */
   mask: u32;
-  /** Accept, and read of datagrams: peers in the network address/prefix, 10.0.2.15 being 0x0A00020F. */
-  address: u32;
+  /** Accept, and read of datagrams: peers in the network address/prefix, 0..128 bits. */
   prefix: u32;
   /** Read of a stream: the handler is not called for fewer bytes, up to READ_LIMIT, unless the stream ends. */
   least: u32;
+  /** The halves of the address, in network order; one of IPv4 is ::ffff:a.b.c.d. */
+  high: u64;
+  low: u64;
 }
 
-const filter = memory.data(20, 8);
+const filter = memory.data(32, 8);
 
-function setFilter(jid: i32, mask: u32, address: u32, prefix: u32, least: u32): i32 {
+function setFilter(jid: i32, mask: u32, least: u32, high: u64, low: u64, prefix: u32): i32 {
   const f = changetype<EventFilter>(filter);
   f.size = offsetof<EventFilter>();
   f.mask = mask;
-  f.address = address;
   f.prefix = prefix;
   f.least = least;
+  f.high = bswap<u64>(high);
+  f.low = bswap<u64>(low);
   return evctl(jid, EVJOBFILTER, <i32>filter);
 }
 
 /** Of an sk event: only transitions into one of the states, bit n for state n (`1 << TCP_ESTABLISHED`). */
 export function filterStates(jid: i32, states: u32): i32 {
-  return setFilter(jid, states, 0, 0, 0);
+  return setFilter(jid, states, 0, 0, 0, 0);
 }
 
 /** Of a sock event: only these POLL* bits. */
 export function filterPoll(jid: i32, bits: u32): i32 {
-  return setFilter(jid, bits, 0, 0, 0);
+  return setFilter(jid, bits, 0, 0, 0, 0);
 }
 
-/** Of an accept event: connections from elsewhere are reset. Of a read event on UDP: datagrams from elsewhere are dropped. */
+/**
+ * Of an accept event: connections from elsewhere are reset. Of a read event on UDP: datagrams from elsewhere are dropped. `address`: of IPv4, 10.0.2.15 being 0x0A00020F,
+ * with `prefix` 1..32; peers of IPv6 are elsewhere. Address and prefix 0: all peers.
+ */
 export function filterPeers(jid: i32, address: u32, prefix: u32): i32 {
-  return setFilter(jid, 0, address, prefix, 0);
+  if ((address | prefix) == 0) return setFilter(jid, 0, 0, 0, 0, 0);
+  return setFilter(jid, 0, 0, 0, MAPPED | address, prefix == 0 ? 0 : prefix + MAPPED_BITS);
 }
+
+/** The same for the address of IPv6 with these halves (see setAddress6), and `prefix` 1..128; peers of IPv4 are ::ffff:a.b.c.d. All 0: all peers. */
+export function filterPeers6(jid: i32, high: u64, low: u64, prefix: u32): i32 {
+  return setFilter(jid, 0, 0, high, low, prefix);
+}
+
+/** In front of an address of IPv4 in the form of IPv6, and the bits of that. */
+const MAPPED: u64 = 0xffff_0000_0000;
+const MAPPED_BITS: u32 = 96;
 
 /** Of a read event on TCP: the handler is called for `bytes` at once, as with SO_RCVLOWAT. */
 export function filterLeast(jid: i32, bytes: u32): i32 {
-  return setFilter(jid, 0, 0, 0, bytes);
+  return setFilter(jid, 0, bytes, 0, 0, 0);
 }
 
 export function clearFilter(jid: i32): i32 {

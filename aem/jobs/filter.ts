@@ -10,7 +10,9 @@ import { EINVAL } from "../../kernel/errno";
 import { POLLERR, POLLHUP, POLLIN, POLLMSG, POLLOUT, POLLPRI, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { IpAddress } from "../../net/flow";
 import { networkFlush } from "../../net/interface";
+import { samePrefix } from "../../net/scope";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
+import { loadAddress } from "../../net/wire/ipv6";
 import { EVENT_ACCEPT, EVENT_READ, EVENT_SK, EVENT_SOCK, EventFilter, READ_LIMIT } from "../abi";
 import { activate, again, countActivations } from "../dispatch";
 import { Event } from "../event";
@@ -29,7 +31,8 @@ const DROPS: u32 = 32;
 export function checkFilter(event: Event, filter: EventFilter): i32 {
   const type = event.type;
   const stream = type <= EVENT_SOCK && event.object != 0 && event.socket.type == SOCK_STREAM;
-  if (filter.prefix > 32 || (filter.prefix == 0 && filter.address != 0)) return -EINVAL;
+  const named = (load<u64>(filter.address) | load<u64>(filter.address, 8)) != 0;
+  if (filter.prefix > 128 || (filter.prefix == 0 && named)) return -EINVAL;
   if (filter.prefix != 0 && type != EVENT_ACCEPT && (type != EVENT_READ || stream)) return -EINVAL;
   if (filter.least != 0 && (type != EVENT_READ || !stream)) return -EINVAL;
   const known = type == EVENT_SK ? STATES : type == EVENT_SOCK ? POLL_BITS : 0;
@@ -40,18 +43,17 @@ export function checkFilter(event: Event, filter: EventFilter): i32 {
 export function setFilter(event: Event, extra: EventExtra, filter: EventFilter): void {
   const heldBack = extra.least != 0;
   extra.mask = filter.mask;
-  extra.networkMask = filter.prefix == 0 ? 0 : u32.MAX_VALUE << (32 - filter.prefix);
-  extra.network = filter.address & extra.networkMask;
+  extra.prefix = filter.prefix;
+  loadAddress(extra.network, filter.address);
   extra.least = min(filter.least, READ_LIMIT);
   // There may be enough now.
   if (heldBack && event.object != 0 && (pollSocket(event.socket) & POLLIN) != 0) activate(event);
 }
 
-/** Whether a peer with this address passes. A condition is about IPv4 addresses: others pass where there is none. */
+/** Whether a peer with this address passes. */
 @inline
 function passes(extra: EventExtra, address: IpAddress): bool {
-  const mask = extra.networkMask;
-  return mask == 0 || (address.isMapped && (address.ipv4 & mask) == extra.network);
+  return samePrefix(address, extra.network, extra.prefix);
 }
 
 // ---- Peers ----

@@ -81,11 +81,11 @@ static inline int measure_latency(int jid, bool on) { return evctl(jid, EVJOBHIS
 struct event_filter {
   uint32_t size;
   uint32_t mask;    /* sk: bit n lets transitions into state n through; sock: POLL* bits */
-  uint32_t address; /* accept, read of datagrams: peers in the network address/prefix, 10.0.2.15 being 0x0a00020f */
-  uint32_t prefix;
-  uint32_t least; /* read of a stream: the handler is not called for fewer bytes, up to READ_LIMIT, unless the stream ends */
+  uint32_t prefix;  /* accept, read of datagrams: peers in the network address/prefix, 0..128 bits */
+  uint32_t least;   /* read of a stream: the handler is not called for fewer bytes, up to READ_LIMIT, unless the stream ends */
+  struct in6_addr address; /* one of IPv4 is ::ffff:a.b.c.d */
 };
-_Static_assert(sizeof(struct event_filter) == 20, "event_filter: 20 bytes");
+_Static_assert(sizeof(struct event_filter) == 32, "event_filter: 32 bytes");
 
 /* Sets a filter; its `size` is filled in. */
 static inline int set_filter(int jid, struct event_filter filter) {
@@ -99,9 +99,20 @@ static inline int filter_states(int jid, uint32_t states) { return set_filter(ji
 /* Of a sock event: only these POLL* bits. */
 static inline int filter_poll(int jid, uint32_t bits) { return set_filter(jid, (struct event_filter){.mask = bits}); }
 
-/* Of an accept event: connections from elsewhere are reset. Of a read event on UDP: datagrams from elsewhere are dropped. */
-static inline int filter_peers(int jid, uint32_t address, uint32_t prefix) {
+/*
+ * Of an accept event: connections from elsewhere are reset. Of a read event on UDP: datagrams from elsewhere are dropped. All 0: all peers.
+ * filter_peers is for IPv4, 10.0.2.15 being 0x0a00020f, with a prefix of 1..32: peers of IPv6 are elsewhere. filter_peers6: 1..128.
+ */
+static inline int filter_peers6(int jid, struct in6_addr address, uint32_t prefix) {
   return set_filter(jid, (struct event_filter){.address = address, .prefix = prefix});
+}
+
+static inline int filter_peers(int jid, uint32_t address, uint32_t prefix) {
+  struct in6_addr mapped = {{0}};
+  if ((address | prefix) == 0) return filter_peers6(jid, mapped, 0);
+  mapped.s6_addr[10] = mapped.s6_addr[11] = 0xff;
+  for (int i = 0; i < 4; i++) mapped.s6_addr[12 + i] = (uint8_t)(address >> (24 - 8 * i));
+  return filter_peers6(jid, mapped, prefix == 0 ? 0 : prefix + 96);
 }
 
 /* Of a read event on TCP: the handler is called for `bytes` at once, as with SO_RCVLOWAT. */

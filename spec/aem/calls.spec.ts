@@ -484,8 +484,8 @@ describe("connections", () => {
     const filter = changetype<EventFilter>(<usize>value);
     memory.fill(value, 0, FILTER_SIZE);
     filter.size = FILTER_SIZE;
-    filter.address = 0x0a000000;
-    filter.prefix = 8;
+    store<u64>(filter.address, bswap<u64>(0xffff_0a00_0000), 8);
+    filter.prefix = 96 + 8;
     expect<i32>(sys_evctl(jid, EVJOBFILTER, value)).toBe(0);
     client = sys_socket(AF_INET, STREAM | NONBLOCK, 0);
     sys_connect(client, address(LOOPBACK, port), 16);

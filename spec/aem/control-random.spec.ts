@@ -257,10 +257,12 @@ function filter(slot: Slot): void {
   const f = changetype<EventFilter>(<usize>user);
   memory.fill(user, 0, FILTER_SIZE);
   f.size = FILTER_SIZE;
+  let network: u32 = 0;
   if (slot.type == EVENT_ACCEPT || slot.datagram) {
     // Addresses go round by 2^20: one of 16, or one half of them.
-    f.prefix = chance(2) == 0 ? 12 : 9;
-    f.address = (0x0a000000 + chance(16) * SPREAD) & (u32.MAX_VALUE << (32 - f.prefix));
+    f.prefix = 96 + (chance(2) == 0 ? 12 : 9);
+    network = 0x0a000000 + chance(16) * SPREAD;
+    store<u64>(f.address, bswap<u64>(0xffff_0000_0000 | network), 8);
   } else if (slot.stream) f.least = chance(1500);
   else if (slot.type == EVENT_SK) f.mask = (chance(0x800) << 1) & 0xffe;
   else if (slot.type == EVENT_SOCK) f.mask = chance(2) == 0 ? POLLIN : POLLOUT;
@@ -272,8 +274,8 @@ function filter(slot: Slot): void {
   }
   assert(sys_evctl(slot.jid, EVJOBFILTER, user) == 0, "filter");
   slot.mask = f.mask;
-  slot.networkMask = f.prefix == 0 ? 0 : u32.MAX_VALUE << (32 - f.prefix);
-  slot.network = f.address;
+  slot.networkMask = f.prefix == 0 ? 0 : u32.MAX_VALUE << (128 - f.prefix);
+  slot.network = network & slot.networkMask;
   slot.least = f.least;
 }
 

@@ -88,9 +88,19 @@ function setFilter(jid: i32, mask: u32, address: u32, prefix: u32, least: u32): 
   const filter = changetype<EventFilter>(<usize>user);
   filter.size = FILTER_SIZE;
   filter.mask = mask;
-  filter.address = address;
-  filter.prefix = prefix;
+  store<u64>(filter.address, 0);
+  store<u64>(filter.address, address == 0 ? 0 : bswap<u64>(0xffff_0000_0000 | address), 8);
+  filter.prefix = prefix == 0 ? 0 : prefix + 96;
   filter.least = least;
+  return sys_evctl(jid, EVJOBFILTER, user);
+}
+function setFilter6(jid: i32, high: u64, low: u64, prefix: u32): i32 {
+  const filter = changetype<EventFilter>(<usize>user);
+  memory.fill(user, 0, FILTER_SIZE);
+  filter.size = FILTER_SIZE;
+  store<u64>(filter.address, bswap<u64>(high));
+  store<u64>(filter.address, bswap<u64>(low), 8);
+  filter.prefix = prefix;
   return sys_evctl(jid, EVJOBFILTER, user);
 }
 function setTimeout(jid: i32, nanoseconds: u64): i32 {
@@ -212,6 +222,53 @@ describe("EVJOBFILTER", () => {
     readStatistics(jid);
     expect<u64>(statistics.filtered).toBe(2);
     expect<u64>(statistics.handled).toBe(1);
+  });
+
+  it("peers of both versions: a prefix of one lets none of the other through", () => {
+    // From 10.0.0.x, and from 2001:db8:0:1::a00:x.
+    for (let version = 4; version <= 6; version += 2) {
+      const socket = newDatagram();
+      socket.spread = 1;
+      if (version == 6) socket.high = 0x2001_0db8_0000_0001;
+      const jid = onRead(open(socket));
+      const high: u64[] = [
+        0, 0, 0x2001_0db8_0000_0001, 0x2001_0db8_0000_0001, 0x2001_0db8_0000_0002, 0x2001_0db8_0000_0001,
+      ];
+      const low: u64[] = [0xffff_0000_0000, 0xffff_0a00_0000, 0, 0x0a00_0000, 0, 0xffff_ffff_ffff_ffff];
+      const bits: u32[] = [96, 120, 64, 120, 63, 64];
+      const passes: u32[] = [4, 4, 6, 6, 0, 6];
+      for (let i = 0; i < bits.length; i++) {
+        expect<i32>(setFilter6(jid, high[i], low[i], bits[i])).toBe(0);
+        receiveDatagram(socket, 10 + i);
+        // 2001:db8:0:2::/63 is 2001:db8:0:2 and :3.
+        if (passes[i] == version) expectHandler(EVENT_READ, "passes");
+        expectNone("no more");
+      }
+      expect<i32>(setFilter6(jid, 1, 0, 129)).toBe(-EINVAL, "prefix");
+      expect<i32>(setFilter6(jid, 1, 0, 0)).toBe(-EINVAL, "an address without a prefix");
+      expect<i32>(setFilter6(jid, 0, 0, 0)).toBe(0, "all");
+      receiveDatagram(socket, 30);
+      expectHandler(EVENT_READ, "all");
+      readStatistics(jid);
+      expect<u64>(statistics.filtered).toBe(version == 4 ? 4 : 3);
+    }
+  });
+
+  it("accept: resets connections of the other version", () => {
+    const listener = newListener();
+    listener.spread = 1;
+    const jid = onAccept(listener);
+    setFilter6(jid, 0x2001_0db8_0000_0000, 0, 32);
+    const before = aborts;
+    establish(listener);
+    expectNone("of IPv4");
+    listener.high = 0x2001_0db8_ffff_0000;
+    establish(listener);
+    expectHandler(EVENT_ACCEPT, "2001:db8::/32");
+    listener.high = 0x2001_0db9_0000_0000;
+    establish(listener);
+    expectNone("another net");
+    expect<i32>(aborts - before).toBe(2);
   });
 
   it("datagrams of others are dropped, also very many, and others get their turn", () => {
@@ -682,7 +739,7 @@ describe("EVJOBRETRY, and the limit of extras", () => {
       jid = onTimer(1000 * MILLISECOND, 0);
     }
     expect<u32>(made).toBe(extraPool().limit);
-    expect<u32>(extraPool().objectSize).toBe(344, "as docs/aem-calls.md says");
+    expect<u32>(extraPool().objectSize).toBe(352, "as docs/aem-calls.md says");
     expect<i32>(sys_evctl(jid, EVJOBHISTOGRAM, 1)).toBe(-ENOSPC);
     expect<i32>(sys_evctl(jid, EVJOBCLEAN, 0)).toBe(-ENOSPC);
     const reader = onRead(open(newStream()));

@@ -265,6 +265,8 @@ export class FakeSocket extends Socket {
   buffer: u32;
   /** By how much the addresses of two peers in succession differ. */
   spread: u32;
+  /** Upper half of the addresses of peers; 0: they are of IPv4. */
+  high: u64;
 }
 
 let streamProtocol: SocketProtocol = changetype<SocketProtocol>(0);
@@ -392,7 +394,7 @@ function fakeAccept(socket: FakeSocket): FakeSocket | null {
   if (socket.waiting == 0) return null;
   socket.waiting--;
   const connection = newStream();
-  connection.flow.remote.setIpv4(0x0a00_0002 + socket.spread * socket.serial, 1000 + socket.serial);
+  connection.flow.remote.copy(peerOf(socket, 0x0a00_0002, 1000 + socket.serial));
   socket.serial++;
   return connection;
 }
@@ -430,7 +432,16 @@ function fakeConsume(socket: FakeSocket, bytes: u32): void {
 }
 
 function fakePeekSource(socket: FakeSocket): Endpoint {
-  return endpoint(0x0a000003 + socket.spread * socket.serial, 2000 + (socket.serial & 0x3fff));
+  return peerOf(socket, 0x0a00_0003, 2000 + (socket.serial & 0x3fff));
+}
+
+/** The peer whose turn it is. */
+function peerOf(socket: FakeSocket, first: u32, port: u32): Endpoint {
+  const it = endpoint(first + socket.spread * socket.serial, port);
+  if (socket.high == 0) return it;
+  it.low = it.ipv4;
+  it.high = socket.high;
+  return it;
 }
 
 function fakeAvailable(socket: FakeSocket): u32 {

@@ -370,8 +370,8 @@ describe("EVJOBALLOCATOR", () => {
     const filter = changetype<EventFilter>(<usize>user);
     memory.fill(user, 0, FILTER_SIZE);
     filter.size = FILTER_SIZE;
-    filter.address = 0x0a000004;
-    filter.prefix = 32;
+    store<u64>(filter.address, bswap<u64>(0xffff_0a00_0004), 8);
+    filter.prefix = 128;
     expect<i32>(sys_evctl(jid, EVJOBFILTER, user)).toBe(0);
     for (let i: u32 = 0; i < 3; i++) receiveDatagram(socket, 10 + i);
     fake.advance(1000);

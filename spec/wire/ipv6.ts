@@ -168,6 +168,13 @@ export function prefixOption({
   return bytes;
 }
 
+/** Name servers (RFC 8106). */
+export function nameServersOption(addresses: readonly string[], lifetime = 600): Buffer {
+  const head = Buffer.from([25, 1 + 2 * addresses.length, 0, 0, 0, 0, 0, 0]);
+  head.writeUInt32BE(lifetime, 4);
+  return Buffer.concat([head, ...addresses.map(bytesOf)]);
+}
+
 /** Body of a router advertisement: hop limit 64, and `lifetime` in seconds. */
 export function advertisementBody(lifetime: number, options: readonly Buffer[]): Buffer {
   const fixed = Buffer.alloc(12);

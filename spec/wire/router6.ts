@@ -52,6 +52,13 @@ export interface Seen {
   to: string;
 }
 
+export interface Translation {
+  own: string;
+  guest: string;
+  /** Only what has this port at the peer's end. */
+  port?: number;
+}
+
 export class Router6 {
   /** All that the guest has sent over IPv6, oldest first. */
   readonly seen: Seen[] = [];
@@ -64,7 +71,7 @@ export class Router6 {
   intercept: (seen: Seen) => boolean = () => false;
   /** Of the guest. */
   guestMac = "";
-  private translation: { guest: string; own: string } | undefined;
+  private translation: Translation | undefined;
   private readonly listeners = new Set<(seen: Seen) => void>();
   private pings = 0;
 
@@ -145,7 +152,7 @@ export class Router6 {
   }
 
   /** From now on IPv4 between the peer and the guest goes as IPv6 between `own` and `guest`; undefined: no more. */
-  translate(between: { own: string; guest: string } | undefined): void {
+  translate(between: Translation | undefined): void {
     this.translation = between;
   }
 
@@ -186,8 +193,9 @@ export class Router6 {
     const ip = decodeIpv4(frame.subarray(ETHERNET_HEADER));
     if (!ip || ip.source !== this.peer.address || ip.destination !== this.peer.guest) return undefined;
     if (ip.protocol !== PROTOCOL_TCP && ip.protocol !== PROTOCOL_UDP) return undefined;
-    const { own, guest } = this.translation;
+    const { own, guest, port } = this.translation;
     const payload = Buffer.from(ip.payload);
+    if (port !== undefined && payload.readUInt16BE(0) !== port) return undefined;
     const before = pseudoSum(ip.source, ip.destination, ip.protocol, payload.length);
     correct(payload, ip.protocol, before, pseudoSum6(own, guest, ip.protocol, payload.length));
     const packet = encodeIpv6({ source: own, destination: guest, next: ip.protocol, payload });

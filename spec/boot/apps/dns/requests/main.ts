@@ -1,6 +1,6 @@
 /**
  * `resolve`, remote-controlled on UDP port 5300: `TAG A NAME` and `TAG AAAA NAME` ask, and the answer goes back when it comes; `TAG counters` tells the
- * resolver's, `TAG information` what netinfo says.
+ * resolver's, `TAG information` what netinfo says, `TAG ipv6` what it says of IPv6 and of the name servers of both versions.
  */
 import {
   bindUdp,
@@ -9,6 +9,8 @@ import {
   MSG_DONTWAIT,
   netinfo,
   NETWORK_INFORMATION_SIZE,
+  NetworkAddress,
+  NetworkInformation,
   onRead,
   QUERY_LIMIT,
   resolveName,
@@ -17,12 +19,12 @@ import {
   TYPE_A,
   TYPE_AAAA,
 } from "../../../../../sdk";
-import { isWord, putNumber, putResult, REPLY_ROOM, wordEnd } from "../text";
+import { isWord, putHex, putNumber, putResult, REPLY_ROOM, wordEnd } from "../text";
 
 const TAG_ROOM: usize = 16;
 const ENTRY: usize = 64;
 const reply = memory.data(512, 8);
-const information = memory.data(64, 8);
+const information = memory.data(232, 8);
 /** Of each request: its number, whether it is for AAAA, who asked, and the tag. */
 const entries = memory.data(2048, 8);
 let socketFd: i32 = 0;
@@ -51,6 +53,7 @@ function command(jid: i32, fd: i32, data: usize, length: i32, from: usize): void
   memory.copy(reply, data, tag);
   if (isWord(verb, verbEnd, "counters")) return tell(counters(reply + tag), from);
   if (isWord(verb, verbEnd, "information")) return tell(describe(reply + tag), from);
+  if (isWord(verb, verbEnd, "ipv6")) return tell(describe6(reply + tag), from);
   const wide = isWord(verb, verbEnd, "AAAA");
   const name = verbEnd + 1;
   const id = resolveName(name, <i32>(end - name), found, wide ? TYPE_AAAA : TYPE_A);
@@ -90,4 +93,25 @@ function describe(at: usize): usize {
   at = putNumber(at, netinfo(information, 8));
   at = putNumber(at, netinfo(information, -1));
   return putNumber(at, netinfo(0xffff_0000, 8));
+}
+
+/** MTU, router, name servers, addresses with their prefix lengths and states. */
+function describe6(at: usize): usize {
+  netinfo(information, NETWORK_INFORMATION_SIZE);
+  const it = changetype<NetworkInformation>(information);
+  at = putNumber(at, it.mtu6);
+  at = putAddress(at, it.router6);
+  at = putNumber(at, it.nameServerCount);
+  for (let i: u32 = 0; i < it.nameServerCount; i++) at = putAddress(at, it.nameServer(i));
+  at = putNumber(at, it.address6Count);
+  for (let i: u32 = 0; i < it.address6Count; i++) {
+    at = putAddress(at, it.address6(i));
+    at = putNumber(at, it.address6(i).prefixLength);
+    at = putNumber(at, it.address6(i).state);
+  }
+  return at;
+}
+
+function putAddress(at: usize, address: NetworkAddress): usize {
+  return putHex(at, changetype<usize>(address), 16);
 }
