@@ -56,6 +56,7 @@ describe("operations", () => {
     assert.deepEqual(one("filter-peers"), [0]);
     assert.deepEqual(one("foreign"), [0]);
     assert.deepEqual(one("own"), [2]);
+    assert.deepEqual([one("filter-peers6"), one("foreign6"), one("own6")], [[0], [0], [2]]);
     assert.deepEqual([one("timeout"), one("timed-out")], [[0], [0xff]]);
   });
 

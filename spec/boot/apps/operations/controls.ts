@@ -1,6 +1,7 @@
 /** evctl (AEM 3.1.7). Messages to oneself are events that occur when one wants them to. */
 import {
   AF_INET,
+  AF_INET6,
   EVF_KEEPALIVE,
   EVF_ONESHOT,
   EVJOBCLEAN,
@@ -12,6 +13,7 @@ import {
   EVJOBSTOP,
   EventStatistics,
   INADDR_LOOPBACK,
+  SOCKADDR6_SIZE,
   SOCKADDR_SIZE,
   SOCK_NONBLOCK,
   SOCK_STREAM,
@@ -25,6 +27,7 @@ import {
   eventStatistics,
   evpost,
   filterPeers,
+  filterPeers6,
   filterStates,
   listenTcp,
   measureLatency,
@@ -36,6 +39,7 @@ import {
   onTimer,
   sendto,
   setAddress,
+  setAddress6,
   setTimeout,
   setTimerHandler,
   socket,
@@ -46,7 +50,7 @@ import { MILLISECOND, await_, look, note, noted } from "./trace";
 const statistics = memory.data(256, 8);
 const s = changetype<EventStatistics>(statistics);
 const word = memory.data(8, 8);
-const name = memory.data(16, 8);
+const name = memory.data(28, 8);
 
 function message(jid: i32, from: i32, data: usize, length: i32): void {
   note(load<u8>(data));
@@ -153,6 +157,22 @@ function datagram(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
   note(length < 0 ? 15 : length);
 }
 
+/** The same over IPv6. */
+function byPeer6(): void {
+  const fd = bindUdp(3202, AF_INET6);
+  const jid = onRead(fd, datagram);
+  setAddress6(name, 0, 1, 3202);
+  row("filter-peers6", filterPeers6(jid, 0x2001_0db8_0000_0000, 0, 32));
+  sendto(fd, word, 1, 0, name, SOCKADDR6_SIZE);
+  nanosleep(5 * MILLISECOND);
+  row("foreign6", noted());
+  filterPeers6(jid, 0, 1, 128);
+  sendto(fd, word, 2, 0, name, SOCKADDR6_SIZE);
+  await_(1);
+  row("own6", noted());
+  close(fd);
+}
+
 function byPeer(): void {
   const fd = bindUdp(3201);
   const jid = onRead(fd, datagram);
@@ -170,6 +190,7 @@ function byPeer(): void {
   await_(2);
   setTimeout(jid, 0);
   row("timed-out", noted() & 0xff);
+  byPeer6();
   close(fd);
 }
 
