@@ -19,7 +19,7 @@ import {
   value,
 } from "./option-reader";
 import { FOREVER } from "./own-addresses";
-import { setPrefix, setRouter } from "./routers";
+import { fixRouter, setPrefix } from "./routers";
 import { isHost6, isLinkLocal, samePrefix } from "./scope";
 import { addAddress } from "./slaac";
 
@@ -57,7 +57,7 @@ export function parseIp6Option(address: usize, length: u32, storage: usize): i32
   }
   addAddress(own, bits);
   setPrefix(own, bits, FOREVER);
-  if (routed) setRouter(gateway, FOREVER);
+  if (routed) fixRouter(gateway);
   return IP6_ON;
 }
 

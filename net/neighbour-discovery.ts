@@ -1,5 +1,5 @@
 /**
- * Neighbour discovery on the link (RFC 4861, 7): solicitations and advertisements; those of routers go on to net/routers.ts, addresses that turn out to be
+ * Neighbour discovery on the link (RFC 4861, 7): solicitations and advertisements; those of routers go on to net/router-advertisement.ts, addresses that turn out to be
  * another's to net/slaac.ts. The states of a neighbour are in net/neighbours.ts.
  *
  * Whatever comes must have the hop limit 255, so be from this link, options with lengths, and no extension header: fragments of it are a way around guards
@@ -23,7 +23,8 @@ import {
   neighbourMoved,
 } from "./neighbours";
 import { ADDRESS_TENTATIVE, ADDRESS_VALID, chooseSource6, findOwn, OwnAddress } from "./own-addresses";
-import { advertisementArrives, isOnLink6, setRouter } from "./routers";
+import { advertisementArrives } from "./router-advertisement";
+import { isOnLink6, routerGone } from "./routers";
 import { ALL_NODES, ALL_ROUTERS, isGroup, isLinkLocal, setLinkGroup, solicitedNode } from "./scope";
 import { duplicateFound } from "./slaac";
 import { isGroupAddress } from "./wire/ethernet";
@@ -264,7 +265,7 @@ function neighbourAdvertises(flags: u32, options: usize, length: u32): void {
   }
   if (asked && (flags & NA_SOLICITED) != 0) neighbourAnswers(entry, link0, link4);
   else if (!same) neighbourMoved(entry, link0, link4);
-  if ((flags & NA_ROUTER) == 0) setRouter(target, 0);
+  if ((flags & NA_ROUTER) == 0) routerGone(target);
 }
 
 /** Someone else says that it has our address, after it was found to be free. */

@@ -18,6 +18,7 @@ import { reportNeighbourGone } from "./errors";
 import { ethernetOutput } from "./ethernet";
 import { sendFragmentsLater } from "./fragment-output";
 import { linkIsUp } from "./interface";
+import { REACHABLE_TIME, reachableTime6, RETRY_TIME, retryTime6 } from "./link-parameters";
 import {
   CLASS_LEARNED,
   CLASS_PENDING,
@@ -45,12 +46,11 @@ export const NEIGHBOUR_STALE: u8 = 3;
 export const NEIGHBOUR_PROBE: u8 = 4;
 export const NEIGHBOUR_DELAY: u8 = 5;
 
-/** How long an answer is believed, between requests, and until a neighbour of IPv6 that is used is asked, in ns (RFC 4861, 10). */
-export const REACHABLE_TIME: u64 = 30_000_000_000;
-export const RETRY_TIME: u64 = 1_000_000_000;
+/** Until a neighbour of IPv6 that is used is asked, in ns (RFC 4861, 10). How long an answer is believed, and the time between requests, are in net/link-parameters.ts. */
 export const DELAY_TIME: u64 = 5_000_000_000;
 /** Requests before we give up. */
 export const NEIGHBOUR_TRIES: u32 = 3;
+
 /** Once at boot. `storage`: NEIGHBOURS_STORAGE bytes. */
 export function initializeNeighbours(storage: usize): void {
   initializeNeighbourQueues();
@@ -133,7 +133,7 @@ function forget(entry: Neighbour): void {
 /** Sends a request and starts the timer for the next. */
 function ask(entry: Neighbour): void {
   entry.tries++;
-  timerStart(entry.timer, now() + RETRY_TIME);
+  timerStart(entry.timer, now() + (entry.isIpv4 ? RETRY_TIME : retryTime6));
   if (entry.isIpv4) arpAsk(entry);
   else solicitNeighbour(entry);
 }
@@ -177,7 +177,7 @@ export function neighbourAnswers(entry: Neighbour, link0: u32, link4: u16): void
   entry.state = NEIGHBOUR_REACHABLE;
   entry.doubted = 0;
   neighbourMove(entry, CLASS_RESOLVED);
-  timerStart(entry.timer, now() + REACHABLE_TIME);
+  timerStart(entry.timer, now() + (entry.isIpv4 ? REACHABLE_TIME : reachableTime6()));
   sendQueued(entry);
 }
 

@@ -6,9 +6,10 @@ import { EINVAL } from "../kernel/errno";
 import { writeUser } from "../kernel/memory/user";
 import { now } from "../kernel/time/clock";
 import { hasDevice, linkIsUp, networkInterface } from "./interface";
+import { linkMtu6 } from "./link-parameters";
 import { NAME_SERVERS, nameServer, nameServer4 } from "./name-servers";
 import { ADDRESS_NONE, ADDRESS_VALID, OWN_ADDRESSES, ownAddress } from "./own-addresses";
-import { defaultRouter, linkMtu6 } from "./routers";
+import { defaultRouter } from "./routers";
 import { hasIpv6 } from "./slaac";
 import { storeAddress } from "./wire/ipv6";
 

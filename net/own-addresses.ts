@@ -8,7 +8,7 @@
 import { now } from "../kernel/time/clock";
 import { Timer } from "../kernel/time/timers";
 import { IpAddress } from "./flow";
-import { commonPrefix, isAllNodes, isLoopback6, scopeOf, solicitedNode } from "./scope";
+import { commonPrefix, isAllNodes, isLoopback6, labelOf, scopeOf, solicitedNode } from "./scope";
 
 export const ADDRESS_NONE: u32 = 0;
 export const ADDRESS_TENTATIVE: u32 = 1;
@@ -128,7 +128,7 @@ export function chooseSource6(source: IpAddress, destination: IpAddress): bool {
   return true;
 }
 
-/** RFC 6724, 5: rules 2 (scope), 3 (not deprecated) and 8 (longest prefix). The others are about several interfaces, or mobile hosts. */
+/** RFC 6724, 5: rules 2 (scope), 3 (not deprecated), 6 (the same label) and 8 (longest prefix). The others are about several interfaces, mobile hosts or temporary addresses. */
 function isBetter(a: OwnAddress, b: OwnAddress, destination: IpAddress, time: u64): bool {
   const scopeA = scopeOf(a);
   const scopeB = scopeOf(b);
@@ -137,5 +137,8 @@ function isBetter(a: OwnAddress, b: OwnAddress, destination: IpAddress, time: u6
   if (scopeA > scopeB) return scopeB < wanted;
   const preferredA = a.preferredUntil > time;
   if (preferredA != b.preferredUntil > time) return preferredA;
+  const label = labelOf(destination);
+  const matchesA = labelOf(a) == label;
+  if (matchesA != (labelOf(b) == label)) return matchesA;
   return commonPrefix(a, destination) > commonPrefix(b, destination);
 }

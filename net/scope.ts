@@ -85,6 +85,17 @@ export function scopeOf(address: IpAddress): u32 {
   return address.high >> 54 == 0xfec0 >> 6 ? SCOPE_SITE : SCOPE_GLOBAL;
 }
 
+/** The label of an address in the policy table of RFC 6724, 2.1: nets that do well to speak with their like. */
+export function labelOf(address: IpAddress): u32 {
+  const first = <u32>(address.high >> 48);
+  // Unique local addresses; 6to4; Teredo; the old site-local ones; the 6bone.
+  if (first >> 9 == 0xfc00 >> 9) return 13;
+  if (first == 0x2002) return 2;
+  if (address.high >> 32 == 0x2001_0000) return 5;
+  if (first >> 6 == 0xfec0 >> 6) return 11;
+  return first == 0x3ffe ? 12 : 1;
+}
+
 /** Leading bits that two addresses have in common, 64 at most: prefixes are no longer (RFC 6724, 2.2). */
 // @ts-ignore: decorator
 @inline

@@ -20,6 +20,7 @@ import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timer
 import { networkCounters } from "./counters";
 import { IpAddress } from "./flow";
 import { hasDevice, linkIsUp, networkFlush, networkInterface } from "./interface";
+import { retryTime6 } from "./link-parameters";
 import { mldReport } from "./mld";
 import { sendProbe } from "./neighbour-discovery";
 import {
@@ -37,9 +38,8 @@ import {
 import { endOf, solicitRouters } from "./routers";
 import { interfaceIdentifier, setLinkLocal } from "./scope";
 
-/** Solicitations for an address that nobody answers, and the time after each, in ns (RFC 4862, 5.1; RFC 4861, 10). */
+/** Solicitations for an address that nobody answers (RFC 4862, 5.1); after each the retransmission timer runs. */
 const PROBES: u32 = 1;
-const PROBE_TIME: u64 = 1_000_000_000;
 /** The first one waits for up to so long, in ns, so that hosts that start together do not ask together (RFC 4862, 5.4.2). */
 const DELAY_LIMIT: u32 = 1_000_000_000;
 const PREFIX_BITS: u32 = 64;
@@ -116,7 +116,7 @@ function onTimer(timer: Timer): void {
       if (own.probes == 0) mldReport();
       own.probes++;
       sendProbe(own);
-      timerStart(timer, now() + PROBE_TIME);
+      timerStart(timer, now() + retryTime6);
     } else {
       isUnique(own);
     }

@@ -20,6 +20,7 @@ import { isVersion6, reassemblyTimeout } from "./ip";
 import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
 import { initializeIpv6, IPV6_STORAGE, ipv6LoopbackInput } from "./ipv6";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
+import { initializeLinkParameters } from "./link-parameters";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
 import { initializeMld, MLD_STORAGE } from "./mld";
 import { DISCOVERY_STORAGE, initializeDiscovery } from "./neighbour-discovery";
@@ -29,6 +30,7 @@ import { initializeNameServers, NAME_SERVERS_STORAGE } from "./name-servers";
 import { initializePackets, PACKETS_STORAGE } from "./packets";
 import { initializePathMtu, PATH_MTU_STORAGE } from "./pmtu";
 import { initializeReassembly, PIECES_LIMIT, REASSEMBLY_STORAGE } from "./reassembly";
+import { ADVERTISEMENTS_STORAGE, initializeAdvertisements } from "./router-advertisement";
 import { initializeRouters, ROUTERS_STORAGE } from "./routers";
 import { initializeSlaac, slaacLinkUp } from "./slaac";
 import { IPPROTO_ICMP } from "./socket/socket";
@@ -70,6 +72,7 @@ export function initializeNetwork(
     room(IPV6_STORAGE) +
     room(OWN_ADDRESSES_STORAGE) +
     room(ROUTERS_STORAGE) +
+    room(ADVERTISEMENTS_STORAGE) +
     room(DISCOVERY_STORAGE) +
     room(MLD_STORAGE) +
     room(ICMPV6_STORAGE) +
@@ -108,7 +111,9 @@ export function initializeNetwork(
   initializeIcmp(take(ICMP_STORAGE));
   initializeIpv6(take(IPV6_STORAGE));
   initializeOwnAddresses(take(OWN_ADDRESSES_STORAGE));
+  initializeLinkParameters();
   initializeRouters(take(ROUTERS_STORAGE));
+  initializeAdvertisements(take(ADVERTISEMENTS_STORAGE));
   initializeDiscovery(take(DISCOVERY_STORAGE));
   initializeMld(take(MLD_STORAGE));
   initializeIcmpv6(take(ICMPV6_STORAGE));

@@ -19,9 +19,8 @@ import {
   NEIGHBOUR_PROBE,
   NEIGHBOUR_REACHABLE,
   NEIGHBOUR_STALE,
-  REACHABLE_TIME,
-  RETRY_TIME,
 } from "../../net/neighbours";
+import { REACHABLE_TIME, RETRY_TIME } from "../../net/link-parameters";
 import { NEIGHBOUR_QUEUE, NEIGHBOUR_QUEUE_TOTAL, neighbourQueued } from "../../net/neighbour-queue";
 import { defaultRouter } from "../../net/routers";
 import { registerTransport } from "../../net/transports";
@@ -135,7 +134,7 @@ describe("neighbour discovery", () => {
 
   it("goes from REACHABLE by STALE and DELAY to PROBE, asks the neighbour alone, and starts anew", () => {
     resolve();
-    link.run(REACHABLE_TIME + RETRY_TIME);
+    link.run(2 * REACHABLE_TIME);
     expect<u8>(peer().state).toBe(NEIGHBOUR_STALE);
     send(PEER_ID);
     expect<u32>(packets()).toBe(1);
@@ -149,7 +148,7 @@ describe("neighbour discovery", () => {
     expect<u32>(packets()).toBe(2);
     answer(SOLICITED, 0, 0);
     expect<u8>(peer().state).toBe(NEIGHBOUR_REACHABLE);
-    link.run(REACHABLE_TIME + RETRY_TIME);
+    link.run(2 * REACHABLE_TIME);
     send(PEER_ID);
     link.run(DELAY_TIME + 4 * RETRY_TIME);
     expect<bool>(neighbourFind(LINK_LOCAL, PEER_ID) === null).toBe(true);

@@ -1,5 +1,6 @@
 /** Addresses without a server: duplicate address detection, routers, prefixes, lifetimes, MLD; and the ip6= option. */
 import { now } from "../../kernel/time/clock";
+import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import { CONFIG6_STORAGE, IP6_OFF, IP6_ON, parseIp6Option } from "../../net/config6";
 import { learnNameServers, NAME_SERVERS, nameServer, nameServer4 } from "../../net/name-servers";
@@ -13,8 +14,10 @@ import {
   OWN_ADDRESSES,
   ownAddress,
 } from "../../net/own-addresses";
-import { defaultRouter, hopLimit6, isOnLink6, linkMtu6, routerFailed, ROUTERS } from "../../net/routers";
+import { hopLimit6, linkMtu6, reachableTime6, retryTime6 } from "../../net/link-parameters";
+import { defaultRouter, isOnLink6, routerFailed, ROUTERS } from "../../net/routers";
 import { interfaceIdentifier } from "../../net/scope";
+import { udpCreate, udpSend } from "../../net/socket/udp";
 import { Ipv6Header, storeAddress } from "../../net/wire/ipv6";
 import { growMemory } from "../arena";
 import { NETWORK } from "./frames";
@@ -360,6 +363,178 @@ describe("name servers", () => {
     deliver6();
     expect<u64>(server(0)).toBe(0);
     expect<u64>(networkCounters().ndAdvertisements).toBe(3);
+  });
+});
+
+/** An advertisement of the router with the identifier `low`: two bits of preference. */
+function advertiseRouter(low: u64, preference: u32, lifetime: u32 = 1800): void {
+  routerAdvertisement(lifetime, 0);
+  from(LINK_LOCAL, low);
+  store<u8>(TRANSPORT6, <u8>(preference << 3), 5);
+  deliver6();
+}
+
+describe("preferences of routers (RFC 4191)", () => {
+  beforeEach(() => boot6());
+
+  it("choose the highest; what is reserved is medium; an advertisement changes it", () => {
+    // High is 01, medium 00, low 11.
+    advertiseRouter(0x10, 3);
+    expect<u64>(defaultRouter()!.low).toBe(0x10);
+    advertiseRouter(0x11, 2);
+    expect<u64>(defaultRouter()!.low).toBe(0x11);
+    advertiseRouter(0x12, 0);
+    expect<u64>(defaultRouter()!.low).toBe(0x11, "the same: the first stays");
+    advertiseRouter(0x13, 1);
+    expect<u64>(defaultRouter()!.low).toBe(0x13);
+    advertiseRouter(0x13, 3);
+    expect<u64>(defaultRouter()!.low).toBe(0x11);
+    advertiseRouter(0x11, 0, 0);
+    expect<u64>(defaultRouter()!.low).toBe(0x12);
+    advertiseRouter(0x12, 1, 0);
+    expect<u64>(defaultRouter()!.low).toBe(0x10);
+  });
+
+  it("count among those that answer; when none does, all are tried in turn", () => {
+    advertiseRouter(0x10, 1);
+    advertiseRouter(0x11, 0);
+    advertiseRouter(0x12, 3);
+    for (let i: u64 = 0; i < 3; i++) {
+      expect<u64>(defaultRouter()!.low).toBe(0x10 + i);
+      routerFailed(address6(LINK_LOCAL, 0x10 + i));
+      link.run(SECOND);
+    }
+    for (let i: u64 = 0; i < 7; i++) {
+      expect<u64>(defaultRouter()!.low).toBe(0x10 + (i % 3));
+      routerFailed(defaultRouter()!);
+      link.run(SECOND);
+    }
+    // Who is heard of again is there again.
+    advertiseRouter(0x12, 3);
+    expect<u64>(defaultRouter()!.low).toBe(0x12);
+    advertiseRouter(0x10, 1);
+    expect<u64>(defaultRouter()!.low).toBe(0x10);
+  });
+});
+
+/** An advertisement with times in ms. */
+function adviseTimes(reachable: u32, retry: u32): void {
+  routerAdvertisement(1800, 0);
+  store<u32>(TRANSPORT6, bswap<u32>(reachable), 8);
+  store<u32>(TRANSPORT6, bswap<u32>(retry), 12);
+  deliver6();
+}
+
+describe("times of neighbour discovery", () => {
+  beforeEach(() => boot6());
+
+  it("are what the router says, within bounds; 0 says nothing", () => {
+    const MILLISECOND: u64 = 1_000_000;
+    const said: u32[] = [0, 5000, 10, 0xffff_ffff];
+    const reachable: u64[] = [30_000, 5000, 1000, 3_600_000];
+    const retry: u64[] = [1000, 5000, 100, 10_000];
+    for (let i = 0; i < said.length; i++) {
+      adviseTimes(said[i], said[i]);
+      expect<u64>(retryTime6).toBe(retry[i] * MILLISECOND);
+      let least: u64 = u64.MAX_VALUE;
+      let greatest: u64 = 0;
+      for (let j = 0; j < 1000; j++) {
+        const time = reachableTime6();
+        least = min(least, time);
+        greatest = max(greatest, time);
+      }
+      const base = reachable[i] * MILLISECOND;
+      expect<bool>(least >= base / 2 && least < (base * 55) / 100).toBe(true, "from a half");
+      expect<bool>(greatest < (base * 3) / 2 && greatest > (base * 145) / 100).toBe(
+        true,
+        "to one and a half",
+      );
+      adviseTimes(0, 0);
+      expect<u64>(retryTime6).toBe(retry[i] * MILLISECOND);
+    }
+  });
+
+  it("are those between questions, for neighbours and for an address of our own", () => {
+    adviseTimes(0, 200);
+    const socket = udpCreate()!;
+    socket.setFamily6();
+    const buffer = allocateBuffer(BUFFER_HEADROOM)!;
+    six.forgetSent();
+    udpSend(socket, address6(LINK_LOCAL, 0x999, 9), buffer);
+    releaseBuffer(buffer);
+    link.run(SECOND / 2);
+    expect<u32>(countOf(135)).toBe(3);
+    link.run(SECOND / 2);
+    expect<u32>(countOf(135)).toBe(3);
+    six.forgetSent();
+    advertisePrefix(PREFIX, 64, 0xc0, 86400, 14400);
+    while (countOf(135) == 0) link.run(SECOND / 100);
+    link.run(SECOND / 4);
+    expect<u32>(own(PREFIX)).toBe(ADDRESS_VALID);
+  });
+});
+
+describe("a socket that is bound to :: (RFC 6724, 5)", () => {
+  beforeEach(() => boot6());
+
+  it("sends from the address of ours that fits the destination", () => {
+    const ours: u64[] = [PREFIX, 0xfd00_0000_0000_0001, 0x2002_0a00_0001_0001];
+    for (let i = 0; i < ours.length; i++) advertisePrefix(ours[i], 64, 0xc0, 86400, 14400);
+    link.run(3 * SECOND);
+    const socket = udpCreate()!;
+    socket.setFamily6();
+    expect<i32>(call_indirect<i32>(socket.protocol.bind, socket, address6(0, 0, 5000))).toBe(0);
+    // Scope, then the label (6to4, unique local), then the longest prefix.
+    const destinations: u64[] = [
+      LINK_LOCAL,
+      GROUP,
+      PREFIX,
+      PREFIX + 5,
+      0x2600_0000_0000_0000,
+      0xfd77_0000_0000_0000,
+      0x2002_0b00_0000_0000,
+      0x2003_0000_0000_0000,
+      0xff0e_0000_0000_0000,
+      0xff05_0000_0000_0000,
+    ];
+    const sources: u64[] = [
+      LINK_LOCAL,
+      LINK_LOCAL,
+      PREFIX,
+      PREFIX,
+      PREFIX,
+      0xfd00_0000_0000_0001,
+      0x2002_0a00_0001_0001,
+      PREFIX,
+      PREFIX,
+      PREFIX,
+    ];
+    for (let i = 0; i < destinations.length; i++) {
+      const to = address6(destinations[i], 0x77, 9);
+      six.forgetSent();
+      const buffer = allocateBuffer(BUFFER_HEADROOM)!;
+      expect<i32>(udpSend(socket, to, buffer)).toBe(0);
+      releaseBuffer(buffer);
+      // The neighbour or the router is asked for, or the packet has gone.
+      link.run(SECOND / 100);
+      if (destinations[i] >> 56 == 0xff) {
+        const last = sent[sent.length - 1];
+        expect<bool>(last.source.same(address6(sources[i], OWN_ID))).toBe(true, i.toString());
+      }
+      expect<i32>(call_indirect<i32>(socket.protocol.connect, socket, to)).toBe(0);
+      expect<bool>(socket.flow.local.same(address6(sources[i], OWN_ID))).toBe(true, i.toString());
+      expect<i32>(call_indirect<i32>(socket.protocol.connect, socket, address6(0, 0, 0))).toBe(0);
+      expect<bool>(socket.flow.local.isAny).toBe(true);
+    }
+    // Deprecated: for old conversations only (rule 3).
+    advertisePrefix(PREFIX, 64, 0xc0, 86400, 0);
+    call_indirect<i32>(socket.protocol.connect, socket, address6(0x2600_0000_0000_0000, 1, 9));
+    expect<u64>(socket.flow.local.high).toBe(0x2002_0a00_0001_0001);
+    expect<i32>(call_indirect<i32>(socket.protocol.connect, socket, address6(PREFIX, OWN_ID, 9))).toBe(0);
+    // To ourselves, from the same (rule 1).
+    call_indirect<i32>(socket.protocol.connect, socket, address6(0, 0, 0));
+    call_indirect<i32>(socket.protocol.connect, socket, address6(PREFIX, OWN_ID, 9));
+    expect<u64>(socket.flow.local.high).toBe(PREFIX);
   });
 });
 
