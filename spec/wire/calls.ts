@@ -34,6 +34,8 @@ function pollText(bits: number): string {
 
 /** Where connections from the guest go, and where it listens. */
 export interface Ends {
+  /** Of the guest's sockets: 2 (AF_INET) or 10 (AF_INET6). */
+  family: number;
   /** The peer's. */
   address: number;
   port: number;
@@ -58,7 +60,7 @@ export class Sockets {
     const call = this.control.call.bind(this.control);
     switch (name) {
       case "socket":
-        return this.made(await call("socket"));
+        return this.made(await call("socket", [this.ends.family]));
       case "bind":
         await this.need();
         return this.plain(call("bind", [this.connection, 0, this.ends.guestPort()]));
@@ -118,7 +120,7 @@ export class Sockets {
 
   /** There is a socket to work with. */
   private async need(): Promise<void> {
-    if (this.connection < 0) this.made(await this.control.call("socket"));
+    if (this.connection < 0) this.made(await this.control.call("socket", [this.ends.family]));
   }
 
   private made({ result }: Answer): string {

@@ -27,6 +27,7 @@ export interface Ipv6Packet {
   next: number;
   payload: Buffer;
   hopLimit?: number;
+  trafficClass?: number;
 }
 
 export interface Icmpv6Message {
@@ -88,7 +89,7 @@ export function pseudoSum6(source: string, destination: string, next: number, le
 
 export function encodeIpv6(packet: Ipv6Packet): Buffer {
   const bytes = Buffer.alloc(40 + packet.payload.length);
-  bytes[0] = 0x60;
+  bytes.writeUInt16BE(0x6000 | ((packet.trafficClass ?? 0) << 4), 0);
   bytes.writeUInt16BE(packet.payload.length, 4);
   bytes[6] = packet.next;
   bytes[7] = packet.hopLimit ?? 64;
@@ -105,6 +106,7 @@ export function decodeIpv6(bytes: Buffer): Ipv6Packet | undefined {
   return {
     next: bytes[6] as number,
     hopLimit: bytes[7] as number,
+    trafficClass: (bytes.readUInt16BE(0) >> 4) & 255,
     source: textOf(bytes.subarray(8, 24)),
     destination: textOf(bytes.subarray(24, 40)),
     payload: bytes.subarray(40, 40 + length),

@@ -1,20 +1,11 @@
 /**
  * The IPv6 half of a frame peer: a router that advertises a prefix, answers for its own addresses, and pings.
  *
- * And it can be a translator between the versions (in the manner of RFC 7915): with `translate`, what the peer says to the guest in IPv4 goes on the wire in
- * IPv6, and what the guest answers comes back as IPv4. So everything that is made for IPv4 (client.ts, scenario.ts) speaks with the guest over
- * IPv6, and knows nothing of it. A wrong checksum stays as wrong as it was.
+ * And it can be a translator between the versions (translator.ts). So everything that is made for IPv4 (client.ts, scenario.ts) speaks with the guest over
+ * IPv6, and knows nothing of it.
  */
 import { ETHERNET_HEADER, ETHERTYPE_IPV4, decodeEthernet, encodeEthernet } from "./frame.ts";
-import {
-  type Ipv4Packet,
-  PROTOCOL_TCP,
-  PROTOCOL_UDP,
-  decodeIpv4,
-  encodeIpv4,
-  fold,
-  pseudoSum,
-} from "./ipv4.ts";
+import { type Ipv4Packet, encodeIpv4 } from "./ipv4.ts";
 import {
   ECHO_REPLY,
   ECHO_REQUEST,
@@ -39,10 +30,10 @@ import {
   linkOption,
   neighbourBody,
   prefixOption,
-  pseudoSum6,
   targetOf,
 } from "./ipv6.ts";
 import type { Peer } from "./peer.ts";
+import { type Translation, Translator } from "./translator.ts";
 
 /** A packet that the guest has sent. */
 export interface Seen {
@@ -50,13 +41,6 @@ export interface Seen {
   message: Icmpv6Message | undefined;
   /** Link address that the frame went to. */
   to: string;
-}
-
-export interface Translation {
-  own: string;
-  guest: string;
-  /** Only what has this port at the peer's end. */
-  port?: number;
 }
 
 export class Router6 {
@@ -71,7 +55,7 @@ export class Router6 {
   intercept: (seen: Seen) => boolean = () => false;
   /** Of the guest. */
   guestMac = "";
-  private translation: Translation | undefined;
+  private translator: Translator | undefined;
   private readonly listeners = new Set<(seen: Seen) => void>();
   private pings = 0;
 
@@ -151,9 +135,9 @@ export class Router6 {
     if (!message.body.equals(body)) throw new Error(`echo reply with ${message.body.length - 4} other bytes`);
   }
 
-  /** From now on IPv4 between the peer and the guest goes as IPv6 between `own` and `guest`; undefined: no more. */
-  translate(between: Translation | undefined): void {
-    this.translation = between;
+  /** From now on IPv4 between the peer and the guest goes as IPv6, as far as the rules say; undefined: no more. */
+  translate(rules: Translation | undefined): void {
+    this.translator = rules && new Translator(this.peer, rules);
   }
 
   /** Whether the frame was IPv6, and so none of the peer's business as it is. */
@@ -169,7 +153,7 @@ export class Router6 {
     const gone = this.intercept(seen);
     if (!gone) this.answer(seen);
     for (const listener of [...this.listeners]) listener(seen);
-    const translated = gone ? undefined : this.toIpv4(packet);
+    const translated = gone ? undefined : this.translator?.toIpv4(packet);
     if (translated) this.deliver(translated);
     return true;
   }
@@ -178,7 +162,7 @@ export class Router6 {
     if (message?.type === ROUTER_SOLICITATION && this.prefixes) this.advertise(this.prefixes);
     if (message?.type !== NEIGHBOUR_SOLICITATION || packet.source === "::") return;
     const target = targetOf(message);
-    if (!this.addresses.has(target)) return;
+    if (!this.addresses.has(target) && !this.translator?.isOurs(target)) return;
     const flags = NA_ROUTER | NA_SOLICITED | NA_OVERRIDE;
     const body = neighbourBody(flags, target, [linkOption(2, this.peer.mac)]);
     this.sendIcmpv6(
@@ -189,28 +173,9 @@ export class Router6 {
 
   /** A frame of IPv4 from the peer to the guest, as it goes on the wire. */
   private toIpv6(frame: Buffer): Buffer | undefined {
-    if (!this.translation || frame.readUInt16BE(12) !== ETHERTYPE_IPV4) return undefined;
-    const ip = decodeIpv4(frame.subarray(ETHERNET_HEADER));
-    if (!ip || ip.source !== this.peer.address || ip.destination !== this.peer.guest) return undefined;
-    if (ip.protocol !== PROTOCOL_TCP && ip.protocol !== PROTOCOL_UDP) return undefined;
-    const { own, guest, port } = this.translation;
-    const payload = Buffer.from(ip.payload);
-    if (port !== undefined && payload.readUInt16BE(0) !== port) return undefined;
-    const before = pseudoSum(ip.source, ip.destination, ip.protocol, payload.length);
-    correct(payload, ip.protocol, before, pseudoSum6(own, guest, ip.protocol, payload.length));
-    const packet = encodeIpv6({ source: own, destination: guest, next: ip.protocol, payload });
-    return Buffer.concat([frame.subarray(0, 12), Buffer.from([0x86, 0xdd]), packet]);
-  }
-
-  private toIpv4(packet: Ipv6Packet): Ipv4Packet | undefined {
-    if (!this.translation || (packet.next !== PROTOCOL_TCP && packet.next !== PROTOCOL_UDP)) return undefined;
-    const { own, guest } = this.translation;
-    if (packet.source !== guest || packet.destination !== own) return undefined;
-    const payload = Buffer.from(packet.payload);
-    const before = pseudoSum6(guest, own, packet.next, payload.length);
-    const after = pseudoSum(this.peer.guest, this.peer.address, packet.next, payload.length);
-    correct(payload, packet.next, before, after);
-    return { source: this.peer.guest, destination: this.peer.address, protocol: packet.next, payload };
+    if (!this.translator || frame.readUInt16BE(12) !== ETHERTYPE_IPV4) return undefined;
+    const packet = this.translator.toIpv6(frame.subarray(ETHERNET_HEADER));
+    return packet && Buffer.concat([frame.subarray(0, 12), Buffer.from([0x86, 0xdd]), packet]);
   }
 
   /** Hands the peer a packet of the guest's. */
@@ -219,13 +184,4 @@ export class Router6 {
     const { mac, wire } = this.peer;
     wire.onFrame(encodeEthernet({ destination: mac, source: this.guestMac, type: ETHERTYPE_IPV4, payload }));
   }
-}
-
-/** Corrects the checksum of a transport header for another pseudo header (RFC 1624). */
-function correct(payload: Buffer, protocol: number, before: number, after: number): void {
-  const at = protocol === PROTOCOL_TCP ? 16 : 6;
-  if (payload.length < at + 2) return;
-  // HC' = ~(~HC + ~m + m'); fold() complements.
-  const removed = fold(before);
-  payload.writeUInt16BE(fold((~payload.readUInt16BE(at) & 0xffff) + removed + after), at);
 }

@@ -60,6 +60,7 @@ import type { IcmpStep } from "./parse-icmp.ts";
 import type { Peer } from "./peer.ts";
 import { PSH, ACK, segmentText } from "./tcp.ts";
 import { Talk } from "./talk.ts";
+import { TRANSLATED_NET } from "./translator.ts";
 
 /** Milliseconds between two calls of a line that is made again. */
 const CALL_AGAIN = 20;
@@ -84,6 +85,8 @@ export class TcpScript extends Talk {
     const { control } = options;
     if (!control) return;
     this.sockets = new Sockets(control, {
+      // What the peer says from there is translated.
+      family: (this.address & 0xffff0000) === TRANSLATED_NET ? 10 : 2,
       address: this.address,
       port: this.localPort,
       guestPort: () => {

@@ -1,13 +1,22 @@
-/** Scenarios of one subject: they share one guest, in which each has connections of its own, and run side by side. */
+/**
+ * Scenarios of one subject: they share one guest, in which each has connections of its own, and run side by side. Each runs over IPv4 and, beside that, over IPv6, whose segments
+ * are 20 bytes shorter (`shortened`).
+ */
 import { after, before, describe, test } from "node:test";
 import { type WiredMachine, bootWired, specImage } from "../boot/machine.ts";
 import { Control } from "./control.ts";
+import { DhcpServer } from "./dhcp.ts";
 import { address } from "./frame.ts";
 import type { Peer } from "./peer.ts";
+import { Router6 } from "./router6.ts";
 import { TcpScript } from "./scenario.ts";
+import { TRANSLATED_NET } from "./translator.ts";
 
 /** Scenarios under way at once. They wait more than they compute. */
-const AT_ONCE = 24;
+const AT_ONCE = 48;
+/** Full segments of IPv4 over Ethernet, and of IPv6. */
+const FULL = 1460;
+const FULL6 = 1440;
 
 /** A connection from the peer that the guest has accepted: 1:… both ways. `win 65535`, MSS 1460, no other options. */
 export const PASSIVE = `
@@ -33,10 +42,24 @@ export function burst(first: number, count: number, size = 1460): string {
   return Array.from({ length: count }, (_, i) => line(first + i * size)).join("\n");
 }
 
+/** A scenario with the numbers of IPv6: what is a few bytes behind full segments is as many behind shorter ones. Windows stay, unless they are of full segments. */
+export function shortened(text: string): string {
+  return text.replace(/(?<![.\d])\d+(?![.\d]*\d*[a-z])/g, (digits) => {
+    const value = Number(digits);
+    const segments = Math.floor(value / FULL);
+    const behind = value % FULL;
+    return segments === 0 || behind > NEAR ? digits : String(segments * FULL6 + behind);
+  });
+}
+
+/** Bytes behind full segments that are counted from their end. */
+const NEAR = 20;
+
 export class Suite {
   private wired: WiredMachine | undefined;
   private made: Control | undefined;
   private nextAddress = address("10.0.2.100");
+  private nextAddress6 = TRANSLATED_NET + 1;
 
   get control(): Control {
     if (!this.made) throw new Error("the guest is not there yet");
@@ -48,9 +71,18 @@ export class Suite {
   }
 
   async boot(): Promise<void> {
-    this.wired = await bootWired(specImage("wire.json"));
+    let router: Router6 | undefined;
+    this.wired = await bootWired(specImage("wire.json"), {
+      dhcp: (peer) => {
+        router = new Router6(peer);
+        return new DhcpServer(peer);
+      },
+    });
     this.made = new Control(this.wired.peer);
     await this.peer.resolve();
+    const { guest } = this.wired.machine;
+    const [, own = ""] = await guest.waitFor(/ipv6: address (2001:db8:0:1:[0-9a-f:]*)/, 8000);
+    router?.translate({ guest: own });
   }
 
   async stop(): Promise<void> {
@@ -67,7 +99,15 @@ export class Suite {
    * all connections to the address.
    */
   async run(text: string): Promise<void> {
-    const script = new TcpScript(this.peer, 0, { control: this.control, address: this.nextAddress++ });
+    await this.runFrom(this.nextAddress++, text);
+  }
+
+  async runOverIpv6(text: string): Promise<void> {
+    await this.runFrom(this.nextAddress6++, shortened(text));
+  }
+
+  private async runFrom(from: number, text: string): Promise<void> {
+    const script = new TcpScript(this.peer, 0, { control: this.control, address: from });
     try {
       await script.run(text);
     } finally {
@@ -76,17 +116,22 @@ export class Suite {
   }
 }
 
-/** A group of scenarios by name; `more` declares tests that are not only a scenario. */
+/** A group of scenarios by name; `more` declares tests that are not only a scenario. `only4`: beginnings of the names of those that are about IPv4. */
 export function scenarios(
   subject: string,
   texts: Record<string, string>,
   more: (suite: Suite) => void = () => {},
+  only4: readonly string[] = [],
 ): void {
   describe(subject, { concurrency: AT_ONCE }, () => {
     const suite = new Suite();
     before(() => suite.boot());
     after(() => suite.stop());
-    for (const [name, text] of Object.entries(texts)) test(name, () => suite.run(text));
+    for (const [name, text] of Object.entries(texts)) {
+      test(name, () => suite.run(text));
+      if (!only4.some((start) => name.startsWith(start)))
+        test(`over IPv6: ${name}`, () => suite.runOverIpv6(text));
+    }
     more(suite);
   });
 }

@@ -1,10 +1,9 @@
 /** The calls that a request can ask for, by number (spec/wire/control.ts has the same list), and the states that sockets have gone through. */
 import {
-  AF_INET,
+  AF_INET6,
   EINVAL,
   ENOSYS,
   MSG_DONTWAIT,
-  SOCKADDR_SIZE,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   accept,
@@ -19,8 +18,10 @@ import {
   recv,
   send,
   setAddress,
+  setAddress6,
   setsockopt,
   shutdown,
+  sockaddrSize,
   socket,
 } from "../../../../sdk";
 
@@ -43,7 +44,7 @@ const BUFFER: i32 = 512 * 1024;
 /** What a call without data of its own sends. */
 const FILL: u8 = 0x61;
 const buffer = heap.alloc(BUFFER);
-const name = memory.data(16, 8);
+const name = memory.data(28, 8);
 const word = memory.data(8, 8);
 const entry = memory.data(8, 8);
 
@@ -52,6 +53,10 @@ const DESCRIPTORS: i32 = 1024;
 const STATES_KEPT: i32 = 15;
 const STATES_SIZE: usize = 16;
 const states = heap.alloc(<usize>DESCRIPTORS * STATES_SIZE);
+/** Of each: the family with which it was made. */
+const families = heap.alloc(DESCRIPTORS);
+/** 2001:db8:0:1::/64 (spec/wire/translator.ts). */
+const PREFIX: u64 = 0x2001_0db8_0000_0001;
 
 function changed(jid: i32, fd: i32, oldState: i32, newState: i32): void {
   const list = states + <usize>fd * STATES_SIZE;
@@ -67,6 +72,19 @@ function made(fd: i32): i32 {
   store<u8>(states + <usize>fd * STATES_SIZE, 0);
   const jid = onState(fd, changed);
   return jid < 0 ? jid : fd;
+}
+
+/** A socket of `family`. */
+function makeSocket(family: i32): i32 {
+  const fd = made(socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0));
+  if (fd >= 0 && fd < DESCRIPTORS) store<u8>(families + fd, <u8>family);
+  return fd;
+}
+
+/** A name for the socket: of AF_INET6 the address stands in PREFIX; 0 is :: then. */
+function setName(fd: i32, address: u32, port: u32): void {
+  if (fd < 0 || fd >= DESCRIPTORS || load<u8>(families + fd) != AF_INET6) setAddress(name, address, port);
+  else setAddress6(name, address == 0 ? 0 : PREFIX, address, port);
 }
 
 /** Sends `length` bytes of `data`, or of the fill, as far as there is room. */
@@ -120,11 +138,11 @@ export function perform(
   let bytes = 0;
   switch (call) {
     case SOCKET:
-      result = made(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+      result = makeSocket(a);
       break;
     case BIND:
-      setAddress(name, <u32>b, <u32>c);
-      result = bind(a, name, SOCKADDR_SIZE);
+      setName(a, <u32>b, <u32>c);
+      result = bind(a, name, sockaddrSize(name));
       break;
     case LISTEN:
       result = listen(a, b);
@@ -133,8 +151,8 @@ export function perform(
       result = made(accept(a, 0, 0));
       break;
     case CONNECT:
-      setAddress(name, <u32>b, <u32>c);
-      result = connect(a, name, SOCKADDR_SIZE);
+      setName(a, <u32>b, <u32>c);
+      result = connect(a, name, sockaddrSize(name));
       break;
     case SEND:
       result = transmit(a, b, data, length);
