@@ -120,4 +120,5 @@ scenarios(
       quiet 0.1`,
   },
   receiving,
+  ["acknowledgements: reading"],
 );
