@@ -9,6 +9,7 @@ import { fold, sum16 } from "./ipv4.ts";
 
 export const ETHERTYPE_IPV6 = 0x86dd;
 export const NEXT_ICMPV6 = 58;
+export const NEXT_FRAGMENT = 44;
 export const ECHO_REQUEST = 128;
 export const ECHO_REPLY = 129;
 export const MLD2_REPORT = 143;
@@ -132,6 +133,52 @@ export function decodeIcmpv6(packet: Ipv6Packet): Icmpv6Message | undefined {
     body: bytes.subarray(4),
     checksumOk: fold(sum16(bytes, sum)) === 0,
   };
+}
+
+/** A fragment header (RFC 8200, 4.5) and what is behind it. `offset`: in bytes, a multiple of 8. */
+export function fragmentPayload(
+  next: number,
+  identification: number,
+  offset: number,
+  more: boolean,
+  payload: Buffer,
+): Buffer {
+  const header = Buffer.from([next, 0, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt16BE(offset | Number(more), 2);
+  header.writeUInt32BE(identification >>> 0, 4);
+  return Buffer.concat([header, payload]);
+}
+
+/** A packet in fragments of `size` bytes of payload. */
+export function fragments(packet: Ipv6Packet, identification: number, size: number): Ipv6Packet[] {
+  const { next, payload } = packet;
+  const list: Ipv6Packet[] = [];
+  for (let offset = 0; offset < payload.length; offset += size) {
+    const part = payload.subarray(offset, offset + size);
+    const more = offset + size < payload.length;
+    list.push({
+      ...packet,
+      next: NEXT_FRAGMENT,
+      payload: fragmentPayload(next, identification, offset, more, part),
+    });
+  }
+  return list;
+}
+
+/** Puts fragments together that came in order; undefined: one is missing, or they are of several packets. */
+export function reassembled(list: readonly Ipv6Packet[]): Ipv6Packet | undefined {
+  const [first] = list;
+  if (!first) return undefined;
+  let length = 0;
+  for (const [i, { payload }] of list.entries()) {
+    const place = payload.readUInt16BE(2);
+    if (payload.readUInt32BE(4) !== first.payload.readUInt32BE(4) || place >> 3 !== length >> 3)
+      return undefined;
+    if ((place & 1) !== Number(i < list.length - 1)) return undefined;
+    length += payload.length - 8;
+  }
+  const payload = Buffer.concat(list.map((each) => each.payload.subarray(8)));
+  return { ...first, next: first.payload[0] as number, payload };
 }
 
 /** The address that a neighbour message is about. */
