@@ -3,12 +3,11 @@
  *
  * Redirects and source quench are ignored (one interface, RFC 6633); timestamps and address masks are not answered.
  */
-import { random32 } from "../kernel/random";
-import { now } from "../kernel/time/clock";
-import { allocateBuffer, BUFFER_HEADROOM, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
+import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
 import { isUnicast } from "./interface";
 import { ipv4Output, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
 import { IPPROTO_ICMP } from "./socket/socket";
@@ -25,29 +24,8 @@ import {
 } from "./wire/icmp";
 import { IPV4_HEADER, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 
-/** Errors sent: this many at once, and then one per ICMP_INTERVAL ns on average (RFC 1812, 4.3.2.8). */
-export const ICMP_BURST: u32 = 50;
-export const ICMP_INTERVAL: u64 = 10_000_000;
-/** Of them those of one class, so that a flood of one kind leaves the others some. */
-export const ICMP_CLASS_BURST: u32 = 40;
-export const ICMP_CLASS_INTERVAL: u64 = 12_500_000;
-/** Longest error, with its IPv4 header (RFC 1812, 4.3.2.3). */
-const ERROR_LIMIT: u32 = 576;
-
-/** Buckets, each the time up to which it has been paid for (virtual scheduling), never before the present: of each class, and the one for all. */
-export const CLASS_UNREACHABLE: usize = 0;
-export const CLASS_TIME_EXCEEDED: usize = 8;
-const ALL: usize = 16;
-/** Bytes of storage for initializeIcmp. */
-export const ICMP_STORAGE: usize = 24;
-
-let buckets: usize = 0;
-
-/** Once at boot. `storage`: ICMP_STORAGE bytes. */
-export function initializeIcmp(storage: usize): void {
-  buckets = storage;
-  memory.fill(buckets, 0, ICMP_STORAGE);
-}
+/** Longest part of a packet that an error quotes: with its headers it has 576 bytes (RFC 1812, 4.3.2.3). */
+const QUOTE_LIMIT: u32 = 576 - IPV4_HEADER - ICMP_HEADER;
 
 /** An ICMP message; see registerTransport. */
 export function icmpInput(buffer: PacketBuffer): void {
@@ -116,7 +94,6 @@ export function icmpReassemblyTimeout(buffer: PacketBuffer): void {
 
 /** Quotes the packet in `buffer`. Never about broadcasts, fragments other than the first, or ICMP messages (RFC 1122, 3.2.2), and at a limited rate. */
 function sendError(buffer: PacketBuffer, type: u32, code: u32): void {
-  const counters = networkCounters();
   const network = changetype<Ipv4Header>(buffer.networkHeader);
   if (
     (buffer.flags & LINK_BROADCAST) != 0 ||
@@ -126,26 +103,12 @@ function sendError(buffer: PacketBuffer, type: u32, code: u32): void {
   ) {
     return;
   }
-  if (!takeToken(type == ICMP_TIME_EXCEEDED ? CLASS_TIME_EXCEEDED : CLASS_UNREACHABLE)) {
-    counters.icmpRateLimited++;
-    return;
-  }
-  const answer = allocateBuffer(BUFFER_HEADROOM);
-  if (answer === null) {
-    counters.ipNoBuffer++;
-    return;
-  }
-  let quoted = network.totalLength;
-  if (quoted > ERROR_LIMIT - IPV4_HEADER - ICMP_HEADER) quoted = ERROR_LIMIT - IPV4_HEADER - ICMP_HEADER;
+  const class_ = type == ICMP_TIME_EXCEEDED ? CLASS_TIME_EXCEEDED : CLASS_UNREACHABLE;
+  const quoted = min(network.totalLength, QUOTE_LIMIT);
+  const answer = composeError(class_, type, code, 0, changetype<usize>(network), quoted);
+  if (answer === null) return;
   const header = changetype<IcmpHeader>(answer.data);
-  header.type = type;
-  header.code = code;
-  header.checksum = 0;
-  header.rest = 0;
-  memory.copy(answer.data + ICMP_HEADER, changetype<usize>(network), quoted);
-  answer.length = ICMP_HEADER + quoted;
   header.checksum = internetChecksum(checksumAdd(answer.data, answer.length, 0));
-  counters.icmpErrorsSent++;
   ipv4Output(answer, network.destination, network.source, IPPROTO_ICMP, TTL_DEFAULT);
   releaseBuffer(answer);
 }
@@ -153,23 +116,4 @@ function sendError(buffer: PacketBuffer, type: u32, code: u32): void {
 /** For ipv4.ts: a packet of a protocol that nobody has registered. */
 export function icmpNoTransport(buffer: PacketBuffer): void {
   icmpUnreachable(buffer, ICMP_PROTOCOL_UNREACHABLE);
-}
-
-/** Whether one more error of the class may be sent, of either version. */
-export function takeToken(class_: usize): bool {
-  const time = now();
-  const own = max(load<u64>(buckets + class_), time);
-  const all = max(load<u64>(buckets + ALL), time);
-  if (own + ICMP_CLASS_INTERVAL > time + <u64>ICMP_CLASS_BURST * ICMP_CLASS_INTERVAL) return false;
-  if (all + ICMP_INTERVAL > time + <u64>ICMP_BURST * ICMP_INTERVAL) return false;
-  // What one costs is random, so that nobody can count how many were sent to others (Man et al. 2020: ports were found out in this way).
-  const share = <u64>random32();
-  store<u64>(buckets + class_, own + cost(ICMP_CLASS_INTERVAL, share));
-  store<u64>(buckets + ALL, all + cost(ICMP_INTERVAL, share));
-  return true;
-}
-
-/** From a half to one and a half of the interval. `share`: 32 random bits. */
-function cost(interval: u64, share: u64): u64 {
-  return interval / 2 + ((interval * share) >> 32);
 }

@@ -2,9 +2,9 @@
  * ICMPv6 (RFC 4443): answers echo requests, tells senders of what cannot be delivered, hands errors to the transports, and neighbour discovery and MLD to
  * theirs.
  *
- * An echo request to a group is not answered, as with IPv4. Errors share the limit of ICMP's (net/icmp.ts).
+ * An echo request to a group is not answered, as with IPv4. Errors share the limit of ICMP's (net/icmp-error.ts).
  */
-import { allocateBuffer, BUFFER_HEADROOM, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import {
   checksumAdd,
   checksumFold,
@@ -17,7 +17,7 @@ import { networkCounters } from "./counters";
 import { reportTransportError6 } from "./errors";
 import { findTransport, transportOffset, transportProtocol } from "./extension-headers";
 import { Flow, FLOW_SIZE } from "./flow";
-import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, takeToken } from "./icmp";
+import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
 import { receivedFlow } from "./ip";
 import { MAY_FRAGMENT } from "./ipv4";
 import { ipv6Output, ipv6Send } from "./ipv6";
@@ -137,31 +137,16 @@ export function sendIcmpv6(buffer: PacketBuffer, hopLimit: u32, alert: bool): vo
  * the packet was for a group. Never about what has no single sender or is an error itself (RFC 4443, 2.4 e), and at a limited rate.
  */
 export function icmpv6Error(buffer: PacketBuffer, type: u32, code: u32, rest: u32, group: bool): void {
-  const counters = networkCounters();
   const network = changetype<Ipv6Header>(buffer.networkHeader);
   network.loadSource(talk.remote);
   network.loadDestination(talk.local);
   if (talk.remote.isAny || isGroup(talk.remote) || ((buffer.flags & LINK_BROADCAST) != 0 && !group)) return;
   const length = IPV6_HEADER + network.payloadLength;
   if (isError(changetype<usize>(network), length)) return;
-  if (!takeToken(type == ICMPV6_TIME_EXCEEDED ? CLASS_TIME_EXCEEDED : CLASS_UNREACHABLE)) {
-    counters.icmpRateLimited++;
-    return;
-  }
-  const answer = allocateBuffer(BUFFER_HEADROOM);
-  if (answer === null) {
-    counters.ipNoBuffer++;
-    return;
-  }
+  const class_ = type == ICMPV6_TIME_EXCEEDED ? CLASS_TIME_EXCEEDED : CLASS_UNREACHABLE;
   const quoted = min(length, QUOTE_LIMIT);
-  const header = changetype<IcmpHeader>(answer.data);
-  header.type = type;
-  header.code = code;
-  header.checksum = 0;
-  header.rest = rest;
-  memory.copy(answer.data + ICMP_HEADER, changetype<usize>(network), quoted);
-  answer.length = ICMP_HEADER + quoted;
-  counters.icmpErrorsSent++;
+  const answer = composeError(class_, type, code, rest, changetype<usize>(network), quoted);
+  if (answer === null) return;
   answerFrom(answer);
   releaseBuffer(answer);
 }

@@ -12,7 +12,8 @@ import { initializeErrors } from "./errors";
 import { FLOW_SIZE } from "./flow";
 import { FRAGMENT_STORAGE, initializeFragments } from "./fragment";
 import { FRAGMENT_OUTPUT_STORAGE, initializeFragmentOutput } from "./fragment-output";
-import { ICMP_STORAGE, icmpInput, icmpNoTransport, initializeIcmp } from "./icmp";
+import { icmpInput, icmpNoTransport } from "./icmp";
+import { ICMP_ERRORS_STORAGE, initializeIcmpErrors } from "./icmp-error";
 import { ICMPV6_STORAGE, initializeIcmpv6 } from "./icmpv6";
 import { ethernetInput } from "./input";
 import { initializeInterface, networkFlush, networkInterface, NetworkInterface } from "./interface";
@@ -66,7 +67,7 @@ export function initializeNetwork(
     room(NAME_SERVERS_STORAGE) +
     room(FRAGMENT_STORAGE) +
     room(REASSEMBLY_STORAGE) +
-    room(ICMP_STORAGE) +
+    room(ICMP_ERRORS_STORAGE) +
     room(FRAGMENT_OUTPUT_STORAGE) +
     room(PATH_MTU_STORAGE) +
     room(IPV6_STORAGE) +
@@ -108,7 +109,7 @@ export function initializeNetwork(
   initializeTransports(take(TRANSPORTS_STORAGE));
   initializeErrors(take(FLOW_SIZE));
   initializeIpv4(icmpNoTransport.index);
-  initializeIcmp(take(ICMP_STORAGE));
+  initializeIcmpErrors(take(ICMP_ERRORS_STORAGE));
   initializeIpv6(take(IPV6_STORAGE));
   initializeOwnAddresses(take(OWN_ADDRESSES_STORAGE));
   initializeLinkParameters();

@@ -2,7 +2,7 @@
 import { bufferPool } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
-import { ICMP_BURST, ICMP_CLASS_BURST } from "../../net/icmp";
+import { ICMP_BURST, ICMP_CLASS_BURST } from "../../net/icmp-error";
 import { ETHERNET_HEADER } from "../../net/wire/ethernet";
 import { IcmpHeader } from "../../net/wire/icmp";
 import { IPV4_MF, Ipv4Header } from "../../net/wire/ipv4";
