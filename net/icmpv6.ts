@@ -17,6 +17,7 @@ import { networkCounters } from "./counters";
 import { reportTransportError6 } from "./errors";
 import { findTransport, transportOffset, transportProtocol } from "./extension-headers";
 import { Flow, FLOW_SIZE } from "./flow";
+import { FRAGMENT_HEADERS6 } from "./fragment";
 import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
 import { receivedFlow } from "./ip";
 import { MAY_FRAGMENT } from "./ipv4";
@@ -111,8 +112,10 @@ function answerEcho(buffer: PacketBuffer, header: IcmpHeader): void {
   header.checksum = checksumUpdate(header.checksum, before, load<u16>(buffer.data));
   buffer.flags = 0;
   counters.icmpEchoes++;
-  // The headers that were pulled are the headroom: none that is pushed is longer. What came in fragments goes back in fragments.
-  ipv6Output(buffer, heard.local, heard.remote, IPPROTO_ICMPV6, hopLimit6 | MAY_FRAGMENT);
+  // The headers that were pulled are the headroom, and what is pushed must not be longer: so what came in fragments may go back in fragments, and what came whole goes whole.
+  const fragments = buffer.data - buffer.networkHeader >= FRAGMENT_HEADERS6;
+  const service = hopLimit6 | (fragments ? MAY_FRAGMENT : 0);
+  ipv6Output(buffer, heard.local, heard.remote, IPPROTO_ICMPV6, service);
 }
 
 /**

@@ -44,6 +44,7 @@ import {
   ICMP_PROTOCOL_UNREACHABLE,
   ICMP_UNREACHABLE,
 } from "../wire/icmp";
+import { IPV4_HEADER } from "../wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "../wire/udp";
 import { IPPROTO_UDP, Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT, SocketProtocol } from "./socket";
 import { fillUdpProtocol, setUdpQueueLimit, udpEnqueue } from "./udp-calls";
@@ -65,7 +66,7 @@ import {
 export { outgoing } from "./udp-socket";
 
 const CHECKSUM_OFFSET: u32 = 6;
-/** Longest payload, over IPv6: IPv4 counts its header, too. */
+/** Longest payload, over IPv6; over IPv4 it is a header less. */
 export const UDP_PAYLOAD_MAXIMUM: u32 = DATAGRAM_MAXIMUM - UDP_HEADER;
 const PROTOCOL_SIZE: usize = (offsetof<SocketProtocol>() + 7) & ~7;
 
@@ -218,7 +219,8 @@ export function udpSend(socket: Socket, to: Endpoint, buffer: PacketBuffer): i32
   }
   const length = buffer.wholeLength;
   const fragments = (self.flags & SOCKET_DONT_FRAGMENT) == 0;
-  if (length > UDP_PAYLOAD_MAXIMUM) return -EMSGSIZE;
+  // IPv4 counts its header.
+  if (length > UDP_PAYLOAD_MAXIMUM - (remote.isMapped ? IPV4_HEADER : 0)) return -EMSGSIZE;
   if (!fragments && length + UDP_HEADER + networkHeaderLength(remote) > packetLimit(remote)) return -EMSGSIZE;
   if (isForAll(remote) && (self.flags & SOCKET_BROADCAST) == 0) return -EACCES;
   return udpOutput(buffer, outgoing, self.service | (fragments ? MAY_FRAGMENT | LET_INTERRUPTS_IN : 0));

@@ -381,6 +381,25 @@ describe("the MTU of a path of IPv6", () => {
     close(socket);
   });
 
+  it("does not matter to the answer of an echo request that came whole: there is no room for a longer header", () => {
+    const socket = bound(5);
+    send(socket, 1452);
+    tooBig(packets[0], 1300);
+    const before = bufferPool().inUse;
+    for (let length: u32 = 1250; length <= 1460; length += 30) {
+      six.icmpv6(128, length);
+      for (let i: u32 = 4; i < length; i++) store<u8>(TRANSPORT6 + i, <u8>i);
+      forget();
+      six.deliver6();
+      expect<i32>(packets.length).toBe(1);
+      expect<u32>(changetype<Ipv6Header>(packets[0]).nextHeader).toBe(58);
+      expect<u32>(changetype<Ipv6Header>(packets[0]).payloadLength).toBe(length);
+      expect<u32>(load<u8>(packets[0], 40)).toBe(129);
+    }
+    expect<u32>(bufferPool().inUse).toBe(before);
+    close(socket);
+  });
+
   it("that a router advertises for the link holds for fragments", () => {
     const socket = bound(5);
     const option = six.routerAdvertisement(1800, 8);

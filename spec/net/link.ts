@@ -13,7 +13,13 @@ import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../ker
 import { now } from "../../kernel/time/clock";
 import { initializePolls, POLL_STORAGE } from "../../kernel/interrupts/polls";
 import { initializeTimers, nextTimer, runTimers } from "../../kernel/time/timers";
-import { allocateBuffer, CHECKSUM_PARTIAL, PacketBuffer, releaseBuffer } from "../../net/buffer";
+import {
+  allocateBuffer,
+  BUFFER_HEADER,
+  CHECKSUM_PARTIAL,
+  PacketBuffer,
+  releaseBuffer,
+} from "../../net/buffer";
 import { deviceReceive, NetworkDevice } from "../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../net/interface";
 import { initializeNetwork } from "../../net/stack";
@@ -158,6 +164,10 @@ function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
     refuse--;
     return -105;
   }
+  assert(
+    frame.data >= changetype<usize>(frame) + BUFFER_HEADER + DRIVER_HEADROOM,
+    "no room for the driver's header",
+  );
   sent++;
   device.sentFrames++;
   if ((frame.flags & CHECKSUM_PARTIAL) != 0) {
