@@ -23,7 +23,7 @@ import { networkCounters } from "./counters";
 import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, FRAGMENT_STRETCH } from "./fragment";
 import { isVersion6 } from "./ip";
 import { ipv4MustWait, ipv4SendFragment } from "./ipv4";
-import { ipv6MustWait, ipv6SendFragment } from "./ipv6";
+import { ipv6MustWait, ipv6SendFragment } from "./ipv6-output";
 import { receiveLevel } from "./levels";
 import { IPV4_MF, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 import { FRAGMENT_MORE, FRAGMENT_OFFSET, FragmentHeader, IPV6_HEADER, Ipv6Header } from "./wire/ipv6";

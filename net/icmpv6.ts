@@ -21,7 +21,7 @@ import { FRAGMENT_HEADERS6 } from "./fragment";
 import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
 import { receivedFlow } from "./ip";
 import { MAY_FRAGMENT } from "./ipv4";
-import { ipv6Output, ipv6Send } from "./ipv6";
+import { ipv6Output, ipv6Send } from "./ipv6-output";
 import { hopLimit6 } from "./link-parameters";
 import { mldQuery } from "./mld";
 import { discoveryInput } from "./neighbour-discovery";

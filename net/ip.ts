@@ -9,7 +9,7 @@ import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
 import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
 import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
-import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6";
+import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6-output";
 import { icmpv6ReassemblyTimeout } from "./ipv6-fragment";
 import { chooseSource6, isOwn6 } from "./own-addresses";
 import { linkMtu6 } from "./link-parameters";

@@ -20,6 +20,7 @@ import { initializeInterface, networkFlush, networkInterface, NetworkInterface }
 import { isVersion6, reassemblyTimeout } from "./ip";
 import { initializeIpv4, ipv4LoopbackInput } from "./ipv4";
 import { initializeIpv6, IPV6_STORAGE, ipv6LoopbackInput } from "./ipv6";
+import { initializeIpv6Output, IPV6_OUTPUT_STORAGE } from "./ipv6-output";
 import { initializeLevels, LEVELS_STORAGE } from "./levels";
 import { initializeLinkParameters } from "./link-parameters";
 import { initializeLoopback, LOOPBACK_STORAGE, loopbackPoll } from "./loopback";
@@ -71,6 +72,7 @@ export function initializeNetwork(
     room(FRAGMENT_OUTPUT_STORAGE) +
     room(PATH_MTU_STORAGE) +
     room(IPV6_STORAGE) +
+    room(IPV6_OUTPUT_STORAGE) +
     room(OWN_ADDRESSES_STORAGE) +
     room(ROUTERS_STORAGE) +
     room(ADVERTISEMENTS_STORAGE) +
@@ -111,6 +113,7 @@ export function initializeNetwork(
   initializeIpv4(icmpNoTransport.index);
   initializeIcmpErrors(take(ICMP_ERRORS_STORAGE));
   initializeIpv6(take(IPV6_STORAGE));
+  initializeIpv6Output(take(IPV6_OUTPUT_STORAGE));
   initializeOwnAddresses(take(OWN_ADDRESSES_STORAGE));
   initializeLinkParameters();
   initializeRouters(take(ROUTERS_STORAGE));

@@ -2,7 +2,7 @@
 import { now } from "../../kernel/time/clock";
 import { allocateBuffer, BUFFER_HEADROOM, bufferPool, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
-import { ipv6Output } from "../../net/ipv6";
+import { ipv6Output } from "../../net/ipv6-output";
 import {
   CLASS_LEARNED,
   CLASS_PENDING,

@@ -3,7 +3,7 @@ import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH } from "../../kernel/errno";
 import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import { networkFlush } from "../../net/interface";
-import { ipv6Output } from "../../net/ipv6";
+import { ipv6Output } from "../../net/ipv6-output";
 import { chooseSource6, isOwn6 } from "../../net/own-addresses";
 import { commonPrefix, isLinkLocal, samePrefix, scopeOf } from "../../net/scope";
 import { REASSEMBLY_TIME } from "../../net/reassembly";
