@@ -4,13 +4,14 @@
  */
 import { EAGAIN, EBADF, EDESTADDRREQ, EFAULT, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
 import { letInterruptIn } from "../../kernel/interrupts/vectors";
-import { readUser, userRange, writeUser } from "../../kernel/memory/user";
+import { readUser, userRange } from "../../kernel/memory/user";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { BUFFER_SIZE, BufferQueue, releaseBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
 import { readDatagram, readError, writeDatagram } from "./datagram";
 import { socketOf, waitOnSocket } from "./descriptor";
+import { writePayload } from "./payload";
 import { givenName, readSockaddr, writeSockaddr } from "./sockaddr";
 import { isStream, Socket, SOCKET_NONBLOCK } from "./socket";
 import { UDP_PAYLOAD_MAXIMUM, udpSend } from "./udp";
@@ -169,7 +170,7 @@ function receiveStream(socket: Socket, first: usize, user: usize, length: u32, f
   let done: u32 = 0;
   while (source != 0 && done < length) {
     const bytes = min(<u32>call_indirect<i32>(protocol.peekLength, socket), length - done);
-    const result = writeUser(user + done, source, bytes);
+    const result = writePayload(user + done, source, bytes);
     if (result < 0) return done == 0 ? result : <i32>done;
     done += bytes;
     if (flags & MSG_PEEK) break;

@@ -1,7 +1,7 @@
 /** Payloads of datagrams between an application and buffers: one that is too long for a buffer is a chain of them (net/buffer.ts). */
 import { ENOBUFS } from "../../kernel/errno";
 import { letInterruptIn } from "../../kernel/interrupts/vectors";
-import { readUser, writeUser } from "../../kernel/memory/user";
+import { readUser } from "../../kernel/memory/user";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../buffer";
 import { checksumAdd } from "../checksum";
 import { IpAddress } from "../flow";
@@ -9,6 +9,7 @@ import { FRAGMENT_STRETCH, fragmentPayload } from "../fragment";
 import { linkMtu, networkHeaderLength } from "../ip";
 import { pathMtu } from "../pmtu";
 import { UDP_HEADER } from "../wire/udp";
+import { writePayload } from "./payload";
 
 /** Copies the first `length` bytes of a received datagram to the application. 0 or -EFAULT. */
 export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32): i32 {
@@ -16,7 +17,7 @@ export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32):
   let done: u32 = 0;
   do {
     const bytes = min(piece.length, length - done);
-    const result = writeUser(user + done, piece.data, bytes);
+    const result = writePayload(user + done, piece.data, bytes);
     if (result < 0) return result;
     done += bytes;
     piece = piece.more;
