@@ -50,7 +50,8 @@ import {
   sys_shutdown,
   sys_socket,
 } from "../../net/socket/calls";
-import { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../../net/socket/calls-data";
+import { sys_recv, sys_recvfrom } from "../../net/socket/calls-receive";
+import { sys_send, sys_sendto } from "../../net/socket/calls-send";
 import { now } from "../../kernel/time/clock";
 import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
 import { putSockaddr } from "../../net/socket/sockaddr";
