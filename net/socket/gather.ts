@@ -96,19 +96,28 @@ export function gatherResume(at: usize, left: u32, next: usize, count: u32): voi
 }
 
 /** Takes the next `bytes`. 0; -EFAULT: they are not there (any more); some of them may have been taken then. */
+// @ts-ignore: decorator
+@inline
 export function gather(destination: usize, bytes: u32): i32 {
-  let done: u32 = 0;
-  while (true) {
-    const part = min(bytes - done, gatherLeft);
-    if (part != 0 && readUser(destination + done, gatherAt, part) < 0) return -EFAULT;
-    gatherAt += part;
-    gatherLeft -= part;
-    done += part;
-    if (done == bytes) return 0;
+  if (bytes > gatherLeft) return gatherPieces(destination, bytes);
+  const at = gatherAt;
+  gatherAt = at + bytes;
+  gatherLeft -= bytes;
+  return readUser(destination, at, bytes);
+}
+
+/** The same, where they are more than the present piece has. */
+function gatherPieces(destination: usize, bytes: u32): i32 {
+  while (bytes > gatherLeft) {
+    const part = gatherLeft;
+    if (part != 0 && readUser(destination, gatherAt, part) < 0) return -EFAULT;
+    destination += part;
+    bytes -= part;
     if (gatherCount == 0 || readUser(scratch, gatherNext, IOVEC) < 0) return -EFAULT;
     gatherAt = load<usize>(scratch);
     gatherLeft = load<u32>(scratch, 4);
     gatherNext += IOVEC;
     gatherCount--;
   }
+  return gather(destination, bytes);
 }
