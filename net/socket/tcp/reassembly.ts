@@ -10,8 +10,8 @@
  */
 import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
-import { SOCKET_ORPHAN } from "../socket";
 import { networkCounters } from "../../counters";
+import { SOCKET_ORPHAN } from "../socket";
 import { BLOCKS_DUE, DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
 import { BUFFER_COST, REASSEMBLY_LIMIT } from "./parameters";
 import { blockReceived, blocksAdvance, duplicateReceived } from "./sack";
@@ -22,17 +22,12 @@ import { buffersScarce } from "./window";
 
 /**
  * Takes `length` bytes at `address` inside `buffer` behind what is there; RCV.NXT moves. Takes a reference of its own when it keeps
- * the buffer. False: the queue is full, nothing was taken.
+ * the buffer. False: there are hardly any buffers left in the machine, nothing was taken.
  */
 export function appendReceived(c: TcpConnection, buffer: PacketBuffer, address: usize, length: u32): bool {
   const full = c.received.count >= (c.receiveLimit + c.receivedBytes) / BUFFER_COST || buffersScarce(2);
   if (!full || !joinTail(c, address, length)) {
-    if (full && buffersScarce(16)) {
-      statistics.memoryDrops++;
-      // Who waits for more than is there waits in vain.
-      if ((c.flags & SOCKET_ORPHAN) == 0 && c.receivedBytes != 0) c.wake(POLLIN, 0);
-      return false;
-    }
+    if (full && buffersScarce(16)) return refuse(c);
     buffer.data = address;
     buffer.length = length;
     buffer.references++;
@@ -43,7 +38,14 @@ export function appendReceived(c: TcpConnection, buffer: PacketBuffer, address: 
   return true;
 }
 
-/** Copies the bytes behind the last ones of the queue, if they fit there. So of two buffers that come one after the other, at least one is well filled. */
+function refuse(c: TcpConnection): bool {
+  statistics.memoryDrops++;
+  // Who waits for more than is there waits in vain.
+  if ((c.flags & SOCKET_ORPHAN) == 0 && c.receivedBytes != 0) c.wake(POLLIN, 0);
+  return false;
+}
+
+/** Copies the bytes behind the last ones of the queue, if they fit there: so two buffers in a row hold more than one has room for. */
 function joinTail(c: TcpConnection, address: usize, length: u32): bool {
   const tail = c.received.tail;
   if (tail === null || length > tail.tailroom || tail.references != 1) return false;
