@@ -27,6 +27,7 @@ import {
 } from "./interface";
 import { loopbackOutput } from "./loopback";
 import { neighbourIsKnown } from "./neighbours";
+import { inOnePiece } from "./pieces";
 import { DATAGRAM_MAXIMUM, fragmentFlow, reassemble } from "./reassembly";
 import { IPPROTO_ICMP, IPPROTO_UDP } from "./socket/socket";
 import { leastHeader, transportInput } from "./transports";
@@ -179,7 +180,7 @@ function fragmentArrives(buffer: PacketBuffer, header: Ipv4Header, headerLength:
   fragmentFlow.remote.setIpv4(header.source, protocol);
   const whole = reassemble(buffer, offset, last, headerLength);
   if (whole === null) return;
-  if (whole.more !== null && protocol != IPPROTO_UDP && protocol != IPPROTO_ICMP) {
+  if (protocol != IPPROTO_UDP && protocol != IPPROTO_ICMP && !inOnePiece(whole)) {
     // Longer than any segment that we have said we take.
     counters.ipFragmentOverflows++;
     releaseBuffer(whole);

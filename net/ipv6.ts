@@ -22,6 +22,7 @@ import { Endpoint, IpAddress } from "./flow";
 import { icmpv6Error, icmpv6Input } from "./icmpv6";
 import { fragmentArrives6 } from "./ipv6-fragment";
 import { isOwn6, isOwnGroup } from "./own-addresses";
+import { inOnePiece } from "./pieces";
 import { isGroup } from "./scope";
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDP } from "./socket/socket";
 import { transportInput } from "./transports";
@@ -123,7 +124,7 @@ function handOver(buffer: PacketBuffer, result: u32): void {
     const protocol = transportProtocol;
     const namedAt = transportNamedAt;
     pullHeaders(buffer, <u32>(buffer.networkHeader + transportOffset - buffer.data));
-    if (buffer.more !== null && protocol != IPPROTO_UDP && protocol != IPPROTO_ICMPV6) {
+    if (protocol != IPPROTO_UDP && protocol != IPPROTO_ICMPV6 && !inOnePiece(buffer)) {
       // Longer than any segment that we have said we take.
       counters.ipFragmentOverflows++;
     } else if (protocol == IPPROTO_ICMPV6) {

@@ -4,11 +4,13 @@
  *     offset 0        1480                  4440
  *     ├─ piece ───────┼─ piece ──┤   gap    ├─ piece ─┤ total, known from the last fragment on
  *
- * A fragment that follows the piece before it, or comes right ahead of the next, is copied into the same buffer if it fits, so that memory stays in proportion to
- * the bytes held. What there may be of datagrams and buffers is the business of net/reassembly.ts.
+ * Each stands in the buffer in which it came. A fragment that follows the piece before it, or comes right ahead of the next, is copied into the same buffer if it fits, where the
+ * pieces are out of proportion to the bytes held (PIECE_COST, PIECES_SPARE), or a transport has to have its packet in one piece (inOnePiece). That copy is counted
+ * (payloadCopied). What there may be of datagrams is the business of net/reassembly.ts.
  */
 import { Link } from "../kernel/list";
 import { PacketBuffer, releaseBuffer } from "./buffer";
+import { networkCounters } from "./counters";
 import { Flow } from "./flow";
 
 
@@ -43,6 +45,12 @@ export class Datagram extends Link {
     return changetype<Flow>(changetype<usize>(this) + offsetof<Datagram>("local0"));
   }
 }
+
+/** Buffers of one datagram: 64 KiB in frames of Ethernet are 45, in packets that every path of IPv6 takes 54. */
+export const PIECES_LIMIT: u32 = 64;
+/** Buffers that it may have beyond those that its bytes need, and bytes for each of these. */
+const PIECES_SPARE: u32 = 16;
+const PIECE_COST: u32 = 65536 / (PIECES_LIMIT - PIECES_SPARE);
 
 /** Bytes of a Datagram, 8-aligned. */
 export const DATAGRAM_SIZE: usize = (offsetof<Datagram>() + 7) & ~7;
@@ -84,20 +92,27 @@ export function place(datagram: Datagram, buffer: PacketBuffer, room: bool): u32
     return known ? PIECE_KNOWN : PIECE_OVERLAPS;
   }
   if (next !== null && next.sequence < end) return PIECE_OVERLAPS;
-  if (previous !== null && join(previous, buffer)) buffer = previous;
+  const joins = mustJoin(datagram);
+  if (joins && previous !== null && join(previous, buffer)) buffer = previous;
   else if (!room) return PIECE_NO_ROOM;
   else insert(datagram, previous, buffer, next);
-  if (next !== null && join(buffer, next)) {
+  if (joins && next !== null && join(buffer, next)) {
     datagram.pieces--;
     if (datagram.tail === next) datagram.tail = buffer;
   }
   return PIECE_PLACED;
 }
 
+/** Whether one more piece would be one too many. */
+function mustJoin(datagram: Datagram): bool {
+  return datagram.pieces >= PIECES_SPARE + datagram.received / PIECE_COST;
+}
+
 /** The bytes of `next` go behind those of `piece`, if they follow them and fit; then its buffer is gone. */
 function join(piece: PacketBuffer, next: PacketBuffer): bool {
   if (piece.endSequence != next.sequence || next.length > piece.tailroom) return false;
   memory.copy(piece.data + piece.length, next.data, next.length);
+  networkCounters().payloadCopied += next.length;
   piece.length += next.length;
   piece.endSequence = next.endSequence;
   if (piece.more === next) piece.more = next.more;
@@ -117,6 +132,13 @@ function insert(
   if (previous === null) datagram.head = buffer;
   else previous.more = buffer;
   datagram.pieces++;
+}
+
+/** Puts all of a datagram that is whole into its first buffer. False: it does not fit, and stays as far as it has come. */
+export function inOnePiece(head: PacketBuffer): bool {
+  let next = head.more;
+  while (next !== null && join(head, next)) next = head.more;
+  return next === null;
 }
 
 /** Its chain is no longer the datagram's, but whoever's asks for it; null: it has none. */

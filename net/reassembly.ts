@@ -24,14 +24,15 @@ import {
   PIECE_NO_ROOM,
   PIECE_OVERLAPS,
   PIECE_PLACED,
+  PIECES_LIMIT,
   place,
   takePieces,
 } from "./pieces";
 
+export { PIECES_LIMIT } from "./pieces";
+
 /** Datagrams of which something is missing, at once. */
 export const DATAGRAM_LIMIT: u32 = 64;
-/** Buffers of one datagram: 64 KiB in frames of Ethernet are 45, in packets that every path of IPv6 takes 54. */
-export const PIECES_LIMIT: u32 = 64;
 /** How long a datagram may take, in ns (RFC 1122, 3.3.2; RFC 8200, 4.5). */
 export const REASSEMBLY_TIME: u64 = 60_000_000_000;
 /** Most bytes of a datagram, with what of its headers its length counts: all of IPv4's, of IPv6's those behind the first. */

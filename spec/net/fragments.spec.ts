@@ -11,6 +11,7 @@ import { checksumAdd, checksumFold } from "../../net/checksum";
 import { Endpoint } from "../../net/flow";
 import { setAddress } from "../../net/interface";
 import { ipv4Output, MAY_FRAGMENT } from "../../net/ipv4";
+import { gatherOne } from "../../net/socket/gather";
 import { readDatagram } from "../../net/socket/datagram";
 import { Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
@@ -45,7 +46,8 @@ import {
 
 /** Sends the first `length` bytes of the datagram's payload. */
 function send(socket: Socket, to: Endpoint, length: u32): i32 {
-  const buffer = readDatagram(DATAGRAM + 8, length, to);
+  expect<i32>(gatherOne(DATAGRAM + 8, length)).toBe(length);
+  const buffer = readDatagram(length, to);
   if (buffer === null) return -105;
   const result = udpSend(socket, to, buffer);
   releaseBuffer(buffer);

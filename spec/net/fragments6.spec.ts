@@ -4,6 +4,7 @@ import { networkCounters } from "../../net/counters";
 import { pathMtu } from "../../net/pmtu";
 import { DATAGRAM_LIMIT, REASSEMBLY_TIME, reassemblyHeld } from "../../net/reassembly";
 import { readDatagram } from "../../net/socket/datagram";
+import { gatherOne } from "../../net/socket/gather";
 import { Socket } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
 import { FragmentHeader, Ipv6Header } from "../../net/wire/ipv6";
@@ -311,7 +312,8 @@ describe("hostile fragments of IPv6", () => {
 
 /** Sends the first `length` bytes of the datagram's payload to the peer. */
 function send(socket: Socket, length: u32): i32 {
-  const buffer = readDatagram(DATAGRAM + 8, length, peer(9));
+  gatherOne(DATAGRAM + 8, length);
+  const buffer = readDatagram(length, peer(9));
   if (buffer === null) return -105;
   const result = udpSend(socket, peer(9), buffer);
   releaseBuffer(buffer);
@@ -426,7 +428,8 @@ describe("the MTU of a path of IPv6", () => {
       seen.add(id);
       // Another destination's tell nothing of this one's.
       if (i != 0 && id == before + 1) near++;
-      const buffer = readDatagram(DATAGRAM + 8, 2000, address6(GROUP, 0x77, 9))!;
+      gatherOne(DATAGRAM + 8, 2000);
+      const buffer = readDatagram(2000, address6(GROUP, 0x77, 9))!;
       forget();
       udpSend(socket, address6(GROUP, 0x77, 9), buffer);
       releaseBuffer(buffer);

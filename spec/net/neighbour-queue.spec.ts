@@ -8,6 +8,7 @@ import {
   neighbourQueued,
 } from "../../net/neighbour-queue";
 import { readDatagram } from "../../net/socket/datagram";
+import { gatherOne } from "../../net/socket/gather";
 import { Socket } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
 import { Endpoint } from "../../net/flow";
@@ -43,7 +44,8 @@ function check(): void {
 
 /** Sends the first `length` bytes of the datagram's payload. */
 function send(socket: Socket, to: Endpoint, length: u32): i32 {
-  const buffer = readDatagram(DATAGRAM + 8, length, to);
+  gatherOne(DATAGRAM + 8, length);
+  const buffer = readDatagram(length, to);
   if (buffer === null) return -105;
   const result = udpSend(socket, to, buffer);
   releaseBuffer(buffer);
