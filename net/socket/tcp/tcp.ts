@@ -18,7 +18,7 @@ import { BUFFER_SIZE, bufferPool, BufferQueue } from "../../buffer";
 import { Endpoint, FLOW_SIZE } from "../../flow";
 import { registerTransport } from "../../transports";
 import { IPPROTO_TCP, Socket, SocketProtocol } from "../socket";
-import { bindTo } from "./bind";
+import { bindTo, initializeBind } from "./bind";
 import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } from "./close";
 import { allocateConnection, initializeConnections, setBufferLimits, TcpConnection } from "./connection";
 import { connectTo } from "./connect";
@@ -38,9 +38,8 @@ import { usableWindow } from "./window";
 export { TcpConnection } from "./connection";
 export { TcpStatistics } from "./statistics";
 
-/** Most half-open requests in all listeners together, connections in TIME-WAIT, and listeners. */
+/** Most half-open requests in all listeners together, and listeners. */
 export const REQUEST_LIMIT: u32 = 2048;
-export const TIME_WAIT_LIMIT: u32 = 4096;
 export const LISTENER_LIMIT: u32 = 256;
 
 let operations: SocketProtocol = changetype<SocketProtocol>(0);
@@ -54,14 +53,17 @@ function take(bytes: usize): usize {
 }
 
 /**
- * Once at boot, after frames, the buffer pool, clock, wheel, random and IPv4. `maxConnections`: sockets and orphans there may be. Memory
- * is taken as they come; at once only 12 bytes for each in the hash table. False: no memory for that.
+ * Once at boot, after frames, the buffer pool, clock, wheel, random and IPv4. `maxConnections`: sockets and orphans there may be, `maxTimeWaits`:
+ * connections in TIME-WAIT that nobody has open. Memory is taken as they come, 64 bytes for one of the latter; at once only some 12 and 4 bytes for each in the
+ * tables. False: no memory for that.
  */
-export function initializeTcp(maxConnections: u32): bool {
+export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
   storage = allocateFrames(0);
-  if (storage == 0) return false;
+  const counters = allocateFrames(0);
+  if (storage == 0 || counters == 0) return false;
   memory.fill(storage, 0, FRAME_SIZE);
-  if (!initializeDemux(maxConnections, take(FLOW_SIZE))) return false;
+  initializeBind(counters);
+  if (!initializeDemux(maxConnections, maxTimeWaits, take(FLOW_SIZE))) return false;
   operations = changetype<SocketProtocol>(take(offsetof<SocketProtocol>()));
   fillOperations();
   initializeStatistics(take(offsetof<TcpStatistics>()));
@@ -84,8 +86,9 @@ export function initializeTcp(maxConnections: u32): bool {
   );
   initializeTimeWait(
     changetype<Pool>(take(offsetof<Pool>())),
-    TIME_WAIT_LIMIT,
+    maxTimeWaits,
     changetype<Link>(take(offsetof<Link>())),
+    take(FLOW_SIZE),
     changetype<Timer>(take(TIMER_SIZE)),
     timeWaitExpired.index,
   );

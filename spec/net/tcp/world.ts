@@ -46,6 +46,7 @@ export const SECOND: u64 = 1_000_000_000;
 
 const BUFFERS: u32 = 2048;
 export const MAX_CONNECTIONS: u32 = 600;
+export const MAX_TIME_WAITS: u32 = 4096;
 
 // ---- The clock ----
 
@@ -297,12 +298,13 @@ export function step(): bool {
 
 // ---- Set-up and clean-up ----
 
-export function setUpWorld(): void {
+/** `timeWaits`: most connections in TIME-WAIT; `frames`: of memory. */
+export function setUpWorld(timeWaits: u32 = MAX_TIME_WAITS, frames: u32 = 4096): void {
   if (changetype<usize>(device) != 0) return;
   setClockFrequency(SECOND);
   setClockStart(0);
   setTime(SECOND);
-  setUpArena(4096);
+  setUpArena(frames);
   initializeTimers(growMemory(4096, 4096));
   initializePolls(growMemory(POLL_STORAGE, 8));
   setPoll(POLL_PACKETS, packetsPoll.index);
@@ -312,7 +314,7 @@ export function setUpWorld(): void {
   seedRandom(0x1234567890);
   keySipHash();
   assert(initializeNetwork(BUFFERS, 512, 16, 16));
-  assert(initializeTcp(MAX_CONNECTIONS));
+  assert(initializeTcp(MAX_CONNECTIONS, timeWaits));
   initializeOptionTable(growMemory(OPTION_TABLE_STORAGE, 8));
   defineSocketOptions();
   defineTcpOptions();
