@@ -161,7 +161,7 @@ export function rememberTimeWait(c: TcpConnection): void {
   t.RCV_NXT = c.RCV_NXT;
   t.timestampRecent = c.timestampRecent;
   t.window = <u16>min<u32>(c.receiveWindow >> c.receiveScale, 65535);
-  let marks = <u8>(c.service >> 8) & ~(STAMPED | COMPARABLE);
+  let marks = (<u8>(c.service >> 8)) & ~(STAMPED | COMPARABLE);
   if (c.has(HAS_TIMESTAMPS)) marks |= isEvidence(c) ? STAMPED | COMPARABLE : STAMPED;
   t.marks = marks;
   insertTimeWait(t, c.hash);

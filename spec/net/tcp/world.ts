@@ -298,8 +298,12 @@ export function step(): bool {
 
 // ---- Set-up and clean-up ----
 
-/** `timeWaits`: most connections in TIME-WAIT; `frames`: of memory. */
-export function setUpWorld(timeWaits: u32 = MAX_TIME_WAITS, frames: u32 = 4096): void {
+export function setUpWorld(): void {
+  setUpWorldOf(4096, MAX_CONNECTIONS, MAX_TIME_WAITS);
+}
+
+/** The same with so many frames of memory, and at most so many connections, and in TIME-WAIT. */
+export function setUpWorldOf(frames: u32, connections: u32, timeWaits: u32): void {
   if (changetype<usize>(device) != 0) return;
   setClockFrequency(SECOND);
   setClockStart(0);
@@ -314,7 +318,7 @@ export function setUpWorld(timeWaits: u32 = MAX_TIME_WAITS, frames: u32 = 4096):
   seedRandom(0x1234567890);
   keySipHash();
   assert(initializeNetwork(BUFFERS, 512, 16, 16));
-  assert(initializeTcp(MAX_CONNECTIONS, timeWaits));
+  assert(initializeTcp(connections, timeWaits));
   initializeOptionTable(growMemory(OPTION_TABLE_STORAGE, 8));
   defineSocketOptions();
   defineTcpOptions();
