@@ -10,6 +10,7 @@ import { now } from "../kernel/time/clock";
 import { droppedPackets } from "../net/counters";
 import { hasDevice, networkInterface } from "../net/interface";
 import { tcpStatistics } from "../net/socket/tcp/tcp";
+import { timeWaitPool } from "../net/socket/tcp/timewait";
 import { activationTotal, handledTotal } from "./dispatch";
 import { eventPool } from "./jids";
 
@@ -38,6 +39,8 @@ class SystemInformation {
   tcpRetransmitted: u64;
   /** TSC at which the last interrupt was taken. */
   interruptTsc: u64;
+  tcpTimeWaits: u64;
+  tcpTimeWaitsCut: u64;
 }
 
 export const SYSTEM_INFORMATION_SIZE: usize = offsetof<SystemInformation>();
@@ -74,6 +77,8 @@ export function sys_sysinfo(buffer: usize, length: i32): i32 {
   information.tcpAccepted = tcp.passiveOpens;
   information.tcpRetransmitted = tcp.retransmitted;
   information.interruptTsc = interruptTsc;
+  information.tcpTimeWaits = timeWaitPool().inUse;
+  information.tcpTimeWaitsCut = tcp.timeWaitRecycled + tcp.timeWaitLost;
   const error = writeUser(buffer, changetype<usize>(information), bytes);
   return error < 0 ? error : <i32>bytes;
 }

@@ -31,6 +31,9 @@ export class SystemInformation {
   tcpRetransmitted: u64;
   /** TSC at which the last interrupt was taken: for measurements, with CLOCK_TSC. */
   interruptTsc: u64;
+  /** TCP: connections in TIME-WAIT now that nobody has open; those that did not last their time (2 MSL), for want of memory. */
+  tcpTimeWaits: u64;
+  tcpTimeWaitsCut: u64;
 }
 
 /** Bytes of the counters known here. */
