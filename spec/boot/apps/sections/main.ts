@@ -5,12 +5,16 @@
  */
 import {
   AF_INET,
+  AF_INET6,
+  EINPROGRESS,
   EVF_PRIORITY,
   EVF_THREAD,
   FORK_EVENTS,
   INADDR_LOOPBACK,
+  SOCKADDR6_SIZE,
   SOCKADDR_SIZE,
   SOCK_DGRAM,
+  SOCK_NONBLOCK,
   SOCK_STREAM,
   bindUdp,
   close,
@@ -26,6 +30,7 @@ import {
   recv,
   sendto,
   setAddress,
+  setAddress6,
   socket,
   spawn,
   waitpid,
@@ -43,8 +48,10 @@ const DEPTH: i32 = 40;
 const UDP_PORT: u32 = 3000;
 const TCP_PORT: u32 = 3001;
 const LONGEST: usize = 65507;
+/** Ephemeral ports. */
+const PORTS: i32 = 28232;
 
-const address = memory.data(16, 8);
+const address = memory.data(32, 8);
 const word = memory.data(8, 8);
 
 /** Status of the child, or the errno. */
@@ -195,6 +202,28 @@ function takeLong(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
   received = length;
 }
 
+// ---- Ports ----
+
+/** Opens connections to a listener that takes no more, so that each stays half open, until there is no port left for one. The last errno, if so many were opened. */
+function exhaustPorts(): i32 {
+  const listener = listenTcp(TCP_PORT, 1, AF_INET6);
+  const fds = heap.alloc((<usize>(PORTS + 1)) << 2);
+  setAddress6(address, 0, 1, TCP_PORT);
+  let opened = 0;
+  let result = 0;
+  while (opened <= PORTS) {
+    const fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    store<i32>(fds + ((<usize>opened) << 2), fd);
+    result = fd < 0 ? fd : connect(fd, address, SOCKADDR6_SIZE);
+    if (result != -EINPROGRESS && result != 0) break;
+    opened++;
+  }
+  for (let n = 0; n <= opened; n++) close(load<i32>(fds + ((<usize>n) << 2)));
+  close(listener);
+  heap.free(fds);
+  return opened == PORTS ? result : opened;
+}
+
 // ---- Threads ----
 
 function sleep(jid: i32, overrun: i32): void {
@@ -223,5 +252,6 @@ export function main(): i32 {
   row("done", 9, endThreads(1));
   row("done", 10, longDatagram(0));
   row("done", 11, longDatagram(1));
+  row("done", 12, exhaustPorts());
   return 0;
 }
