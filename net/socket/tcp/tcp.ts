@@ -6,7 +6,7 @@
  *   send.ts      what may leave ─> transmit.ts                 congestion.ts (cubic, hystart), rtt.ts, window.ts: how much
  *   acknowledge.ts ─> delivered.ts, scoreboard.ts              what has become of each segment
  *                  ─> rack.ts, probe.ts, recovery.ts           what is lost, and how the window comes down
- *   timers.ts    retransmission.ts (what is next), persist, delayed ACK, TIME-WAIT ─> failure.ts (when to give up), keepalive.ts
+ *   timers.ts    retransmission.ts (what is next), persist, end of life, delayed ACK ─> failure.ts (when to give up), keepalive.ts
  *   urgent.ts    the urgent pointers                           socket-options.ts, info.ts: what applications set and ask
  *   sack.ts, ecn.ts                                            what is said of the segments that have come
  */
@@ -27,12 +27,13 @@ import { tcpError, tcpInput, tcpDestination } from "./input";
 import { acceptFrom, initializeListeners, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
+import { initializeSack } from "./sack";
 import { initializeSegment, Segment } from "./segment";
 import { feedStarved, initializeStarved } from "./starved";
 import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
 import { commit, consume, endOf, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
 import { initializeTimeWait, timeWaitExpired } from "./timewait";
-import { ackExpired, lifeExpired, retransmitExpired, timersRanked } from "./timers";
+import { ackExpired, retransmitExpired, timersRanked } from "./timers";
 import { usableWindow } from "./window";
 
 export { TcpConnection } from "./connection";
@@ -74,8 +75,8 @@ export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
     operations,
     retransmitExpired.index,
     ackExpired.index,
-    lifeExpired.index,
   );
+  initializeSack(changetype<Pool>(take(offsetof<Pool>())), maxConnections);
   initializeListeners(changetype<Pool>(take(offsetof<Pool>())), LISTENER_LIMIT);
   initializeRequests(
     changetype<Pool>(take(offsetof<Pool>())),

@@ -14,6 +14,7 @@ import {
   peekLength,
   poll,
   readText,
+  setOption,
   shutdown,
   taken,
   watch,
@@ -199,6 +200,25 @@ describe("closing", () => {
     expect(tcpStatistics().orphans).toBe(1);
     run(2 * SECOND);
     expect(tcpStatistics().orphans).toBe(0);
+  });
+
+  it("leaves FIN-WAIT-2 after 60 s though it was to be kept alive, and whatever comes meanwhile", () => {
+    open(0);
+    expect(setOption(s, 1, 9, 1)).toBe(0, "SO_KEEPALIVE");
+    shutdown(s, 1);
+    say(".", 1, 0, 2, 1000);
+    run(70 * SECOND);
+    expect(poll(s)).toBe(4, "while the application has it, it stays");
+    close(s);
+    for (let i: u32 = 0; i < 59; i++) {
+      say(".", 1, 0, 2, 1000 + i);
+      run(SECOND);
+      expect(tcpStatistics().orphans).toBe(1);
+    }
+    run(2 * SECOND);
+    expect(tcpStatistics().orphans).toBe(0);
+    say(".", 1, 0, 2, 1000);
+    expect(heard().includes("R 2:2(0)")).toBe(true);
   });
 
   it("gives an orphan up after its retransmissions", () => {

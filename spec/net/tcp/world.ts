@@ -31,6 +31,7 @@ import { defineSocketOptions } from "../../../net/socket/options-socket";
 import { defineTcpOptions } from "../../../net/socket/tcp/socket-options";
 import { connectionPool } from "../../../net/socket/tcp/connection";
 import { requestPool } from "../../../net/socket/tcp/request";
+import { sackPool } from "../../../net/socket/tcp/sack";
 import { timeWaitPool } from "../../../net/socket/tcp/timewait";
 import { initializeTcp } from "../../../net/socket/tcp/tcp";
 import { growMemory, setUpArena } from "../../arena";
@@ -347,6 +348,7 @@ export function leftOver(): string {
   if (connectionPool().inUse != 0) return "connections " + connectionPool().inUse.toString();
   if (requestPool().inUse != 0) return "requests " + requestPool().inUse.toString();
   if (timeWaitPool().inUse != 0) return "TIME-WAIT " + timeWaitPool().inUse.toString();
+  if (sackPool().inUse != 0) return "blocks " + sackPool().inUse.toString();
   if (bufferPool().inUse != 0) return "buffers " + bufferPool().inUse.toString();
   return "";
 }
