@@ -92,14 +92,16 @@ export function chooseEphemeral(flow: Flow): i32 {
   return -EAGAIN;
 }
 
-/** The connection in TIME-WAIT that has the flow which `isFree` was asked for last, and may be taken over; null: it has none. */
+/** What `isFree` has found last: the connection in TIME-WAIT that the flow may be taken over from; null: there is none. */
 export let former: TimeWait | null = null;
 
 /** May an active open use the flow? */
 export function isFree(flow: Flow): bool {
   const hash = <u32>flowHash(flow, HASH_TABLE);
-  former = findTimeWait(hash, flow);
-  const t = former;
-  if (t !== null) return mayTakeOver(t);
-  return findConnection(hash, flow) === null && findRequest(hash, flow) === null;
+  former = null;
+  if (findConnection(hash, flow) !== null || findRequest(hash, flow) !== null) return false;
+  const t = findTimeWait(hash, flow);
+  if (t === null) return true;
+  former = t;
+  return mayTakeOver(t);
 }

@@ -33,7 +33,8 @@ let portMask: u32 = 0;
 export let wanted: Flow = changetype<Flow>(0);
 
 /**
- * `connections`, `waiting`: most that there may be, in TIME-WAIT the latter; about a bucket for each. `flow`: FLOW_SIZE bytes. False: no memory.
+ * `connections`, `waiting`: most that there may be, in TIME-WAIT the latter; there is a bucket for each of the former, and for two of the latter. `flow`:
+ * FLOW_SIZE bytes. False: no memory.
  */
 export function initializeDemux(connections: u32, waiting: u32, flow: usize): bool {
   wanted = changetype<Flow>(flow);

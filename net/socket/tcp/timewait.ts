@@ -2,8 +2,8 @@
  * TIME-WAIT (RFC 9293, 3.4.2; RFC 6191): once the application has let go, what is left of a connection are these 64 bytes. All live
  * for the same 2 MSL, so a queue in the order of arrival and one timer serve them.
  *
- * There is a limit, from the memory (kernel/main.ts). At it, or when there is no memory for one more, the oldest makes room, which is counted: its
- * flow may be used again too early then. Before its time is over a flow may be used again
+ * There is a limit, from the memory (kernel/main.ts); what they have had of it stays theirs. At the limit, or when there is no memory for one more, the oldest makes room,
+ * which is counted: its flow may be used again too early then. Before its time is over a flow may be used again
  *
  *   - by a SYN of the peer that cannot be an old one: of a later timestamp, or of a greater sequence number (`mayReuse`);
  *   - by an active open of our own, if the connection had timestamps and has rested for a second at least (`mayTakeOver`; Linux: tcp_tw_reuse).
@@ -194,8 +194,8 @@ function forget(t: TimeWait): void {
   if (queue.isEmpty) timerStop(timer);
 }
 
-/** Entries that one call lets go of, each some 500 instructions at most; the others in the next tick: 240,000 a second. */
-const EXPIRY_BUDGET: u32 = 16;
+/** Entries that one call lets go of, each some 500 instructions at most; the others in the next tick: 120,000 a second. */
+const EXPIRY_BUDGET: u32 = 8;
 
 /**
  * Call-back of the timer: lets go of those whose time is over. (Should a machine stand still for four minutes, some that were there before take their

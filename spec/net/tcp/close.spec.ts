@@ -350,10 +350,10 @@ describe("closing", () => {
     for (; timeWaitPool().inUse != 0; calls++) {
       const before = timeWaitPool().inUse;
       runTimers(time);
-      assert(before - timeWaitPool().inUse <= 16, "all at once");
+      assert(before - timeWaitPool().inUse <= 8, "all at once");
       standStill(MILLISECOND);
       assert(calls < 1000, "and never");
     }
-    expect<bool>(calls >= MAX_TIME_WAITS / 16).toBe(true);
+    expect<bool>(calls >= MAX_TIME_WAITS / 8).toBe(true);
   });
 });

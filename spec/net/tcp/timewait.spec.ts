@@ -108,10 +108,10 @@ describe("TIME-WAIT", () => {
     for (; timeWaitPool().inUse != 0; calls++) {
       const before = timeWaitPool().inUse;
       runTimers(time);
-      assert(before - timeWaitPool().inUse <= 16, "all at once");
+      assert(before - timeWaitPool().inUse <= 8, "all at once");
       standStill(MILLISECOND / 10);
     }
-    expect(calls).toBeGreaterThanOrEqual((60 * RATE) / 16);
+    expect(calls).toBeGreaterThanOrEqual((60 * RATE) / 8);
   });
 
   it("at its limit the oldest makes room, and is counted", () => {
