@@ -3,7 +3,7 @@
  * (RFC 6056, 3.3.4, algorithm 4): so a port comes again toward the same destination when all others have had their turn, and nobody else can tell which one is next.
  * Those of sockets that have no destination yet are random.
  *
- * A search looks at few ports, and may then be continued: one that does not find a port says so after all of them.
+ * A search looks at few ports, and is continued by another call (PORT_SEARCHES): so no section is long, however many are taken.
  */
 import { EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EINVAL } from "../../../kernel/errno";
 import { FRAME_SIZE } from "../../../kernel/memory/frames";
@@ -56,15 +56,15 @@ export function bindTo(c: TcpConnection, name: Endpoint): i32 {
 export function bindEphemeral(c: TcpConnection): i32 {
   const local = c.flow.local;
   let offset = random32() % EPHEMERAL_COUNT;
-  // Odd: it meets many, and does not stay where all are taken.
-  const stride = random32() | 1;
+  // In steps of a random odd length: a run of ports that are taken is left at once.
+  const step = (random32() & 0xffff) | 1;
   for (let i: u32 = 0; i < PORT_TRIES; i++) {
     local.port = EPHEMERAL_FIRST + offset;
     if (findBound(local) === null) {
       insertBound(c);
       return 0;
     }
-    offset = (offset + (stride & 0xffff)) % EPHEMERAL_COUNT;
+    offset = (offset + step) % EPHEMERAL_COUNT;
   }
   local.port = 0;
   return -EAGAIN;
