@@ -57,8 +57,8 @@ async function askCounters(peer: Peer, command = Buffer.from("?")): Promise<Coun
     framesReceived: at(9),
     tcpConnections: at(14),
     tcpAccepted: at(15),
-    tcpTimeWaits: at(18),
-    tcpTimeWaitsCut: at(19),
+    tcpTimeWaits: at(20),
+    tcpTimeWaitsCut: at(21),
   };
 }
 

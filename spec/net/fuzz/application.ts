@@ -2,6 +2,7 @@
 import { setUserLimits } from "../../../kernel/memory/user";
 import { releaseBuffer } from "../../../net/buffer";
 import { readDatagram } from "../../../net/socket/datagram";
+import { gatherOne } from "../../../net/socket/gather";
 import { Socket, SOCKET_DONT_FRAGMENT, SOCKET_NODELAY } from "../../../net/socket/socket";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
 import { udpCreate, udpSend } from "../../../net/socket/udp";
@@ -90,7 +91,9 @@ function sendsDatagram(): void {
     [PEER, PEER + 1, OWN, 0x7f00_0001, 0xac10_0001, 0xffff_ffff][chance(6)],
     [7, 9, 4000, 5555][chance(4)],
   );
-  const buffer = readDatagram(changetype<usize>(bytes), chance(8) == 0 ? chance(65508) : chance(2000), to);
+  const length: u32 = chance(8) == 0 ? chance(65508) : chance(2000);
+  gatherOne(changetype<usize>(bytes), length);
+  const buffer = readDatagram(length, to);
   if (buffer === null) return;
   udpSend(s, to, buffer);
   releaseBuffer(buffer);
