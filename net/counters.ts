@@ -111,7 +111,7 @@ export class NetworkCounters {
   payloadDelivered: u64;
   /**
    * Bytes of payload copied between the receive ring and the applications: each delivery is one copy (net/socket/payload.ts). What is beyond
-   * payloadDelivered was copied a second time: small segments and fragments that were put together (tcp/reassembly.ts and net/reassembly.ts say when).
+   * payloadDelivered was copied a second time: small segments and fragments that were put together (tcp/reassembly.ts and net/pieces.ts say when).
    */
   payloadCopied: u64;
 
