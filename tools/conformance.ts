@@ -57,7 +57,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     23,
     "3.8.3",
     "R2 of a SYN is at least three minutes.",
-    "Of an active open. A SYN,ACK is repeated for a minute (as Linux): half-open connections are what floods are made of, and the client repeats its SYN anyway.",
+    "A SYN,ACK of a listener that more than half of its 256 requests are taken of is repeated for 7 s only, and one with a cookie not at all (RFC 4987): the client repeats its SYN.",
   ),
   must(24, "3.8.4", "Keep-alive can be turned on and off for a connection."),
   must(25, "3.8.4", "It is off by default."),
