@@ -9,23 +9,12 @@ import { IN_LOSS, TcpConnection } from "../../../net/socket/tcp/connection";
 import { TCP_ESTABLISHED } from "../../../net/socket/tcp/state";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { seedChance } from "../../chance";
-import { abort_, accept, close, connect, create, listener, read, setOption, taken, write } from "./ends";
+import { accept, close, connect, create, listener, read, setOption, taken, write } from "./ends";
+import { endPair } from "./pair";
 import { stripSack, stripStamps } from "./fates";
 import { establish, heard, heardBriefly, meetPeer, permitSack, say, sayBlocks, setOptions } from "./script";
 import { scoreboardFault } from "./scoreboard";
-import {
-  accidents,
-  calm,
-  leftOver,
-  MILLISECOND,
-  MIRROR,
-  run,
-  SECOND,
-  settleWorld,
-  setUpWorld,
-  silence,
-  step,
-} from "./world";
+import { accidents, MILLISECOND, MIRROR, run, SECOND, setUpWorld, silence, step } from "./world";
 
 const SOL_SOCKET: u32 = 1;
 const SO_RCVBUF: u32 = 8;
@@ -130,12 +119,7 @@ describe("a time-out for nothing", () => {
   });
   afterEach(() => {
     chooseCongestionControl(CONGESTION_CUBIC);
-    calm();
-    if (changetype<usize>(s) != 0) abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("is taken back when what was sent once is acknowledged, with SACK", () => found(true));
