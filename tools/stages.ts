@@ -21,6 +21,8 @@ export interface Stage {
   /** Test files, relative to the checkout; undefined: a stage that is one check. */
   files?: string[];
   run(files: readonly string[]): Promise<Outcome>;
+  /** It has a lane of its own, and lowers its priority itself. */
+  background?: boolean;
 }
 
 const MINUTE = 60_000;
