@@ -98,7 +98,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     59,
     "3.10.7.4",
     "Queued segments are all dealt with before an acknowledgement goes.",
-    "Of those that waited for a gap. Segments that come one by one in order are acknowledged at every second full one (SHLD-19), also when several are in the receive ring.",
+    "Of those that waited for a gap. Segments in order are acknowledged at every second full one (SHLD-19), also when more are in the receive ring: one acknowledgement for all of these would hold back a sender that counts them.",
   ),
   must(60, "3.9.1.2", "Without a PUSH flag, nothing is kept back for ever."),
   must(61, "3.9.1.2", "And the last segment that there is to be sent has PSH."),

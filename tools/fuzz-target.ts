@@ -1,6 +1,7 @@
 /** The fuzzer's module (spec/net/fuzz/target.ts) in Node: compiled, run, and runs that fail cut down. */
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { createMachine } from "../spec/hal.js";
 import { runCompiler } from "./compilers.ts";
 import { BUILD } from "./paths.ts";
@@ -52,6 +53,29 @@ export function* allSteps(): Iterable<number> {
   for (let number = 0; number < STEPS; number++) yield number;
 }
 
+/** Seconds after which a step counts as one without an end. */
+const STUCK = 60;
+/** Where the present run is: seed and step. */
+const progress = new Int32Array(new SharedArrayBuffer(8));
+
+/** Ends the process when a step does not end: no other thread can stop it. */
+export function watch(): Worker {
+  const code = `
+    const { workerData } = require("node:worker_threads");
+    let last = "";
+    setInterval(() => {
+      const now = workerData.progress.join(", step ");
+      if (now === last) {
+        require("node:fs").writeSync(2, "seed " + now + " does not end\\n");
+        process.kill(process.pid, "SIGKILL");
+      }
+      last = now;
+    }, workerData.stuck * 1000);`;
+  const worker = new Worker(code, { eval: true, workerData: { progress, stuck: STUCK } });
+  worker.unref();
+  return worker;
+}
+
 /** How a run ended. */
 export interface Ended {
   error: Error | undefined;
@@ -93,17 +117,21 @@ export function run(
     .exports as unknown as Target;
   let last = 0;
   let checked = 0;
+  progress[0] = seed;
+  progress[1] = 0;
   try {
     target._start?.();
     target.boot(seed);
     for (const number of steps) {
       last = number;
+      progress[1] = number;
       target.step(number);
       if (number - checked < CHECKED) continue;
       checked = number;
       target.check();
     }
     last = STEPS;
+    progress[1] = STEPS;
     target.finish();
     done?.(target);
     return { error: undefined, last, frames: target.received() };

@@ -23,6 +23,7 @@ import {
   rangesOf,
   run,
   stepsOf,
+  watch,
 } from "./fuzz-target.ts";
 import { isProgram, shown } from "./paths.ts";
 
@@ -109,6 +110,7 @@ export interface FuzzOptions {
 export async function fuzz(seed: number, seconds: number, options: FuzzOptions = {}): Promise<FuzzResult> {
   const { runs = Infinity, limit = Infinity, report, coverage } = options;
   const module = coverage?.module ?? new WebAssembly.Module(await compileTarget());
+  const watcher = watch();
   const end = performance.now() + limit * 1000;
   const before = process.cpuUsage();
   const used = (): number => {
@@ -125,11 +127,15 @@ export async function fuzz(seed: number, seconds: number, options: FuzzOptions =
     const { error, last, frames } = run(module, seed, allSteps(), undefined, done, coverage?.enter);
     result.runs += 1;
     result.frames += frames;
-    if (error !== undefined) return { ...result, failure: keep(module, seed, error, last) };
+    if (error !== undefined) {
+      result.failure = keep(module, seed, error, last);
+      break;
+    }
     report?.(result, seed);
     // Lets a signal in.
     await new Promise(setImmediate);
   }
+  await watcher.terminate();
   return result;
 }
 
