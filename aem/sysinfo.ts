@@ -7,7 +7,7 @@ import { FRAME_SIZE, freeFrameCount, totalFrameCount } from "../kernel/memory/fr
 import { writeUser } from "../kernel/memory/user";
 import { liveProcesses } from "../kernel/process/process";
 import { now } from "../kernel/time/clock";
-import { droppedPackets } from "../net/counters";
+import { droppedPackets, networkCounters } from "../net/counters";
 import { hasDevice, networkInterface } from "../net/interface";
 import { tcpStatistics } from "../net/socket/tcp/tcp";
 import { activationTotal, handledTotal } from "./dispatch";
@@ -38,6 +38,8 @@ class SystemInformation {
   tcpRetransmitted: u64;
   /** TSC at which the last interrupt was taken. */
   interruptTsc: u64;
+  payloadDelivered: u64;
+  payloadCopied: u64;
 }
 
 export const SYSTEM_INFORMATION_SIZE: usize = offsetof<SystemInformation>();
@@ -74,6 +76,8 @@ export function sys_sysinfo(buffer: usize, length: i32): i32 {
   information.tcpAccepted = tcp.passiveOpens;
   information.tcpRetransmitted = tcp.retransmitted;
   information.interruptTsc = interruptTsc;
+  information.payloadDelivered = networkCounters().payloadDelivered;
+  information.payloadCopied = networkCounters().payloadCopied;
   const error = writeUser(buffer, changetype<usize>(information), bytes);
   return error < 0 ? error : <i32>bytes;
 }

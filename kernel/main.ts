@@ -152,7 +152,8 @@ export {
   sys_socket,
 } from "../net/socket/calls";
 export { sys_netinfo } from "../net/netinfo";
-export { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../net/socket/calls-data";
+export { sys_recv, sys_recvfrom } from "../net/socket/calls-receive";
+export { sys_send, sys_sendmsg, sys_sendto } from "../net/socket/calls-send";
 export { sys_poll } from "../net/socket/calls-poll";
 export { sys_getsockopt, sys_setsockopt } from "../net/socket/calls-options";
 export { sys_getpidof } from "./process/names";

@@ -106,6 +106,15 @@ export class NetworkCounters {
   /** A socket's queue, or all of them together, at their limit. */
   udpQueueFull: u64;
 
+  // ---- What sockets receive ----
+  /** Bytes of payload given to applications: of a stream or a datagram once for each that is given them, and again after a look with MSG_PEEK. */
+  payloadDelivered: u64;
+  /**
+   * Bytes of payload copied between the receive ring and the applications: each delivery is one copy (net/socket/payload.ts). What is beyond
+   * payloadDelivered was copied a second time: small segments and fragments that were put together (tcp/reassembly.ts and net/reassembly.ts say when).
+   */
+  payloadCopied: u64;
+
   // ---- DHCP ----
   dhcpMalformed: u64;
   /** Messages of others, or out of turn. */

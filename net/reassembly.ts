@@ -1,9 +1,10 @@
 /**
  * Reassembly of IPv4 datagrams (RFC 791, 3.2; RFC 815; RFC 1122, 3.3.2), as strict as RFC 5722 is with IPv6.
  *
- * A datagram is a chain of pieces (net/buffer.ts), sorted by offset; a fragment that follows the piece before it, or comes right ahead of the next, is copied into
- * the same buffer if it fits, so that memory stays in proportion to the bytes held. The sum of the bytes is made as they come, so that the last
- * fragment of 64 KiB costs no more than any other.
+ * A datagram is a chain of pieces (net/buffer.ts), sorted by offset, each in the buffer in which it came. A fragment that follows the piece before it, or comes right
+ * ahead of the next, is copied into the same buffer if it fits, where TCP has to have its segment in one piece, and where the pieces are out of proportion to the
+ * bytes held (PIECE_COST, PIECES_SPARE). That copy is counted (payloadCopied). The sum of the bytes is made as they come, so
+ * that the last fragment of 64 KiB costs no more than any other.
  *
  *     offset 0        1480                  4440
  *     ├─ piece ───────┼─ piece ──┤   gap    ├─ piece ─┤ total, known from the last fragment on
@@ -29,6 +30,9 @@ import { UDP_HEADER } from "./wire/udp";
 export const DATAGRAM_LIMIT: u32 = 64;
 /** Buffers of one datagram: 64 KiB in frames of Ethernet are 45. */
 export const PIECES_LIMIT: u32 = 64;
+/** Buffers that it may have beyond those that its bytes need, and bytes for each of these. */
+const PIECES_SPARE: u32 = 16;
+const PIECE_COST: u32 = 65536 / (PIECES_LIMIT - PIECES_SPARE);
 /** How long a datagram may take, in ns (RFC 1122, 3.3.2). */
 export const REASSEMBLY_TIME: u64 = 60_000_000_000;
 /** Datagrams that one call of the timer gives up; the others in the next tick. */
@@ -225,9 +229,10 @@ function place(datagram: Datagram, buffer: PacketBuffer): u32 {
     return known ? KNOWN : OVERLAPS;
   }
   if (next !== null && next.sequence < end) return OVERLAPS;
-  if (previous !== null && join(previous, buffer)) buffer = previous;
+  const joins = mustJoin(datagram);
+  if (joins && previous !== null && join(previous, buffer)) buffer = previous;
   else if (!insert(datagram, previous, buffer, next)) return NO_ROOM;
-  if (next !== null && join(buffer, next)) {
+  if (joins && next !== null && join(buffer, next)) {
     datagram.pieces--;
     held--;
     if (datagram.tail === next) datagram.tail = buffer;
@@ -235,10 +240,18 @@ function place(datagram: Datagram, buffer: PacketBuffer): u32 {
   return PLACED;
 }
 
+/** Whether one more piece would be one too many. */
+function mustJoin(datagram: Datagram): bool {
+  return (
+    datagram.key >> 16 == IPPROTO_TCP || datagram.pieces >= PIECES_SPARE + datagram.received / PIECE_COST
+  );
+}
+
 /** The bytes of `next` go behind those of `piece`, if they follow them and fit; then its buffer is gone. */
 function join(piece: PacketBuffer, next: PacketBuffer): bool {
   if (piece.endSequence != next.sequence || next.length > piece.tailroom) return false;
   memory.copy(piece.data + piece.length, next.data, next.length);
+  networkCounters().payloadCopied += next.length;
   piece.length += next.length;
   piece.endSequence = next.endSequence;
   if (piece.more === next) piece.more = next.more;

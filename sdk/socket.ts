@@ -258,6 +258,40 @@ export declare function sendto(
   addressLength: i32,
 ): i32;
 
+/** Most pieces of a `sendmsg`. */
+export const IOV_MAX: i32 = 64;
+
+/** A piece of memory: Linux's struct iovec, 8 bytes. */
+@unmanaged
+export class iovec {
+  base: usize;
+  length: i32;
+}
+
+/** Linux's struct msghdr: 28 bytes. What a field has no use for is 0. */
+@unmanaged
+export class msghdr {
+  /** Destination of a datagram, as of `sendto`; 0: the peer. A stream does not look at it. */
+  name: usize;
+  nameLength: i32;
+  /** `count` iovecs, up to IOV_MAX. */
+  vector: usize;
+  count: i32;
+  /** Ancillary data: 0, there are none. */
+  control: usize;
+  controlLength: i32;
+  /** Not looked at. */
+  flags: i32;
+}
+
+/**
+ * As `send` and `sendto`, of the pieces that the msghdr at `message` names, one behind the other, without joining them first: what stands together of a stream, or one datagram. The
+ * bytes taken, which may end in the middle of a piece. -EMSGSIZE: more than IOV_MAX pieces, or too long for a datagram; -EINVAL: more bytes
+ * than an i32 says; -EFAULT: a piece is not in this process's memory; then nothing is sent. -EOPNOTSUPP: ancillary data.
+ */
+// @ts-ignore: decorator
+@external("aemos", "sendmsg") export declare function sendmsg(fd: i32, message: usize, flags: i32): i32;
+
 /** As `recv`; the sender goes to `address` (see `accept`). A datagram longer than the buffer loses its rest. */
 // @ts-ignore: decorator
 @external("aemos", "recvfrom")
@@ -303,6 +337,14 @@ export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize,
 export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;
 
 const scratch = memory.data(32, 8);
+const message = changetype<msghdr>(memory.data(28, 8));
+
+/** `sendmsg` of the `count` iovecs at `vector`, to the peer; POSIX's writev, and flags. */
+export function writev(fd: i32, vector: usize, count: i32, flags: i32 = 0): i32 {
+  message.vector = vector;
+  message.count = count;
+  return sendmsg(fd, changetype<usize>(message), flags);
+}
 
 /** Fills in `destination` (16 bytes). */
 export function setAddress(destination: usize, address: u32, port: u32): void {

@@ -31,6 +31,10 @@ export class SystemInformation {
   tcpRetransmitted: u64;
   /** TSC at which the last interrupt was taken: for measurements, with CLOCK_TSC. */
   interruptTsc: u64;
+  /** Bytes that sockets have received and applications were given. */
+  payloadDelivered: u64;
+  /** Bytes of them that were copied on the way from the receive ring: as many, or a few more, of small pieces that were put together. */
+  payloadCopied: u64;
 }
 
 /** Bytes of the counters known here. */

@@ -9,6 +9,7 @@ import { EAGAIN, ENOMEM } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { writeUser } from "../../kernel/memory/user";
 import { networkFlush } from "../../net/interface";
+import { writePayload } from "../../net/socket/payload";
 import { nameRoom, putName } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { READ_LIMIT } from "../abi";
@@ -73,7 +74,7 @@ function fillFromStream(event: Event, socket: Socket, address: u32, length: u32)
   let filled: u32 = 0;
   do {
     const bytes = min(<u32>peekLength(event, socket), room - filled);
-    if (writeUser(address + filled, source, bytes) < 0) break;
+    if (writePayload(address + filled, source, bytes) < 0) break;
     consume(event, socket, bytes);
     filled += bytes;
     source = peek(event, socket);

@@ -10,12 +10,12 @@
  */
 import { EAGAIN, ENOMEM, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
-import { writeUser } from "../../kernel/memory/user";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/scheduler";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../../net/interface";
+import { writePayload } from "../../net/socket/payload";
 import { nameRoom, putUserSockaddr } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ } from "../abi";
@@ -75,7 +75,7 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
   do {
     const bytes = min(<u32>peekLength(event, socket), room - filled);
     // Fails only where a page that a fork has shared cannot be had for this process alone.
-    if (writeUser(block + filled, source, bytes) < 0) break;
+    if (writePayload(block + filled, source, bytes) < 0) break;
     consume(event, socket, bytes);
     filled += bytes;
     source = peek(event, socket);

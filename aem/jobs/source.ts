@@ -1,8 +1,8 @@
 /** What the jobs of sockets have in common: the callback of their waiters, and short names for a transport's operations. */
-import { writeUser } from "../../kernel/memory/user";
 import { Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { BufferQueue } from "../../net/buffer";
 import { writeDatagram } from "../../net/socket/datagram";
+import { writePayload } from "../../net/socket/payload";
 import { Endpoint } from "../../net/flow";
 import { Socket } from "../../net/socket/socket";
 import { activate } from "../dispatch";
@@ -51,7 +51,7 @@ export function peekLength(event: Event, socket: Socket): i32 {
 export function writePeeked(event: Event, socket: Socket, user: usize, length: u32): i32 {
   const queue = socket.protocol.queue;
   // A transport that does not show its queue has every datagram in one piece.
-  if (queue == 0) return writeUser(user, call_indirect<usize>(socket.protocol.peek, socket), length);
+  if (queue == 0) return writePayload(user, call_indirect<usize>(socket.protocol.peek, socket), length);
   const buffer = isShared(socket)
     ? nextBuffer(event, socket)
     : call_indirect<BufferQueue>(queue, socket).head;

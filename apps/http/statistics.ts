@@ -60,6 +60,8 @@ export function putStatistics(end: usize): void {
   member(',"framesSent":', system.framesSent);
   member(',"bytesSent":', system.bytesSent);
   member(',"framesDropped":', system.framesDropped);
+  member(',"payloadDelivered":', system.payloadDelivered);
+  member(',"payloadCopied":', system.payloadCopied);
   member(',"tcpConnections":', system.tcpConnections);
   member(',"tcpAccepted":', system.tcpAccepted);
   member(',"tcpRetransmitted":', system.tcpRetransmitted);

@@ -1,6 +1,6 @@
 /**
  * The socket calls of 4.4BSD, with Linux's numbers: descriptors, names, connections, options. Transfer of data is in
- * calls-data.ts. Each returns 0 or a positive value, or a negative errno.
+ * calls-send.ts and calls-receive.ts. Each returns 0 or a positive value, or a negative errno.
  *
  * Blocking is here and nowhere below: try; if it would block, wait on the socket and try again. The wait may answer -ERESTART, when
  * handlers of the process have to run: that is returned, and the whole call is made again after them. So a call keeps what it has
@@ -49,6 +49,7 @@ import { ownSocket } from "./rank";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
 import { initializePollCall, POLL_CALL_STORAGE } from "./calls-poll";
 import { socketOf, waitOnSocket } from "./descriptor";
+import { GATHER_STORAGE, initializeGather } from "./gather";
 import { lingerOn } from "./linger";
 import { givenName, initializeSockaddr, readSockaddr, SOCKADDR_STORAGE, writeSockaddr } from "./sockaddr";
 import {
@@ -77,13 +78,16 @@ const SOCK_CLOEXEC: u32 = 0x80000;
 const BACKLOG_LIMIT: i32 = 4096;
 
 /** Bytes that `initializeSocketCalls` needs. */
-export const SOCKET_CALLS_STORAGE: usize = SOCKADDR_STORAGE + POLL_CALL_STORAGE + OPTIONS_STORAGE;
+export const SOCKET_CALLS_STORAGE: usize =
+  GATHER_STORAGE + SOCKADDR_STORAGE + POLL_CALL_STORAGE + OPTIONS_STORAGE;
 
 /** (process: Process) => void: a descriptor of the process has become free; 0: nobody asked. */
 let descriptorFree: u32 = 0;
 
 /** Once at boot. `storage`: SOCKET_CALLS_STORAGE bytes, 8-aligned. */
 export function initializeSocketCalls(storage: usize): void {
+  initializeGather(storage);
+  storage += GATHER_STORAGE;
   initializeSockaddr(storage);
   initializePollCall(storage + SOCKADDR_STORAGE);
   initializeOptions(storage + SOCKADDR_STORAGE + POLL_CALL_STORAGE);

@@ -1,7 +1,6 @@
 /** Payloads of datagrams between an application and buffers: one that is too long for a buffer is a chain of them (net/buffer.ts). */
 import { ENOBUFS } from "../../kernel/errno";
 import { letInterruptIn } from "../../kernel/interrupts/vectors";
-import { readUser, writeUser } from "../../kernel/memory/user";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../buffer";
 import { checksumAdd } from "../checksum";
 import { IpAddress } from "../flow";
@@ -9,6 +8,8 @@ import { FRAGMENT_STRETCH, fragmentPayload } from "../fragment";
 import { linkMtu, networkHeaderLength } from "../ip";
 import { pathMtu } from "../pmtu";
 import { UDP_HEADER } from "../wire/udp";
+import { gather } from "./gather";
+import { writePayload } from "./payload";
 
 /** Copies the first `length` bytes of a received datagram to the application. 0 or -EFAULT. */
 export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32): i32 {
@@ -16,7 +17,7 @@ export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32):
   let done: u32 = 0;
   do {
     const bytes = min(piece.length, length - done);
-    const result = writeUser(user + done, piece.data, bytes);
+    const result = writePayload(user + done, piece.data, bytes);
     if (result < 0) return result;
     done += bytes;
     piece = piece.more;
@@ -28,15 +29,15 @@ export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32):
 export let readError: i32 = 0;
 
 /**
- * A datagram of `length` bytes that the application has at `user`, to be sent to `destination`: in one buffer if it fits into a packet, else in pieces of the size of
+ * A datagram of the `length` bytes that gather() gives, to be sent to `destination`: in one buffer if it fits into a packet, else in pieces of the size of
  * fragments, with its sum in checksumStart. Null: `readError` is -EFAULT or -ENOBUFS. Lets interrupts in when it is long.
  */
-export function readDatagram(user: usize, length: u32, destination: IpAddress): PacketBuffer | null {
+export function readDatagram(length: u32, destination: IpAddress): PacketBuffer | null {
   const whole = length + UDP_HEADER + networkHeaderLength(destination) <= linkMtu(destination);
   const most = fragmentPayload(pathMtu(destination));
   // The header of the transport goes in front of the first.
   let bytes = whole ? length : min(length, most - UDP_HEADER);
-  const first = readPiece(user, bytes);
+  const first = readPiece(bytes);
   if (first === null || bytes == length) return first;
   let sum = checksumAdd(first.data, bytes, 0);
   let last = first;
@@ -44,7 +45,7 @@ export function readDatagram(user: usize, length: u32, destination: IpAddress): 
   for (let count: u32 = 1; done < length; count++) {
     if (count % FRAGMENT_STRETCH == 0) letInterruptIn();
     bytes = min(length - done, most);
-    const piece = readPiece(user + done, bytes);
+    const piece = readPiece(bytes);
     if (piece === null) {
       releaseBuffer(first);
       return null;
@@ -58,13 +59,13 @@ export function readDatagram(user: usize, length: u32, destination: IpAddress): 
   return first;
 }
 
-function readPiece(user: usize, bytes: u32): PacketBuffer | null {
+function readPiece(bytes: u32): PacketBuffer | null {
   const buffer = allocateBuffer(BUFFER_HEADROOM);
   if (buffer === null) {
     readError = -ENOBUFS;
     return null;
   }
-  readError = readUser(buffer.data, user, bytes);
+  readError = gather(buffer.data, bytes);
   if (readError < 0) {
     releaseBuffer(buffer);
     return null;

@@ -4,12 +4,23 @@ import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { currentThread, NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
 import { rankSocket, setSocketLevel } from "./rank";
-import { Socket } from "./socket";
+import { Socket, SOCKET_NONBLOCK } from "./socket";
+
+/** Flags of a call: it does not block; and, which says nothing, no signal: there is no SIGPIPE. */
+export const MSG_DONTWAIT: u32 = 0x40;
+export const MSG_NOSIGNAL: u32 = 0x4000;
 
 /** The socket of a descriptor of the current process; null: -EBADF. */
 @inline
 export function socketOf(fd: i32): Socket | null {
   return changetype<Socket | null>(handleObject(currentProcess(), fd, HANDLE_SOCKET));
+}
+
+/** Whether a call with `flags` may wait for the socket. */
+// @ts-ignore: decorator
+@inline
+export function mayBlock(socket: Socket, flags: u32): bool {
+  return (socket.flags & SOCKET_NONBLOCK) == 0 && (flags & MSG_DONTWAIT) == 0;
 }
 
 /**

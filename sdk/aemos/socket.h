@@ -112,6 +112,27 @@ struct sockaddr_in6 {
 #define SOCKADDR6_SIZE 28
 _Static_assert(sizeof(struct sockaddr_in6) == SOCKADDR6_SIZE, "sockaddr_in6: 28 bytes");
 _Static_assert(offsetof(struct sockaddr_in6, sin6_addr) == 8, "sockaddr_in6: the address follows the flow label");
+
+/* A piece of memory. */
+struct iovec {
+  void *iov_base;
+  size_t iov_len;
+};
+
+/* What a field has no use for is 0. */
+struct msghdr {
+  void *msg_name; /* destination of a datagram, as of sendto; 0: the peer. A stream does not look at it. */
+  socklen_t msg_namelen;
+  struct iovec *msg_iov;
+  int msg_iovlen;    /* up to IOV_MAX */
+  void *msg_control; /* ancillary data: there are none */
+  socklen_t msg_controllen;
+  int msg_flags; /* not looked at */
+};
+#define IOV_MAX 64
+_Static_assert(sizeof(struct iovec) == 8 && offsetof(struct iovec, iov_len) == 4, "iovec: two words");
+_Static_assert(sizeof(struct msghdr) == 28 && offsetof(struct msghdr, msg_iov) == 8, "msghdr: seven words");
+
 struct linger {
   int l_onoff;
   int l_linger; /* seconds */
@@ -164,6 +185,11 @@ AEMOS_CALL(recv) int recv(int fd, void *buffer, int length, int flags);
 /* UDP: all of it, up to 65,507 bytes, or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
 AEMOS_CALL(sendto)
 int sendto(int fd, const void *data, int length, int flags, const struct sockaddr *address, socklen_t address_length);
+/*
+ * As send and sendto, of several pieces, one behind the other: what stands together of a stream, or one datagram. Bytes taken, which may end in the middle of a
+ * piece. -EMSGSIZE: more than IOV_MAX pieces, or too long for a datagram; -EINVAL: more bytes than an int says; -EFAULT; -EOPNOTSUPP: ancillary data.
+ */
+AEMOS_CALL(sendmsg) int sendmsg(int fd, const struct msghdr *message, int flags);
 /* A datagram longer than the buffer loses its rest. */
 AEMOS_CALL(recvfrom)
 int recvfrom(int fd, void *buffer, int length, int flags, struct sockaddr *address, socklen_t *address_length);
@@ -204,6 +230,12 @@ static inline in_addr_t inet_addr(const char *text) {
 /* Bytes of a sockaddr, by its family: what sendto wants to hear of the `from` of a read handler. */
 static inline socklen_t sockaddr_size(const void *address) {
   return ((const struct sockaddr *)address)->sa_family == AF_INET6 ? SOCKADDR6_SIZE : SOCKADDR_SIZE;
+}
+
+/* sendmsg to the peer, without flags. */
+static inline int writev(int fd, const struct iovec *vector, int count) {
+  struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = count};
+  return sendmsg(fd, &message, 0);
 }
 
 /* A non-blocking socket of `type` on `port` of every address; AF_INET6: of both versions. Its descriptor or a negative errno. */

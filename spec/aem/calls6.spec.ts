@@ -25,7 +25,8 @@ import {
   sys_listen,
   sys_socket,
 } from "../../net/socket/calls";
-import { sys_recv, sys_recvfrom, sys_send, sys_sendto } from "../../net/socket/calls-data";
+import { sys_recv, sys_recvfrom } from "../../net/socket/calls-receive";
+import { sys_send, sys_sendto } from "../../net/socket/calls-send";
 import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
 import { loadAddress, storeAddress } from "../../net/wire/ipv6";
 import { address6 } from "../net/frames6";

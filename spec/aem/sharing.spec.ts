@@ -41,7 +41,8 @@ import {
   sys_shutdown,
   sys_socket,
 } from "../../net/socket/calls";
-import { sys_recv, sys_send, sys_sendto } from "../../net/socket/calls-data";
+import { sys_recv } from "../../net/socket/calls-receive";
+import { sys_send, sys_sendto } from "../../net/socket/calls-send";
 import { putSockaddr, SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NODELAY } from "../../net/socket/socket";
 import { TcpConnection } from "../../net/socket/tcp/connection";

@@ -13,7 +13,9 @@ import { CallsMachine, type Watched } from "./calls-machine.ts";
 import { Connection, askUdp } from "./client.ts";
 import { type Machine, bootWired, specImage } from "./machine.ts";
 import {
+  EFAULT,
   EINVAL,
+  EMSGSIZE,
   ESRCH,
   ECONNRESET,
   ECONNREFUSED,
@@ -357,7 +359,7 @@ describe("events of sockets", () => {
       await command("x", fd);
     });
 
-    test("blocking: recvfrom, sendto", async () => {
+    test("blocking: recvfrom, sendmsg of a datagram in pieces", async () => {
       assert.equal(
         (await askUdp(machine.udp(2011), Buffer.from("0123456789"))).toString(),
         "01234567",
@@ -366,7 +368,7 @@ describe("events of sockets", () => {
       await machine.waitForRows("plain-udp-close", 1);
       assert.deepEqual(row("plain-udp-bind"), [0]);
       assert.deepEqual(row("plain-udp-recvfrom"), [8, 16]);
-      assert.deepEqual(row("plain-udp-sendto"), [8]);
+      assert.deepEqual(row("plain-udp-sendmsg"), [8]);
     });
 
     test("blocking: bind, listen, getsockname, accept, recv, send, close", async () => {
@@ -383,6 +385,25 @@ describe("events of sockets", () => {
       assert.deepEqual(accept.slice(0, 4), [0, 16, 2, HOST]);
       assert.deepEqual(machine.rows("plain-carried")[0], [data.length]);
       assert.deepEqual(machine.rows("plain-so-error")[0], [0, 0]);
+    });
+
+    test("blocking and not: sendmsg of a head and a body in pieces, which arrive as one stream", async () => {
+      const [pieces, piece, rounds] = [63, 4001, 8];
+      const body = Buffer.alloc(pieces * piece);
+      for (let at = 0; at < body.length; at++) body[at] = at * 7 + Math.floor(at / piece);
+      const whole = Buffer.concat([Buffer.from("head\r\n\r\n"), ...Array<Buffer>(1 + rounds).fill(body)]);
+      const connection = await Connection.open(machine.tcp(2010));
+      // So that there is no room for some of it.
+      connection.socket.pause();
+      await connection.write(Buffer.from([0, 0, 0, 1]));
+      setTimeout(() => connection.socket.resume(), 700);
+      const answer = await connection.readToEnd(30000);
+      connection.destroy();
+      assert.equal(answer.length, whole.length);
+      assert.ok(answer.equals(whole), "other bytes came");
+      assert.deepEqual(row("plain-pieces-refused"), [EMSGSIZE, EFAULT, EFAULT, EFAULT, EFAULT]);
+      assert.deepEqual(row("plain-pieces"), [8 + body.length]);
+      assert.deepEqual(row("plain-pieces-unblocked"), [1]);
     });
 
     test("blocking: connect, getpeername, shutdown; data from the server to a client", async () => {

@@ -9,6 +9,7 @@ export const EBUSY = -16;
 export const EINVAL = -22;
 export const ESRCH = -3;
 export const EDESTADDRREQ = -89;
+export const EMSGSIZE = -90;
 export const EPROTONOSUPPORT = -93;
 export const ESOCKTNOSUPPORT = -94;
 export const EOPNOTSUPP = -95;

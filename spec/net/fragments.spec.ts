@@ -10,6 +10,7 @@ import {
 import { checksumAdd, checksumFold } from "../../net/checksum";
 import { setAddress } from "../../net/interface";
 import { ipv4Output, MAY_FRAGMENT } from "../../net/ipv4";
+import { gatherOne } from "../../net/socket/gather";
 import { readDatagram } from "../../net/socket/datagram";
 import { Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpSend } from "../../net/socket/udp";
@@ -36,7 +37,8 @@ import {
 
 /** Sends the first `length` bytes of the datagram's payload. */
 function send(socket: Socket, address: u32, length: u32): i32 {
-  const buffer = readDatagram(DATAGRAM + 8, length, endpoint(address, 7));
+  expect<i32>(gatherOne(DATAGRAM + 8, length)).toBe(length);
+  const buffer = readDatagram(length, endpoint(address, 7));
   if (buffer === null) return -105;
   const result = udpSend(socket, endpoint(address, 7), buffer);
   releaseBuffer(buffer);

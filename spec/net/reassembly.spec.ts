@@ -241,7 +241,7 @@ describe("reassembly", () => {
     close(socket);
   });
 
-  it("small fragments take no more buffers than their bytes need", () => {
+  it("small fragments take no more buffers than their bytes need, and 16", () => {
     const socket = bound(7);
     const length = make(1, 8000);
     for (let backwards = 0; backwards < 2; backwards++) {
@@ -249,11 +249,53 @@ describe("reassembly", () => {
         const at = backwards != 0 ? (length - 1 - i) & ~63 : i;
         if (at != 4032) piece(backwards, at, min<u32>(64, length - at), at + 64 < length);
       }
-      expect<u32>(reassemblyHeld()).toBeLessThan(8);
+      expect<u32>(reassemblyHeld()).toBeLessThan(8 + 16);
+      // In order once each, backwards again and again: as much as a buffer for each fragment.
+      expect<u64>(networkCounters().payloadCopied).toBeGreaterThan(4000);
+      if (backwards == 0) expect<u64>(networkCounters().payloadCopied).toBeLessThan(8000);
       piece(backwards, 4032, 64, true);
       expect<bool>(holds(socket, 1, 8000)).toBe(true);
     }
     close(socket);
+  });
+
+  it("copies nothing of fragments that are as large as frames, whatever their order", () => {
+    const socket = bound(7);
+    for (let i: u32 = 0; i < 300; i++) {
+      const length = make(i & 0xff, 1480 + (link.random() % (i % 10 == 0 ? MOST - 1480 : 12000)));
+      // Frames of Ethernet, and of IPv6's least MTU.
+      const size: u32 = i & 1 ? 1480 : 1232;
+      const order: u32[] = [];
+      for (let at: u32 = 0; at < length; at += size) order.push(at);
+      shuffle(order);
+      for (let j = 0; j < order.length; j++)
+        piece(i, order[j], min<u32>(size, length - order[j]), order[j] + size < length);
+      expect<bool>(holds(socket, i & 0xff, length - 8)).toBe(true);
+    }
+    expect<u64>(networkCounters().payloadCopied).toBe(0);
+    // As many as 119, of the least that every host takes (RFC 791), are put together.
+    for (let i: u32 = 0; i < 20; i++) {
+      const length = make(i, MOST);
+      const order: u32[] = [];
+      for (let at: u32 = 0; at < length; at += 552) order.push(at);
+      shuffle(order);
+      for (let j = 0; j < order.length; j++)
+        piece(1000 + i, order[j], min<u32>(552, length - order[j]), order[j] + 552 < length);
+      expect<bool>(holds(socket, i, MOST)).toBe(true);
+    }
+    expect<u64>(networkCounters().payloadCopied).toBeGreaterThan(0);
+    close(socket);
+  });
+
+  it("has a segment of TCP in one piece", () => {
+    const before = networkCounters().payloadCopied;
+    const length = make(1, 1200);
+    for (let at: u32 = 0; at < length; at += 400)
+      piece(1, at, min<u32>(400, length - at), at + 400 < length, 6);
+    expect<u64>(networkCounters().ipReassembled).toBe(1);
+    expect<u64>(networkCounters().ipFragmentOverflows).toBe(0);
+    expect<u64>(networkCounters().payloadCopied - before).toBe(length - 400);
+    link.run(10_000_000);
   });
 
   it("counts the buffers of long datagrams against the limits of the queues", () => {

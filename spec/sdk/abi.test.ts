@@ -63,6 +63,8 @@ const structs: { sdk: [string, string]; kernel?: [string, string]; c?: string; b
   { sdk: ["socket.ts", "tcp_info"], kernel: ["net/socket/tcp/info.ts", "TcpInfo"], c: "tcp_info" },
   { sdk: ["socket.ts", "sockaddr_in"], c: "sockaddr_in" },
   { sdk: ["socket.ts", "sockaddr_in6"], c: "sockaddr_in6" },
+  { sdk: ["socket.ts", "msghdr"], kernel: ["net/socket/gather.ts", "MessageHeader"], c: "msghdr" },
+  { sdk: ["socket.ts", "iovec"], c: "iovec" },
   { sdk: ["poll.ts", "pollfd"], c: "pollfd" },
 ];
 

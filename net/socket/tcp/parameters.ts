@@ -85,8 +85,8 @@ export const RECEIVE_LIMIT_LEAST: u32 = 4096;
 /** Receive buffer: most bytes that wait for the application; also the largest window. */
 export const RECEIVE_LIMIT: u32 = 256 * 1024;
 export const RECEIVE_LIMIT_MINIMUM: u32 = 16 * 1024;
-/** Received bytes up to which a segment is copied behind the one before instead of being kept in its own buffer. */
-export const COPY_LIMIT: u32 = 1024;
+/** What a buffer of the receive queue counts for (tcp/reassembly.ts), about half of what it has room for, in bytes. */
+export const BUFFER_COST: u32 = 1024;
 /** Packet buffers that a connection may fill ahead of the peer's acknowledgement. */
 export const SEND_BUFFERS: u32 = 96;
 export const SEND_BUFFERS_MINIMUM: u32 = 8;

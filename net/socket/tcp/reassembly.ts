@@ -2,35 +2,32 @@
  * Received data: in order it goes to the queue of the application, in the buffers in which it came; out of order it
  * waits, sorted, trimmed so that no octet is there twice, for the gap to be filled.
  *
- * Small segments are copied behind the ones before, so that memory stays in proportion to the bytes held.
+ * So its bytes are copied once, to the application. But a segment of one octet takes a buffer like any other, and a peer must not hold memory out of proportion
+ * to what it has sent: the receive queue may take the buffers that its bytes need, BUFFER_COST in each, and as many again as the receive limit needs, so
+ * long as half of the machine's buffers are free. What comes beyond that is put together with what came before it, a second copy, which is counted
+ * (payloadCopied). With segments of 512 octets on average that never happens, however slow the application is; with smaller ones, when it lets 256 and more of
+ * them wait (with the usual limit of 256 KiB).
  */
 import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
+import { networkCounters } from "../../counters";
 import { SOCKET_ORPHAN } from "../socket";
 import { BLOCKS_DUE, DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
-import { COPY_LIMIT, REASSEMBLY_LIMIT } from "./parameters";
+import { BUFFER_COST, REASSEMBLY_LIMIT } from "./parameters";
 import { blockReceived, blocksAdvance, duplicateReceived } from "./sack";
 import { Segment } from "./segment";
 import { before, earlier, upTo } from "./sequence";
 import { statistics } from "./statistics";
-import { buffersScarce, receiveBufferLimit } from "./window";
+import { buffersScarce } from "./window";
 
 /**
  * Takes `length` bytes at `address` inside `buffer` behind what is there; RCV.NXT moves. Takes a reference of its own when it keeps
- * the buffer. False: the queue is full, nothing was taken.
+ * the buffer. False: there are hardly any buffers left in the machine, nothing was taken.
  */
 export function appendReceived(c: TcpConnection, buffer: PacketBuffer, address: usize, length: u32): bool {
-  const tail = c.received.tail;
-  if (tail !== null && length <= COPY_LIMIT && length <= tail.tailroom && tail.references == 1) {
-    memory.copy(tail.data + tail.length, address, length);
-    tail.length += length;
-  } else {
-    if (c.received.count >= receiveBufferLimit(c) || buffersScarce(16)) {
-      statistics.memoryDrops++;
-      // Who waits for more than is there waits in vain.
-      if ((c.flags & SOCKET_ORPHAN) == 0 && c.receivedBytes != 0) c.wake(POLLIN, 0);
-      return false;
-    }
+  const full = c.received.count >= (c.receiveLimit + c.receivedBytes) / BUFFER_COST || buffersScarce(2);
+  if (!full || !joinTail(c, address, length)) {
+    if (full && buffersScarce(16)) return refuse(c);
     buffer.data = address;
     buffer.length = length;
     buffer.references++;
@@ -38,6 +35,23 @@ export function appendReceived(c: TcpConnection, buffer: PacketBuffer, address: 
   }
   c.receivedBytes += length;
   c.RCV_NXT += length;
+  return true;
+}
+
+function refuse(c: TcpConnection): bool {
+  statistics.memoryDrops++;
+  // Who waits for more than is there waits in vain.
+  if ((c.flags & SOCKET_ORPHAN) == 0 && c.receivedBytes != 0) c.wake(POLLIN, 0);
+  return false;
+}
+
+/** Copies the bytes behind the last ones of the queue, if they fit there: so two buffers in a row hold more than one has room for. */
+function joinTail(c: TcpConnection, address: usize, length: u32): bool {
+  const tail = c.received.tail;
+  if (tail === null || length > tail.tailroom || tail.references != 1) return false;
+  memory.copy(tail.data + tail.length, address, length);
+  tail.length += length;
+  networkCounters().payloadCopied += length;
   return true;
 }
 

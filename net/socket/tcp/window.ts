@@ -4,7 +4,6 @@
  * scarce in the machine.
  */
 import { bufferPool } from "../../buffer";
-import { COPY_LIMIT } from "./parameters";
 import { TcpConnection } from "./connection";
 import { after, from } from "./sequence";
 
@@ -21,16 +20,8 @@ export function buffersScarce(part: u32): bool {
  * to the left of RCV.NXT. An edge that cannot be said would be told again with each read, and taken for a duplicate acknowledgement.
  */
 function possibleEdge(c: TcpConnection): u32 {
-  if (c.receivedBytes >= c.receiveLimit || c.received.count >= receiveBufferLimit(c) || buffersScarce(4))
-    return c.RCV_NXT;
+  if (c.receivedBytes >= c.receiveLimit || buffersScarce(4)) return c.RCV_NXT;
   return c.RCV_NXT + min<u32>(c.receiveLimit - c.receivedBytes, (<u32>65535) << c.receiveScale);
-}
-
-/** Most buffers in the receive queue: twice what full segments need. */
-// @ts-ignore: decorator
-@inline
-export function receiveBufferLimit(c: TcpConnection): u32 {
-  return c.receiveLimit / COPY_LIMIT;
 }
 
 /** The least by which the edge is moved on. */

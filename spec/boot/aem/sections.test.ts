@@ -23,6 +23,7 @@ const CASES: ReadonlyMap<number, [string, number]> = new Map([
   [9, ["a process with 64 threads that sleep in handlers ends", 0]],
   [10, ["a datagram of 65,507 bytes, in fragments to ourselves and back, to a handler", 65507]],
   [11, ["the same, read", 65507]],
+  [12, ["a stream and a datagram in 64 pieces", 128]],
 ]);
 
 describe("sections with interrupts off", () => {

@@ -6,6 +6,7 @@ import { setUserLimits } from "../../../kernel/memory/user";
 import { BufferQueue, releaseBuffer } from "../../../net/buffer";
 import { Endpoint, LOOPBACK_ADDRESS, mapped } from "../../../net/flow";
 import { readDatagram } from "../../../net/socket/datagram";
+import { gatherOne } from "../../../net/socket/gather";
 import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { ownSocket, rankSocket, setSocketLevel } from "../../../net/socket/rank";
 import { Socket, SOCKET_DONT_FRAGMENT } from "../../../net/socket/socket";
@@ -181,7 +182,9 @@ export function sendsDatagram(): void {
   else if (chance(16) == 0) call(s, s.protocol.connect, anywhere(0, six));
   const connected = s.flow.remote.port != 0 && chance(4) != 0;
   const to = connected ? s.flow.remote : somebody([7, 9, 4000, 5555][chance(4)], six);
-  const buffer = readDatagram(changetype<usize>(bytes), chance(8) == 0 ? chance(65508) : chance(2000), to);
+  const length: u32 = chance(8) == 0 ? chance(65508) : chance(2000);
+  gatherOne(changetype<usize>(bytes), length);
+  const buffer = readDatagram(length, to);
   if (buffer === null) return;
   udpSend(s, to, buffer);
   releaseBuffer(buffer);
@@ -198,7 +201,8 @@ function misuses(s: Socket): void {
   const other = udpCreate();
   if (other === null) return;
   const to = somebody(9, false);
-  const buffer = readDatagram(changetype<usize>(bytes), 10, to);
+  gatherOne(changetype<usize>(bytes), 10);
+  const buffer = readDatagram(10, to);
   if (buffer !== null) {
     udpSend(other, to, buffer);
     releaseBuffer(buffer);

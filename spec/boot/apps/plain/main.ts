@@ -1,6 +1,7 @@
 /**
  * The plain socket calls, blocking, in main code: no event at all. TCP port 2010 echoes one connection after another; a
- * connection whose first four bytes are 0, 0 and a port connects to that port of 10.0.2.2 and carries bytes from there.
+ * connection whose first four bytes are 0, 0 and a port connects to that port of 10.0.2.2 and carries bytes from there; with 0, 0, 0, 1
+ * it gets pieces (pieces.ts).
  */
 import {
   AF_INET,
@@ -21,7 +22,6 @@ import {
   recv,
   recvfrom,
   send,
-  sendto,
   setAddress,
   shutdown,
   sockaddr_in,
@@ -29,6 +29,7 @@ import {
   getsockopt,
 } from "../../../../sdk";
 import { row } from "../report";
+import { sendDatagram, sendPieces } from "./pieces";
 
 const TCP_PORT: u32 = 2010;
 const UDP_PORT: u32 = 2011;
@@ -87,7 +88,9 @@ function dial(client: i32, port: u32): void {
 function serve(client: i32): void {
   const got = recv(client, buffer, 4, 0);
   if (got == 4 && load<u16>(buffer) == 0) {
-    dial(client, bswap<u16>(load<u16>(buffer + 2)));
+    const port = bswap<u16>(load<u16>(buffer + 2));
+    if (port == 1) sendPieces(client);
+    else dial(client, port);
   } else if (got > 0) {
     const error = sendAll(client, buffer, got);
     row("plain-carried", error < 0 ? error : got + carry(client, client));
@@ -106,7 +109,7 @@ function datagram(): void {
   store<i32>(nameLength, SOCKADDR_SIZE);
   const got = recvfrom(fd, buffer, 8, 0, name, nameLength);
   row("plain-udp-recvfrom", got, load<i32>(nameLength));
-  row("plain-udp-sendto", sendto(fd, buffer, got, 0, name, SOCKADDR_SIZE));
+  row("plain-udp-sendmsg", sendDatagram(fd, buffer, got, name));
   row("plain-udp-close", close(fd));
 }
 

@@ -8,6 +8,7 @@ import {
   EVF_PRIORITY,
   EVF_THREAD,
   FORK_EVENTS,
+  IOV_MAX,
   INADDR_LOOPBACK,
   SOCKADDR_SIZE,
   SOCK_DGRAM,
@@ -18,6 +19,7 @@ import {
   enter_keepalive,
   exit,
   fork,
+  iovec,
   listenTcp,
   nanosleep,
   onClose,
@@ -29,6 +31,7 @@ import {
   socket,
   spawn,
   waitpid,
+  writev,
   accept,
 } from "../../../../sdk";
 import { row } from "../report";
@@ -195,6 +198,32 @@ function takeLong(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
   received = length;
 }
 
+/** A stream, then a datagram, of as many pieces as there can be, an octet each; to ourselves. How many bytes were taken. */
+function manyPieces(): i32 {
+  const vector = heap.alloc(IOV_MAX * 8);
+  for (let n = 0; n < IOV_MAX; n++) {
+    const piece = changetype<iovec>(vector + 8 * <usize>n);
+    piece.base = vector + <usize>n;
+    piece.length = 1;
+  }
+  const listener = listenTcp(TCP_PORT);
+  const client = socket(AF_INET, SOCK_STREAM, 0);
+  setAddress(address, INADDR_LOOPBACK, TCP_PORT);
+  connect(client, address, SOCKADDR_SIZE);
+  const server = accept(listener, 0, 0);
+  let sent = writev(client, vector, IOV_MAX);
+  const fd = bindUdp(UDP_PORT);
+  setAddress(address, INADDR_LOOPBACK, UDP_PORT);
+  connect(fd, address, SOCKADDR_SIZE);
+  sent += writev(fd, vector, IOV_MAX);
+  close(fd);
+  close(server);
+  close(client);
+  close(listener);
+  heap.free(vector);
+  return sent;
+}
+
 // ---- Threads ----
 
 function sleep(jid: i32, overrun: i32): void {
@@ -223,5 +252,6 @@ export function main(): i32 {
   row("done", 9, endThreads(1));
   row("done", 10, longDatagram(0));
   row("done", 11, longDatagram(1));
+  row("done", 12, manyPieces());
   return 0;
 }
