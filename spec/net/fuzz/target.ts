@@ -76,7 +76,7 @@ export function boot(number: u32): void {
   setPoll(POLL_PACKETS, packetsPoll.index);
   setPoll(POLL_RECEIVE, comeIn.index);
   setPoll(POLL_OUTPUT, goOut.index);
-  assert(initializeTcp(100), "no memory for TCP");
+  assert(initializeTcp(100, 1000), "no memory for TCP");
   if (optionTable == 0) optionTable = growMemory(OPTION_TABLE_STORAGE, 8);
   initializeOptionTable(optionTable);
   defineSocketOptions();
