@@ -13,8 +13,10 @@ import { costs } from "./costs.ts";
 import { executors, preemption } from "./executors.ts";
 import { latencies, perRequest } from "./instructions.ts";
 import { load } from "./load.ts";
+import { lossy } from "./lossy.ts";
 import { type Row, print } from "./rows.ts";
 import type { Section } from "./sections.ts";
+import { connectRequestClose, idleConnection, segments } from "./tcp.ts";
 import { imageBytes, smallestMemory, timeToFirstResponse } from "./startup.ts";
 
 const { values: options } = parseArgs({
@@ -63,6 +65,10 @@ const figures: [string, () => Promise<Row | Row[]>][] = [
   ["load", async () => withSections("full load", await load(quick))],
   ["request", () => perRequest("/")],
   ["request", () => perRequest("/stats")],
+  ["tcp", segments],
+  ["tcp", connectRequestClose],
+  ["memory", idleConnection],
+  ["lossy", () => lossy(quick)],
 ];
 
 const rows: Row[] = [];

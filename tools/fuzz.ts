@@ -5,101 +5,60 @@
  *     npm run fuzz                              until it is stopped, from a random seed on
  *     npm run fuzz -- --seed 7 --seconds 60
  *     npm run fuzz -- --seed 7 --runs 1         once more what has failed
+ *     npm run fuzz -- --seed 7 --steps 12,345   the same, cut down
+ *     npm run fuzz -- --coverage --seconds 60   also says which functions of net/ were never entered
  *
- * Of a run that traps the last frames are kept as build/fuzz/seed-N.pcap, with the trap beside it.
+ * A run that traps is cut down to the steps that make it trap; their frames are kept as build/fuzz/seed-N.pcap, with the trap beside it.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { createMachine } from "../spec/hal.js";
-import { runCompiler } from "./compilers.ts";
-import { BUILD, isProgram, shown } from "./paths.ts";
+import { Coverage } from "./fuzz-coverage.ts";
+import {
+  FOLDER,
+  type Target,
+  allSteps,
+  compileTarget,
+  cutDown,
+  rangesOf,
+  run,
+  stepsOf,
+  watch,
+} from "./fuzz-target.ts";
+import { isProgram, shown } from "./paths.ts";
 
-const FOLDER = join(BUILD, "fuzz");
-/** Frames of one run, and those that are kept of one that fails. */
-const FRAMES = 50_000;
-const KEPT = 500;
 const SEEDS = 2 ** 31;
-
-interface Target {
-  memory: WebAssembly.Memory;
-  _start?: () => void;
-  boot: (seed: number) => void;
-  step: (count: number) => void;
-  finish: () => void;
-  reached: (what: number) => bigint;
-}
+/** Characters of a list of steps that are printed. */
+const SHOWN = 500;
 
 /** What `reached` counts. */
-const REACHED = ["reassembled", "echoes", "datagrams", "accepted", "connected", "errors"] as const;
+const REACHED = [
+  "reassembled",
+  "echoes",
+  "datagrams",
+  "accepted",
+  "connected",
+  "errors",
+  "routers",
+  "recoveries",
+  "timeouts",
+] as const;
 
 export interface FuzzResult {
   runs: number;
   frames: number;
   /** How far frames came, all runs together. */
   reached: Record<(typeof REACHED)[number], number>;
-  failure?: { seed: number; message: string; file: string };
+  failure?: Failure;
 }
 
-async function compileTarget(): Promise<WebAssembly.Module> {
-  mkdirSync(FOLDER, { recursive: true });
-  const wasm = join(FOLDER, "target.wasm");
-  const list = [
-    "spec/net/fuzz/target.ts",
-    "-o",
-    wasm,
-    "-O2",
-    "--debug",
-    "--exportTable",
-    "--exportStart",
-    "_start",
-  ];
-  const options = ["--runtime", "incremental", "--disable", "threads"];
-  const { status, errors } = await runCompiler({
-    tool: "asc",
-    list: [join(FOLDER, "dependencies"), ...list, ...options],
-  });
-  if (status !== 0) throw new Error(`spec/net/fuzz/target.ts does not compile\n${errors}`);
-  return new WebAssembly.Module(readFileSync(wasm));
-}
-
-/** One run. The error that ended it, or undefined. `seen`: called with each frame. */
-function run(
-  module: WebAssembly.Module,
-  seed: number,
-  seen?: (frame: Buffer) => void,
-  done?: (target: Target) => void,
-): Error | undefined {
-  let target: Target;
-  const { hal, fake } = createMachine(() => target as unknown as WebAssembly.Exports);
-  const text = (pointer: number): string => {
-    const length = new DataView(target.memory.buffer).getUint32(pointer - 4, true);
-    return Buffer.from(target.memory.buffer, pointer, length).toString("utf16le");
-  };
-  const env = {
-    abort: (message: number, file: number, line: number) => {
-      throw new Error(
-        `${message === 0 ? "abort" : text(message)} (${file === 0 ? "?" : text(file)}, line ${line})`,
-      );
-    },
-    seed: () => 0,
-  };
-  const fuzz = {
-    frame: (address: number, length: number) =>
-      seen?.(Buffer.from(target.memory.buffer.slice(address >>> 0, (address >>> 0) + length))),
-  };
-  target = new WebAssembly.Instance(module, { hal, fake, env, fuzz } as unknown as WebAssembly.Imports)
-    .exports as unknown as Target;
-  try {
-    target._start?.();
-    target.boot(seed);
-    target.step(FRAMES);
-    target.finish();
-    done?.(target);
-    return undefined;
-  } catch (error) {
-    return error as Error;
-  }
+export interface Failure {
+  seed: number;
+  message: string;
+  /** The steps that make it fail. */
+  steps: number[];
+  /** How to do it again, and where the frames are. */
+  again: string;
 }
 
 /** The frames as a capture file (libpcap, link type Ethernet), a millisecond apart. */
@@ -121,72 +80,101 @@ function capture(frames: readonly Buffer[]): Buffer {
   return Buffer.concat([header, ...records]);
 }
 
-/** Runs the seed that failed once more, and keeps its last frames. */
-function keep(
-  module: WebAssembly.Module,
-  seed: number,
-  error: Error,
-): { seed: number; message: string; file: string } {
+/** Cuts the run that failed down, and keeps what is left of it. */
+function keep(module: WebAssembly.Module, seed: number, error: Error, last: number): Failure {
+  const steps = cutDown(module, seed, error, last);
   const frames: Buffer[] = [];
-  run(module, seed, (frame) => {
-    frames.push(frame);
-    if (frames.length > 2 * KEPT) frames.splice(0, KEPT);
-  });
+  run(module, seed, steps, (frame) => frames.push(frame));
   const file = join(FOLDER, `seed-${seed}.pcap`);
-  writeFileSync(file, capture(frames.slice(-KEPT)));
+  writeFileSync(file, capture(frames));
+  const ranges = rangesOf(steps);
+  const line = `npm run fuzz -- --seed ${seed} --steps ${ranges}`;
   const message = error.stack ?? error.message;
-  writeFileSync(join(FOLDER, `seed-${seed}.txt`), `${message}\n`);
-  return { seed, message, file };
+  const text = join(FOLDER, `seed-${seed}.txt`);
+  writeFileSync(text, `${message}\n\n${line}\n`);
+  const again = `${steps.length} steps are enough: ${ranges.length > SHOWN ? `see ${shown(text)}` : line}; their frames are in ${shown(file)}`;
+  return { seed, message, steps, again };
 }
 
-/** Runs seeds from `seed` on until one traps, `seconds` have passed or there were `runs`. `report` is called after each. */
-export async function fuzz(
-  seed: number,
-  seconds: number,
-  runs = Infinity,
-  report: (result: FuzzResult, seed: number) => void = () => {},
-): Promise<FuzzResult> {
-  const module = await compileTarget();
-  const end = performance.now() + seconds * 1000;
+export interface FuzzOptions {
+  runs?: number;
+  /** Seconds by the clock, whatever time the processor has had for it. */
+  limit?: number;
+  /** Called after each run, with its seed. */
+  report?: (result: FuzzResult, seed: number) => void;
+  /** Which functions are entered; it is slower then. */
+  coverage?: Coverage | undefined;
+}
+
+/** Runs seeds from `seed` on until one traps, or this process has had `seconds` of the processor for it. */
+export async function fuzz(seed: number, seconds: number, options: FuzzOptions = {}): Promise<FuzzResult> {
+  const { runs = Infinity, limit = Infinity, report, coverage } = options;
+  const module = coverage?.module ?? new WebAssembly.Module(await compileTarget());
+  const watcher = watch();
+  const end = performance.now() + limit * 1000;
+  const before = process.cpuUsage();
+  const used = (): number => {
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+  };
   const reached = Object.fromEntries(REACHED.map((name) => [name, 0])) as FuzzResult["reached"];
   const result: FuzzResult = { runs: 0, frames: 0, reached };
-  for (; result.runs < runs && performance.now() < end; seed = (seed + 1) % SEEDS) {
-    const error = run(module, seed, undefined, (target) => {
+  for (; result.runs < runs && used() < seconds && performance.now() < end; seed = (seed + 1) % SEEDS) {
+    const done = (target: Target): void =>
       REACHED.forEach((name, index) => {
         reached[name] += Number(target.reached(index));
       });
-    });
+    const { error, last, frames } = run(module, seed, allSteps(), undefined, done, coverage?.enter);
     result.runs += 1;
-    result.frames += FRAMES;
-    if (error !== undefined) return { ...result, failure: keep(module, seed, error) };
-    report(result, seed);
+    result.frames += frames;
+    if (error !== undefined) {
+      result.failure = keep(module, seed, error, last);
+      break;
+    }
+    report?.(result, seed);
     // Lets a signal in.
     await new Promise(setImmediate);
   }
+  await watcher.terminate();
   return result;
+}
+
+/** The steps of a run that failed, once more. */
+async function again(seed: number, steps: readonly number[]): Promise<void> {
+  const { error } = run(new WebAssembly.Module(await compileTarget()), seed, steps);
+  console.log(error === undefined ? "it does not fail" : (error.stack ?? error.message));
+  process.exitCode = error === undefined ? 0 : 1;
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { seed: { type: "string" }, seconds: { type: "string" }, runs: { type: "string" } },
+    options: {
+      seed: { type: "string" },
+      seconds: { type: "string" },
+      runs: { type: "string" },
+      steps: { type: "string" },
+      coverage: { type: "boolean" },
+    },
   });
   const seed = Number(values.seed ?? Math.floor(Math.random() * SEEDS));
+  if (values.steps !== undefined) return again(seed, stepsOf(values.steps));
+  const coverage = values.coverage ? new Coverage(await compileTarget(false)) : undefined;
   console.log(`seed ${seed}`);
   const started = performance.now();
-  const result = await fuzz(
-    seed,
-    Number(values.seconds ?? Infinity),
-    Number(values.runs ?? Infinity),
-    ({ runs, frames, reached }, now) => {
+  const result = await fuzz(seed, Number(values.seconds ?? Infinity), {
+    runs: Number(values.runs ?? Infinity),
+    coverage,
+    report: ({ runs, frames, reached }, now) => {
       if (runs % 20 !== 0) return;
       const rate = (frames / (performance.now() - started)).toFixed(0);
       console.log(`seed ${now}: ${frames} frames, ${rate} in a millisecond; ${JSON.stringify(reached)}`);
     },
-  );
+  });
   console.log(`${result.runs} runs, ${result.frames} frames; ${JSON.stringify(result.reached)}`);
+  if (coverage !== undefined) console.log(coverage.report());
   if (result.failure === undefined) return;
   const { failure } = result;
-  console.error(`seed ${failure.seed}: ${failure.message}\nthe last frames are in ${shown(failure.file)}`);
+  console.error(`seed ${failure.seed}: ${failure.message}\n${failure.again}`);
   process.exitCode = 1;
 }
 

@@ -21,6 +21,8 @@ export interface Stage {
   /** Test files, relative to the checkout; undefined: a stage that is one check. */
   files?: string[];
   run(files: readonly string[]): Promise<Outcome>;
+  /** It has a lane of its own, and lowers its priority itself. */
+  background?: boolean;
 }
 
 const MINUTE = 60_000;
@@ -115,15 +117,19 @@ export function countTap(report: string, code: number | null): Counts {
   return { passed: last("pass"), failed: code === 0 || failed > 0 ? failed : 1 };
 }
 
-/** Runs test files of node:test, one after another. */
-export async function runNodeTests(name: string, files: readonly string[]): Promise<Outcome> {
+/** Runs test files of node:test, one after another. `limit`: milliseconds of a file, and of a test that says nothing else. */
+export async function runNodeTests(
+  name: string,
+  files: readonly string[],
+  limit = 4 * MINUTE,
+): Promise<Outcome> {
   const folder = join(BUILD, "test");
   const tap = join(folder, `${name}.tap`);
   await mkdir(folder, { recursive: true });
   await rm(tap, { force: true });
   const list = ["--import", "tsx", "--test", "--test-concurrency=1"];
   // A suite that hangs fails by its name, well before the stage's own limit.
-  list.push("--test-timeout=240000");
+  list.push(`--test-timeout=${limit}`);
   list.push("--test-reporter=spec", "--test-reporter-destination=stdout");
   list.push("--test-reporter=tap", `--test-reporter-destination=${tap}`, ...files);
   const { code, output } = await execute(process.execPath, list);

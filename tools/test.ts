@@ -3,7 +3,8 @@
  * when its name matches one (then whole), or with those of its test files whose path does. The whole run and `npm test -- aem`
  * end with the table of AEM's requirements.
  *
- * Two lanes run side by side: each takes the next stage as soon as it has nothing to do, so that both are of about the same length.
+ * Two lanes run side by side: each takes the next stage as soon as it has nothing to do, so that both are of about the same length. The fuzzer is in a third one, at the lowest
+ * priority: it has the time in which the others wait for a guest, or for the clock.
  */
 import { readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
@@ -30,11 +31,15 @@ function find(ending: string): string[] {
 
 /** Stages of test files by folder; those of no folder here are the host's. */
 const FOLDERS = [
+  ["fuzz", join("spec", "net", "fuzz")],
   ["aem", join("spec", "boot", "aem")],
   ["net", join("spec", "boot", "net")],
   ["wire", join("spec", "wire")],
   ["boot", join("spec", "boot")],
 ] as const;
+
+/** Milliseconds that the fuzzer may take on a busy machine for its minute, and for cutting down what it finds. */
+const FUZZ_LIMIT = 600_000;
 
 function stageOf(file: string): string {
   return FOLDERS.find(([, folder]) => file.startsWith(join(folder, sep)))?.[0] ?? "host";
@@ -71,6 +76,7 @@ function stages(): Stage[] {
     nodeTests("host"),
     nodeTests("boot"),
     nodeTests("wire"),
+    { ...nodeTests("fuzz"), run: (files) => runNodeTests("fuzz", files, FUZZ_LIMIT), background: true },
   ];
 }
 
@@ -108,7 +114,9 @@ async function main(filters: readonly string[]): Promise<void> {
   const start = performance.now();
   const reports: string[] = [];
   const queue = select(stages(), filters);
-  await Promise.all([runLane(queue, total, reports), runLane(queue, total, reports)]);
+  const background = queue.filter((stage) => stage.background);
+  const others = queue.filter((stage) => !stage.background);
+  await Promise.all([others, others, background].map((lane) => runLane(lane, total, reports)));
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   if (total.passed + total.failed === 0) process.stdout.write(`nothing matches ${filters.join(" ")}\n`);
   if (filters.length === 0 || filters.includes(REQUIREMENTS_FILTER)) {

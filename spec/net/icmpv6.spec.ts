@@ -209,19 +209,21 @@ describe("udp over ipv6", () => {
     flow.remote.copy(address6(LINK_LOCAL, PEER_ID, 2));
     expect<u32>(mssOf(flow, linkMtu(flow.remote))).toBe(1440);
     expect<u32>(networkHeaderLength(flow.remote)).toBe(40);
-    // What a peer takes that says nothing (RFC 9293, 3.7.1).
+    expect<u32>(linkMtu(flow.remote)).toBe(1500);
+    expect<u32>(believableMtu(flow.remote, 68)).toBe(1280);
+    expect<u32>(believableMtu(flow.remote, 1300)).toBe(1300);
+    expect<u32>(believableMtu(endpoint(PEER, 0), 68)).toBe(576);
+  });
+
+  it("MUST-15: takes a peer's MSS for 1220 when its SYN says none, and for 536 over IPv4", () => {
     const syn = changetype<Segment>(growMemory(offsetof<Segment>(), 8));
     syn.mss = 0;
-    syn.flow.remote.copy(flow.remote);
+    syn.flow.remote.copy(address6(LINK_LOCAL, PEER_ID, 2));
     expect<u32>(peerMss(syn)).toBe(1220);
     syn.flow.remote.copy(endpoint(PEER, 2));
     expect<u32>(peerMss(syn)).toBe(536);
     syn.mss = 1000;
     expect<u32>(peerMss(syn)).toBe(1000);
-    expect<u32>(linkMtu(flow.remote)).toBe(1500);
-    expect<u32>(believableMtu(flow.remote, 68)).toBe(1280);
-    expect<u32>(believableMtu(flow.remote, 1300)).toBe(1300);
-    expect<u32>(believableMtu(endpoint(PEER, 0), 68)).toBe(576);
   });
 });
 

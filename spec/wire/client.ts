@@ -5,7 +5,7 @@
 import type { Peer } from "./peer.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
-import { ACK, RST, SYN, type TcpSegment, segmentLength, sequenceAdd } from "./tcp.ts";
+import { ACK, FIN, RST, SYN, type TcpSegment, segmentLength, sequenceAdd } from "./tcp.ts";
 
 export interface ClientOptions {
   /** Source address; the peer's own when absent. One outside the subnet makes the peer a gateway. */
@@ -19,12 +19,16 @@ export interface ClientOptions {
   timeout?: number;
   /** Offers selective acknowledgement, and gives it to a guest that agrees. */
   sack?: boolean;
+  /** Segments that come in order are acknowledged when there are so many, or after 40 ms; 1 when absent. */
+  acknowledgeEvery?: number;
 }
 
 type State = "closed" | "syn-sent" | "established" | "reset";
 
 /** SYNs that nobody answers are sent again after a time that doubles up to this; ms. */
 const SYN_TIMEOUT_MAXIMUM = 2000;
+/** Milliseconds. */
+const DELAYED_ACK = 40;
 
 export class TcpClient {
   readonly localPort: number;
@@ -40,6 +44,9 @@ export class TcpClient {
   private synTimer: NodeJS.Timeout | undefined;
   private remoteScale = 0;
   private sack: boolean;
+  /** Segments that have not been acknowledged yet. */
+  private unsaid = 0;
+  private acknowledgeTimer: NodeJS.Timeout | undefined;
   private readonly waiting = new Set<() => void>();
   private readonly stop: () => void;
 
@@ -150,6 +157,7 @@ export class TcpClient {
   /** Forgets the connection without a word. */
   dispose(): void {
     clearTimeout(this.synTimer);
+    clearTimeout(this.acknowledgeTimer);
     this.sender.stop();
     this.stop();
     this.state = "closed";
@@ -191,8 +199,11 @@ export class TcpClient {
   private transfer(segment: TcpSegment): void {
     if (segment.flags & ACK) this.sender.acknowledged(segment, segment.window << this.remoteScale);
     if (segmentLength(segment) === 0) return;
+    const inOrder = segment.sequence === this.receiver.expected && !this.receiver.waits;
     this.receiver.receive(segment);
-    this.acknowledge();
+    if (inOrder && !(segment.flags & FIN) && ++this.unsaid < (this.options.acknowledgeEvery ?? 1))
+      this.acknowledgeTimer ??= setTimeout(() => this.acknowledge(), DELAYED_ACK);
+    else this.acknowledge();
   }
 
   private acknowledge(): void {
@@ -200,6 +211,9 @@ export class TcpClient {
   }
 
   private transmit(flags: number, sequence: number, payload: Buffer = Buffer.alloc(0)): void {
+    clearTimeout(this.acknowledgeTimer);
+    this.acknowledgeTimer = undefined;
+    this.unsaid = 0;
     const blocks = this.sack && flags & ACK && payload.length === 0 ? this.receiver.blocks() : [];
     const segment = {
       sourcePort: this.localPort,

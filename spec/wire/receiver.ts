@@ -25,6 +25,11 @@ export class Receiver {
     return this.stream.subarray(0, this.length);
   }
 
+  /** Something is here behind a gap. */
+  get waits(): boolean {
+    return this.early.length > 0;
+  }
+
   /** Hands out what `bytes` shows, and forgets it. */
   take(): Buffer {
     const all = Buffer.from(this.bytes);

@@ -7,7 +7,7 @@ import { timerStop } from "../../../kernel/time/timers";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { SOCKET_ORPHAN } from "../socket";
 import { HAS_SACK, NO_SPACE, PROBE_SENT, TcpConnection } from "./connection";
-import { duplicateReported, markBlocks, takeAcknowledged } from "./delivered";
+import { duplicateReported, markBlocks, nothingDelivered, takeAcknowledged } from "./delivered";
 import { probeAcked } from "./probe";
 import { recoveryAcked, recoveryDuplicate, recoveryDuplicateReported } from "./recovery";
 import { isForFlight, restartTimeout, schedule } from "./retransmission";
@@ -22,6 +22,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
   const acked = after(ack, c.SND_UNA) ? ack - c.SND_UNA : 0;
   const time = now();
   let delivered: u32 = 0;
+  nothingDelivered();
   if (acked != 0) {
     delivered = takeAcknowledged(c, s, ack, time);
     c.SND_UNA = ack;

@@ -79,6 +79,9 @@ export const WINDOW_REDUCED: u32 = 1 << 22;
 export const BLOCKS_DUE: u32 = 1 << 23;
 /** What a handshake has agreed on, in the status of a connection, of a request, and in a cookie. It fits into 16 bits. */
 export const AGREED: u32 = HAS_TIMESTAMPS | HAS_SACK | HAS_ECN;
+/** Forward RTO-recovery (RFC 5682): the segment that a time-out repeated is waited for; what became of new data behind it is. */
+export const DOUBT_FIRST: u32 = 1 << 24;
+export const DOUBT_SECOND: u32 = 1 << 25;
 /** `sendUrgent` is ahead of SND.UNA, or was when a segment left last. */
 export const URGENT_SENT: u32 = 1 << 27;
 /** `receiveUrgent` is ahead of what the application has read. */

@@ -16,6 +16,16 @@ import { SACKED, segmentGone, segmentSacked, segmentShortened, UNSENT } from "./
 import { Segment } from "./segment";
 import { after, before, from, upTo } from "./sequence";
 
+/** Something was delivered that was sent only once. */
+export let originalDelivered: bool = false;
+
+/** An acknowledgement begins: it has delivered nothing yet. */
+// @ts-ignore: decorator
+@inline
+export function nothingDelivered(): void {
+  originalDelivered = false;
+}
+
 /**
  * Releases every buffer that is acknowledged whole up to `ack` and shortens the one that is in part. Returns the bytes that had not been
  * acknowledged selectively before.
@@ -33,6 +43,7 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
     if (buffer.word0 > 1) repeated = true;
     if (buffer.state != SACKED) {
       delivered += buffer.length;
+      if (buffer.word0 == 1) originalDelivered = true;
       if (buffer.word0 != 0) {
         sentAt = buffer.time;
         if (selective) rackDelivered(c, s, buffer, time);
@@ -91,7 +102,10 @@ export function markBlocks(c: TcpConnection, s: Segment, time: u64): u32 {
     ) {
       delivered += buffer.length;
       rackDelivered(c, s, buffer, time);
-      if (buffer.word0 == 1) sentAt = max(sentAt, buffer.time);
+      if (buffer.word0 == 1) {
+        sentAt = max(sentAt, buffer.time);
+        originalDelivered = true;
+      }
       segmentSacked(c, buffer);
     }
     buffer = buffer.next;

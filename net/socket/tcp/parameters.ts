@@ -28,13 +28,12 @@ export const RTT_GRANULARITY: u32 = 1000;
 export const RETRIES_ADVICE: u8 = 3;
 /** R2 in retransmissions (RFC 9293, 3.8.3: at least 100 s): 0.2 s doubled 9 times and the cap make 3.7 minutes. */
 export const RETRIES_DATA: u32 = 11;
-/** R2 of an active open: 1, 2, 4 … 32, 60 and 60 s make the 3 minutes that RFC 9293 asks for. */
+/** R2 of a SYN, and of a SYN,ACK: 1, 2, 4 … 32, 60 and 60 s make the 3 minutes that RFC 9293 (3.8.3) asks for. */
 export const RETRIES_SYN: u32 = 7;
+/** R2 of a SYN,ACK while more than half of a listener's requests are taken. */
+export const RETRIES_SYN_BUSY: u32 = 2;
 /** R2 once the application has closed: nobody waits for the data any more. */
 export const RETRIES_ORPHAN: u32 = 8;
-/** Retransmissions of a SYN,ACK: 1 + 2 + 4 + 8 + 16 s, then 32 s of waiting; two when the queue is half full. */
-export const RETRIES_REQUEST: u32 = 5;
-export const RETRIES_REQUEST_BUSY: u32 = 2;
 
 // ---- User time-outs (RFC 5482, 3.1), in seconds ----
 

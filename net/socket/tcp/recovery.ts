@@ -11,8 +11,9 @@
  * the third duplicate does, each partial acknowledgement shows the next hole, and each duplicate counts as a segment that has left
  * the network (RFC 6582: the window that is inflated there is a pipe that is deflated here).
  *
- * A reduction is taken back when the first acknowledgement of what was sent again echoes a timestamp from before (RFC 3522, Eifel), or when duplicates
- * are reported for all that was (RFC 2883; RFC 3708).
+ * A reduction is taken back when the first acknowledgement of what was sent again echoes a timestamp from before (RFC 3522, Eifel), when duplicates
+ * are reported for all that was (RFC 2883; RFC 3708), and without timestamps a time-out when the acknowledgements that follow are for what was not sent again
+ * (RFC 5682, F-RTO).
  */
 import {
   congestionAcked,
@@ -24,6 +25,8 @@ import {
 import { milliseconds } from "./clock";
 import { TCP_ECE } from "../../wire/tcp";
 import {
+  DOUBT_FIRST,
+  DOUBT_SECOND,
   HAS_ECN,
   HAS_SACK,
   HAS_TIMESTAMPS,
@@ -33,7 +36,7 @@ import {
   PROBE_SENT,
   TcpConnection,
 } from "./connection";
-import { duplicateEnd, duplicateStart } from "./delivered";
+import { duplicateEnd, duplicateStart, originalDelivered } from "./delivered";
 import { DUPLICATE_THRESHOLD } from "./parameters";
 import { rackAllowance, rackDetect, rackDuplicate, rackRecovered } from "./rack";
 import { schedule } from "./retransmission";
@@ -72,6 +75,7 @@ export function recoveryAcked(
     // RFC 3168, 6.1.2: it does not grow for one that echoes congestion.
     if (grown != 0 && !(c.has(HAS_ECN) && s.has(TCP_ECE))) congestionAcked(c, grown, flight);
   } else if (c.has(HAS_SACK)) reduce(c, delivered, acked != 0 && !found);
+  if (c.has(DOUBT_FIRST | DOUBT_SECOND)) doubt(c, s, acked);
 }
 
 /** What may have been overtaken has not come. True: segments are to be sent again. */
@@ -99,7 +103,7 @@ function enterRecovery(c: TcpConnection, delivered: u32, time: u64): void {
 /** All that was in flight when something was lost has been acknowledged. */
 function recovered(c: TcpConnection): void {
   if (c.has(IN_RECOVERY)) congestionRecovered(c);
-  c.status &= ~(IN_RECOVERY | IN_LOSS);
+  c.status &= ~(IN_RECOVERY | IN_LOSS | DOUBT_FIRST | DOUBT_SECOND);
   c.duplicateAcks = 0;
   c.duplicateBytes = 0;
   rackRecovered(c);
@@ -132,7 +136,10 @@ function reduce(c: TcpConnection, delivered: u32, safe: bool): void {
 
 /** A duplicate (RFC 5681, 2). */
 export function recoveryDuplicate(c: TcpConnection, time: u64): void {
-  if (c.has(IN_LOSS)) return;
+  if (c.has(IN_LOSS)) {
+    c.status &= ~(DOUBT_FIRST | DOUBT_SECOND);
+    return;
+  }
   if (c.duplicateAcks < 255) c.duplicateAcks++;
   // RFC 3042: the first two let one new segment out each, as those in recovery do.
   c.duplicateBytes += c.sendMss;
@@ -169,9 +176,15 @@ function partial(c: TcpConnection, acked: u32): bool {
  */
 export function recoveryTimeout(c: TcpConnection, time: u64, first: bool): void {
   statistics.retransmitTimeouts++;
-  if (!c.has(IN_RECOVERY | IN_LOSS)) remember(c);
+  // Whether it was for nothing can be told as long as nothing is sent again but what is first when the timer runs out.
+  let doubts = c.has(DOUBT_FIRST | DOUBT_SECOND) ? DOUBT_FIRST : 0;
+  if (!c.has(IN_RECOVERY | IN_LOSS)) {
+    remember(c);
+    // With timestamps the first acknowledgement decides.
+    if (!c.has(HAS_TIMESTAMPS)) doubts = DOUBT_FIRST;
+  }
   congestionTimeout(c, first);
-  c.status = (c.status & ~(IN_RECOVERY | PROBE_SENT)) | IN_LOSS;
+  c.status = (c.status & ~(IN_RECOVERY | PROBE_SENT | DOUBT_SECOND)) | IN_LOSS | doubts;
   c.duplicateAcks = 0;
   c.duplicateBytes = 0;
   c.recover = c.SND_MAX;
@@ -219,6 +232,34 @@ function eifel(c: TcpConnection, s: Segment): void {
   if (before(s.timestampEcho | 1, stamp)) undo(c);
 }
 
+/**
+ * RFC 5682, 2.1 and 3.1; not all that was in flight is acknowledged. Step 2: the segment that the time-out repeated is acknowledged: new data goes instead of more repetitions, if there is
+ * some. Step 3: if the next acknowledgement is for new data only, what was lost stays lost; if it is for what was sent once before the time-out,
+ * nothing was. `acked`: bytes of new data. A duplicate without SACK ends it (recoveryDuplicate).
+ */
+function doubt(c: TcpConnection, s: Segment, acked: u32): void {
+  if (c.has(DOUBT_FIRST)) {
+    if (acked == 0) return;
+    c.status &= ~DOUBT_FIRST;
+    // With SACK we would have heard of what had come behind a segment that was lost (so Linux, too): there need not be new data.
+    if (c.has(HAS_SACK) && originalDelivered) return undoTimeout(c);
+    const next = c.sendNext;
+    const window = s.window << c.sendScale;
+    if (next !== null && c.flight + next.length <= window) c.status |= DOUBT_SECOND;
+  } else if (c.has(HAS_SACK) && after(c.rackForward, c.recover)) {
+    c.status &= ~DOUBT_SECOND;
+  } else if (originalDelivered) {
+    undoTimeout(c);
+  }
+}
+
+/** What came first was not what the time-out has sent: RACK has taken it for that. */
+function undoTimeout(c: TcpConnection): void {
+  c.rackTime = 0;
+  c.reorderingEnd = 0;
+  undo(c);
+}
+
 /** The peer reports a duplicate (delivered.ts). */
 export function recoveryDuplicateReported(c: TcpConnection): void {
   statistics.duplicatesHeardOf++;
@@ -230,7 +271,7 @@ export function recoveryDuplicateReported(c: TcpConnection): void {
 /** Nothing was lost: the windows are what they were. */
 function undo(c: TcpConnection): void {
   statistics.undone++;
-  c.status &= ~(MAY_UNDO | IN_RECOVERY | IN_LOSS);
+  c.status &= ~(MAY_UNDO | IN_RECOVERY | IN_LOSS | DOUBT_FIRST | DOUBT_SECOND);
   congestionUndo(c);
   unmarkLost(c);
 }

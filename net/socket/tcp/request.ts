@@ -1,6 +1,7 @@
 /**
  * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 96 bytes, until the final ACK
- * comes. The SYN,ACK is repeated after 1, 2, 4, 8 and 16 s.
+ * comes. The SYN,ACK is repeated as a SYN is (RFC 9293, 3.8.3): after 1, 2, 4, 8, 16, 32 and 60 s, and the request is forgotten 60 s later. While more
+ * than half of the requests of a listener are taken it is repeated twice only, and when all are there are SYN cookies.
  *
  * Requests that wait for their n-th repetition have the same time-out, so one queue for each n is in the order of time, and
  * the heads of the queues say when the one timer has work.
@@ -21,9 +22,10 @@ import { NO_SCALE } from "./options";
 import {
   CHALLENGE_INTERVAL,
   REQUESTS_PER_LISTENER,
-  RETRIES_REQUEST,
-  RETRIES_REQUEST_BUSY,
+  RETRIES_SYN,
+  RETRIES_SYN_BUSY,
   RTO_INITIAL,
+  RTO_MAXIMUM,
 } from "./parameters";
 import { Segment } from "./segment";
 import { before, within } from "./sequence";
@@ -54,7 +56,7 @@ export class TcpRequest extends Link {
   retries: u8;
   /** Bits of AGREED. */
   agreed: u16;
-  /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16, which it hardly lives for; 0: never. */
+  /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16; 0: never. One in a hundred goes without an answer for that. */
   lastChallenge: u16;
   expires: u64;
 
@@ -64,7 +66,7 @@ export class TcpRequest extends Link {
   }
 }
 
-const QUEUES: u32 = RETRIES_REQUEST + 1;
+const QUEUES: u32 = RETRIES_SYN + 1;
 /** Bytes of the heads of the queues. */
 export const REQUEST_QUEUES_SIZE: usize = offsetof<Link>() * <usize>QUEUES;
 
@@ -121,7 +123,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
 }
 
 function enqueue(r: TcpRequest): void {
-  r.expires = now() + ((<u64>RTO_INITIAL * 1000) << r.retries);
+  r.expires = now() + min<u64>((<u64>RTO_INITIAL) << r.retries, RTO_MAXIMUM) * 1000;
   queueOf(r.retries).append(r);
   if (!timerPending(timer) || timer.expires > r.expires) timerStartAt(timer, r.expires, receiveLevel);
 }
@@ -175,7 +177,7 @@ export function requestsExpired(_: Timer): void {
 function repeat(r: TcpRequest): void {
   const listener = r.listener.listener;
   const busy = listener !== null && listener.requestCount > REQUESTS_PER_LISTENER / 2;
-  if (r.retries >= (busy ? RETRIES_REQUEST_BUSY : RETRIES_REQUEST)) {
+  if (r.retries >= (busy ? RETRIES_SYN_BUSY : RETRIES_SYN)) {
     statistics.attemptsFailed++;
     forget(r);
     return;

@@ -8,7 +8,15 @@ import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "
 import { TCP_FIN } from "../../wire/tcp";
 import { SOCKET_NODELAY } from "../socket";
 import { congestionIdle } from "./congestion";
-import { FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE, URGENT_SENT } from "./connection";
+import {
+  DOUBT_SECOND,
+  FIN_QUEUED,
+  IN_LOSS,
+  IN_RECOVERY,
+  TcpConnection,
+  TIMER_RESOURCE,
+  URGENT_SENT,
+} from "./connection";
 import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { recoveryRetransmits } from "./recovery";
@@ -22,7 +30,7 @@ import { sendControl, sendCopy, sendData } from "./transmit";
 /** Sends what the windows allow. Called whenever one of them, or the queue, may have changed. */
 export function output(c: TcpConnection): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
-  if (c.lostBytes != 0) {
+  if (c.lostBytes != 0 && !c.has(DOUBT_SECOND)) {
     if (!retransmitLost(c)) return retryLater(c);
     // What is lost goes before what is new.
     if (c.lostBytes != 0) return armTimer(c, true);

@@ -22,6 +22,7 @@ import {
   write,
   writeText,
 } from "./ends";
+import { endPair, openPair } from "./pair";
 import {
   addNetworkOptions,
   addOptions,
@@ -38,28 +39,14 @@ import {
   setOwnIsn,
   setStamp,
 } from "./script";
-import {
-  leftOver,
-  MILLISECOND,
-  outbox,
-  OWN,
-  PEER,
-  run,
-  SECOND,
-  settleWorld,
-  setUpWorld,
-  silence,
-  time,
-} from "./world";
+import { MILLISECOND, outbox, OWN, PEER, run, SECOND, setUpWorld, silence, time } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
 let port: u32 = 15000;
 
 function open(window: u32 = 60000, mss: u32 = 1000): TcpConnection {
-  setOptions(mss, 255, 0);
-  s = establish(server, ++port, window);
-  taken();
+  s = openPair(server, window, mss);
   return changetype<TcpConnection>(s);
 }
 
@@ -96,12 +83,7 @@ describe("conformance", () => {
   afterEach(() => {
     goTo(OWN);
     comeFrom(PEER);
-    if (changetype<usize>(s) != 0) abort_(s);
-    close(server);
-    heard();
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   // ---- Header and options ----

@@ -12,9 +12,10 @@ import {
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { cubeRoot } from "../../../net/socket/tcp/cubic";
 import { chance64, seedChance } from "../../chance";
-import { abort_, close, create, listener, taken, write } from "./ends";
+import { abort_, create, listener, taken, write } from "./ends";
+import { endPair } from "./pair";
 import { establish, heard, meetPeer, permitSack, say, setOptions } from "./script";
-import { leftOver, MILLISECOND, run, settleWorld, setUpWorld } from "./world";
+import { MILLISECOND, run, setUpWorld } from "./world";
 
 const MSS: f64 = 1000;
 const C: f64 = 0.4;
@@ -62,11 +63,7 @@ describe("congestion control", () => {
   });
   afterEach(() => {
     chooseCongestionControl(CONGESTION_CUBIC);
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("finds the cube root of every kind of number", () => {

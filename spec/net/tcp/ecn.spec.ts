@@ -1,9 +1,10 @@
 /** RFC 3168 over a scripted peer: negotiation, marks that are echoed, and echoes that reduce the window. */
 import { Socket } from "../../../net/socket/socket";
 import { HAS_ECN, TcpConnection } from "../../../net/socket/tcp/connection";
-import { abort_, accept, close, connect, create, listener, readText, taken, write } from "./ends";
+import { abort_, accept, connect, create, listener, readText, write } from "./ends";
+import { endPair } from "./pair";
 import { converse, heard, heardBriefly, meetPeer, permitSack, say, setEcn, setOptions } from "./script";
-import { leftOver, MILLISECOND, PEER, run, settleWorld, setUpWorld, silence } from "./world";
+import { MILLISECOND, PEER, run, setUpWorld, silence } from "./world";
 
 const CE: u8 = 3;
 
@@ -33,11 +34,7 @@ describe("explicit congestion notification", () => {
   });
   afterEach(() => {
     setEcn(0);
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("is not agreed on with who does not offer it, or offers half of it", () => {

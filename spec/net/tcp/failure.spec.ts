@@ -18,19 +18,9 @@ import {
   watch,
   writeText,
 } from "./ends";
+import { endPair, openPair } from "./pair";
 import { addOptions, converse, establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
-import {
-  arrive,
-  leftOver,
-  MILLISECOND,
-  OWN,
-  PEER,
-  run,
-  SECOND,
-  settleWorld,
-  setUpWorld,
-  silence,
-} from "./world";
+import { arrive, MILLISECOND, OWN, PEER, run, SECOND, setUpWorld, silence } from "./world";
 
 const IPPROTO_TCP: u32 = 6;
 const TCP_USER_TIMEOUT: u32 = 18;
@@ -44,9 +34,7 @@ let port: u32 = 13000;
 const quoted = new Uint8Array(64);
 
 function open(): TcpConnection {
-  setOptions(1460, 255, 0);
-  s = establish(server, ++port, 10000);
-  taken();
+  s = openPair(server, 10000, 1460);
   return changetype<TcpConnection>(s);
 }
 
@@ -83,12 +71,7 @@ describe("failures", () => {
     server = listener(80, 5);
   });
   afterEach(() => {
-    abort_(s);
-    close(server);
-    heard();
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("MUST-20: at R1, after three retransmissions, the neighbour is asked for again; at R2 the connection is closed", () => {

@@ -12,7 +12,8 @@ export const FATE_DELAY: u8 = 4;
 
 let fates: u8[] = [];
 let next: i32 = 0;
-let strip: bool = false;
+let stripsSack: bool = false;
+let stripsStamps: bool = false;
 
 /** The packets from now on have these fates, one after the other. */
 export function scheduleFates(list: u8[]): void {
@@ -22,12 +23,17 @@ export function scheduleFates(list: u8[]): void {
 
 /** SYNs lose their SACK-permitted option on the way: both ends do without. */
 export function stripSack(on: bool): void {
-  strip = on;
+  stripsSack = on;
+}
+
+/** The same for timestamps. */
+export function stripStamps(on: bool): void {
+  stripsStamps = on;
 }
 
 /** The fate of the next packet; FATE_MARK has been done already. */
 export function fateOf(packet: Uint8Array): u8 {
-  if (strip) removeSackPermitted(packet);
+  if (stripsSack || stripsStamps) removeOptions(packet);
   const fate = next < fates.length ? fates[next] : FATE_NONE;
   next++;
   if (fate == FATE_MARK) mark(packet);
@@ -47,14 +53,16 @@ function mark(packet: Uint8Array): void {
   store<u16>(ip, internetChecksum(checksumAdd(ip, 20, 0)), 10);
 }
 
-function removeSackPermitted(packet: Uint8Array): void {
+function removeOptions(packet: Uint8Array): void {
   const tcp = packet.dataStart + 20;
   if ((load<u8>(tcp, 13) & 2) == 0) return;
   const header = ((<u32>load<u8>(tcp, 12)) >> 4) * 4;
   for (let at: u32 = 20; at < header; at += 4) {
-    // NOP NOP SACK-permitted
-    if (load<u32>(tcp + at) != 0x02040101) continue;
-    store<u32>(tcp + at, 0x01010101);
+    const word = load<u32>(tcp + at);
+    // NOP NOP SACK-permitted; NOP NOP timestamps
+    if (stripsSack && word == 0x02040101) store<u32>(tcp + at, 0x01010101);
+    else if (stripsStamps && word == 0x0a080101) memory.fill(tcp + at, 1, 12);
+    else continue;
     const length = <u32>packet.length - 20;
     const source = bswap<u32>(load<u32>(packet.dataStart, 12));
     const destination = bswap<u32>(load<u32>(packet.dataStart, 16));

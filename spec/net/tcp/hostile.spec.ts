@@ -110,6 +110,17 @@ describe("under attack", () => {
     heard();
   });
 
+  it("gives up half of a full table early, and the rest after three minutes", () => {
+    fillRequests();
+    run(8 * SECOND);
+    expect(requestPool().inUse).toBe(128);
+    run(170 * SECOND);
+    expect(requestPool().inUse).toBe(128);
+    run(10 * SECOND);
+    expect(requestPool().inUse).toBe(0);
+    heard();
+  });
+
   it("opens by a cookie with the options of the SYN", () => {
     fillRequests();
     converse(30000, 80);

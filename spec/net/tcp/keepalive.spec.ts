@@ -4,7 +4,6 @@ import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { chance, seedChance } from "../../chance";
 import {
-  abort_,
   close,
   connect,
   create,
@@ -18,19 +17,9 @@ import {
   watch,
   writeText,
 } from "./ends";
-import { establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
-import {
-  leftOver,
-  MILLISECOND,
-  PEER,
-  run,
-  SECOND,
-  settleWorld,
-  setUpWorld,
-  silence,
-  standStill,
-  time,
-} from "./world";
+import { endPair, openPair } from "./pair";
+import { heard, heardBriefly, meetPeer, say } from "./script";
+import { MILLISECOND, PEER, run, SECOND, setUpWorld, silence, standStill, time } from "./world";
 
 const SOL_SOCKET: u32 = 1;
 const IPPROTO_TCP: u32 = 6;
@@ -43,11 +32,9 @@ const PROBE: string = ". 0:0(0) ack 1";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
-let port: u32 = 11000;
 
 function open(): TcpConnection {
-  setOptions(1460, 255, 0);
-  s = establish(server, ++port, 10000);
+  s = openPair(server, 10000, 1460);
   return changetype<TcpConnection>(s);
 }
 
@@ -69,12 +56,7 @@ describe("keep-alive", () => {
     server = listener(80, 5);
   });
   afterEach(() => {
-    abort_(s);
-    close(server);
-    heard();
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("MUST-25: is off by default", () => {

@@ -4,20 +4,10 @@ import { bufferPool } from "../../../net/buffer";
 import { receiveLimit, TcpConnection } from "../../../net/socket/tcp/connection";
 
 import { chance, seedChance } from "../../chance";
-import {
-  abort_,
-  close,
-  consume,
-  listener,
-  peek,
-  peekLength,
-  readText,
-  taken,
-  watch,
-  writeText,
-} from "./ends";
+import { abort_, consume, listener, peek, peekLength, readText, taken, watch, writeText } from "./ends";
+import { endPair } from "./pair";
 import { establish, heard, heardBriefly, meetPeer, peerOctet, say, setOptions, setStamp } from "./script";
-import { leftOver, MILLISECOND, run, SECOND, settleWorld, setUpWorld, silence } from "./world";
+import { MILLISECOND, run, SECOND, setUpWorld, silence } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -50,11 +40,7 @@ describe("receiving", () => {
     setOptions(1460, 255, 0);
   });
   afterEach(() => {
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("MUST-40: acknowledges after 40 ms, every second full segment at once, and with data that goes out", () => {

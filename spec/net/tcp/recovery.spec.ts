@@ -7,7 +7,8 @@ import {
   CONGESTION_CUBIC,
   CONGESTION_NEWRENO,
 } from "../../../net/socket/tcp/congestion";
-import { abort_, close, listener, shutdown, taken, write } from "./ends";
+import { listener, shutdown, taken, write } from "./ends";
+import { endPair } from "./pair";
 import {
   echo,
   establish,
@@ -22,7 +23,7 @@ import {
   setStamp,
 } from "./script";
 import { scoreboardFault } from "./scoreboard";
-import { calm, leftOver, MILLISECOND, run, settleWorld, setUpWorld, silence } from "./world";
+import { MILLISECOND, run, setUpWorld, silence } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -83,12 +84,7 @@ describe("recovery with SACK", () => {
   });
   afterEach(() => {
     chooseCongestionControl(CONGESTION_CUBIC);
-    calm();
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("repeats what is missing after the third segment behind it, and nothing else", () => {

@@ -2,9 +2,10 @@
 import { Socket } from "../../../net/socket/socket";
 import { sackPool } from "../../../net/socket/tcp/sack";
 import { tcpStatistics, TcpConnection } from "../../../net/socket/tcp/tcp";
-import { abort_, accept, close, listener, taken, write } from "./ends";
+import { abort_, accept, listener, taken, write } from "./ends";
+import { endPair } from "./pair";
 import { converse, establish, heard, meetPeer, permitSack, say, setOptions } from "./script";
-import { leftOver, run, settleWorld, setUpWorld } from "./world";
+import { run, setUpWorld } from "./world";
 import { chance, seedChance } from "../../chance";
 
 let server: Socket = changetype<Socket>(0);
@@ -60,11 +61,7 @@ describe("selective acknowledgement, sent", () => {
     server = listener(80, 5);
   });
   afterEach(() => {
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("is permitted to who permits it", () => {

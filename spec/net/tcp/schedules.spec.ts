@@ -29,6 +29,7 @@ import {
   FATE_NONE,
   scheduleFates,
   stripSack,
+  stripStamps,
 } from "./fates";
 import { scoreboardFault } from "./scoreboard";
 import {
@@ -46,7 +47,7 @@ import {
 /** Packets that have a fate; those behind them arrive. */
 const PACKETS: i32 = 160;
 /** A transfer that takes longer has stalled: a segment that is lost seven times after a lost SYN is sent again after 3 + 6 + … + 60 s. */
-const LIMIT: u64 = 400 * SECOND;
+let limit: u64 = 400 * SECOND;
 
 class Side {
   socket: Socket;
@@ -82,6 +83,9 @@ class Side {
   }
 }
 
+/** Up to how many ms later a packet may arrive than it would. */
+let latest: u32 = 60;
+
 /** A connection, `up` and `down` octets, closed in order. What went wrong, or "". */
 function transfer(up: u32, down: u32, sack: bool, fates: u8[]): string {
   scheduleFates(fates);
@@ -92,7 +96,7 @@ function transfer(up: u32, down: u32, sack: bool, fates: u8[]): string {
   accidents.delay = 5 * MILLISECOND;
   const client = new Side(socket, 0, up);
   let peer: Side | null = null;
-  const end = time + LIMIT;
+  const end = time + limit;
   let fault = "it stalls";
   while (time < end) {
     if (peer === null) {
@@ -138,7 +142,7 @@ function fatesOf(): u8[] {
     if (chance(1000) < loss) fates.push(FATE_LOSE);
     else if (chance(1000) < duplicate) fates.push(FATE_DUPLICATE);
     else if (chance(1000) < mark) fates.push(FATE_MARK);
-    else if (chance(1000) < delay) fates.push(FATE_DELAY + <u8>chance(60));
+    else if (chance(1000) < delay) fates.push(FATE_DELAY + <u8>chance(latest));
     else fates.push(FATE_NONE);
   }
   return fates;
@@ -198,5 +202,16 @@ describe("schedules of what happens to each packet", () => {
 
   it("are survived by the thousand, without it", () => {
     expect(schedules(100001, 1000, false)).toBe("");
+  });
+
+  it("are survived without timestamps, and with delays beyond the time-out", () => {
+    stripStamps(true);
+    latest = 250;
+    limit = 800 * SECOND;
+    const fault = schedules(200001, 600, true) + schedules(300001, 400, false);
+    latest = 60;
+    limit = 400 * SECOND;
+    stripStamps(false);
+    expect(fault).toBe("");
   });
 });

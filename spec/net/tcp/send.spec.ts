@@ -8,20 +8,10 @@ import {
   CONGESTION_NEWRENO,
 } from "../../../net/socket/tcp/congestion";
 
-import { abort_, close, listener, peekLength, poll, shutdown, taken, watch, write, writeText } from "./ends";
+import { abort_, listener, peekLength, poll, shutdown, taken, watch, write, writeText } from "./ends";
+import { endPair } from "./pair";
 import { establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
-import {
-  accidents,
-  calm,
-  leftOver,
-  MILLISECOND,
-  PEER,
-  run,
-  SECOND,
-  settleWorld,
-  setUpWorld,
-  silence,
-} from "./world";
+import { accidents, calm, MILLISECOND, PEER, run, SECOND, setUpWorld, silence } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -58,11 +48,7 @@ describe("sending", () => {
   afterEach(() => {
     calm();
     chooseCongestionControl(CONGESTION_CUBIC);
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("cuts segments to the peer's MSS, the last with PSH", () => {

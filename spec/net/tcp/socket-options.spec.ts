@@ -21,19 +21,9 @@ import {
   write,
   writeText,
 } from "./ends";
-import { converse, establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
-import {
-  leftOver,
-  MILLISECOND,
-  outbox,
-  OWN,
-  PEER,
-  run,
-  SECOND,
-  settleWorld,
-  setUpWorld,
-  silence,
-} from "./world";
+import { endPair, openPair } from "./pair";
+import { converse, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
+import { MILLISECOND, outbox, OWN, PEER, run, SECOND, setUpWorld, silence } from "./world";
 
 const SOL_SOCKET: u32 = 1;
 const IPPROTO_IP: u32 = 0;
@@ -55,9 +45,7 @@ let blank: Socket = changetype<Socket>(0);
 let port: u32 = 14000;
 
 function open(window: u32 = 60000): TcpConnection {
-  setOptions(1000, 255, 0);
-  s = establish(server, ++port, window);
-  heard();
+  s = openPair(server, window, 1000);
   return changetype<TcpConnection>(s);
 }
 
@@ -85,12 +73,7 @@ describe("socket options", () => {
   });
   afterEach(() => {
     if (s !== blank) abort_(s);
-    abort_(blank);
-    close(server);
-    heard();
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, blank);
   });
 
   it("are in the table, or -ENOPROTOOPT", () => {

@@ -22,12 +22,12 @@ import {
   write,
   writeText,
 } from "./ends";
-import { establish, heard, heardBriefly, meetPeer, say, sayUrgent, setOptions } from "./script";
+import { endPair, openPair } from "./pair";
+import { heard, heardBriefly, meetPeer, say, sayUrgent } from "./script";
 import {
   accidents,
   calm,
   MIRROR,
-  leftOver,
   MILLISECOND,
   outbox,
   run,
@@ -44,12 +44,9 @@ const POLLPRI: u32 = 2;
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
-let port: u32 = 12000;
 
 function open(window: u32 = 10000): TcpConnection {
-  setOptions(1000, 255, 0);
-  s = establish(server, ++port, window);
-  taken();
+  s = openPair(server, window, 1000);
   watch(0, s, POLLPRI);
   return changetype<TcpConnection>(s);
 }
@@ -75,12 +72,7 @@ describe("urgent data", () => {
     server = listener(80, 5);
   });
   afterEach(() => {
-    abort_(s);
-    close(server);
-    heard();
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("MUST-30, MUST-32: tells the application when it comes, and each time the pointer advances", () => {
