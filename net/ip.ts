@@ -6,7 +6,7 @@ import { PacketBuffer } from "./buffer";
 import { Endpoint, Flow, IpAddress } from "./flow";
 import { icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
-import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
+import { hasDevice, isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
 import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
 import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6";
 import { chooseSource6, isOwn6 } from "./own-addresses";
@@ -141,6 +141,16 @@ export function networkHeaderLength(remote: IpAddress): u32 {
 @inline
 export function linkMtu(remote: IpAddress): u32 {
   return remote.isMapped ? networkInterface().mtu : linkMtu6();
+}
+
+/**
+ * Largest packet of TCP to `remote` that the device cuts into segments by itself, with its network header, in bytes; 0: it does not, or the packet would not
+ * go to the device.
+ */
+export function segmentedLimit(remote: IpAddress): u32 {
+  if (!hasDevice() || isOurs(remote)) return 0;
+  const device = networkInterface().device;
+  return remote.isMapped ? device.segmented4 : device.segmented6;
 }
 
 /** `mtu`, what an error says that the path to `remote` takes, or the least that every path must take. */

@@ -16,7 +16,14 @@ import {
   timerStartAt,
 } from "../kernel/time/timers";
 import { arpDoubt, arpOutput } from "./arp";
-import { BufferQueue, CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import {
+  BufferQueue,
+  CHECKSUM_PARTIAL,
+  LINK_BROADCAST,
+  PacketBuffer,
+  releaseBuffer,
+  trimPieces,
+} from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
@@ -36,12 +43,13 @@ import {
 import { receiveLevel } from "./levels";
 import { loopbackOutput } from "./loopback";
 import { reassemble } from "./reassembly";
-import { IPPROTO_ICMP, IPPROTO_UDP } from "./socket/socket";
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
 import { transportInput } from "./transports";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
 import {
   IPV4_BAD_HEADER_LENGTH,
+  IPV4_BAD_LENGTH,
   IPV4_BAD_VERSION,
   IPV4_DF,
   IPV4_HEADER,
@@ -86,7 +94,7 @@ export function ipv4Input(buffer: PacketBuffer): void {
   counters.ipReceived++;
   const address = buffer.data;
   const result = Ipv4Header.check(address, buffer.length);
-  if (result != IPV4_OK) {
+  if (result != IPV4_OK && !isMerged(buffer, result)) {
     if (result == IPV4_BAD_VERSION) counters.ipBadVersion++;
     else if (result == IPV4_BAD_HEADER_LENGTH) counters.ipBadHeaderLength++;
     else counters.ipBadLength++;
@@ -167,9 +175,37 @@ function isForDhcp(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32):
   );
 }
 
+/** Its length is wrong only for the first of several pieces, and the header is in that. */
+function isMerged(buffer: PacketBuffer, result: u32): bool {
+  if (result != IPV4_BAD_LENGTH || buffer.more === null) return false;
+  const length = buffer.length;
+  return (
+    length >= IPV4_HEADER &&
+    Ipv4Header.check(buffer.data, buffer.wholeLength) == IPV4_OK &&
+    changetype<Ipv4Header>(buffer.data).headerLength <= length
+  );
+}
+
+/** What the device has put together, in pieces: TCP, and no fragment of it. */
+function deliverMerged(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): void {
+  if ((header.fragment & (IPV4_MF | IPV4_OFFSET)) != 0 || header.protocol != IPPROTO_TCP) {
+    networkCounters().ipBadLength++;
+    releaseBuffer(buffer);
+    return;
+  }
+  buffer.networkHeader = changetype<usize>(header);
+  trimPieces(buffer, header.totalLength);
+  buffer.pull(headerLength);
+  handOver(buffer, IPPROTO_TCP);
+}
+
 // @ts-ignore: decorator
 @inline
 function deliver(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): void {
+  if (buffer.more !== null) {
+    deliverMerged(buffer, header, headerLength);
+    return;
+  }
   if ((header.fragment & (IPV4_MF | IPV4_OFFSET)) != 0) {
     fragmentArrives(buffer, header, headerLength);
     return;
@@ -215,7 +251,7 @@ export function sourceAddressFor(destination: u32): u32 {
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
  * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
- * goes in fragments, in steps; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * goes in fragments, in steps; the pieces behind the first are taken then. What is for the device to cut (`segmentSize`) goes as it is. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
  * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
@@ -234,14 +270,20 @@ export function ipv4Output(
     }
   }
   const fragments = (service & MAY_FRAGMENT) != 0;
-  if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
-    if (fragments) return sendFragments(buffer, source, destination, protocol, service);
-    networkCounters().ipTooBig++;
-    return -EMSGSIZE;
+  let length = buffer.length;
+  if (buffer.more !== null || length + IPV4_HEADER > networkInterface().mtu) {
+    if (buffer.segmentSize != 0) length = buffer.wholeLength;
+    else return fragments ? sendFragments(buffer, source, destination, protocol, service) : tooBig();
   }
   // Not to be fragmented on the way: any identification will do (RFC 6864, 4.1), and 0 tells nothing of how much we send.
   const identification = fragments ? nextIdentification(source, destination, protocol) : 0;
-  return sendPacket(buffer, source, destination, protocol, service, identification, fragments ? 0 : IPV4_DF);
+  const flags = fragments ? 0 : IPV4_DF;
+  return sendPacket(buffer, length, source, destination, protocol, service, identification, flags);
+}
+
+function tooBig(): i32 {
+  networkCounters().ipTooBig++;
+  return -EMSGSIZE;
 }
 
 /** As ipv4Output, for what is too long for one packet. */
@@ -252,10 +294,7 @@ function sendFragments(
   protocol: u32,
   service: u32,
 ): i32 {
-  if (buffer.wholeLength + IPV4_HEADER > IPV4_LENGTH_MAXIMUM) {
-    networkCounters().ipTooBig++;
-    return -EMSGSIZE;
-  }
+  if (buffer.wholeLength + IPV4_HEADER > IPV4_LENGTH_MAXIMUM) return tooBig();
   if (!cutIntoFragments(buffer, networkInterface().mtu)) {
     networkCounters().ipNoBuffer++;
     return -ENOBUFS;
@@ -300,7 +339,9 @@ function sendPieces(first: PacketBuffer): PacketBuffer | null {
     piece.more = null;
     const length = piece.length;
     const flags = (offset >> 3) | (next !== null ? IPV4_MF : 0);
-    sendResult = sendPacket(piece, source, destination, word1 >> 16, word1 & 0xffff, identification, flags);
+    const protocol = word1 >> 16;
+    const service = word1 & 0xffff;
+    sendResult = sendPacket(piece, length, source, destination, protocol, service, identification, flags);
     networkCounters().ipFragmentsSent++;
     offset += length;
     releaseBuffer(piece);
@@ -339,11 +380,12 @@ function onLater(timer: Timer): void {
   if (later.count != 0) timerStartAt(laterTimer, now() + TIMER_TICK, receiveLevel);
 }
 
-/** Puts the header in front and sends what fits into one frame; borrows the buffer. */
+/** Puts the header in front of `length` bytes and sends what fits into one frame, or is for the device to cut; borrows the buffer. */
 // @ts-ignore: decorator
 @inline
 function sendPacket(
   buffer: PacketBuffer,
+  length: u32,
   source: u32,
   destination: u32,
   protocol: u32,
@@ -354,7 +396,7 @@ function sendPacket(
   const counters = networkCounters();
   const networkInterface_ = networkInterface();
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
-  header.setFirstWord(buffer.length, (service >> 8) & 255);
+  header.setFirstWord(IPV4_HEADER + length, (service >> 8) & 255);
   header.identification = identification;
   header.fragment = fragment;
   header.ttl = service;

@@ -5,7 +5,7 @@
  * labels, and groups but for those that neighbour discovery needs.
  */
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH } from "../kernel/errno";
-import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer, trimPieces } from "./buffer";
 import { finishChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
@@ -31,11 +31,11 @@ import { neighbourDoubt, neighbourOutput } from "./neighbours";
 import { chooseSource6, isOwn6, isOwnGroup } from "./own-addresses";
 import { defaultRouter, hopLimit6, isOnLink6, linkMtu6 } from "./routers";
 import { isGroup, isHost6, isLinkLocal, isLoopback6 } from "./scope";
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from "./socket/socket";
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from "./socket/socket";
 import { transportInput } from "./transports";
 import { ETHERTYPE_IPV6 } from "./wire/ethernet";
 import { ICMPV6_PARAMETER_PROBLEM, ICMPV6_UNKNOWN_HEADER } from "./wire/icmpv6";
-import { IPV6_BAD_VERSION, IPV6_HEADER, IPV6_OK, Ipv6Header } from "./wire/ipv6";
+import { IPV6_BAD_LENGTH, IPV6_BAD_VERSION, IPV6_HEADER, IPV6_OK, Ipv6Header } from "./wire/ipv6";
 
 const ADDRESS_SIZE: usize = offsetof<Endpoint>();
 /** Bytes of storage for initializeIpv6. */
@@ -61,7 +61,7 @@ export function ipv6Input(buffer: PacketBuffer): void {
   const counters = networkCounters();
   counters.ip6Received++;
   const result = Ipv6Header.check(buffer.data, buffer.length);
-  if (result != IPV6_OK) {
+  if (result != IPV6_OK && !isMerged(buffer, result)) {
     if (result == IPV6_BAD_VERSION) counters.ipBadVersion++;
     else counters.ipBadLength++;
     releaseBuffer(buffer);
@@ -113,7 +113,33 @@ function checkDestination(buffer: PacketBuffer): bool {
   return false;
 }
 
+/** Its length is wrong only for the first of several pieces, and the header is in that. */
+function isMerged(buffer: PacketBuffer, result: u32): bool {
+  return (
+    result == IPV6_BAD_LENGTH &&
+    buffer.more !== null &&
+    buffer.length >= IPV6_HEADER &&
+    Ipv6Header.check(buffer.data, buffer.wholeLength) == IPV6_OK
+  );
+}
+
+/** What the device has put together, in pieces: TCP, whose header is in the first, and no fragment of it. */
+function deliverMerged(buffer: PacketBuffer, header: Ipv6Header): void {
+  buffer.networkHeader = changetype<usize>(header);
+  trimPieces(buffer, IPV6_HEADER + header.payloadLength);
+  if (passExtensions(buffer, header) == EXTENSIONS_PASS && transportProtocol == IPPROTO_TCP) {
+    buffer.pull(transportOffset);
+    if (transportInput(buffer, IPPROTO_TCP)) return;
+  }
+  networkCounters().ipBadLength++;
+  releaseBuffer(buffer);
+}
+
 function deliver(buffer: PacketBuffer, header: Ipv6Header): void {
+  if (buffer.more !== null) {
+    deliverMerged(buffer, header);
+    return;
+  }
   const counters = networkCounters();
   buffer.networkHeader = changetype<usize>(header);
   buffer.length = IPV6_HEADER + header.payloadLength;
@@ -171,10 +197,13 @@ export function ipv6Send(
   service: u32,
 ): i32 {
   const counters = networkCounters();
-  const length = buffer.length;
+  let length = buffer.length;
   if (buffer.more !== null || length + IPV6_HEADER > linkMtu6()) {
-    counters.ipTooBig++;
-    return -EMSGSIZE;
+    if (buffer.segmentSize == 0) {
+      counters.ipTooBig++;
+      return -EMSGSIZE;
+    }
+    length = buffer.wholeLength;
   }
   const header = changetype<Ipv6Header>(buffer.push(IPV6_HEADER));
   header.setFirstWord((service >> 8) & 255);

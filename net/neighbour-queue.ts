@@ -20,8 +20,12 @@ export function neighbourQueued(): u32 {
   return queued;
 }
 
-/** Keeps the packet, which it borrows, until the link address is known; the oldest one goes when there are too many. 0 or -ENOBUFS. */
+/**
+ * Keeps the packet, which it borrows, until the link address is known; the oldest one goes when there are too many. 0 or -ENOBUFS; not the whole of
+ * what is for the device to cut: its sender can send that in segments.
+ */
 export function enqueue(entry: Neighbour, buffer: PacketBuffer): i32 {
+  if (buffer.more !== null) return -ENOBUFS;
   const queue = entry.queue;
   if (queue.count >= NEIGHBOUR_QUEUE || (queued >= NEIGHBOUR_QUEUE_TOTAL && queue.count != 0)) {
     const first = queue.take();
