@@ -10,6 +10,7 @@ import { now } from "../kernel/time/clock";
 import { droppedPackets, networkCounters } from "../net/counters";
 import { hasDevice, networkInterface } from "../net/interface";
 import { tcpStatistics } from "../net/socket/tcp/tcp";
+import { timeWaitPool } from "../net/socket/tcp/timewait";
 import { activationTotal, handledTotal } from "./dispatch";
 import { eventPool } from "./jids";
 
@@ -40,6 +41,8 @@ class SystemInformation {
   interruptTsc: u64;
   payloadDelivered: u64;
   payloadCopied: u64;
+  tcpTimeWaits: u64;
+  tcpTimeWaitsCut: u64;
   /** Of the frames, those that the device cut into segments of TCP, and those that it put together of some. */
   framesSegmented: u64;
   framesMerged: u64;
@@ -83,6 +86,8 @@ export function sys_sysinfo(buffer: usize, length: i32): i32 {
   information.interruptTsc = interruptTsc;
   information.payloadDelivered = networkCounters().payloadDelivered;
   information.payloadCopied = networkCounters().payloadCopied;
+  information.tcpTimeWaits = timeWaitPool().inUse;
+  information.tcpTimeWaitsCut = tcp.timeWaitRecycled + tcp.timeWaitLost;
   const error = writeUser(buffer, changetype<usize>(information), bytes);
   return error < 0 ? error : <i32>bytes;
 }

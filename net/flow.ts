@@ -164,6 +164,7 @@ export const HASH_TABLE: u64 = 0;
 export const HASH_SEQUENCE: u64 = 1;
 export const HASH_TIMESTAMP: u64 = 2;
 export const HASH_COOKIE: u64 = 3;
+export const HASH_PORT: u64 = 4;
 
 /**
  * 64 keyed pseudo-random bits for a flow and a purpose below 2^32. Those of IPv4 are hashed in their short form: a message of another length is

@@ -231,7 +231,7 @@ export class tcp_info {
   lengthPointer: usize,
 ): i32;
 
-/** 0 when connected; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, … */
+/** 0 when connected; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, -EADDRNOTAVAIL (no local port is left for this peer), … */
 // @ts-ignore: decorator
 @external("aemos", "connect") export declare function connect(fd: i32, address: usize, length: i32): i32;
 

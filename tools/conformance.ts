@@ -169,7 +169,7 @@ test without its numbers. Where aemos does otherwise, or not quite, the row says
 |---|---|
 | SHLD-1, ISN by a keyed function (RFC 6528) | done, SipHash. Of a SYN cookie only a clock of 69 s is left (\`net/socket/tcp/cookie.ts\`). |
 | SHLD-3, a reset when data is lost by close | done |
-| SHLD-4, TIME-WAIT shortened by timestamps (RFC 6191) | done |
+| SHLD-4, TIME-WAIT shortened by timestamps (RFC 6191) | done, for the SYNs of a peer and for our own (\`net/socket/tcp/timewait.ts\`) |
 | SHLD-7, Nagle; SHLD-18, delayed acknowledgements; SHLD-19, every second full segment at once | done |
 | SHLD-9 to 11, R1 and R2 | R1 at three retransmissions, told by \`POLLMSG\`; R2 at 11, about 3.7 minutes at the shortest |
 | SHLD-12, keep-alive probes without data | done |

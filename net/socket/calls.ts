@@ -7,6 +7,7 @@
  * begun in the socket (SOCKET_CONNECTING), or reports what it has done so far (send).
  */
 import {
+  EADDRINUSE,
   EADDRNOTAVAIL,
   EAFNOSUPPORT,
   EAGAIN,
@@ -44,6 +45,7 @@ import {
   WAKE_ACCEPT,
   WAKE_GONE,
 } from "../../kernel/scheduler/wait";
+import { yieldPoint } from "../../kernel/scheduler/scheduler";
 import { networkFlush } from "../interface";
 import { ownSocket } from "./rank";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";
@@ -66,6 +68,7 @@ import {
   SOCKET_LISTENING,
   SOCKET_NONBLOCK,
   isStream,
+  PORT_SEARCHES,
   takeError,
 } from "./socket";
 import { tcpCreate } from "./tcp/tcp";
@@ -180,11 +183,16 @@ export function sys_shutdown(fd: i32, how: i32): i32 {
 // ---- Names ----
 
 export function sys_bind(fd: i32, address: usize, length: u32): i32 {
-  const socket = socketOf(fd);
-  if (socket === null) return -EBADF;
-  const read = readSockaddr(socket, address, length);
-  if (read < 0) return read;
-  return call_indirect<i32>(socket.protocol.bind, socket, givenName);
+  for (let search: u32 = 0; search < PORT_SEARCHES; search++) {
+    const socket = socketOf(fd);
+    if (socket === null) return -EBADF;
+    const read = readSockaddr(socket, address, length);
+    if (read < 0) return read;
+    const result = call_indirect<i32>(socket.protocol.bind, socket, givenName);
+    if (result != -EAGAIN) return result;
+    yieldPoint();
+  }
+  return -EADDRINUSE;
 }
 
 export function sys_getsockname(fd: i32, address: usize, lengthPointer: usize): i32 {
@@ -213,14 +221,18 @@ function isConnected(socket: Socket): bool {
 // ---- Connections ----
 
 export function sys_listen(fd: i32, backlog: i32): i32 {
-  const socket = socketOf(fd);
-  if (socket === null) return -EBADF;
-  if (!isStream(socket)) return -EOPNOTSUPP;
   // As Linux: less than one still lets one in, and a listener may change its mind.
   const places = backlog < 1 ? 1 : min(backlog, BACKLOG_LIMIT);
-  const result = call_indirect<i32>(socket.protocol.listen, socket, places);
-  if (result == 0) socket.flags |= SOCKET_LISTENING;
-  return result;
+  for (let search: u32 = 0; search < PORT_SEARCHES; search++) {
+    const socket = socketOf(fd);
+    if (socket === null) return -EBADF;
+    if (!isStream(socket)) return -EOPNOTSUPP;
+    const result = call_indirect<i32>(socket.protocol.listen, socket, places);
+    if (result == 0) socket.flags |= SOCKET_LISTENING;
+    if (result != -EAGAIN) return result;
+    yieldPoint();
+  }
+  return -EADDRINUSE;
 }
 
 export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
@@ -255,20 +267,15 @@ export function sys_accept(fd: i32, address: usize, lengthPointer: usize): i32 {
 }
 
 export function sys_connect(fd: i32, address: usize, length: u32): i32 {
+  let begun: i32 = -EAGAIN;
+  for (let search: u32 = 0; begun == -EAGAIN; search++) {
+    if (search == PORT_SEARCHES) return -EADDRNOTAVAIL;
+    if (search != 0) yieldPoint();
+    begun = beginConnect(fd, address, length);
+  }
+  if (begun != -EINPROGRESS && begun != -EALREADY) return begun;
   const socket = socketOf(fd);
   if (socket === null) return -EBADF;
-  const read = readSockaddr(socket, address, length);
-  if (read < 0) return read;
-  let pending: i32 = -EALREADY;
-  if ((socket.flags & SOCKET_CONNECTING) == 0) {
-    // Port 0 belongs to nobody: a SYN to it cannot succeed.
-    if (givenName.port == 0 && isStream(socket)) return -EADDRNOTAVAIL;
-    const begun = call_indirect<i32>(socket.protocol.connect, socket, givenName);
-    networkFlush();
-    if (begun != -EINPROGRESS) return begun;
-    socket.flags |= SOCKET_CONNECTING;
-    pending = -EINPROGRESS;
-  }
   while (true) {
     // Looked at before any wait: the peer may be in this machine, and have answered already.
     const result = connectResult(socket);
@@ -276,10 +283,25 @@ export function sys_connect(fd: i32, address: usize, length: u32): i32 {
       socket.flags &= ~SOCKET_CONNECTING;
       return result;
     }
-    if (socket.flags & SOCKET_NONBLOCK) return pending;
+    if (socket.flags & SOCKET_NONBLOCK) return begun;
     const waited = waitOnSocket(fd, socket, POLLOUT | POLLERR | POLLHUP);
     if (waited < 0) return waited;
   }
+}
+
+/** -EINPROGRESS: a connect begins. -EALREADY: one has begun before, whose end has not been told. Else what `connect` returns, or -EAGAIN (PORT_SEARCHES). */
+function beginConnect(fd: i32, address: usize, length: u32): i32 {
+  const socket = socketOf(fd);
+  if (socket === null) return -EBADF;
+  const read = readSockaddr(socket, address, length);
+  if (read < 0) return read;
+  if (socket.flags & SOCKET_CONNECTING) return -EALREADY;
+  // Port 0 belongs to nobody: a SYN to it cannot succeed.
+  if (givenName.port == 0 && isStream(socket)) return -EADDRNOTAVAIL;
+  const begun = call_indirect<i32>(socket.protocol.connect, socket, givenName);
+  networkFlush();
+  if (begun == -EINPROGRESS) socket.flags |= SOCKET_CONNECTING;
+  return begun;
 }
 
 /** How a connect that has begun has ended: 0, a negative errno, or -EAGAIN: it has not. */

@@ -99,7 +99,13 @@ export function gatherResume(at: usize, left: u32, next: usize, count: u32): voi
 // @ts-ignore: decorator
 @inline
 export function gather(destination: usize, bytes: u32): i32 {
-  if (bytes > gatherLeft) return gatherPieces(destination, bytes);
+  return bytes > gatherLeft ? gatherPieces(destination, bytes) : gatherHere(destination, bytes);
+}
+
+/** The same, where the present piece has them. */
+// @ts-ignore: decorator
+@inline
+function gatherHere(destination: usize, bytes: u32): i32 {
   const at = gatherAt;
   gatherAt = at + bytes;
   gatherLeft -= bytes;
@@ -119,5 +125,5 @@ function gatherPieces(destination: usize, bytes: u32): i32 {
     gatherNext += IOVEC;
     gatherCount--;
   }
-  return gather(destination, bytes);
+  return gatherHere(destination, bytes);
 }

@@ -59,6 +59,11 @@ export const SOCKET_INHERITED: u32 =
   SOCKET_UTO |
   SOCKET_INET6 |
   SOCKET_V6ONLY;
+/**
+ * A transport that has found no free local port after a bounded search says -EAGAIN, to be called again behind a yield point: so often at most. What then has
+ * not been found is taken not to be there.
+ */
+export const PORT_SEARCHES: u32 = 1177;
 
 
 @unmanaged
@@ -140,13 +145,13 @@ export function takeError(socket: Socket): i32 {
 /** Function indices; each takes the socket first. A struct of function pointers, filled in once at boot. */
 @unmanaged
 export class SocketProtocol {
-  /** (socket, name: Endpoint) => i32: 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL when bound. */
+  /** (socket, name: Endpoint) => i32: 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL when bound; -EAGAIN: see PORT_SEARCHES. */
   bind: u32;
-  /** (socket, backlog: i32) => i32: 0, -EOPNOTSUPP, -EADDRINUSE, -EINVAL. */
+  /** (socket, backlog: i32) => i32: 0, -EOPNOTSUPP, -EADDRINUSE, -EINVAL; -EAGAIN: see PORT_SEARCHES. */
   listen: u32;
   /** (socket) => Socket | 0: takes the next connection that is established; 0 when there is none. */
   accept: u32;
-  /** (socket, name: Endpoint) => i32: 0 when done, -EINPROGRESS when begun, -EISCONN, -EALREADY, -ENETUNREACH, … */
+  /** (socket, name: Endpoint) => i32: 0 when done, -EINPROGRESS when begun, -EISCONN, -EALREADY, -ENETUNREACH, …; -EAGAIN: see PORT_SEARCHES. */
   connect: u32;
   /** (socket) => u32: POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP as they hold now. */
   poll: u32;

@@ -21,6 +21,8 @@ export const UDP_SHUT_WRITE: u32 = 16;
 /** Ports that are given to sockets that were not bound (RFC 6335, 6). */
 export const EPHEMERAL_FIRST: u32 = 49152;
 export const EPHEMERAL_COUNT: u32 = 16384;
+/** Of them, looked at for one socket. */
+const EPHEMERAL_TRIES: u32 = 64;
 
 const BUCKETS: u32 = 256;
 const LINK_SIZE: usize = offsetof<Link>();
@@ -154,14 +156,17 @@ export function bindUdpSocket(socket: UdpSocket, name: Endpoint): i32 {
   return 0;
 }
 
-/** A free port, beginning at a random one (RFC 6056, 3.3.1); 0 when all are taken. As many tries as there are sockets are enough. */
+/**
+ * A free port: a random one, or one that a random odd step leads to from there (RFC 6056, 3.3.2); 0 when all that were looked at are taken. As there are sockets for a
+ * quarter of the ports at most (kernel/main.ts), that does not happen.
+ */
 function ephemeralPort(address: IpAddress): u32 {
-  let offset = random32() & (EPHEMERAL_COUNT - 1);
-  let tries = pool.inUse + 1 < EPHEMERAL_COUNT ? pool.inUse + 1 : EPHEMERAL_COUNT;
-  for (; tries != 0; tries--) {
-    const port = EPHEMERAL_FIRST + offset;
+  let offset = random32();
+  const step = random32() | 1;
+  for (let tries: u32 = 0; tries < EPHEMERAL_TRIES; tries++) {
+    const port = EPHEMERAL_FIRST + (offset & (EPHEMERAL_COUNT - 1));
     if (!conflicts(address, port)) return port;
-    offset = (offset + 1) & (EPHEMERAL_COUNT - 1);
+    offset += step;
   }
   return 0;
 }

@@ -130,7 +130,7 @@ export function setUpMachine(network: bool = false): void {
   initializeFamily(growMemory(4, 4));
   initializeHandles(growMemory(HANDLE_STORAGE, 8));
   initializeVmtables(pool(), PROCESS_LIMIT);
-  if (network) assert(initializeNetwork(2000, 256, 64, 500) && initializeTcp(500), "network");
+  if (network) assert(initializeNetwork(2000, 256, 64, 500) && initializeTcp(500, 1000), "network");
   else initializeInterface(growMemory(offsetof<NetworkInterface>(), 8), 0, 0, 0, 0);
   initializeSocketCalls(growMemory(SOCKET_CALLS_STORAGE, 8));
   initializeAem(growMemory(AEM_STORAGE, 8), EVENTS, EVENTS_OF_PROCESS, MESSAGES);

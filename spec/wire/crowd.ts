@@ -1,9 +1,9 @@
 /**
- * Very many TCP connections of one peer, each a few bytes: a client of the guest from several addresses, and a server that keeps no state at
- * all. Only what the tests of scale need: one octet string in flight at a time, and everything is sent again until it is answered.
+ * Very many TCP connections of one peer, each a few bytes: a client of the guest from several addresses. (The server's side: everybody.ts.) Only what the tests of scale
+ * need: one octet string in flight at a time, and everything is sent again until it is answered.
  */
 import type { Peer } from "./peer.ts";
-import { ACK, FIN, RST, SYN, type TcpOptions, type TcpSegment, sequenceAdd } from "./tcp.ts";
+import { ACK, FIN, SYN, type TcpOptions, type TcpSegment, sequenceAdd } from "./tcp.ts";
 
 const PORTS = 50_000;
 const FIRST_PORT = 10_000;
@@ -17,6 +17,8 @@ const WINDOW_FIELD = 65535;
 interface Step {
   send(index: number): void;
   ends(index: number, segment: TcpSegment): boolean;
+  /** What answers a FIN that comes again; an acknowledgement if this is not said. */
+  answer?: number;
 }
 
 export class Crowd {
@@ -102,6 +104,30 @@ export class Crowd {
     });
   }
 
+  /**
+   * Opens all, to a server that closes at once, and closes them in answer. Made again, each has a sequence number that is greater than that of the
+   * time before (RFC 9293, 3.6.1).
+   */
+  visit(ms: number): Promise<void> {
+    this.next.forEach((number, index) => {
+      this.next[index] = sequenceAdd(number, 1000);
+    });
+    return this.all("visited", ms, {
+      send: (index) => this.transmit(index, SYN, Buffer.alloc(0), { mss: 1460 }),
+      ends: (index, segment) => {
+        if (segment.flags & SYN) {
+          this.expected[index] = sequenceAdd(segment.sequence, 1);
+          this.next[index] = segment.acknowledgement;
+        }
+        if ((segment.flags & FIN) === 0) return false;
+        this.expected[index] = sequenceAdd(segment.sequence, 1);
+        this.transmit(index, FIN | ACK);
+        return true;
+      },
+      answer: FIN | ACK,
+    });
+  }
+
   private async all(what: string, ms: number, step: Step): Promise<void> {
     await this.peer.resolve();
     this.step = step;
@@ -154,8 +180,8 @@ export class Crowd {
       if (this.done === this.size) this.finish();
       else this.start();
     } else if (segment.flags & (SYN | FIN) || segment.payload.length > 0) {
-      // It comes again, so our acknowledgement of it has been lost.
-      this.transmit(index, ACK);
+      // It does not end the step, or comes again, so our acknowledgement of it has been lost.
+      this.transmit(index, segment.flags & FIN ? (this.step?.answer ?? ACK) : ACK);
     }
   }
 
@@ -175,30 +201,4 @@ export class Crowd {
       this.first + Math.floor(index / PORTS),
     );
   }
-}
-
-/** A server at `port` of the peer that takes every connection and closes when the guest does: without any state, for its numbers follow from the guest's. */
-export function serveEverybody(peer: Peer, port: number): { connections: () => number; stop: () => void } {
-  let connections = 0;
-  const stop = peer.subscribe(({ ip, tcp }) => {
-    if (!tcp || ip?.source !== peer.guest || tcp.destinationPort !== port) return;
-    if (tcp.flags & RST || !(tcp.flags & (SYN | FIN))) return;
-    const syn = (tcp.flags & SYN) !== 0;
-    if (syn) connections++;
-    const { timestamp } = tcp.options;
-    peer.sendTcp({
-      sourcePort: port,
-      destinationPort: tcp.sourcePort,
-      sequence: syn ? 1000 : 1001,
-      acknowledgement: sequenceAdd(tcp.sequence, 1),
-      flags: syn ? SYN | ACK : FIN | ACK,
-      window: WINDOW_FIELD,
-      options: {
-        ...(syn ? { mss: 1460 } : {}),
-        ...(timestamp ? { timestamp: { value: Math.floor(performance.now()), echo: timestamp.value } } : {}),
-      },
-      payload: Buffer.alloc(0),
-    });
-  });
-  return { connections: () => connections, stop };
 }

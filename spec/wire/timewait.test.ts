@@ -90,6 +90,12 @@ scenarios("TCP TIME-WAIT", {
     +0 > . 2:2(0) ack 2
     +0 < S 100000:100000(0) win 65535 <mss 1460>
     +0 > S. 0:0(0) ack 100001`,
+  "the old connection had no timestamps, the SYN has: opens even with a smaller number (RFC 6191)": `${TIME_WAIT_CLOSED}
+    +0 < S -100000:-100000(0) win 65535 <mss 1460,TS val 7 ecr 0>
+    +0 > S. 0:0(0) ack -99999 <TS val * ecr 7>`,
+  "the same while the socket is open": `${TIME_WAIT}
+    +0 < S -100000:-100000(0) win 65535 <mss 1460,TS val 7 ecr 0>
+    +0 > S. 0:0(0) ack -99999 <TS val * ecr 7>`,
   "the listener's port can be bound at once": `${TIME_WAIT_CLOSED}
     +0 call close listener
     +0 call socket

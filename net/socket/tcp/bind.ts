@@ -1,19 +1,38 @@
-/** Local ports: `bind`, and ephemeral ports at random (RFC 6056, algorithm 1). */
-import { EADDRINUSE, EADDRNOTAVAIL, EINVAL } from "../../../kernel/errno";
-import { random32 } from "../../../kernel/random";
-import { Endpoint, Flow } from "../../flow";
+/**
+ * Local ports: `bind`, and ephemeral ports. Those of connections follow a counter that belongs to some destinations, from a place that is secret for each
+ * (RFC 6056, 3.3.4, algorithm 4): so a port comes again toward the same destination when all others have had their turn, and nobody else can tell which one is next.
+ * Those of sockets that have no destination yet are random.
+ *
+ * A search looks at few ports, and is continued by another call (PORT_SEARCHES): so no section is long, however many are taken.
+ */
+import { EADDRINUSE, EADDRNOTAVAIL, EAGAIN, EINVAL } from "../../../kernel/errno";
+import { FRAME_SIZE } from "../../../kernel/memory/frames";
+import { fillRandom, random32 } from "../../../kernel/random";
+import { Endpoint, Flow, flowHash, HASH_PORT, HASH_TABLE } from "../../flow";
 import { isOurs } from "../../ip";
-import { SOCKET_REUSE } from "../socket";
+import { PORT_SEARCHES, SOCKET_REUSE } from "../socket";
 import { TcpConnection } from "./connection";
-import { findBound, flowInUse, insertBound } from "./demux";
+import { findBound, findConnection, findRequest, findTimeWait, insertBound } from "./demux";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST } from "./parameters";
 import { TCP_CLOSE } from "./state";
+import { mayTakeOver, TimeWait } from "./timewait";
 
-/** Ports looked at before the search is given up. */
-const TRIES: u32 = 1024;
+/** Flows looked at in one call, 24 (each some 520 instructions with IPv6): all of them in PORT_SEARCHES. */
+const FLOW_TRIES: u32 = (EPHEMERAL_COUNT - 1) / PORT_SEARCHES + 1;
+/** Ports looked at in one call that are for any destination: they cost less. */
+const PORT_TRIES: u32 = 4 * FLOW_TRIES;
+
+const COUNTERS: u32 = <u32>(FRAME_SIZE / 4);
+let counters: usize = 0;
+
+/** Once at boot. `frame`: for the counters. */
+export function initializeBind(frame: usize): void {
+  counters = frame;
+  fillRandom(frame, FRAME_SIZE);
+}
 
 /**
- * `bind`: 0, -EINVAL when bound or connected, -EADDRNOTAVAIL, -EADDRINUSE. A port is in use while another socket is
+ * `bind`: 0, -EINVAL when bound or connected, -EADDRNOTAVAIL, -EADDRINUSE; for port 0 -EAGAIN: none was found yet. A port is in use while another socket is
  * bound to it, unless both have SO_REUSEADDR and the other one does not listen; connections that remain from before, in TIME-WAIT for
  * instance, are no hindrance.
  */
@@ -23,36 +42,66 @@ export function bindTo(c: TcpConnection, name: Endpoint): i32 {
   if (!name.isAny && !isOurs(name)) return -EADDRNOTAVAIL;
   if (name.port != 0 && findBound(name, (c.flags & SOCKET_REUSE) != 0) !== null) return -EADDRINUSE;
   local.copyAddress(name);
-  if (name.port == 0) return bindEphemeral(c) ? 0 : -EADDRINUSE;
+  if (name.port == 0) {
+    const result = bindEphemeral(c);
+    if (result < 0) c.clearAddress(local);
+    return result;
+  }
   local.port = name.port;
   insertBound(c);
   return 0;
 }
 
-/** Binds to a port that no one else is bound to. False: none was found. */
-export function bindEphemeral(c: TcpConnection): bool {
+/** Binds to a port that no one else is bound to. 0, or -EAGAIN: there was none among some random ones. */
+export function bindEphemeral(c: TcpConnection): i32 {
   const local = c.flow.local;
   let offset = random32() % EPHEMERAL_COUNT;
-  for (let i: u32 = 0; i < TRIES; i++) {
+  // In steps of a random odd length: a run of ports that are taken is left at once.
+  const step = (random32() & 0xffff) | 1;
+  for (let i: u32 = 0; i < PORT_TRIES; i++) {
     local.port = EPHEMERAL_FIRST + offset;
     if (findBound(local) === null) {
       insertBound(c);
-      return true;
+      return 0;
     }
-    offset = (offset + 1) % EPHEMERAL_COUNT;
+    offset = (offset + step) % EPHEMERAL_COUNT;
   }
   local.port = 0;
-  return false;
+  return -EAGAIN;
 }
 
-/** Sets the local port of `flow` to one to which nobody is bound, and with which the flow is not in use. False: none was found. */
-export function chooseEphemeral(flow: Flow): bool {
+/**
+ * Sets the local port of `flow` to one to which nobody is bound, and with which the flow is free. 0, or -EAGAIN: there was none among the next
+ * ones; those behind them are the next call's.
+ */
+export function chooseEphemeral(flow: Flow): i32 {
   const local = flow.local;
-  let offset = random32() % EPHEMERAL_COUNT;
-  for (let i: u32 = 0; i < TRIES; i++) {
-    local.port = EPHEMERAL_FIRST + offset;
-    if (findBound(local) === null && !flowInUse(flow)) return true;
-    offset = (offset + 1) % EPHEMERAL_COUNT;
+  local.port = 0;
+  const hash = flowHash(flow, HASH_PORT);
+  const counter = counters + (((<usize>(hash >> 32)) & (COUNTERS - 1)) << 2);
+  let next = load<u32>(counter);
+  for (let i: u32 = 0; i < FLOW_TRIES; i++) {
+    local.port = EPHEMERAL_FIRST + ((<u32>hash + next) % EPHEMERAL_COUNT);
+    next++;
+    if (findBound(local) === null && isFree(flow)) {
+      store<u32>(counter, next);
+      return 0;
+    }
   }
-  return false;
+  store<u32>(counter, next);
+  return -EAGAIN;
+}
+
+/** What `isFree` has found last: the connection in TIME-WAIT that the flow may be taken over from; null: there is none. */
+export let former: TimeWait | null = null;
+
+/** May an active open use the flow? */
+export function isFree(flow: Flow): bool {
+  const hash = <u32>flowHash(flow, HASH_TABLE);
+  former = null;
+  if (findConnection(hash, flow) !== null || findRequest(hash, flow) !== null) return false;
+  const t = findTimeWait(hash, flow);
+  if (t === null) return true;
+  former = t;
+  return mayTakeOver(t);
 }

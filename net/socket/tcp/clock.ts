@@ -1,6 +1,7 @@
 /** What TCP derives from the clock and the keyed hash: timestamps (RFC 7323) and initial sequence numbers (RFC 6528). */
 import { now } from "../../../kernel/time/clock";
 import { Flow, flowHash, HASH_SEQUENCE, HASH_TIMESTAMP } from "../../flow";
+import { after } from "./sequence";
 
 /** Milliseconds since boot, modulo 2^32: the timestamp clock before a connection's offset. */
 // @ts-ignore: decorator
@@ -17,4 +18,10 @@ export function timestampOffset(flow: Flow): u32 {
 /** ISN = M + F(flow, secret), M a clock of 4 microseconds. */
 export function initialSequence(flow: Flow): u32 {
   return <u32>(now() / 4000) + <u32>flowHash(flow, HASH_SEQUENCE);
+}
+
+/** The same over a connection in TIME-WAIT: beyond `least`, all that it has sent (RFC 9293, 3.6.1). 0: there is none. */
+export function sequenceBeyond(flow: Flow, least: u32): u32 {
+  const sequence = initialSequence(flow);
+  return least != 0 && !after(sequence, least + 65536) ? least + 65536 : sequence;
 }

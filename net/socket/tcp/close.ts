@@ -7,8 +7,7 @@
  */
 
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../../kernel/scheduler/wait";
-import { now } from "../../../kernel/time/clock";
-import { timerStartAt, timerStop } from "../../../kernel/time/timers";
+import { timerStop } from "../../../kernel/time/timers";
 import { releaseBuffer } from "../../buffer";
 import { SHUT_RD, SHUT_RDWR, SHUT_WR, SOCKET_LINGER, SOCKET_ORPHAN } from "../socket";
 import { FIN_QUEUED, freeConnection, RECEIVE_SHUT, TcpConnection, URGENT_AHEAD } from "./connection";
@@ -37,6 +36,7 @@ import {
 } from "./state";
 import { unstarve } from "./starved";
 import { statistics } from "./statistics";
+import { startLife } from "./timers";
 import { rememberTimeWait } from "./timewait";
 import { sendResetOf } from "./transmit";
 
@@ -82,7 +82,7 @@ export function closeConnection(c: TcpConnection): void {
   c.flags |= SOCKET_ORPHAN;
   statistics.orphans++;
   if (c.state == TCP_TIME_WAIT) leaveTimeWait(c);
-  else if (c.state == TCP_FIN_WAIT2) timerStartAt(c.lifeTimer, now() + FIN_WAIT_2_LENGTH, c.level);
+  else if (c.state == TCP_FIN_WAIT2) startLife(c, FIN_WAIT_2_LENGTH);
 }
 
 /** `abort`, and every close that cannot be orderly: a reset where the peer knows of the connection; the socket is freed. */
@@ -140,7 +140,7 @@ export function enterTimeWait(c: TcpConnection): void {
   clearReassembly(c);
   setState(c, TCP_TIME_WAIT);
   if ((c.flags & SOCKET_ORPHAN) != 0) return leaveTimeWait(c);
-  timerStartAt(c.lifeTimer, now() + TIME_WAIT_LENGTH, c.level);
+  startLife(c, TIME_WAIT_LENGTH);
   c.wake(POLLIN | POLLHUP | POLLRDHUP, 0);
 }
 
@@ -155,7 +155,7 @@ function leaveTimeWait(c: TcpConnection): void {
 /** FIN-WAIT-2 was reached: nobody waits for the peer's FIN for ever. */
 export function enterFinWait2(c: TcpConnection): void {
   setState(c, TCP_FIN_WAIT2);
-  if ((c.flags & SOCKET_ORPHAN) != 0) timerStartAt(c.lifeTimer, now() + FIN_WAIT_2_LENGTH, c.level);
+  if ((c.flags & SOCKET_ORPHAN) != 0) startLife(c, FIN_WAIT_2_LENGTH);
   else armIdle(c);
 }
 
@@ -164,7 +164,6 @@ export function enterFinWait2(c: TcpConnection): void {
 function stopTimers(c: TcpConnection): void {
   timerStop(c.retransmitTimer);
   timerStop(c.ackTimer);
-  timerStop(c.lifeTimer);
 }
 
 /** Nothing is sent or received from here on; what was received in order stays to be read. */

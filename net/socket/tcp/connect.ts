@@ -11,20 +11,21 @@ import { now } from "../../../kernel/time/clock";
 import { timerStartAt } from "../../../kernel/time/timers";
 import { Endpoint } from "../../flow";
 import { chooseSource, isForAll, isHost, matches } from "../../ip";
-import { chooseEphemeral } from "./bind";
-import { initialSequence, timestampOffset } from "./clock";
+import { chooseEphemeral, former, isFree } from "./bind";
+import { sequenceBeyond, timestampOffset } from "./clock";
 import { IS_BOUND, resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
-import { flowInUse, insertConnection, wanted } from "./demux";
+import { insertConnection, wanted } from "./demux";
 import { openSequences } from "./listen";
 import { offeredScale } from "./mss";
 import { retransmitInterval } from "./rtt";
 import { setState, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { statistics } from "./statistics";
+import { takeOver } from "./timewait";
 import { sendSyn } from "./transmit";
 
 /**
  * `connect`: -EINPROGRESS when begun (POLLOUT tells the end of it, with POLLERR when it failed), -EISCONN, -EALREADY,
- * -ENETUNREACH, -EADDRNOTAVAIL (no port, or none left), -EADDRINUSE (bound, and the flow is taken).
+ * -ENETUNREACH, -EADDRNOTAVAIL (port 0), -EADDRINUSE (bound, and the flow is taken), -EAGAIN (no local port found yet: bind.ts).
  */
 export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) return -EALREADY;
@@ -37,8 +38,11 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   local.copy(c.flow.local);
   wanted.remote.copy(name);
   if ((!bound || local.isAny) && !chooseSource(wanted)) return -ENETUNREACH;
-  if (!bound && !chooseEphemeral(wanted)) return -EADDRNOTAVAIL;
-  if (bound && flowInUse(wanted)) return -EADDRINUSE;
+  if (!bound) {
+    const result = chooseEphemeral(wanted);
+    if (result < 0) return result;
+  } else if (!isFree(wanted)) return -EADDRINUSE;
+  const least = takeOver(former);
 
   // What an earlier connection of this socket has left goes.
   c.received.clear();
@@ -51,7 +55,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   c.receiveScale = <u8>offeredScale();
   c.RCV_NXT = 0;
   c.receiveEdge = min<u32>(c.receiveLimit, 65535);
-  openSequences(c, initialSequence(c.flow));
+  openSequences(c, sequenceBeyond(c.flow, least));
   insertConnection(c);
   statistics.activeOpens++;
   setState(c, TCP_SYN_SENT);

@@ -1,6 +1,6 @@
 /**
  * The transmission control block (RFC 9293, 3.3.1): a socket, the variables of both directions under the names of the
- * RFC, the queues, and three timers behind it in the same object.
+ * RFC, the queues, and two timers, in one object.
  *
  *   sent and acknowledged │ in flight        │ may be sent      │ beyond the window
  *   ──────────────────────┼──────────────────┼──────────────────┼──────────────────> sequence
@@ -10,12 +10,15 @@
  * SND.NXT. What has become of those that were sent stands in the buffers (scoreboard.ts). SND.MAX is ahead of SND.NXT only
  * when a probe has taken an octet into a window of zero.
  *
- * An idle connection is this object and nothing else: buffers come and go with data.
+ * An idle connection is this object and nothing else: buffers come and go with data, what is to be acknowledged selectively (sack.ts) with gaps in them.
+ *
+ * It has nine lines of a cache, and begins with one. What every segment of an established connection looks at stands in the first six, together with what belongs
+ * to the same; what only beginnings, ends, losses and the application's options need, behind it.
  */
 import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
-import { Timer, TIMER_SIZE, timerPrepare } from "../../../kernel/time/timers";
+import { Timer, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
 import { TTL_DEFAULT } from "../../ipv4";
 import { addSocketLevel, removeSocketLevel } from "../rank";
@@ -23,6 +26,7 @@ import { SOCK_STREAM, Socket, SOCKET_INHERITED, SocketProtocol } from "../socket
 import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
 import { TCP_CLOSE } from "./state";
 import { TcpListener } from "./listen";
+import { SackBlocks } from "./sack";
 
 // ---- Bits of `status` ----
 
@@ -94,46 +98,60 @@ export const TIMER_PERSIST: u8 = 1;
 export const TIMER_RESOURCE: u8 = 2;
 /** Nothing: the peer is asked now and then whether it is there (keepalive.ts). */
 export const TIMER_KEEPALIVE: u8 = 3;
+/** The connection ends then (timers.ts). */
+export const TIMER_LIFE: u8 = 4;
+// From here on for what is in flight (retransmission.ts).
 /** A tail loss probe is due (RFC 8985, 7). */
-export const TIMER_PROBE: u8 = 4;
+export const TIMER_PROBE: u8 = 5;
 /** What may have been overtaken is lost then (RFC 8985, 6.2 step 5). */
-export const TIMER_REORDERING: u8 = 5;
+export const TIMER_REORDERING: u8 = 6;
 
 
 @unmanaged
 export class TcpConnection extends Socket {
-  // Identity
+  // Behind the 100 bytes of a socket. Demultiplexing, and the next of everything
   hashNext: TcpConnection | null;
-  hash: u32;
-  boundNext: TcpConnection | null;
-  /** What an ICMP message said that may pass (RFC 9293, 3.9.2.2): the reason given when the connection times out. */
-  softError: i32;
-  /** LISTEN only. */
-  listener: TcpListener | null;
-  private link0: usize;
-  private link1: usize;
   state: u32;
   status: u32;
-
-  // Send sequence space
-  ISS: u32;
   SND_UNA: u32;
   SND_NXT: u32;
   SND_MAX: u32;
   SND_WND: u32;
+
+  // ---- Third line: receiving ----
   SND_WL1: u32;
   SND_WL2: u32;
   /** Largest window that the peer ever offered. */
   maxWindow: u32;
-  /** Behind the last byte that the application gave. */
-  writeSequence: u32;
+  RCV_NXT: u32;
+  /** Right edge of the window, as far as it was ever offered: RCV.NXT + RCV.WND. It never moves left. */
+  receiveEdge: u32;
+  /** RCV.NXT when the last acknowledgement left (RFC 7323: Last.ACK.sent). */
+  lastAckSent: u32;
+  /** Largest payload seen: what a full segment of the peer is. */
+  receiveMss: u32;
+  receiveLimit: u32;
+  receivedBytes: u32;
+  private received0: usize;
+  private received1: usize;
+  private received2: u32;
+  reassemblyHead: PacketBuffer | null;
+  // Timestamps (RFC 7323), in milliseconds
+  timestampOffset: u32;
+  timestampRecent: u32;
+  /** Local time at which `timestampRecent` was taken. */
+  timestampAge: u32;
+
+  // ---- Fourth line: sending ----
   sendHead: PacketBuffer | null;
   sendTail: PacketBuffer | null;
   sendNext: PacketBuffer | null;
-  /** Handed out by `reserve`, not yet committed. */
-  spare: PacketBuffer | null;
+  /** Behind the last byte that the application gave. */
+  writeSequence: u32;
   sendBuffers: u32;
   sendLimit: u32;
+  /** Payload bytes per segment, options subtracted. */
+  sendMss: u32;
   /** In flight, by the time of their last transmission (scoreboard.ts): the ends of the list, and its bytes. */
   firstSent: PacketBuffer | null;
   lastSentBuffer: PacketBuffer | null;
@@ -141,14 +159,110 @@ export class TcpConnection extends Socket {
   /** Bytes that are lost and were not sent again yet; no such segment stands before `lostFrom`. */
   lostBytes: u32;
   lostFrom: PacketBuffer | null;
-  /** Segments that the peer has selectively acknowledged. */
-  sackedCount: u16;
-  /** Retransmissions since the last reduction that may prove to be for nothing. */
-  undoCount: u16;
   /** Without SACK: bytes that duplicates say have left the network. */
   duplicateBytes: u32;
-  /** Payload bytes per segment, options subtracted. */
-  sendMss: u32;
+  // Congestion control (RFC 5681), in bytes
+  congestionWindow: u32;
+  slowStartThreshold: u32;
+  sendScale: u8;
+  receiveScale: u8;
+  timerMode: u8;
+  /** Doublings of the retransmission time-out. */
+  backoff: u8;
+
+  // ---- Fifth line: times, in ns ----
+  /** Of the last segment with data. */
+  lastSent: u64;
+  /** Since when the retransmission time-out is running. */
+  rtoStart: u64;
+  /** When the segment was sent that was sent last among those delivered (RACK.xmit_ts, RFC 8985). */
+  rackTime: u64;
+  /** When a segment that may have been overtaken counts as lost; 0: there is none. */
+  reorderingEnd: u64;
+  // Round-trip time (RFC 6298), in microseconds
+  smoothedRtt: u32;
+  rttVariance: u32;
+  rto: u32;
+  /** Least round trip of late, and when it was measured, in seconds modulo 2^16. */
+  minimumRtt: u32;
+  minimumRttAge: u16;
+  /** Segments that the peer has selectively acknowledged. */
+  sackedCount: u16;
+  /** Round trip of the segment of `rackTime`, and the highest sequence number delivered (RACK.fack). */
+  rackRtt: u32;
+  rackForward: u32;
+  /** Retransmissions since the last progress. */
+  retries: u8;
+  duplicateAcks: u8;
+  /** HyStart++ (RFC 9406): rttSampleCount, and rounds of conservative slow start so far. */
+  roundSamples: u8;
+  conservativeRounds: u8;
+
+  // ---- Sixth line: two timers, 8-aligned ----
+  private retransmit0: u64;
+  private retransmit1: u64;
+  private retransmit2: u64;
+  private ack0: u64;
+  private ack1: u64;
+  private ack2: u64;
+  // HyStart++: windowEnd, currentRoundMinRTT, lastRoundMinRTT, cssBaselineMinRtt
+  roundEnd: u32;
+  roundRtt: u32;
+  lastRoundRtt: u32;
+  conservativeRtt: u32;
+
+  // ---- From here on what is seldom looked at ----
+
+  // Identity
+  hash: u32;
+  boundNext: TcpConnection | null;
+  /** LISTEN only. */
+  listener: TcpListener | null;
+  private link0: usize;
+  private link1: usize;
+  /** Handed out by `reserve`, not yet committed. */
+  spare: PacketBuffer | null;
+  ISS: u32;
+  IRS: u32;
+  finSequence: u32;
+  /** What an ICMP message said that may pass (RFC 9293, 3.9.2.2): the reason given when the connection times out. */
+  softError: i32;
+  /** When a segment that is not acceptable was answered last, in milliseconds; 0: never. */
+  lastChallenge: u32;
+
+  // Out of order (reassembly.ts), and what is to be said of it; null: nothing
+  reassemblyTail: PacketBuffer | null;
+  sack: SackBlocks | null;
+  reassemblyCount: u16;
+
+  /** Retransmissions since the last reduction that may prove to be for nothing. */
+  undoCount: u16;
+
+  // Recovery: proportional rate reduction (RFC 9937), and what can be undone
+  recover: u32;
+  prrDelivered: u32;
+  prrOut: u32;
+  recoverFlight: u32;
+  /** The window before the last reduction (CUBIC: cwnd_prior), and the threshold before the present recovery. */
+  priorWindow: u32;
+  priorThreshold: u32;
+  /** SND.UNA when it was reduced, and the timestamp of the first retransmission after that. */
+  undoStart: u32;
+  undoStamp: u32;
+  /** RACK: SND.NXT when the reordering window grew last. */
+  duplicateRound: u32;
+  probeEnd: u32;
+  /** SND.MAX at the last reduction: one that is echoed for what was sent before it is part of it. */
+  reducedAt: u32;
+
+  /** Of the growth of the window in congestion avoidance, what was less than a byte: so many parts of a window. */
+  growthRest: u32;
+  // CUBIC (RFC 9438): W_max, W_est, K in ms, and when the epoch began, in ms; 0: it has not
+  cubicMaximum: u32;
+  cubicReno: u32;
+  cubicRise: u32;
+  cubicEpoch: u32;
+
   // Path MTU (pmtu.ts), in payload, 0 for none: the largest acknowledged; the usual size while a smaller one is used; one that got through
   mssAcked: u16;
   mssFull: u16;
@@ -159,143 +273,37 @@ export class TcpConnection extends Socket {
   /** MTU_KNOWN: since when, in milliseconds. */
   knownSince: u32;
   mtuState: u8;
-  sendScale: u8;
 
-  // Receive sequence space
-  receiveScale: u8;
-  timerMode: u8;
-  /** Doublings of the retransmission time-out; retransmissions since the last progress. */
-  backoff: u8;
-  retries: u8;
-  duplicateAcks: u8;
-  /** What is to be acknowledged selectively (sack.ts): so many blocks, at most SACK_BLOCKS. */
-  blockCount: u8;
-  /** HyStart++ (RFC 9406): rttSampleCount, and rounds of conservative slow start so far. */
-  roundSamples: u8;
-  conservativeRounds: u8;
   /** Quarters of the least round trip in the reordering window (RFC 8985), and recoveries until it is one again. */
   reorderingQuarters: u8;
   reorderingPersists: u8;
-  /** TCP_KEEPCNT; 0: the default. */
-  keepCount: u8;
-  IRS: u32;
-  RCV_NXT: u32;
-  /** Right edge of the window, as far as it was ever offered: RCV.NXT + RCV.WND. It never moves left. */
-  receiveEdge: u32;
-  /** RCV.NXT when the last acknowledgement left (RFC 7323: Last.ACK.sent). */
-  lastAckSent: u32;
-  finSequence: u32;
-  receiveLimit: u32;
-  receivedBytes: u32;
-  /** Largest payload seen: what a full segment of the peer is. */
-  receiveMss: u32;
-  private received0: usize;
-  private received1: usize;
-  private received2: u32;
-  reassemblyHead: PacketBuffer | null;
-  reassemblyTail: PacketBuffer | null;
-  reassemblyCount: u16;
-  /** When `minimumRtt` was measured, in seconds modulo 2^16. */
-  minimumRttAge: u16;
-  /** The blocks, the one that grew last first; each is [start, end). */
-  private block0: u32;
-  private end0: u32;
-  private block1: u32;
-  private end1: u32;
-  private block2: u32;
-  private end2: u32;
-  private block3: u32;
-  private end3: u32;
-  /** With DUPLICATE_DUE: what came twice. */
-  duplicateStart: u32;
-  duplicateEnd: u32;
-
-  // Timestamps (RFC 7323), in milliseconds
-  timestampOffset: u32;
-  timestampRecent: u32;
-  /** Local time at which `timestampRecent` was taken. */
-  timestampAge: u32;
-  lastChallenge: u32;
-
-  // Round-trip time (RFC 6298), in microseconds
-  smoothedRtt: u32;
-  rttVariance: u32;
-  rto: u32;
-  /** Least round trip of late. */
-  minimumRtt: u32;
-
-  // RACK-TLP (RFC 8985): round trip, in microseconds, of the segment sent last among those delivered
-  rackRtt: u32;
-  /** Highest sequence number delivered (RACK.fack). */
-  rackForward: u32;
-  /** SND.NXT when the reordering window grew last. */
-  duplicateRound: u32;
-  probeEnd: u32;
-
-  // Recovery: proportional rate reduction (RFC 9937), and what can be undone
-  prrDelivered: u32;
-  prrOut: u32;
-  recoverFlight: u32;
-  /** The window before the last reduction (CUBIC: cwnd_prior), and the threshold before the present recovery. */
-  priorWindow: u32;
-  priorThreshold: u32;
-  /** SND.UNA when it was reduced, and the timestamp of the first retransmission after that. */
-  undoStart: u32;
-  undoStamp: u32;
-
-  // Congestion control (RFC 5681), in bytes
-  congestionWindow: u32;
-  slowStartThreshold: u32;
-  recover: u32;
-  /** SND.MAX at the last reduction: one that is echoed for what was sent before it is part of it. */
-  reducedAt: u32;
-  /** Of the growth of the window in congestion avoidance, what was less than a byte: so many parts of a window. */
-  growthRest: u32;
-  // CUBIC (RFC 9438): W_max, W_est, K in ms, and when the epoch began, in ms; 0: it has not
-  cubicMaximum: u32;
-  cubicReno: u32;
-  cubicRise: u32;
-  cubicEpoch: u32;
-  // HyStart++ (RFC 9406): windowEnd, currentRoundMinRTT, lastRoundMinRTT, cssBaselineMinRtt
-  roundEnd: u32;
-  roundRtt: u32;
-  lastRoundRtt: u32;
-  conservativeRtt: u32;
-
-  // Times, in ns
-  /** Of the last segment with data. */
-  lastSent: u64;
-  /** Since when the retransmission time-out is running. */
-  rtoStart: u64;
-  /** When the segment was sent that was sent last among those delivered (RACK.xmit_ts). */
-  rackTime: u64;
-  /** When a segment that may have been overtaken counts as lost; 0: there is none. */
-  reorderingEnd: u64;
-
-  // Urgent pointers (urgent.ts): SND.UP, RCV.UP
-  sendUrgent: u32;
-  receiveUrgent: u32;
-
-  // Failures (failure.ts), in milliseconds
-  /** SND.UNA when a timer ran out last, and since when nothing was acknowledged then. */
-  stalledAt: u32;
-  stalledSince: u32;
-  /** TCP_USER_TIMEOUT; 0: none. */
-  userTimeout: u32;
-  /** When an acceptable segment came last; kept with SOCKET_KEEPALIVE. */
-  lastHeard: u32;
-  /** Segments with data that were sent again. */
-  totalRetransmits: u32;
-  /** User time-out of the peer, as it stood in its option; 0: it sent none. */
-  remoteTimeout: u16;
 
   // Of the application; 0: the default
+  /** TCP_KEEPCNT. */
+  keepCount: u8;
   /** TCP_KEEPIDLE, TCP_KEEPINTVL and SO_LINGER in seconds. */
   keepIdle: u16;
   keepInterval: u16;
   linger: u16;
   /** TCP_MAXSEG, in bytes. */
   maximumSegment: u16;
+  /** TCP_USER_TIMEOUT, in milliseconds; 0: none. */
+  userTimeout: u32;
+
+  // Failures (failure.ts), in milliseconds
+  /** SND.UNA when a timer ran out last, and since when nothing was acknowledged then. */
+  stalledAt: u32;
+  stalledSince: u32;
+  /** When an acceptable segment came last; kept with SOCKET_KEEPALIVE. */
+  lastHeard: u32;
+  /** Segments with data that were sent again. */
+  totalRetransmits: u32;
+
+  // Urgent pointers (urgent.ts): SND.UP, RCV.UP
+  sendUrgent: u32;
+  receiveUrgent: u32;
+  /** User time-out of the peer, as it stood in its option; 0: it sent none. */
+  remoteTimeout: u16;
 
   // ---- Embedded objects ----
 
@@ -309,24 +317,14 @@ export class TcpConnection extends Socket {
     return changetype<BufferQueue>(changetype<usize>(this) + offsetof<TcpConnection>("received0"));
   }
 
-  /** Address of the first of SACK_BLOCKS blocks: start, then end, 4 bytes each. */
-  @inline get blocks(): usize {
-    return changetype<usize>(this) + offsetof<TcpConnection>("block0");
-  }
-
-  /** Retransmission, zero-window probe, or retry: `timerMode`. */
+  /** Of the send side, or for the end of the connection: `timerMode`. */
   @inline get retransmitTimer(): Timer {
-    return changetype<Timer>(changetype<usize>(this) + TIMERS);
+    return changetype<Timer>(changetype<usize>(this) + RETRANSMIT_TIMER);
   }
 
 
   @inline get ackTimer(): Timer {
-    return changetype<Timer>(changetype<usize>(this) + TIMERS + TIMER_STRIDE);
-  }
-
-  /** FIN-WAIT-2 of an orphan, TIME-WAIT of a socket that is still open. */
-  @inline get lifeTimer(): Timer {
-    return changetype<Timer>(changetype<usize>(this) + TIMERS + TIMER_STRIDE * 2);
+    return changetype<Timer>(changetype<usize>(this) + ACK_TIMER);
   }
 
   // ---- Derived ----
@@ -352,10 +350,11 @@ export class TcpConnection extends Socket {
   }
 }
 
-const TIMER_STRIDE: usize = (TIMER_SIZE + 7) & ~7;
-const TIMERS: usize = (offsetof<TcpConnection>() + 7) & ~7;
-/** Bytes of a connection with its timers. */
-export const CONNECTION_SIZE: u32 = <u32>(TIMERS + TIMER_STRIDE * 3);
+const RETRANSMIT_TIMER: usize = offsetof<TcpConnection>("retransmit0");
+const ACK_TIMER: usize = offsetof<TcpConnection>("ack0");
+const LINE: u32 = 64;
+/** Bytes of a connection: whole lines. */
+export const CONNECTION_SIZE: u32 = (<u32>offsetof<TcpConnection>() + (LINE - 1)) & ~(LINE - 1);
 
 // @ts-ignore: decorator
 @inline
@@ -363,36 +362,39 @@ export function connectionOfLink(link: Link): TcpConnection {
   return changetype<TcpConnection>(changetype<usize>(link) - offsetof<TcpConnection>("link0"));
 }
 
-/** The connection whose timer number `index` (0 retransmission, 1 acknowledgement, 2 life) this is. */
+/** The connection whose `retransmitTimer` this is, and whose `ackTimer`. */
 // @ts-ignore: decorator
 @inline
-export function connectionOfTimer(timer: Timer, index: usize): TcpConnection {
-  return changetype<TcpConnection>(changetype<usize>(timer) - TIMERS - TIMER_STRIDE * index);
+export function connectionOfRetransmit(timer: Timer): TcpConnection {
+  return changetype<TcpConnection>(changetype<usize>(timer) - RETRANSMIT_TIMER);
+}
+
+// @ts-ignore: decorator
+@inline
+export function connectionOfAck(timer: Timer): TcpConnection {
+  return changetype<TcpConnection>(changetype<usize>(timer) - ACK_TIMER);
 }
 
 let pool: Pool = changetype<Pool>(0);
 let protocol: SocketProtocol = changetype<SocketProtocol>(0);
 let onRetransmit: u32 = 0;
 let onAck: u32 = 0;
-let onLife: u32 = 0;
 let defaultReceiveLimit: u32 = RECEIVE_LIMIT;
 let defaultSendLimit: u32 = SEND_BUFFERS;
 
-/** Once at boot. The last three are the call-backs of the timers. */
+/** Once at boot. The last two are the call-backs of the timers. */
 export function initializeConnections(
   storage: Pool,
   limit: u32,
   operations: SocketProtocol,
   retransmit: u32,
   ack: u32,
-  life: u32,
 ): void {
   pool = storage;
   pool.initialize(CONNECTION_SIZE, limit);
   protocol = operations;
   onRetransmit = retransmit;
   onAck = ack;
-  onLife = life;
 }
 
 /** Bytes that wait for an application, and buffers that an application may fill, for connections made from now on. */
@@ -429,7 +431,6 @@ export function allocateConnection(): TcpConnection | null {
   addSocketLevel(connection, POLL_LEVEL_DEFAULT);
   timerPrepare(connection.retransmitTimer, onRetransmit);
   timerPrepare(connection.ackTimer, onAck);
-  timerPrepare(connection.lifeTimer, onLife);
   resetConnection(connection);
   return connection;
 }
@@ -472,7 +473,6 @@ export function resetConnection(connection: TcpConnection): void {
   connection.lastChallenge = 0;
   connection.lastSent = 0;
   connection.softError = 0;
-  connection.blockCount = 0;
   connection.duplicateBytes = 0;
   connection.minimumRtt = u32.MAX_VALUE;
   connection.rackTime = 0;

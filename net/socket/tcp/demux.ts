@@ -1,7 +1,7 @@
 /**
- * Who a segment is for. One table, indexed by a keyed hash of the flow (SipHash: a peer cannot aim at a bucket),
- * with a chain for each kind of thing a flow can be: a connection, a half-open request, a connection in
- * TIME-WAIT. A second table holds the bound sockets by local port, listeners among them.
+ * Who a segment is for. Tables are indexed by a keyed hash of the flow (SipHash: a peer cannot aim at a bucket): one with a chain for each
+ * kind of thing that is open, a connection or a half-open request, and one for connections in TIME-WAIT, of which there may be several times as many. A third
+ * table holds the bound sockets by local port, listeners among them.
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
 import { Endpoint, Flow, flowHash, HASH_TABLE } from "../../flow";
@@ -16,29 +16,42 @@ import { TimeWait } from "./timewait";
 class Bucket {
   connections: TcpConnection | null;
   requests: TcpRequest | null;
-  timeWaits: TimeWait | null;
-  private pad: usize;
 }
 
 const BUCKET_SIZE: usize = offsetof<Bucket>();
-const PORT_BUCKETS: u32 = 512;
+/** A chain for each port, where there may be as many connections. */
+const PORT_BUCKETS_MOST: u32 = 65536;
 
 let buckets: usize = 0;
 let bucketMask: u32 = 0;
+let timeWaits: usize = 0;
+let timeWaitMask: u32 = 0;
 let ports: usize = 0;
+let portMask: u32 = 0;
 
 /** A flow that is looked for. It does not outlive the call that filled it in. */
 export let wanted: Flow = changetype<Flow>(0);
 
-/** `connections`: most there may be; a bucket for each. `flow`: FLOW_SIZE bytes. False: no memory. */
-export function initializeDemux(connections: u32, flow: usize): bool {
+/**
+ * `connections`, `waiting`: most that there may be, in TIME-WAIT the latter; there is a bucket for each of the former, and for two of the latter. `flow`:
+ * FLOW_SIZE bytes. False: no memory.
+ */
+export function initializeDemux(connections: u32, waiting: u32, flow: usize): bool {
   wanted = changetype<Flow>(flow);
-  let count: u32 = 256;
-  while (count < connections) count <<= 1;
-  buckets = takeTable(<usize>count * BUCKET_SIZE);
-  ports = takeTable(PORT_BUCKETS * sizeof<usize>());
-  bucketMask = count - 1;
-  return buckets != 0 && ports != 0;
+  bucketMask = powerFrom(connections) - 1;
+  timeWaitMask = powerFrom(waiting / 2) - 1;
+  portMask = min(powerFrom(connections), PORT_BUCKETS_MOST) - 1;
+  buckets = takeTable(<usize>(bucketMask + 1) * BUCKET_SIZE);
+  timeWaits = takeTable(<usize>(timeWaitMask + 1) * sizeof<usize>());
+  ports = takeTable(<usize>(portMask + 1) * sizeof<usize>());
+  return buckets != 0 && timeWaits != 0 && ports != 0;
+}
+
+/** The power of two that is `count` at least, and 256. */
+function powerFrom(count: u32): u32 {
+  let power: u32 = 256;
+  while (power < count) power <<= 1;
+  return power;
 }
 
 function takeTable(bytes: usize): usize {
@@ -131,26 +144,33 @@ export function removeRequest(r: TcpRequest): void {
 
 // ---- TIME-WAIT ----
 
+// @ts-ignore: decorator
+@inline
+function timeWaitBucket(hash: u32): usize {
+  return timeWaits + <usize>(hash & timeWaitMask) * sizeof<usize>();
+}
+
 export function findTimeWait(hash: u32, flow: Flow): TimeWait | null {
-  let t = bucketOf(hash).timeWaits;
+  let t = changetype<TimeWait | null>(load<usize>(timeWaitBucket(hash)));
   while (t !== null) {
-    if (t.flow.same(flow)) return t;
+    if (t.isOf(flow)) return t;
     t = t.hashNext;
   }
   return null;
 }
 
-export function insertTimeWait(t: TimeWait): void {
-  const bucket = bucketOf(t.hash);
-  t.hashNext = bucket.timeWaits;
-  bucket.timeWaits = t;
+export function insertTimeWait(t: TimeWait, hash: u32): void {
+  const bucket = timeWaitBucket(hash);
+  t.hashNext = changetype<TimeWait | null>(load<usize>(bucket));
+  store<usize>(bucket, changetype<usize>(t));
 }
 
-export function removeTimeWait(t: TimeWait): void {
-  const bucket = bucketOf(t.hash);
-  let other = bucket.timeWaits;
+/** `flow`: that of `t`. */
+export function removeTimeWait(t: TimeWait, flow: Flow): void {
+  const bucket = timeWaitBucket(<u32>flowHash(flow, HASH_TABLE));
+  let other = changetype<TimeWait | null>(load<usize>(bucket));
   if (other === t) {
-    bucket.timeWaits = t.hashNext;
+    store<usize>(bucket, changetype<usize>(t.hashNext));
     return;
   }
   while (other !== null) {
@@ -163,22 +183,12 @@ export function removeTimeWait(t: TimeWait): void {
   }
 }
 
-/** Is the flow in use by anything? */
-export function flowInUse(flow: Flow): bool {
-  const hash = <u32>flowHash(flow, HASH_TABLE);
-  return (
-    findConnection(hash, flow) !== null ||
-    findRequest(hash, flow) !== null ||
-    findTimeWait(hash, flow) !== null
-  );
-}
-
 // ---- Bound ports ----
 
 // @ts-ignore: decorator
 @inline
 function portBucket(port: u32): usize {
-  return ports + <usize>(port & (PORT_BUCKETS - 1)) * sizeof<usize>();
+  return ports + <usize>(port & portMask) * sizeof<usize>();
 }
 
 /** A socket bound to the port of `name` whose address overlaps with that of `name`. `reuse`: one that lets others share it does not count. */

@@ -20,7 +20,7 @@ import { parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
-import { mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
+import { isEvidence, mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
 import { sendResetFor } from "./transmit";
 
 /** A segment from the network layer: takes the reference. */
@@ -71,7 +71,7 @@ function demultiplex(s: Segment): void {
 function beginsAnew(c: TcpConnection, s: Segment): bool {
   return (
     (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
-    mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), c.timestampRecent, c.timestampAge)
+    mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), isEvidence(c), c.timestampRecent)
   );
 }
 

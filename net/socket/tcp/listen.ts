@@ -12,7 +12,7 @@ import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { initialSequence, milliseconds, timestampOffset } from "./clock";
+import { milliseconds, sequenceBeyond, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
   allocateConnection,
@@ -32,7 +32,6 @@ import { BACKLOG_LIMIT, REQUESTS_PER_LISTENER } from "./parameters";
 import { segmentArrives } from "./receive";
 import { addRequest, closeRequests } from "./request";
 import { Segment } from "./segment";
-import { after } from "./sequence";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
 import { offeredScale, setPeerMss, peerMss } from "./mss";
@@ -72,7 +71,7 @@ export function initializeListeners(storage: Pool, limit: u32): void {
   pool.initialize(offsetof<TcpListener>(), limit);
 }
 
-/** `listen`: 0, -EINVAL when connected, -EADDRINUSE without a free port, or when another socket listens there, -ENOBUFS. */
+/** `listen`: 0, -EINVAL when connected, -EADDRINUSE when another socket listens there, -EAGAIN when no port was found yet (bind.ts), -ENOBUFS. */
 export function listenOn(c: TcpConnection, backlog: i32): i32 {
   const limit = <u32>min(max(backlog, 1), BACKLOG_LIMIT);
   const existing = c.listener;
@@ -81,7 +80,10 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
     return 0;
   }
   if (c.state != TCP_CLOSE || c.has(WAS_CONNECTED)) return -EINVAL;
-  if (c.flow.local.port == 0 ? !bindEphemeral(c) : hasListener(c)) return -EADDRINUSE;
+  if (c.flow.local.port == 0) {
+    const result = bindEphemeral(c);
+    if (result < 0) return result;
+  } else if (hasListener(c)) return -EADDRINUSE;
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
@@ -133,17 +135,10 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequ
   }
   if (
     listener.requestCount < REQUESTS_PER_LISTENER &&
-    addRequest(c, s, hash, chooseSequence(s, leastSequence))
+    addRequest(c, s, hash, sequenceBeyond(s.flow, leastSequence))
   )
     return;
   sendCookie(c, listener, s);
-}
-
-function chooseSequence(s: Segment, least: u32): u32 {
-  const sequence = initialSequence(s.flow);
-  // RFC 9293, 3.6.1: over a connection in TIME-WAIT, beyond all that it has sent.
-  if (least != 0 && !after(sequence, least + 65536)) return least + 65536;
-  return sequence;
 }
 
 /** The bits of AGREED that the SYN `s` offers. */

@@ -74,8 +74,11 @@ export const PROBE_ACK_DELAY: u64 = 200 * MILLISECOND;
 
 // ---- End of a connection ----
 
-/** 2 MSL, with an MSL of 30 s. */
-export const TIME_WAIT_LENGTH: u64 = 60 * SECOND;
+/** 2 MSL, with an MSL of 30 s; of an entry of timewait.ts, which counts seconds, up to one more. */
+export const TIME_WAIT_SECONDS: u64 = 60;
+export const TIME_WAIT_LENGTH: u64 = TIME_WAIT_SECONDS * SECOND;
+/** When an active open may take a flow over: two begun seconds are one at least, in which a clock of timestamps moves on (RFC 7323, 5.4: once a second). */
+export const TIME_WAIT_REST: u32 = 2;
 /** How long FIN-WAIT-2 may last after the application has closed. */
 export const FIN_WAIT_2_LENGTH: u64 = 60 * SECOND;
 

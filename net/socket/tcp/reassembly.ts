@@ -12,9 +12,9 @@ import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
 import { networkCounters } from "../../counters";
 import { SOCKET_ORPHAN } from "../socket";
-import { BLOCKS_DUE, DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
+import { DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
 import { BUFFER_COST, REASSEMBLY_LIMIT } from "./parameters";
-import { blockReceived, blocksAdvance, duplicateReceived } from "./sack";
+import { blockReceived, blocksAdvance, clearBlocks, duplicateReceived } from "./sack";
 import { Segment } from "./segment";
 import { before, earlier, upTo } from "./sequence";
 import { statistics } from "./statistics";
@@ -191,6 +191,6 @@ export function clearReassembly(c: TcpConnection): void {
   c.reassemblyHead = null;
   c.reassemblyTail = null;
   c.reassemblyCount = 0;
-  c.blockCount = 0;
-  c.status &= ~(FIN_WAITING | BLOCKS_DUE);
+  c.status &= ~FIN_WAITING;
+  clearBlocks(c);
 }

@@ -7,7 +7,7 @@
 import { ECONNREFUSED, ECONNRESET, EPIPE } from "../../../kernel/errno";
 import { POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
+import { timerPending, timerStop } from "../../../kernel/time/timers";
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from "../../wire/tcp";
 import { SOCKET_ORPHAN } from "../socket";
 import { acknowledge, updateWindow } from "./acknowledge";
@@ -52,7 +52,7 @@ import {
 } from "./state";
 import { statistics } from "./statistics";
 import { synSentSegment } from "./synsent";
-import { delayAck } from "./timers";
+import { delayAck, startLife } from "./timers";
 import { sendAck, sendResetFor } from "./transmit";
 import { urgentArrives, urgentReached } from "./urgent";
 
@@ -210,8 +210,7 @@ function sequenceAcceptable(c: TcpConnection, s: Segment): bool {
 /** Answers with an acknowledgement that tells the peer where we are; an empty segment not more often than needed. */
 function notAcceptable(c: TcpConnection, s: Segment): void {
   if (s.has(TCP_RST)) return;
-  if (c.state == TCP_TIME_WAIT && s.has(TCP_FIN))
-    timerStartAt(c.lifeTimer, now() + TIME_WAIT_LENGTH, c.level);
+  if (c.state == TCP_TIME_WAIT && s.has(TCP_FIN)) startLife(c, TIME_WAIT_LENGTH);
   if (s.length == 0 || s.has(TCP_SYN)) return challenge(c);
   statistics.duplicates++;
   if (before(s.sequence, c.RCV_NXT)) duplicateReceived(c, s.sequence, s.sequence + s.payloadLength);

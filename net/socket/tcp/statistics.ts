@@ -34,7 +34,10 @@ export class TcpStatistics {
   cookiesFailed: u64;
   /** SYN or final acknowledgement dropped: the accept queue was full, or no connection was to be had. */
   listenOverflows: u64;
+  /** Connections in TIME-WAIT that made room before their time; that were not remembered at all; that an active open of ours took over. */
   timeWaitRecycled: u64;
+  timeWaitLost: u64;
+  timeWaitReused: u64;
   zeroWindowProbes: u64;
   /** Duplicates that were reported to their sender (RFC 2883). */
   duplicatesReported: u64;

@@ -6,7 +6,7 @@
  *   send.ts      what may leave ─> transmit.ts                 congestion.ts (cubic, hystart), rtt.ts, window.ts: how much
  *   acknowledge.ts ─> delivered.ts, scoreboard.ts              what has become of each segment
  *                  ─> rack.ts, probe.ts, recovery.ts           what is lost, and how the window comes down
- *   timers.ts    retransmission.ts (what is next), persist, delayed ACK, TIME-WAIT ─> failure.ts (when to give up), keepalive.ts
+ *   timers.ts    retransmission.ts (what is next), persist, end of life, delayed ACK ─> failure.ts (when to give up), keepalive.ts
  *   urgent.ts    the urgent pointers                           socket-options.ts, info.ts: what applications set and ask
  *   sack.ts, ecn.ts                                            what is said of the segments that have come
  */
@@ -18,7 +18,7 @@ import { BUFFER_SIZE, bufferPool, BufferQueue } from "../../buffer";
 import { Endpoint, FLOW_SIZE } from "../../flow";
 import { registerTransport } from "../../transports";
 import { IPPROTO_TCP, Socket, SocketProtocol } from "../socket";
-import { bindTo } from "./bind";
+import { bindTo, initializeBind } from "./bind";
 import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } from "./close";
 import { allocateConnection, initializeConnections, setBufferLimits, TcpConnection } from "./connection";
 import { connectTo } from "./connect";
@@ -27,20 +27,20 @@ import { tcpError, tcpInput, tcpDestination } from "./input";
 import { acceptFrom, initializeListeners, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
+import { initializeSack } from "./sack";
 import { initializeSegment, Segment } from "./segment";
 import { feedStarved, initializeStarved } from "./starved";
 import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
 import { commit, consume, endOf, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
 import { initializeTimeWait, timeWaitExpired } from "./timewait";
-import { ackExpired, lifeExpired, retransmitExpired, timersRanked } from "./timers";
+import { ackExpired, retransmitExpired, timersRanked } from "./timers";
 import { usableWindow } from "./window";
 
 export { TcpConnection } from "./connection";
 export { TcpStatistics } from "./statistics";
 
-/** Most half-open requests in all listeners together, connections in TIME-WAIT, and listeners. */
+/** Most half-open requests in all listeners together, and listeners. */
 export const REQUEST_LIMIT: u32 = 2048;
-export const TIME_WAIT_LIMIT: u32 = 4096;
 export const LISTENER_LIMIT: u32 = 256;
 
 let operations: SocketProtocol = changetype<SocketProtocol>(0);
@@ -54,14 +54,17 @@ function take(bytes: usize): usize {
 }
 
 /**
- * Once at boot, after frames, the buffer pool, clock, wheel, random and IPv4. `maxConnections`: sockets and orphans there may be. Memory
- * is taken as they come; at once only 12 bytes for each in the hash table. False: no memory for that.
+ * Once at boot, after frames, the buffer pool, clock, wheel, random and IPv4. `maxConnections`: sockets and orphans there may be, `maxTimeWaits`:
+ * connections in TIME-WAIT that nobody has open. Memory is taken as they come, 64 bytes for one of the latter; at once only some 12 and 4 bytes for each in the
+ * tables. False: no memory for that.
  */
-export function initializeTcp(maxConnections: u32): bool {
+export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
   storage = allocateFrames(0);
-  if (storage == 0) return false;
+  const counters = allocateFrames(0);
+  if (storage == 0 || counters == 0) return false;
   memory.fill(storage, 0, FRAME_SIZE);
-  if (!initializeDemux(maxConnections, take(FLOW_SIZE))) return false;
+  initializeBind(counters);
+  if (!initializeDemux(maxConnections, maxTimeWaits, take(FLOW_SIZE))) return false;
   operations = changetype<SocketProtocol>(take(offsetof<SocketProtocol>()));
   fillOperations();
   initializeStatistics(take(offsetof<TcpStatistics>()));
@@ -72,8 +75,8 @@ export function initializeTcp(maxConnections: u32): bool {
     operations,
     retransmitExpired.index,
     ackExpired.index,
-    lifeExpired.index,
   );
+  initializeSack(changetype<Pool>(take(offsetof<Pool>())), maxConnections);
   initializeListeners(changetype<Pool>(take(offsetof<Pool>())), LISTENER_LIMIT);
   initializeRequests(
     changetype<Pool>(take(offsetof<Pool>())),
@@ -84,8 +87,9 @@ export function initializeTcp(maxConnections: u32): bool {
   );
   initializeTimeWait(
     changetype<Pool>(take(offsetof<Pool>())),
-    TIME_WAIT_LIMIT,
+    maxTimeWaits,
     changetype<Link>(take(offsetof<Link>())),
+    take(FLOW_SIZE),
     changetype<Timer>(take(TIMER_SIZE)),
     timeWaitExpired.index,
   );

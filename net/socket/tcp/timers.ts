@@ -1,6 +1,6 @@
 /**
- * What happens when a connection's timers run out: retransmission and persist (keep-alive: keepalive.ts), delayed acknowledgement, end of
- * life.
+ * What happens when a connection's two timers run out: retransmission, persist and the end of its life (keep-alive: keepalive.ts); delayed
+ * acknowledgement.
  */
 import { ETIMEDOUT } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
@@ -8,10 +8,12 @@ import { Timer, timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK } from "../../wire/tcp";
 import { finish } from "./close";
 import {
-  connectionOfTimer,
+  connectionOfAck,
+  connectionOfRetransmit,
   SYN_WAS_LOST,
   TcpConnection,
   TIMER_KEEPALIVE,
+  TIMER_LIFE,
   TIMER_PERSIST,
   TIMER_PROBE,
   TIMER_REORDERING,
@@ -33,9 +35,10 @@ import { sendAck, sendSyn } from "./transmit";
 
 /** Call-back of `retransmitTimer`. */
 export function retransmitExpired(timer: Timer): void {
-  const c = connectionOfTimer(timer, 0);
+  const c = connectionOfRetransmit(timer);
   const mode = c.timerMode;
   if (mode == TIMER_KEEPALIVE) return keepAliveExpired(c);
+  if (mode == TIMER_LIFE) return finish(c, 0);
   if (mode == TIMER_PROBE) return probeExpired(c);
   if (mode == TIMER_REORDERING) {
     if (reorderingExpired(c, now())) output(c);
@@ -82,7 +85,6 @@ function probeExpired(c: TcpConnection): void {
 export function timersRanked(c: TcpConnection): void {
   move(c.retransmitTimer, c.level);
   move(c.ackTimer, c.level);
-  move(c.lifeTimer, c.level);
 }
 
 // @ts-ignore: decorator
@@ -99,11 +101,15 @@ export function delayAck(c: TcpConnection): void {
 
 /** Call-back of `ackTimer`. */
 export function ackExpired(timer: Timer): void {
-  const c = connectionOfTimer(timer, 1);
+  const c = connectionOfAck(timer);
   if (sendAck(c) < 0) delayAck(c);
 }
 
-/** Call-back of `lifeTimer`: FIN-WAIT-2 of an orphan or TIME-WAIT of an open socket is over. */
-export function lifeExpired(timer: Timer): void {
-  finish(connectionOfTimer(timer, 2), 0);
+/**
+ * The connection ends in `length` ns: FIN-WAIT-2 of an orphan, TIME-WAIT of a socket that is still open. What it has sent has been acknowledged, and it will send nothing more
+ * (MAY_TRANSMIT), so the timer is free.
+ */
+export function startLife(c: TcpConnection, length: u64): void {
+  c.timerMode = TIMER_LIFE;
+  timerStartAt(c.retransmitTimer, now() + length, c.level);
 }

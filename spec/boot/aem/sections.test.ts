@@ -24,6 +24,7 @@ const CASES: ReadonlyMap<number, [string, number]> = new Map([
   [10, ["a datagram of 65,507 bytes, in fragments to ourselves and back, to a handler", 65507]],
   [11, ["the same, read", 65507]],
   [12, ["a stream and a datagram in 64 pieces", 128]],
+  [13, ["every port toward one address and port is taken (IPv6): -EADDRNOTAVAIL, and all are closed", -99]],
 ]);
 
 describe("sections with interrupts off", () => {

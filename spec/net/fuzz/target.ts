@@ -24,7 +24,7 @@ const MINUTE: u64 = 60_000_000_000;
 /** A new machine, for the run of this seed. */
 export function boot(seed: u32): void {
   link.bootStack(1000, <u64>seed + 1);
-  assert(initializeTcp(100), "no memory for TCP");
+  assert(initializeTcp(100, 1000), "no memory for TCP");
   setLogLevel(0);
   seedChance(seed);
   forgetSent();

@@ -33,6 +33,7 @@ import { defineSocketOptions } from "../../../net/socket/options-socket";
 import { defineTcpOptions } from "../../../net/socket/tcp/socket-options";
 import { connectionPool } from "../../../net/socket/tcp/connection";
 import { requestPool } from "../../../net/socket/tcp/request";
+import { sackPool } from "../../../net/socket/tcp/sack";
 import { timeWaitPool } from "../../../net/socket/tcp/timewait";
 import { initializeTcp } from "../../../net/socket/tcp/tcp";
 import { growMemory, setUpArena } from "../../arena";
@@ -49,6 +50,7 @@ export const SECOND: u64 = 1_000_000_000;
 
 const BUFFERS: u32 = 2048;
 export const MAX_CONNECTIONS: u32 = 600;
+export const MAX_TIME_WAITS: u32 = 4096;
 
 // ---- The clock ----
 
@@ -363,11 +365,16 @@ export function step(): bool {
 // ---- Set-up and clean-up ----
 
 export function setUpWorld(): void {
+  setUpWorldOf(4096, MAX_CONNECTIONS, MAX_TIME_WAITS);
+}
+
+/** The same with so many frames of memory, and at most so many connections, and in TIME-WAIT. */
+export function setUpWorldOf(frames: u32, connections: u32, timeWaits: u32): void {
   if (changetype<usize>(device) != 0) return;
   setClockFrequency(SECOND);
   setClockStart(0);
   setTime(SECOND);
-  setUpArena(4096);
+  setUpArena(frames);
   initializeTimers(growMemory(4096, 4096));
   initializePolls(growMemory(POLL_STORAGE, 8));
   setPoll(POLL_PACKETS, packetsPoll.index);
@@ -377,7 +384,7 @@ export function setUpWorld(): void {
   seedRandom(0x1234567890);
   keySipHash();
   assert(initializeNetwork(BUFFERS, 512, 16, 16));
-  assert(initializeTcp(MAX_CONNECTIONS));
+  assert(initializeTcp(connections, timeWaits));
   initializeOptionTable(growMemory(OPTION_TABLE_STORAGE, 8));
   defineSocketOptions();
   defineTcpOptions();
@@ -406,6 +413,7 @@ export function leftOver(): string {
   if (connectionPool().inUse != 0) return "connections " + connectionPool().inUse.toString();
   if (requestPool().inUse != 0) return "requests " + requestPool().inUse.toString();
   if (timeWaitPool().inUse != 0) return "TIME-WAIT " + timeWaitPool().inUse.toString();
+  if (sackPool().inUse != 0) return "blocks " + sackPool().inUse.toString();
   if (bufferPool().inUse != 0) return "buffers " + bufferPool().inUse.toString();
   return "";
 }

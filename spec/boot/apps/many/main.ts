@@ -1,28 +1,32 @@
 /**
- * Many connections: echo on TCP port 7, and a client that opens and closes connections one after another. A datagram to UDP port 9 asks for
- * the counters of the system (struct SystemInformation as it is), one of four bytes before has that many connections opened to its sender, port 7.
+ * Many connections. TCP port 7 is an echo; who connects to port 13 is closed at once, so that the TIME-WAIT stays with this side. A datagram to UDP port 9 asks
+ * for the counters of the system (struct SystemInformation as it is). One of three words before, `count`, `port` and `ports`, has `count` connections opened to its
+ * sender, to its ports from `port` on in turn, each of them closed as soon as it is open:
+ *
+ *     row opened COUNT ERROR      how many were, and with which errno one was not: the last
  */
 import {
   AF_INET,
+  EINPROGRESS,
   MSG_DONTWAIT,
-  SIGUSR1,
   SOCKADDR_SIZE,
+  SOCK_NONBLOCK,
   SOCK_STREAM,
   SYSTEM_INFORMATION_SIZE,
+  TCP_CLOSE,
+  TCP_ESTABLISHED,
   bindUdp,
   close,
   connect,
   enter_keepalive,
-  getpid,
-  kill,
   listenTcp,
   onAccept,
   onClose,
   onRead,
+  onState,
   send,
   sendto,
   setAddress,
-  sigtake,
   sockaddr_in,
   socket,
   sysinfo,
@@ -30,18 +34,31 @@ import {
 import { row } from "../report";
 
 const ECHO: u32 = 7;
+const DAYTIME: u32 = 13;
 const CONTROL: u32 = 9;
 const BACKLOG: i32 = 4096;
+/** Connections that are being opened at once. */
+const WINDOW: u32 = 64;
 
 const information = memory.data(SYSTEM_INFORMATION_SIZE, 8);
 const destination = memory.data(16, 8);
-let control: i32 = 0;
+/** What is asked for, and how far it is. */
 let client: u32 = 0;
+let port: u32 = 0;
+let ports: u32 = 1;
 let wanted: u32 = 0;
+let begun: u32 = 0;
+let ended: u32 = 0;
+let failed: u32 = 0;
+let error: i32 = 0;
 
 function accepted(jid: i32, listener: i32, fd: i32): void {
   if (fd < 0) return;
   if (onRead(fd, received) < 0 || onClose(fd, closed) < 0) close(fd);
+}
+
+function dismissed(jid: i32, listener: i32, fd: i32): void {
+  if (fd >= 0) close(fd);
 }
 
 function received(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
@@ -54,39 +71,50 @@ function closed(jid: i32, fd: i32, error: i32): void {
 
 function asked(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
   if (from == 0) return;
-  if (length == 4) {
-    client = changetype<sockaddr_in>(from).address;
-    wanted = load<u32>(data);
-    kill(getpid(), SIGUSR1);
-  }
   sysinfo(information, SYSTEM_INFORMATION_SIZE);
   sendto(fd, information, SYSTEM_INFORMATION_SIZE, MSG_DONTWAIT, from, SOCKADDR_SIZE);
+  if (length != 12) return;
+  client = changetype<sockaddr_in>(from).address;
+  wanted = load<u32>(data);
+  port = load<u32>(data, 4);
+  ports = load<u32>(data, 8);
+  begun = ended = failed = 0;
+  error = 0;
+  for (let n: u32 = 0; n < WINDOW; n++) openNext();
 }
 
-/** Opens and closes: the TIME-WAIT stays with this side. What fails is counted by its errno. */
-function openAndClose(count: u32): void {
-  setAddress(destination, client, ECHO);
-  let opened: u32 = 0;
-  let error: i32 = 0;
-  for (let turn: u32 = 0; turn < count; turn++) {
-    const fd = socket(AF_INET, SOCK_STREAM, 0);
-    const result = fd < 0 ? fd : connect(fd, destination, SOCKADDR_SIZE);
-    if (result < 0) error = result;
-    else opened++;
-    if (fd >= 0) close(fd);
-  }
-  row("opened", opened, error);
+/** Begins one more. What cannot even begin is the last one. */
+function openNext(): void {
+  if (begun >= wanted) return;
+  setAddress(destination, client, port + (begun % ports));
+  begun++;
+  const fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  const result = fd < 0 ? fd : connect(fd, destination, SOCKADDR_SIZE);
+  const watched = result == -EINPROGRESS ? onState(fd, changed) : result;
+  if (watched >= 0) return;
+  error = watched;
+  if (fd >= 0) close(fd);
+  wanted = begun;
+  finished(false);
+}
+
+function changed(jid: i32, fd: i32, oldState: i32, newState: i32): void {
+  if (newState != TCP_ESTABLISHED && newState != TCP_CLOSE) return;
+  close(fd);
+  finished(newState == TCP_ESTABLISHED);
+  openNext();
+}
+
+function finished(opened: bool): void {
+  if (!opened) failed++;
+  if (++ended == wanted) row("opened", ended - failed, error);
 }
 
 export function main(): i32 {
-  const listener = listenTcp(ECHO, BACKLOG);
-  control = bindUdp(CONTROL);
-  if (onAccept(listener, accepted) < 0 || onRead(control, asked) < 0) return 1;
-  while (true) {
-    enter_keepalive();
-    sigtake();
-    const count = wanted;
-    wanted = 0;
-    if (count != 0) openAndClose(count);
-  }
+  const echo = listenTcp(ECHO, BACKLOG);
+  const daytime = listenTcp(DAYTIME, BACKLOG);
+  if (onAccept(echo, accepted) < 0 || onAccept(daytime, dismissed) < 0) return 1;
+  if (onRead(bindUdp(CONTROL), asked) < 0) return 1;
+  enter_keepalive();
+  return 1;
 }

@@ -5,13 +5,17 @@
  */
 import {
   AF_INET,
+  AF_INET6,
+  EINPROGRESS,
   EVF_PRIORITY,
   EVF_THREAD,
   FORK_EVENTS,
   IOV_MAX,
   INADDR_LOOPBACK,
+  SOCKADDR6_SIZE,
   SOCKADDR_SIZE,
   SOCK_DGRAM,
+  SOCK_NONBLOCK,
   SOCK_STREAM,
   bindUdp,
   close,
@@ -28,6 +32,7 @@ import {
   recv,
   sendto,
   setAddress,
+  setAddress6,
   socket,
   spawn,
   waitpid,
@@ -46,8 +51,10 @@ const DEPTH: i32 = 40;
 const UDP_PORT: u32 = 3000;
 const TCP_PORT: u32 = 3001;
 const LONGEST: usize = 65507;
+/** Ephemeral ports. */
+const PORTS: i32 = 28232;
 
-const address = memory.data(16, 8);
+const address = memory.data(32, 8);
 const word = memory.data(8, 8);
 
 /** Status of the child, or the errno. */
@@ -224,6 +231,28 @@ function manyPieces(): i32 {
   return sent;
 }
 
+// ---- Ports ----
+
+/** Opens connections to a listener that takes no more, so that each stays half open, until there is no port left for one. The last errno, if so many were opened. */
+function exhaustPorts(): i32 {
+  const listener = listenTcp(TCP_PORT, 1, AF_INET6);
+  const fds = heap.alloc((<usize>(PORTS + 1)) << 2);
+  setAddress6(address, 0, 1, TCP_PORT);
+  let opened = 0;
+  let result = 0;
+  while (opened <= PORTS) {
+    const fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    store<i32>(fds + ((<usize>opened) << 2), fd);
+    result = fd < 0 ? fd : connect(fd, address, SOCKADDR6_SIZE);
+    if (result != -EINPROGRESS && result != 0) break;
+    opened++;
+  }
+  for (let n = 0; n <= opened; n++) close(load<i32>(fds + ((<usize>n) << 2)));
+  close(listener);
+  heap.free(fds);
+  return opened == PORTS ? result : opened;
+}
+
 // ---- Threads ----
 
 function sleep(jid: i32, overrun: i32): void {
@@ -253,5 +282,6 @@ export function main(): i32 {
   row("done", 10, longDatagram(0));
   row("done", 11, longDatagram(1));
   row("done", 12, manyPieces());
+  row("done", 13, exhaustPorts());
   return 0;
 }
