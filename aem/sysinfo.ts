@@ -43,6 +43,9 @@ class SystemInformation {
   payloadCopied: u64;
   tcpTimeWaits: u64;
   tcpTimeWaitsCut: u64;
+  /** Of the frames, those that the device cut into segments of TCP, and those that it put together of some. */
+  framesSegmented: u64;
+  framesMerged: u64;
 }
 
 export const SYSTEM_INFORMATION_SIZE: usize = offsetof<SystemInformation>();
@@ -73,6 +76,8 @@ export function sys_sysinfo(buffer: usize, length: i32): i32 {
     information.bytesReceived = device.receivedBytes;
     information.framesSent = device.sentFrames;
     information.bytesSent = device.sentBytes;
+    information.framesSegmented = device.sentSegmented;
+    information.framesMerged = device.receivedMerged;
     information.framesDropped = device.receiveDropped + droppedPackets() + tcp.malformed + tcp.badChecksum;
   }
   information.tcpConnections = tcp.established;

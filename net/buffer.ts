@@ -9,8 +9,9 @@
  * Layers strip headers by `pull` on the way up and add them by `push` on the way down; bytes are never moved.
  * A buffer belongs to whoever holds a reference; the device holds one while it reads the bytes.
  *
- * A datagram that is too long for one buffer is a chain of pieces, linked by `more`. Whoever holds the first has them all. Only UDP and ICMP know
- * chains; `data` and `length` are those of the first piece, `wholeLength` is that of all.
+ * A packet that is too long for one buffer is a chain of pieces, linked by `more`. Whoever holds the first has them all. `data` and `length` are those of the
+ * first piece, `wholeLength` is that of all. There are two kinds: datagrams in fragments, which UDP and ICMP know, and segments of TCP that travel together
+ * as far as the device (`segmentSize`). Of the latter only the first piece has headers.
  */
 import { Pool } from "../kernel/memory/pool";
 import { Endpoint } from "./flow";
@@ -64,8 +65,15 @@ export class PacketBuffer {
   word1: u32;
   /** Nanoseconds at which it was last sent, or was received. */
   time: u64;
-  /** The next piece of the same datagram; null: this is the last one, as of nearly all packets. */
+  /** The next piece of the same packet; null: this is the last one, as of nearly all packets. */
   more: PacketBuffer | null;
+  /**
+   * The packet stands for several segments of TCP, as if each had come or gone by itself: payload of each but the last, in bytes. The device has put them together, or is
+   * to cut them (net/device.ts). 0: it is one segment, or none.
+   */
+  segmentSize: u16;
+  /** Of such a packet that is to be sent: SEGMENTS_*. */
+  segmentKind: u16;
 
   /** UDP: the sender of a received datagram. It stands where TCP has what is above, from `sequence` on. */
   @inline get source(): Endpoint {
@@ -172,6 +180,7 @@ export function allocateBuffer(headroom: u32): PacketBuffer | null {
   buffer.flags = 0;
   buffer.references = 1;
   buffer.more = null;
+  store<u32>(address, 0, offsetof<PacketBuffer>("segmentSize"));
   return buffer;
 }
 
@@ -191,6 +200,28 @@ function releasePieces(first: PacketBuffer): void {
     releaseBuffer(piece);
     piece = more;
   }
+}
+
+/** Gives back a reference of each piece of a packet: pieces of which somebody has another one stay, by themselves. */
+export function releaseEach(first: PacketBuffer): void {
+  const more = first.more;
+  first.more = null;
+  releaseBuffer(first);
+  if (more !== null) releasePieces(more);
+}
+
+/** Cuts what is behind `length` bytes, of which there are as many at least, off the end of a packet. */
+export function trimPieces(first: PacketBuffer, length: u32): void {
+  let piece = first;
+  let more = piece.more;
+  while (length > piece.length && more !== null) {
+    length -= piece.length;
+    piece = more;
+    more = piece.more;
+  }
+  piece.length = length;
+  piece.more = null;
+  if (more !== null) releasePieces(more);
 }
 
 /** The datagram is too long for `buffer`: what is behind `length` bytes goes to a piece of its own behind it. False: no buffer. */

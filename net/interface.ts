@@ -24,6 +24,8 @@ export class NetworkInterface {
   mtu: u32;
   /** VLAN of all frames; 0: they have no tag. */
   vlan: u32;
+  /** 1: the device cuts packets of TCP into segments, of some version of IP at least. */
+  cuts: u32;
   /** 1: something was handed to the device since the last doorbell. */
   dirty: u32;
   private linkNext: usize;
@@ -84,6 +86,12 @@ export function hasDevice(): bool {
   return changetype<usize>(networkInterface_.device) != 0;
 }
 
+// @ts-ignore: decorator
+@inline
+export function cutsSegments(): bool {
+  return networkInterface_.cuts != 0;
+}
+
 /** The device is there and its link is up. */
 // @ts-ignore: decorator
 @inline
@@ -91,11 +99,12 @@ export function linkIsUp(): bool {
   return hasDevice() && networkInterface_.device.linkUp != 0;
 }
 
-/** Makes `device` the interface's. Its frames come in from here on. */
+/** Makes `device`, which is filled in, the interface's. Its frames come in from here on. */
 export function attachDevice(device: NetworkDevice): void {
   const mtu = <u32>device.mtu;
   networkInterface_.device = device;
   networkInterface_.mtu = mtu < MTU_MINIMUM || mtu > MTU_ETHERNET ? MTU_ETHERNET : mtu;
+  networkInterface_.cuts = (device.segmented4 | device.segmented6) != 0 ? 1 : 0;
   device.receive = receiveIndex;
   device.linkChanged = linkChangedIndex;
 }

@@ -7,7 +7,7 @@ import { Endpoint, Flow, IpAddress } from "./flow";
 import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, fragmentPayload } from "./fragment";
 import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
-import { isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
+import { hasDevice, isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
 import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
 import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6-output";
 import { icmpv6ReassemblyTimeout } from "./ipv6-fragment";
@@ -157,6 +157,16 @@ export function packetLimit(remote: IpAddress): u32 {
 export function fragmentSize(remote: IpAddress): u32 {
   if (remote.isMapped) return fragmentPayload(pathMtu(remote), FRAGMENT_HEADERS4);
   return fragmentPayload(packetLimit(remote), FRAGMENT_HEADERS6);
+}
+
+/**
+ * Largest packet of TCP to `remote` that the device cuts into segments by itself, with its network header, in bytes; 0: it does not, or the packet would not
+ * go to the device.
+ */
+export function segmentedLimit(remote: IpAddress): u32 {
+  if (!hasDevice() || isOurs(remote)) return 0;
+  const device = networkInterface().device;
+  return remote.isMapped ? device.segmented4 : device.segmented6;
 }
 
 /** `mtu`, what an error says that the path to `remote` takes, or the least that every path must take. */

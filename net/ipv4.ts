@@ -6,7 +6,7 @@
  */
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
 import { arpDoubt, arpOutput } from "./arp";
-import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer, trimPieces } from "./buffer";
 import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
@@ -29,12 +29,13 @@ import { loopbackOutput } from "./loopback";
 import { neighbourIsKnown } from "./neighbours";
 import { inOnePiece } from "./pieces";
 import { DATAGRAM_MAXIMUM, fragmentFlow, reassemble } from "./reassembly";
-import { IPPROTO_ICMP, IPPROTO_UDP } from "./socket/socket";
+import { IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
 import { leastHeader, transportInput } from "./transports";
 import { DHCP_CLIENT_PORT } from "./wire/dhcp";
 import { BROADCAST0, BROADCAST4, ETHERTYPE_IPV4 } from "./wire/ethernet";
 import {
   IPV4_BAD_HEADER_LENGTH,
+  IPV4_BAD_LENGTH,
   IPV4_BAD_VERSION,
   IPV4_DF,
   IPV4_HEADER,
@@ -66,7 +67,7 @@ export function ipv4Input(buffer: PacketBuffer): void {
   counters.ipReceived++;
   const address = buffer.data;
   const result = Ipv4Header.check(address, buffer.length);
-  if (result != IPV4_OK) {
+  if (result != IPV4_OK && !isMerged(buffer, result)) {
     if (result == IPV4_BAD_VERSION) counters.ipBadVersion++;
     else if (result == IPV4_BAD_HEADER_LENGTH) counters.ipBadHeaderLength++;
     else counters.ipBadLength++;
@@ -147,9 +148,37 @@ function isForDhcp(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32):
   );
 }
 
+/** Its length is wrong only for the first of several pieces, and the header is in that. */
+function isMerged(buffer: PacketBuffer, result: u32): bool {
+  if (result != IPV4_BAD_LENGTH || buffer.more === null) return false;
+  const length = buffer.length;
+  return (
+    length >= IPV4_HEADER &&
+    Ipv4Header.check(buffer.data, buffer.wholeLength) == IPV4_OK &&
+    changetype<Ipv4Header>(buffer.data).headerLength <= length
+  );
+}
+
+/** What the device has put together, in pieces: TCP, and no fragment of it. */
+function deliverMerged(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): void {
+  if ((header.fragment & (IPV4_MF | IPV4_OFFSET)) != 0 || header.protocol != IPPROTO_TCP) {
+    networkCounters().ipBadLength++;
+    releaseBuffer(buffer);
+    return;
+  }
+  buffer.networkHeader = changetype<usize>(header);
+  trimPieces(buffer, header.totalLength);
+  buffer.pull(headerLength);
+  handOver(buffer, IPPROTO_TCP);
+}
+
 // @ts-ignore: decorator
 @inline
 function deliver(buffer: PacketBuffer, header: Ipv4Header, headerLength: u32): void {
+  if (buffer.more !== null) {
+    deliverMerged(buffer, header, headerLength);
+    return;
+  }
   if ((header.fragment & (IPV4_MF | IPV4_OFFSET)) != 0) {
     fragmentArrives(buffer, header, headerLength);
     return;
@@ -218,7 +247,7 @@ export function sourceAddressFor(destination: u32): u32 {
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `source`: one of our addresses, or 0 for the
  * one that fits. `service`: time to live, 1..255, above it the type of service (RFC 2474), tos << 8 | ttl, and MAY_FRAGMENT: what is above the MTU, and a chain,
- * goes in fragments; the pieces behind the first are taken then. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
+ * goes in fragments; the pieces behind the first are taken then. What is for the device to cut (`segmentSize`) goes as it is. 0 when it was sent or waits for ARP, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN,
  * -EINVAL (a loopback source to another host), or -ENOBUFS.
  */
 export function ipv4Output(
@@ -237,30 +266,32 @@ export function ipv4Output(
     }
   }
   const fragments = (service & MAY_FRAGMENT) != 0;
-  if (buffer.more !== null || buffer.length + IPV4_HEADER > networkInterface().mtu) {
-    if (fragments) return sendLong(buffer, source, destination, protocol, service);
-    networkCounters().ipTooBig++;
-    return -EMSGSIZE;
+  let length = buffer.length;
+  if (buffer.more !== null || length + IPV4_HEADER > networkInterface().mtu) {
+    if (buffer.segmentSize != 0) length = buffer.wholeLength;
+    else return fragments ? sendLong(buffer, source, destination, protocol, service) : tooBig();
   }
   // Not to be fragmented on the way: any identification will do (RFC 6864, 4.1), and 0 tells nothing of how much we send.
   const identification = fragments ? nextIdentification(source, destination, protocol) : 0;
-  pushHeader(buffer, source, destination, protocol, service, identification, fragments ? 0 : IPV4_DF);
+  const flags = fragments ? 0 : IPV4_DF;
+  pushHeader(buffer, length, source, destination, protocol, service, identification, flags);
   return transmit(buffer, source, destination);
+}
+
+function tooBig(): i32 {
+  networkCounters().ipTooBig++;
+  return -EMSGSIZE;
 }
 
 /** As ipv4Output, for what is too long for one packet. */
 function sendLong(buffer: PacketBuffer, source: u32, destination: u32, protocol: u32, service: u32): i32 {
-  const counters = networkCounters();
-  if (buffer.wholeLength + IPV4_HEADER > DATAGRAM_MAXIMUM) {
-    counters.ipTooBig++;
-    return -EMSGSIZE;
-  }
+  if (buffer.wholeLength + IPV4_HEADER > DATAGRAM_MAXIMUM) return tooBig();
   if (!cutIntoFragments(buffer, networkInterface().mtu, FRAGMENT_HEADERS4)) {
-    counters.ipNoBuffer++;
+    networkCounters().ipNoBuffer++;
     return -ENOBUFS;
   }
   const identification = nextIdentification(source, destination, protocol);
-  pushHeader(buffer, source, destination, protocol, service, identification, IPV4_MF);
+  pushHeader(buffer, buffer.length, source, destination, protocol, service, identification, IPV4_MF);
   return sendFragments(buffer, (service & LET_INTERRUPTS_IN) != 0);
 }
 
@@ -278,11 +309,12 @@ export function ipv4MustWait(buffer: PacketBuffer): bool {
   return hop != 0 && !neighbourIsKnown(0, mapped(hop));
 }
 
-/** Puts the header in front. */
+/** Puts the header in front of `length` bytes. */
 // @ts-ignore: decorator
 @inline
 function pushHeader(
   buffer: PacketBuffer,
+  length: u32,
   source: u32,
   destination: u32,
   protocol: u32,
@@ -291,7 +323,7 @@ function pushHeader(
   fragment: u32,
 ): void {
   const header = changetype<Ipv4Header>(buffer.push(IPV4_HEADER));
-  header.setFirstWord(buffer.length, (service >> 8) & 255);
+  header.setFirstWord(IPV4_HEADER + length, (service >> 8) & 255);
   header.identification = identification;
   header.fragment = fragment;
   header.ttl = service;
@@ -310,7 +342,7 @@ function nextHop(destination: u32): u32 {
   return isUnicast(destination) ? networkInterface().gateway : 0;
 }
 
-/** Sends a packet that fits into one frame, with its header in front; borrows the buffer. */
+/** Sends a packet that fits into one frame, or is for the device to cut, with its header in front; borrows the buffer. */
 // @ts-ignore: decorator
 @inline
 function transmit(buffer: PacketBuffer, source: u32, destination: u32): i32 {

@@ -77,14 +77,15 @@ export function ipv6Send(
   protocol: u32,
   service: u32,
 ): i32 {
-  const length = buffer.length;
+  let length = buffer.length;
   if (buffer.more !== null || length + IPV6_HEADER > linkMtu6()) {
+    // What is for the device to cut goes as it is.
+    if (buffer.segmentSize == 0) return sendLong(buffer, from, to, protocol, service);
+    length = buffer.wholeLength;
+  } else if ((service & MAY_FRAGMENT) != 0 && length + IPV6_HEADER > packetLimit(to)) {
     return sendLong(buffer, from, to, protocol, service);
   }
-  if ((service & MAY_FRAGMENT) != 0 && length + IPV6_HEADER > packetLimit(to)) {
-    return sendLong(buffer, from, to, protocol, service);
-  }
-  pushHeader(buffer, from, to, protocol, service);
+  pushHeader(buffer, length, from, to, protocol, service);
   return transmit(buffer, from, to);
 }
 
@@ -103,7 +104,7 @@ function sendLong(buffer: PacketBuffer, from: IpAddress, to: IpAddress, protocol
   fragment.nextHeader = protocol;
   fragment.place = FRAGMENT_MORE;
   fragment.identification = nextIdentification6(from, to);
-  pushHeader(buffer, from, to, NEXT_FRAGMENT, service);
+  pushHeader(buffer, buffer.length, from, to, NEXT_FRAGMENT, service);
   return sendFragments(buffer, (service & LET_INTERRUPTS_IN) != 0);
 }
 
@@ -123,11 +124,17 @@ export function ipv6MustWait(buffer: PacketBuffer): bool {
   return hop !== null && !neighbourIsKnown(hop.high, hop.low);
 }
 
-/** Puts the header in front. */
+/** Puts the header in front of `length` bytes. */
 // @ts-ignore: decorator
 @inline
-function pushHeader(buffer: PacketBuffer, from: IpAddress, to: IpAddress, protocol: u32, service: u32): void {
-  const length = buffer.length;
+function pushHeader(
+  buffer: PacketBuffer,
+  length: u32,
+  from: IpAddress,
+  to: IpAddress,
+  protocol: u32,
+  service: u32,
+): void {
   const header = changetype<Ipv6Header>(buffer.push(IPV6_HEADER));
   header.setFirstWord((service >> 8) & 255);
   header.payloadLength = length;

@@ -3,7 +3,7 @@
  *
  * **Not** here: forwarding, flow labels, and groups but for those that neighbour discovery needs.
  */
-import { LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
+import { LINK_BROADCAST, PacketBuffer, releaseBuffer, trimPieces } from "./buffer";
 import { checksumAdd, checksumJoin } from "./checksum";
 import { networkCounters } from "./counters";
 import {
@@ -24,10 +24,10 @@ import { fragmentArrives6 } from "./ipv6-fragment";
 import { isOwn6, isOwnGroup } from "./own-addresses";
 import { inOnePiece } from "./pieces";
 import { isGroup } from "./scope";
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDP } from "./socket/socket";
+import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from "./socket/socket";
 import { transportInput } from "./transports";
 import { ICMPV6_PARAMETER_PROBLEM, ICMPV6_UNKNOWN_HEADER } from "./wire/icmpv6";
-import { IPV6_BAD_VERSION, IPV6_HEADER, IPV6_OK, Ipv6Header } from "./wire/ipv6";
+import { IPV6_BAD_LENGTH, IPV6_BAD_VERSION, IPV6_HEADER, IPV6_OK, Ipv6Header } from "./wire/ipv6";
 
 const ADDRESS_SIZE: usize = offsetof<Endpoint>();
 /** Bytes of storage for initializeIpv6. */
@@ -49,7 +49,7 @@ export function ipv6Input(buffer: PacketBuffer): void {
   const counters = networkCounters();
   counters.ip6Received++;
   const result = Ipv6Header.check(buffer.data, buffer.length);
-  if (result != IPV6_OK) {
+  if (result != IPV6_OK && !isMerged(buffer, result)) {
     if (result == IPV6_BAD_VERSION) counters.ipBadVersion++;
     else counters.ipBadLength++;
     releaseBuffer(buffer);
@@ -101,7 +101,36 @@ function checkDestination(buffer: PacketBuffer): bool {
   return false;
 }
 
+/** Its length is wrong only for the first of several pieces, and the header is in that. */
+function isMerged(buffer: PacketBuffer, result: u32): bool {
+  return (
+    result == IPV6_BAD_LENGTH &&
+    buffer.more !== null &&
+    buffer.length >= IPV6_HEADER &&
+    Ipv6Header.check(buffer.data, buffer.wholeLength) == IPV6_OK
+  );
+}
+
+/** What the device has put together, in pieces: TCP, whose header is in the first, and no fragment of it. */
+function deliverMerged(buffer: PacketBuffer, header: Ipv6Header): void {
+  buffer.networkHeader = changetype<usize>(header);
+  trimPieces(buffer, IPV6_HEADER + header.payloadLength);
+  if (
+    passExtensions(buffer.data, buffer.length, false) == EXTENSIONS_PASS &&
+    transportProtocol == IPPROTO_TCP
+  ) {
+    buffer.pull(transportOffset);
+    if (transportInput(buffer, IPPROTO_TCP)) return;
+  }
+  networkCounters().ipBadLength++;
+  releaseBuffer(buffer);
+}
+
 function deliver(buffer: PacketBuffer, header: Ipv6Header): void {
+  if (buffer.more !== null) {
+    deliverMerged(buffer, header);
+    return;
+  }
   buffer.networkHeader = changetype<usize>(header);
   buffer.length = IPV6_HEADER + header.payloadLength;
   const result = passExtensions(buffer.data, buffer.length, false);

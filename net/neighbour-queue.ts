@@ -28,8 +28,12 @@ export function neighbourQueued(): u32 {
   return queued;
 }
 
-/** Keeps the packet, which it borrows, until the link address is known; the oldest ones go when there are too many. 0 or -ENOBUFS. */
+/**
+ * Keeps the packet, which it borrows, until the link address is known; the oldest ones go when there are too many. 0 or -ENOBUFS; not the whole of
+ * what is for the device to cut: its sender can send that in segments.
+ */
 export function enqueue(entry: Neighbour, buffer: PacketBuffer): i32 {
+  if (buffer.segmentSize != 0) return -ENOBUFS;
   const queue = entry.queue;
   const behind = buffer.pieces - 1;
   while (queue.count >= NEIGHBOUR_QUEUE || (queue.count != 0 && !fits(behind))) {

@@ -38,6 +38,9 @@ export class SystemInformation {
   /** TCP: connections in TIME-WAIT now that nobody has open; those that did not last their time (2 MSL), for want of memory. */
   tcpTimeWaits: u64;
   tcpTimeWaitsCut: u64;
+  /** Of the frames, those that the device cut into segments of TCP, and those that it put together of some: 0 where it does neither. */
+  framesSegmented: u64;
+  framesMerged: u64;
 }
 
 /** Bytes of the counters known here. */

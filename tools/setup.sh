@@ -10,7 +10,7 @@ readonly NODE_MAJOR=20
 # Program, and the Debian package that has it.
 required=("gcc gcc" "ld binutils" "objcopy binutils" "nm binutils" "clang clang" "wasm-ld lld" "qemu-system-x86_64 qemu-system-x86")
 if [[ "${1-}" == --test ]]; then
-  required+=("curl curl" "tshark tshark")
+  required+=("curl curl" "tshark tshark" "ip iproute2")
 fi
 
 # Packages whose program is not there, each once.

@@ -65,6 +65,8 @@ export function putStatistics(end: usize): void {
   member(',"tcpConnections":', system.tcpConnections);
   member(',"tcpAccepted":', system.tcpAccepted);
   member(',"tcpRetransmitted":', system.tcpRetransmitted);
+  member(',"framesSegmented":', system.framesSegmented);
+  member(',"framesMerged":', system.framesMerged);
   put("},");
   putProcesses(end, <u32>system.processes);
   put("}\n");

@@ -1,9 +1,6 @@
 /**
- * The two queues of a virtio network device (virtio 1.2, 5.1.6), one descriptor for each packet.
- *
- * Each packet is preceded in its own buffer by a header:
- *
- *     0 flags u8 │ 1 gso_type u8 │ 2 hdr_len u16 │ 4 gso_size u16 │ 6 csum_start u16 │ 8 csum_offset u16 │ 10 num_buffers u16
+ * The two queues of a virtio network device (virtio 1.2, 5.1.6). A frame is one buffer, or, where the device cuts TCP into segments or puts segments
+ * together, a chain of them (segments.ts).
  *
  * Receiving: a round takes in up to BUDGET frames (fewer, where their checksums are to be checked), and only when the queue is empty is the next interrupt asked for. Buffers that
  * were used up are replaced in batches. When the pool is empty the ring shrinks; each round and a timer try again, so that it
@@ -15,7 +12,7 @@
 import { read16, read32 } from "../../kernel/hal";
 import { EINVAL, ENETDOWN, ENOBUFS } from "../../kernel/errno";
 import { now } from "../../kernel/time/clock";
-import { Timer, timerPending, timerStart } from "../../kernel/time/timers";
+import { timerPending, timerStart } from "../../kernel/time/timers";
 import {
   allocateBuffer,
   BUFFER_HEADER,
@@ -26,51 +23,27 @@ import {
   releaseBuffer,
 } from "../../net/buffer";
 import { DEVICE_CHECKSUM_TX, deviceReceive, NetworkDevice } from "../../net/device";
-import { VirtioDevice } from "./transport";
-import { VIRTQ_DESC_F_WRITE, Virtqueue } from "./virtqueue";
-
-export const HEADER: u32 = 12;
-const HEADER_NUM_BUFFERS: u32 = 10;
-export const HEADER_F_NEEDS_CSUM: u32 = 1;
-export const HEADER_F_DATA_VALID: u32 = 2;
-
-export const ETHERNET_HEADER: u32 = 14;
-
-/** In front of the virtio header of a received frame: it makes the IPv4 header, 26 bytes further on, 4-aligned. */
-const RECEIVE_HEADROOM: u32 = 2;
-export const RECEIVE_ROOM: u32 = BUFFER_ROOM - RECEIVE_HEADROOM;
+import {
+  ETHERNET_HEADER,
+  HEADER,
+  HEADER_F_NEEDS_CSUM,
+  HEADER_NUM_BUFFERS,
+  RECEIVE_HEADROOM,
+  RECEIVE_ROOM,
+  VirtioNet,
+} from "./net-state";
+import { receiveSegments, transmitSegments } from "./segments";
+import { VIRTQ_DESC_F_WRITE } from "./virtqueue";
 
 /**
  * Frames that one interrupt, or one call of virtioNetPoll(), takes in: with what they cause, less than 15,000 instructions with interrupts off. Each byte of one that
- * the device has not checked costs an instruction more: 512 of them count for a frame.
+ * the device has not checked costs an instruction more: 512 of them count for a frame. So do some segments that go out as one packet, since an acknowledgement of many lets
+ * many out (segments.ts).
  */
 const BUDGET: i32 = 8;
 const CHECKED_SHIFT: u32 = 9;
 /** After that many nanoseconds, what the device has sent is given back, and buffers for an incomplete receive queue are tried for. */
 const HOUSEKEEPING_TIME: u64 = 20_000_000;
-
-/** A device, and what the driver knows of it. Zeroed when it is made. */
-@unmanaged
-export class VirtioNet extends Timer {
-  device: NetworkDevice;
-  virtio: VirtioDevice;
-  receiveQueue: Virtqueue;
-  transmitQueue: Virtqueue;
-  /** Header flags that say the checksum is good; 0 without VIRTIO_NET_F_GUEST_CSUM. */
-  checksumFlags: u32;
-  /** VIRTIO_NET_F_MRG_RXBUF. */
-  mergeable: u32;
-  /** Buffers to come that belong to a packet that has been dropped. */
-  skip: u32;
-  /** Frames were left over by the last round. */
-  more: u32;
-  /** The device was given up. */
-  stopped: u32;
-  /** Free descriptors of the receive queue from which on it is filled up. */
-  batch: u32;
-  /** Times that the pool had no buffer for the receive queue. */
-  starved: u32;
-}
 
 // @ts-ignore: decorator
 @inline
@@ -82,14 +55,14 @@ export function startTimer(it: VirtioNet): void {
 
 export function receiveFrames(it: VirtioNet): void {
   const queue = it.receiveQueue;
-  let budget = BUDGET;
+  it.budget = BUDGET;
   it.more = 0;
   do {
     for (;;) {
       const token = queue.take();
       if (token == 0) break;
-      budget -= receiveFrame(it, changetype<PacketBuffer>(token), queue.length);
-      if (budget <= 0) {
+      it.budget -= receiveFrame(it, changetype<PacketBuffer>(token), queue.length);
+      if (it.budget <= 0) {
         it.more = 1;
         break;
       }
@@ -103,11 +76,12 @@ export function receiveFrames(it: VirtioNet): void {
 @inline
 function receiveFrame(it: VirtioNet, frame: PacketBuffer, written: u32): i32 {
   const header = frame.data;
-  if (it.skip == 0 && written >= HEADER + ETHERNET_HEADER) {
+  let word: u32 = 0;
+  let buffers: u32 = 0;
+  if (it.missing == 0 && written >= HEADER + ETHERNET_HEADER) {
     // Each word of the header is read once, so that the device cannot change it after the check.
-    const word = read32(header);
-    const buffers = it.mergeable ? read16(header + HEADER_NUM_BUFFERS) : 1;
-    // Segmentation offload (gso_type) was not accepted, and a packet over several buffers is larger than any that is due.
+    word = read32(header);
+    buffers = it.mergeable ? read16(header + HEADER_NUM_BUFFERS) : 1;
     if (buffers == 1 && (word & 0xff00) == 0) {
       frame.data = header + HEADER;
       frame.length = written - HEADER;
@@ -119,12 +93,8 @@ function receiveFrame(it: VirtioNet, frame: PacketBuffer, written: u32): i32 {
       deviceReceive(device, frame);
       return weight;
     }
-    if (buffers > 1) it.skip = buffers;
   }
-  if (it.skip != 0) it.skip--;
-  it.device.receiveDropped++;
-  releaseBuffer(frame);
-  return 1;
+  return receiveSegments(it, frame, written, word, buffers);
 }
 
 /** Makes the receive queue whole again, as far as there are buffers. */
@@ -151,11 +121,11 @@ export function addReceiveBuffers(it: VirtioNet): void {
 /** Takes back what the device has read. */
 export function reclaim(it: VirtioNet): void {
   const queue = it.transmitQueue;
-  let token = queue.take();
+  let token = queue.takePart();
   if (token == 0) return;
   do {
     releaseBuffer(changetype<PacketBuffer>(token));
-    token = queue.take();
+    token = queue.takePart();
   } while (token != 0);
   queue.disableInterrupts();
 }
@@ -168,6 +138,8 @@ export function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
     device.transmitDropped++;
     return it.stopped ? -ENETDOWN : -ENOBUFS;
   }
+  // Not to be inlined, as in net/socket/tcp/send.ts.
+  if (frame.more !== null) return call_indirect<i32>(transmitSegments.index, it, frame);
   const header = frame.data - HEADER;
   let start: u32 = 0;
   let offset: u32 = 0;

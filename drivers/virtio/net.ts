@@ -20,20 +20,16 @@ import { PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { DEVICE_CHECKSUM_TX, NetworkDevice } from "../../net/device";
 import { receiveLevel } from "../../net/levels";
 import { pciLogAddress } from "../pci";
+import { addReceiveBuffers, flush, receiveFrames, reclaim, startTimer, transmit } from "./net-queues";
 import {
-  addReceiveBuffers,
   ETHERNET_HEADER,
-  flush,
   HEADER,
   HEADER_F_DATA_VALID,
   HEADER_F_NEEDS_CSUM,
   RECEIVE_ROOM,
-  receiveFrames,
-  reclaim,
-  startTimer,
-  transmit,
   VirtioNet,
-} from "./net-queues";
+} from "./net-state";
+import { dropPart, GSO_TCPV4, GSO_TCPV6, SEGMENTED_LIMIT } from "./segments";
 import { allocateZeroed, findVirtio, VIRTIO_F_EVENT_IDX, VirtioDevice } from "./transport";
 import { Virtqueue } from "./virtqueue";
 
@@ -47,8 +43,14 @@ const VIRTIO_NET_F_CSUM: u64 = 1 << 0;
 const VIRTIO_NET_F_GUEST_CSUM: u64 = 1 << 1;
 const VIRTIO_NET_F_MTU: u64 = 1 << 3;
 const VIRTIO_NET_F_MAC: u64 = 1 << 5;
+const VIRTIO_NET_F_GUEST_TSO4: u64 = 1 << 7;
+const VIRTIO_NET_F_GUEST_TSO6: u64 = 1 << 8;
+const VIRTIO_NET_F_HOST_TSO4: u64 = 1 << 11;
+const VIRTIO_NET_F_HOST_TSO6: u64 = 1 << 12;
 const VIRTIO_NET_F_MRG_RXBUF: u64 = 1 << 15;
 const VIRTIO_NET_F_STATUS: u64 = 1 << 16;
+/** What a device must offer to put segments together for us. */
+const MERGES: u64 = VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MRG_RXBUF;
 
 // Device configuration (5.1.4).
 const CONFIG_MAC: u32 = 0;
@@ -143,6 +145,9 @@ function initialize(it: VirtioNet): bool {
   const offered = virtio.offered();
   const mtu = offered & VIRTIO_NET_F_MTU ? virtio.config16(CONFIG_MTU) : MTU;
   if (mtu >= MTU_MINIMUM && mtu + ETHERNET_HEADER + HEADER <= RECEIVE_ROOM) wanted |= VIRTIO_NET_F_MTU;
+  // 5.1.3.1: segmentation goes with checksums; and a packet of 64 KiB is received into buffers of ours only when it may be spread.
+  if (offered & VIRTIO_NET_F_CSUM) wanted |= VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6;
+  if ((offered & MERGES) == MERGES) wanted |= VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6;
   if (!virtio.negotiate(wanted, FACILITY)) return false;
   it.checksumFlags = virtio.has(VIRTIO_NET_F_GUEST_CSUM) ? HEADER_F_DATA_VALID | HEADER_F_NEEDS_CSUM : 0;
   it.mergeable = virtio.has(VIRTIO_NET_F_MRG_RXBUF) ? 1 : 0;
@@ -150,6 +155,11 @@ function initialize(it: VirtioNet): bool {
   const device = it.device;
   device.mtu = <u16>(virtio.has(VIRTIO_NET_F_MTU) && mtu < MTU ? mtu : MTU);
   device.features = virtio.has(VIRTIO_NET_F_CSUM) ? DEVICE_CHECKSUM_TX : 0;
+  it.mergedKinds =
+    ((<u32>virtio.has(VIRTIO_NET_F_GUEST_TSO4)) << GSO_TCPV4) |
+    ((<u32>virtio.has(VIRTIO_NET_F_GUEST_TSO6)) << GSO_TCPV6);
+  device.segmented4 = virtio.has(VIRTIO_NET_F_HOST_TSO4) ? SEGMENTED_LIMIT : 0;
+  device.segmented6 = virtio.has(VIRTIO_NET_F_HOST_TSO6) ? SEGMENTED_LIMIT : 0;
   device.transmit = transmit.index;
   device.flush = flush.index;
   device.receive = dropFrame.index;
@@ -163,6 +173,8 @@ function initialize(it: VirtioNet): bool {
   timerPrepare(it, onTimer.index);
   const batch = it.receiveQueue.size >> 4;
   it.batch = batch != 0 ? batch : 1;
+  // Some packets at once, however many pieces they have.
+  device.pieces = it.transmitQueue.size >> 2;
   it.transmitQueue.disableInterrupts();
   it.receiveQueue.enableInterrupts();
   addReceiveBuffers(it);
@@ -284,6 +296,8 @@ function stop(it: VirtioNet, reason: string): void {
     releaseAll(it.receiveQueue);
     releaseAll(it.transmitQueue);
   }
+  dropPart(it);
+  it.missing = 0;
   if (it.device.linkUp == 0) return;
   it.device.linkUp = 0;
   call_indirect<void>(it.device.linkChanged, it.device);

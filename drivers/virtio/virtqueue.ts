@@ -1,18 +1,22 @@
 /**
- * Split virtqueues (virtio 1.2, 2.7), the driver's side, for buffers of one descriptor each.
+ * Split virtqueues (virtio 1.2, 2.7), the driver's side, for buffers of one descriptor each, or of several that the device reads.
  *
  *     descriptor table   size × { address u64, length u32, flags u16, next u16 }     driver writes, device reads
  *     available ring     flags u16, idx u16, ring[size] u16, used_event u16          driver writes, device reads
  *     used ring          flags u16, idx u16, ring[size] { id u32, len u32 },         device writes, driver reads
  *                        avail_event u16
  *     tokens             size × u32: what the driver knows the buffer by             the driver's own
+ *     parts              size × u32: the same of descriptors in the middle of a chain
  *
- * A token stands for a buffer while the device has it; 0 is a free descriptor. All indices run freely modulo 2^16.
+ * A token stands for a buffer while the device has it; 0 is a free descriptor. Free descriptors are linked through `next`, so that those of a chain, taken one after
+ * the other, are linked already. All indices run freely modulo 2^16.
  * What the device writes is read through the hal, once, and checked before it is used: an entry that names no buffer that the
  * device has is counted and skipped, an index that runs ahead of what was given breaks the queue for good.
  */
 import { fullBarrier, read16, read32, readBarrier, write16, writeBarrier } from "../../kernel/hal";
 
+/** Descriptor flag: goes on in the descriptor `next`. */
+const VIRTQ_DESC_F_NEXT: u32 = 1;
 /** Descriptor flag: the device writes the buffer. Without it, the device reads it. */
 export const VIRTQ_DESC_F_WRITE: u32 = 2;
 /** Available ring flag: the device need not interrupt (only without event index). */
@@ -24,6 +28,8 @@ const VIRTQ_USED_F_NO_NOTIFY: u32 = 1;
 export const VIRTQUEUE_MAX_SIZE: u32 = 256;
 /** A used_event that is out of reach for a long time: half way round from the entry that is taken next. */
 const EVENT_NEVER: u32 = 0x8000;
+/** No descriptor. */
+const NOTHING: u32 = 0xffff;
 
 /** A queue, as the driver sees it. */
 @unmanaged
@@ -32,12 +38,16 @@ export class Virtqueue {
   available: usize;
   used: usize;
   tokens: usize;
+  parts: usize;
   /** Entries, a power of two, and that minus one. */
   size: u32;
   private mask: u32;
   /** First free descriptor (they are linked through `next`), and how many are free. */
   private freeHead: u32;
   free: u32;
+  /** First descriptor of the chain that is being added, and the one that takePart() goes on with; NOTHING: none. */
+  private chain: u32;
+  private rest: u32;
   /** Available index with what has been added, and as the device was told last. */
   private added: u32;
   private published: u32;
@@ -61,7 +71,7 @@ export class Virtqueue {
 
   /** Bytes of zeroed memory, 16-aligned and contiguous, that a queue of `size` entries needs. */
   static storageSize(size: u32): u32 {
-    return size * 16 + ((6 + size * 2 + 3) & ~3) + ((6 + size * 8 + 3) & ~3) + size * 4;
+    return size * 16 + ((6 + size * 2 + 3) & ~3) + ((6 + size * 8 + 3) & ~3) + size * 8;
   }
 
   /** `storage`: zeroed, as storageSize() says. `size`: a power of two up to VIRTQUEUE_MAX_SIZE. */
@@ -73,6 +83,9 @@ export class Virtqueue {
     this.available = storage + size * 16;
     this.used = this.available + ((6 + size * 2 + 3) & ~3);
     this.tokens = this.used + ((6 + size * 8 + 3) & ~3);
+    this.parts = this.tokens + size * 4;
+    this.chain = NOTHING;
+    this.rest = NOTHING;
     this.freeHead = 0;
     this.free = size;
     this.added = 0;
@@ -95,6 +108,34 @@ export class Virtqueue {
    */
   @inline add(address: usize, length: u32, flags: u32, token: u32): bool {
     if (this.free == 0 || this.broken != 0) return false;
+    const id = this.describe(address, length, flags);
+    store<u32>(this.tokens + (id << 2), token);
+    this.offer(id);
+    return true;
+  }
+
+  /**
+   * Gives the device a part of a buffer to read, which is a chain of descriptors: the parts but the last one, in their order, before addLast(). The caller has seen that as many
+   * descriptors are free, and that the queue is not broken.
+   */
+  addPart(address: usize, length: u32, token: u32): void {
+    const id = this.describe(address, length, VIRTQ_DESC_F_NEXT);
+    if (this.chain == NOTHING) {
+      this.chain = id;
+      store<u32>(this.tokens + (id << 2), token);
+    } else store<u32>(this.parts + (id << 2), token);
+  }
+
+  /** The last part, behind one at least. */
+  addLast(address: usize, length: u32, token: u32): void {
+    const id = this.describe(address, length, 0);
+    store<u32>(this.parts + (id << 2), token);
+    this.offer(this.chain);
+    this.chain = NOTHING;
+  }
+
+  /** Fills in the next free descriptor. */
+  @inline private describe(address: usize, length: u32, flags: u32): u32 {
     const id = this.freeHead;
     const descriptor = this.descriptors + (id << 4);
     this.freeHead = load<u16>(descriptor, 14);
@@ -102,10 +143,13 @@ export class Virtqueue {
     store<u64>(descriptor, address);
     store<u32>(descriptor, length, 8);
     store<u16>(descriptor, <u16>flags, 12);
-    store<u32>(this.tokens + (id << 2), token);
+    return id;
+  }
+
+
+  @inline private offer(id: u32): void {
     store<u16>(this.available + ((this.added & this.mask) << 1), <u16>id, 4);
     this.added = (this.added + 1) & 0xffff;
-    return true;
   }
 
   /** Buffers were added that the device has not been told of. */
@@ -154,7 +198,22 @@ export class Virtqueue {
     return 0;
   }
 
-  /** Buffers that the device has, those included that it has not been told of and those not taken back. */
+  /** As take(), where there may be chains: the tokens of their parts come one after the other. */
+  @inline takePart(): u32 {
+    return this.rest == NOTHING ? this.take() : this.takeRest();
+  }
+
+  private takeRest(): u32 {
+    const id = this.rest;
+    const place = this.parts + (id << 2);
+    const token = load<u32>(place);
+    this.rest = NOTHING;
+    store<u32>(place, 0);
+    this.release(id, 0);
+    return token;
+  }
+
+  /** Descriptors that the device has, those included that it has not been told of and those not taken back. */
   @inline get inFlight(): u32 {
     return this.size - this.free;
   }
@@ -177,9 +236,11 @@ export class Virtqueue {
   /** Any buffer the device still has, its descriptor taken from it: only after a reset of the device. 0: none left. */
   reclaim(): u32 {
     for (let id: u32 = 0; id < this.size; id++) {
-      const token = load<u32>(this.tokens + (id << 2));
+      const token = load<u32>(this.tokens + (id << 2)) | load<u32>(this.parts + (id << 2));
       if (token == 0) continue;
+      store<u32>(this.parts + (id << 2), 0);
       this.release(id, 0);
+      this.rest = NOTHING;
       return token;
     }
     return 0;
@@ -194,7 +255,10 @@ export class Virtqueue {
         this.badLengths++;
         written = 0;
       }
-    } else written = 0;
+    } else {
+      written = 0;
+      if (load<u16>(descriptor, 12) & VIRTQ_DESC_F_NEXT) this.rest = load<u16>(descriptor, 14);
+    }
     this.length = written;
     store<u32>(this.tokens + (id << 2), 0);
     store<u16>(descriptor, <u16>this.freeHead, 14);

@@ -23,6 +23,8 @@ export class DeviceQueue {
   address: usize = 0;
   length: u32 = 0;
   flags: u32 = 0;
+  /** Descriptor that is looked at: `id`, or one further on in its chain. */
+  private at: u32 = 0;
 
   connect(size: u32, descriptors: usize, available: usize, used: usize, eventIndex: bool): void {
     this.size = size;
@@ -44,12 +46,24 @@ export class DeviceQueue {
     if (this.waiting == 0) return false;
     assert(this.waiting <= this.size, "the driver offered more than fits");
     this.id = load<u16>(this.available + (this.seen % this.size) * 2, 4);
-    assert(this.id < this.size, "descriptor out of the table");
-    const descriptor = this.descriptors + this.id * 16;
+    this.look(this.id);
+    this.seen++;
+    return true;
+  }
+
+  private look(index: u32): void {
+    assert(index < this.size, "descriptor out of the table");
+    const descriptor = this.descriptors + index * 16;
+    this.at = index;
     this.address = <usize>load<u64>(descriptor);
     this.length = load<u32>(descriptor, 8);
     this.flags = load<u16>(descriptor, 12);
-    this.seen++;
+  }
+
+  /** Goes on in the buffer to the next descriptor of its chain; false: that was the last one. */
+  follow(): bool {
+    if ((this.flags & 1) == 0) return false;
+    this.look(load<u16>(this.descriptors + this.at * 16, 14));
     return true;
   }
 

@@ -163,7 +163,8 @@ describe("virtqueue", () => {
       expect<bool>(queue.available >= queue.descriptors + 16 * size).toBe(true);
       expect<bool>(queue.used >= queue.available + 6 + 2 * size).toBe(true);
       expect<bool>(queue.tokens >= queue.used + 6 + 8 * size).toBe(true);
-      expect<usize>(queue.tokens + 4 * size).toBe(storage + Virtqueue.storageSize(size));
+      expect<usize>(queue.parts).toBe(queue.tokens + 4 * size);
+      expect<usize>(queue.parts + 4 * size).toBe(storage + Virtqueue.storageSize(size));
     }
   });
 
@@ -311,6 +312,75 @@ describe("virtqueue", () => {
     expect<u32>(queue.take()).toBe(0, "never given");
     expect<u32>(queue.broken).toBe(1, "as many as the queue has entries");
     expect<bool>(queue.add(0, 1, 0, 8)).toBe(false);
+  });
+
+  it("gives and takes back chains, in whatever order the device is done with them", () => {
+    for (let round: u32 = 1; round <= 200; round++) {
+      make(16, (round & 1) != 0);
+      seed = round;
+      // What is in flight: the id and the number of its parts, and the token of its first, one more each for the others.
+      let ids: u32[] = [];
+      let counts: u32[] = [];
+      let tokens: u32[] = [];
+      let token: u32 = 1;
+      for (let step = 0; step < 100; step++) {
+        const parts: u32 = 1 + random(5);
+        if (random(2) == 0 && queue.free >= parts) {
+          if (parts == 1) queue.add(token * 16, token, 0, token);
+          else {
+            for (let i: u32 = 0; i + 1 < parts; i++) queue.addPart((token + i) * 16, token + i, token + i);
+            queue.addLast((token + parts - 1) * 16, token + parts - 1, token + parts - 1);
+          }
+          queue.publish();
+          assert(device.next(), "offered");
+          for (let i: u32 = 0; i < parts; i++) {
+            assert(device.address == (token + i) * 16 && device.length == token + i, "the part");
+            assert(device.follow() == i + 1 < parts, "the end of the chain");
+          }
+          assert(device.waiting == 0, "one entry for all parts");
+          ids.push(device.id);
+          counts.push(parts);
+          tokens.push(token);
+          token += parts;
+        } else if (ids.length != 0) {
+          const at = random(ids.length);
+          device.put(ids[at], 0);
+          device.complete();
+          for (let i: u32 = 0; i < counts[at]; i++) assert(queue.takePart() == tokens[at] + i, "the token");
+          assert(queue.takePart() == 0, "no more");
+          ids.splice(at, 1);
+          counts.splice(at, 1);
+          tokens.splice(at, 1);
+        }
+        let inFlight: u32 = 0;
+        for (let i = 0; i < counts.length; i++) inFlight += counts[i];
+        assert(queue.inFlight == inFlight, "descriptors in flight");
+      }
+      // After a reset each part comes back once.
+      let left: u32 = 0;
+      while (queue.reclaim() != 0) left++;
+      let inFlight: u32 = 0;
+      for (let i = 0; i < counts.length; i++) inFlight += counts[i];
+      assert(left == inFlight && queue.free == 16 && queue.takePart() == 0, "all are back");
+    }
+  });
+
+  it("takes the middle of a chain for no buffer", () => {
+    make(4, true);
+    queue.addPart(0, 8, 100);
+    queue.addLast(0, 8, 101);
+    queue.publish();
+    device.next();
+    const head = device.id;
+    device.put(head ^ 1, 0);
+    device.complete();
+    expect<u32>(queue.takePart()).toBe(0);
+    expect<u32>(queue.badEntries).toBe(1);
+    device.put(head, 0);
+    device.complete();
+    expect<u32>(queue.takePart()).toBe(100);
+    expect<u32>(queue.takePart()).toBe(101);
+    expect<u32>(queue.takePart()).toBe(0);
   });
 
   it("takes no length for good that is longer than the buffer", () => {

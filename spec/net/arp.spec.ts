@@ -24,6 +24,7 @@ import {
   PacketBuffer,
   releaseBuffer,
 } from "../../net/buffer";
+import { ENOBUFS } from "../../kernel/errno";
 import { DEVICE_CHECKSUM_TX } from "../../net/device";
 import { ipv4Output } from "../../net/ipv4";
 import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
@@ -87,6 +88,29 @@ describe("arp", () => {
     expect<u8>(load<u8>(LAST + 34)).toBe(0x5a);
     expect<u8>(load<u8>(LAST + 43)).toBe(0x5a);
     expect<u32>(bufferPool().inUse).toBe(0);
+  });
+
+  it("keeps no packet that is for the device to cut, but asks", () => {
+    const first = allocateBuffer(BUFFER_HEADROOM)!;
+    first.length = 1000;
+    first.segmentSize = 980;
+    first.more = allocateBuffer(BUFFER_HEADROOM);
+    first.more!.length = 980;
+    const data = first.data;
+    expect<i32>(ipv4Output(first, 0, PEER, 6, 64)).toBe(-ENOBUFS);
+    expect<u32>(seen.arpRequests).toBe(1);
+    expect<u32>(neighbourQueued()).toBe(0);
+    expect<u64>(networkCounters().arpQueueDropped).toBe(0, "its sender has it, and sends it in segments");
+    frames.arp(ARP_REPLY, PEER, PEER4, OWN);
+    deliver();
+    expect<u32>(seen.ipPackets).toBe(0);
+    first.data = data;
+    first.length = 1000;
+    expect<i32>(ipv4Output(first, 0, PEER, 6, 64)).toBe(0);
+    expect<u32>(seen.ipPackets).toBe(1);
+    const header = changetype<Ipv4Header>(LAST + ETHERNET_HEADER);
+    expect<u32>(header.totalLength).toBe(IPV4_HEADER + 1980, "more than the MTU");
+    releaseBuffer(first);
   });
 
   it("copies where the device finds the checksum, too", () => {

@@ -153,7 +153,7 @@ test("structs have the fields, sizes and offsets of the classes that they stand 
     ["event_statistics", fields(abi, "EventStatistics"), 17, 24 * 4],
     ["event_filter", fields(abi, "EventFilter"), 5, 0],
     ["event_buffer", fields(abi, "EventBuffer"), 4, 0],
-    ["system_information", fields(typescript, "SystemInformation"), 20, 0],
+    ["system_information", fields(typescript, "SystemInformation"), 24, 0],
     ["network_information", fields(typescript, "NetworkInformation"), 10, 0],
     ["process_information", fields(typescript, "ProcessInformation"), 18, 32 + 14 * 4],
   ] as const) {

@@ -17,7 +17,18 @@ import { ROOT } from "../../tools/paths.ts";
 import { type Ended, start, temporaryFolder } from "./support.ts";
 
 const BASH = "/bin/bash";
-const PROGRAMS = ["gcc", "ld", "objcopy", "nm", "clang", "wasm-ld", "qemu-system-x86_64", "curl", "tshark"];
+const PROGRAMS = [
+  "gcc",
+  "ld",
+  "objcopy",
+  "nm",
+  "clang",
+  "wasm-ld",
+  "qemu-system-x86_64",
+  "curl",
+  "tshark",
+  "ip",
+];
 const folder = temporaryFolder();
 let machines = 0;
 

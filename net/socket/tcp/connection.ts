@@ -86,6 +86,8 @@ export const DOUBT_SECOND: u32 = 1 << 25;
 export const URGENT_SENT: u32 = 1 << 27;
 /** `receiveUrgent` is ahead of what the application has read. */
 export const URGENT_AHEAD: u32 = 1 << 28;
+/** What a segment says that those behind it must not repeat (together.ts), or may have no room for. */
+export const SAID_ONCE: u32 = URGENT_SENT | BLOCKS_DUE | DUPLICATE_DUE | ECHO_CONGESTION | WINDOW_REDUCED;
 /** There is a soft error that the application has not asked for yet. */
 export const SOFT_NEWS: u32 = 1 << 29;
 /** The next acknowledgement carries our user time-out (RFC 5482). */

@@ -3,7 +3,7 @@
  */
 import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../kernel/errno";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
-import { PacketBuffer, releaseBuffer, TUPLE_HASHED } from "../../buffer";
+import { PacketBuffer, releaseBuffer, releaseEach, TUPLE_HASHED } from "../../buffer";
 import { Flow, flowHash, HASH_TABLE } from "../../flow";
 import { believableMtu, receivedFlow } from "../../ip";
 import { PACKET_PROMISED } from "../../packets";
@@ -27,7 +27,8 @@ import { sendResetFor } from "./transmit";
 export function tcpInput(buffer: PacketBuffer): void {
   statistics.segmentsIn++;
   if (parseSegment(buffer)) demultiplex(segment);
-  releaseBuffer(buffer);
+  if (buffer.more === null) releaseBuffer(buffer);
+  else call_indirect<void>(releaseEach.index, buffer); // Not to be inlined, as in send.ts.
 }
 
 /** The socket that a segment is for, with PACKET_PROMISED; see registerTransport. */

@@ -55,16 +55,62 @@ function joinTail(c: TcpConnection, address: usize, length: u32): bool {
   return true;
 }
 
-/** Keeps the segment, which begins behind RCV.NXT, until what is missing has come. Trims what is known already. */
-export function queueOutOfOrder(c: TcpConnection, s: Segment): void {
+/** As appendReceived, for the payload of `s`, which goes on in further pieces: all of it, or nothing. */
+export function appendPieces(c: TcpConnection, s: Segment): bool {
+  let piece = s.buffer;
+  let address = s.payload;
+  let left = s.payloadLength;
+  if (buffersScarce(16)) return refuse(c);
+  let more = piece.more;
+  let length = min(left, <u32>(piece.data + piece.length - address));
+  while (appendReceived(c, piece, address, length) && left != length && more !== null) {
+    left -= length;
+    piece = more;
+    more = piece.more;
+    address = piece.data;
+    length = min(left, piece.length);
+  }
+  return true;
+}
+
+/** As queueOutOfOrder, for one whose payload goes on in further pieces: each is put in by itself, from where the one before it was. What is left of `s` is of no use. */
+export function queuePieces(c: TcpConnection, s: Segment): void {
+  let piece = s.buffer;
+  let sequence = s.sequence;
+  let left = s.payloadLength;
+  let place: PacketBuffer | null = null;
+  for (;;) {
+    const more = piece.more;
+    const length = min(left, <u32>(s.bufferEnd - s.payload));
+    s.sequence = sequence;
+    s.payloadLength = length;
+    place = queueOutOfOrder(c, s, place);
+    sequence += length;
+    left -= length;
+    if (left == 0 || more === null) return;
+    piece = more;
+    s.buffer = piece;
+    s.payload = piece.data;
+  }
+}
+
+/**
+ * Keeps the segment, which begins behind RCV.NXT, until what is missing has come. Trims what is known already. `place`: one of those that wait that it does
+ * not go before; null: of none that is known. The same for what comes behind it.
+ */
+export function queueOutOfOrder(
+  c: TcpConnection,
+  s: Segment,
+  place: PacketBuffer | null,
+): PacketBuffer | null {
   statistics.outOfOrder++;
   if (c.reassemblyCount >= REASSEMBLY_LIMIT || buffersScarce(8)) {
     statistics.memoryDrops++;
-    return;
+    return place;
   }
   // The last one before which it belongs; most often it goes to the end.
-  let previous: PacketBuffer | null = null;
-  let next = c.reassemblyHead;
+  let previous = place;
+  let next = place === null ? c.reassemblyHead : place.next;
   const tail = c.reassemblyTail;
   if (tail !== null && upTo(tail.endSequence, s.sequence)) {
     previous = tail;
@@ -80,7 +126,7 @@ export function queueOutOfOrder(c: TcpConnection, s: Segment): void {
     if (known >= s.payloadLength) {
       statistics.duplicates++;
       blockReceived(c, s.sequence, s.sequence + s.payloadLength);
-      return;
+      return previous;
     }
     s.payload += known;
     s.payloadLength -= known;
@@ -110,6 +156,7 @@ export function queueOutOfOrder(c: TcpConnection, s: Segment): void {
   if (previous === null) c.reassemblyHead = buffer;
   else previous.next = buffer;
   c.reassemblyCount++;
+  return buffer;
 }
 
 /** Moves what has become in order to the application's queue. */

@@ -31,7 +31,7 @@ import {
 import { announceTimeout, timeoutHeard } from "./failure";
 import { heard } from "./keepalive";
 import { CHALLENGE_INTERVAL, PAWS_LIFETIME, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
-import { appendReceived, queueOutOfOrder, takeInOrder } from "./reassembly";
+import { appendPieces, appendReceived, queueOutOfOrder, queuePieces, takeInOrder } from "./reassembly";
 import { rttMeasured } from "./rtt";
 import { duplicateReceived } from "./sack";
 import { Segment } from "./segment";
@@ -139,7 +139,7 @@ function fastPath(c: TcpConnection, s: Segment): bool {
   if (s.acknowledgement == c.SND_UNA && s.sackCount == 0) updateWindow(c, s, s.window << c.sendScale);
   else acknowledge(c, s);
   if (length != 0) {
-    if (appendReceived(c, s.buffer, s.payload, length)) dataArrived(c, length);
+    if (append(c, s)) dataArrived(c, s, length);
     else c.status |= ACK_NOW;
   }
   output(c);
@@ -147,12 +147,30 @@ function fastPath(c: TcpConnection, s: Segment): bool {
   return true;
 }
 
-/** `length` octets were added to the queue of the application. RFC 9293, 3.8.6.3: every second full segment at once. */
-function dataArrived(c: TcpConnection, length: u32): void {
-  if (length > c.receiveMss) c.receiveMss = length;
+/** Takes the payload of `s`, which is the next. False: there is no room for all of it, and nothing was taken. */
+// @ts-ignore: decorator
+@inline
+function append(c: TcpConnection, s: Segment): bool {
+  return s.buffer.more === null
+    ? appendReceived(c, s.buffer, s.payload, s.payloadLength)
+    : appendPieces(c, s);
+}
+
+/**
+ * `length` octets of `s` were added to the queue of the application. RFC 9293, 3.8.6.3: every second full segment at once, so one that
+ * was put together of several, too.
+ */
+function dataArrived(c: TcpConnection, s: Segment, length: u32): void {
+  if (length > c.receiveMss) largerArrived(c, s, length);
   if (c.RCV_NXT - c.lastAckSent >= 2 * c.receiveMss) c.status |= ACK_NOW;
   else if (!timerPending(c.ackTimer)) delayAck(c);
   if ((c.flags & SOCKET_ORPHAN) == 0) c.wake(POLLIN, 0);
+}
+
+/** No segment of the peer's has been as large; or several were put together. */
+function largerArrived(c: TcpConnection, s: Segment, length: u32): void {
+  const size: u32 = s.buffer.segmentSize;
+  c.receiveMss = max(c.receiveMss, size == 0 ? length : min(size, length));
 }
 
 // ---- RFC 7323 ----
@@ -281,7 +299,9 @@ function text(c: TcpConnection, s: Segment): bool {
   }
   if (s.sequence != c.RCV_NXT) {
     c.status |= ACK_NOW;
-    if (!c.has(RECEIVE_SHUT)) queueOutOfOrder(c, s);
+    if (c.has(RECEIVE_SHUT)) return true;
+    if (s.buffer.more === null) queueOutOfOrder(c, s, null);
+    else queuePieces(c, s);
     return true;
   }
   if (c.has(RECEIVE_SHUT)) {
@@ -292,12 +312,13 @@ function text(c: TcpConnection, s: Segment): bool {
   // A gap that is filled, wholly or in part, is acknowledged at once (RFC 5681, 4.2).
   if (c.reassemblyHead !== null) c.status |= ACK_NOW;
   const start = c.RCV_NXT;
-  if (!appendReceived(c, s.buffer, s.payload, s.payloadLength)) {
+  const length = s.payloadLength;
+  if (!append(c, s)) {
     c.status |= ACK_NOW;
     return true;
   }
   takeInOrder(c);
-  dataArrived(c, min(s.payloadLength, c.RCV_NXT - start));
+  dataArrived(c, s, min(length, c.RCV_NXT - start));
   return true;
 }
 

@@ -3,6 +3,8 @@
  *
  * There is one, filled in by `parseSegment` and read by everyone until the next arrives: input never nests, what the
  * loopback carries is queued by the IPv4 layer.
+ *
+ * Several segments that the device has put together are one here. Its payload goes on from `buffer` into the pieces behind it.
  */
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
@@ -32,7 +34,7 @@ export class Segment extends SegmentOptions {
   marked: bool;
   /** With URG: the sequence number behind the urgent data, as the peer says. */
   urgent: u32;
-  /** Payload that is still to be looked at, and its length in bytes. */
+  /** Payload that is still to be looked at, from an address in `buffer` on, and its length in bytes. */
   payload: usize;
   payloadLength: u32;
   private sorted0: u64;
@@ -88,6 +90,29 @@ export class Segment extends SegmentOptions {
     }
     this.payload += bytes;
     this.payloadLength -= bytes;
+    if (this.buffer.more !== null) this.passPieces();
+  }
+
+  /** The payload is of `length` bytes, in further pieces, too. */
+  goOn(length: u32): void {
+    this.payloadLength = length;
+    this.passPieces();
+  }
+
+  /** The payload may begin in a later piece. */
+  private passPieces(): void {
+    let more = this.buffer.more;
+    while (more !== null && this.payload >= this.bufferEnd) {
+      more.segmentSize = this.buffer.segmentSize;
+      this.payload = more.data + (this.payload - this.bufferEnd);
+      this.buffer = more;
+      more = more.more;
+    }
+  }
+
+  /** The address behind what is in `buffer`. */
+  @inline get bufferEnd(): usize {
+    return this.buffer.data + this.buffer.length;
   }
 
   /** Takes `bytes` of sequence space off the end: FIN first, then payload. */
@@ -123,6 +148,7 @@ export function parseSegment(buffer: PacketBuffer): bool {
   }
   if ((buffer.flags & CHECKSUM_VALID) == 0) {
     const sum = pseudoHeaderSum(flow, IPPROTO_TCP, length);
+    // Pieces come only from a device that has checked them: others have no right sum over the first.
     if (checksumFold(checksumAdd(address, length, sum)) != 0xffff) {
       statistics.badChecksum++;
       return false;
@@ -139,6 +165,7 @@ export function parseSegment(buffer: PacketBuffer): bool {
   if (segment.has(TCP_URG)) segment.urgent = segment.sequence + header.urgent;
   segment.payload = address + headerLength;
   segment.payloadLength = length - headerLength;
+  if (buffer.more !== null) segment.goOn(buffer.wholeLength - headerLength);
   if (!parseOptions(segment, address, headerLength, segment.has(TCP_SYN))) {
     statistics.malformed++;
     return false;

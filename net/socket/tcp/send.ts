@@ -6,17 +6,9 @@ import { now } from "../../../kernel/time/clock";
 import { timerStartAt } from "../../../kernel/time/timers";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "../../buffer";
 import { TCP_FIN } from "../../wire/tcp";
-import { SOCKET_NODELAY } from "../socket";
 import { congestionIdle } from "./congestion";
-import {
-  DOUBT_SECOND,
-  FIN_QUEUED,
-  IN_LOSS,
-  IN_RECOVERY,
-  TcpConnection,
-  TIMER_RESOURCE,
-  URGENT_SENT,
-} from "./connection";
+import { DOUBT_SECOND, FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE } from "./connection";
+import { nagleHolds } from "./nagle";
 import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pathIdle } from "./pmtu";
 import { recoveryRetransmits } from "./recovery";
@@ -25,6 +17,7 @@ import { firstLost, IN_FLIGHT, segmentLost, segmentSplit, UNSENT } from "./score
 import { after } from "./sequence";
 import { MAY_TRANSMIT, stateIn } from "./state";
 import { statistics } from "./statistics";
+import { maySendTogether, sendTogether } from "./together";
 import { sendControl, sendCopy, sendData } from "./transmit";
 
 /** Sends what the windows allow. Called whenever one of them, or the queue, may have changed. */
@@ -50,7 +43,16 @@ export function output(c: TcpConnection): void {
       // A part only when it is a good part of what this peer ever takes.
       if (usable == 0 || usable < c.maxWindow / 2) break;
       if (!splitBuffer(c, buffer, usable)) return retryLater(c);
-    } else if (nagleHolds(c, buffer)) break;
+    } else if (nagleHolds(c, buffer, c.flight != 0)) break;
+    else if (maySendTogether(c, buffer)) {
+      // By its index, so that the C compiler leaves it where it is: taken in here, it would cost every call that sends one segment, or none.
+      const bytes = call_indirect<u32>(sendTogether.index, c, buffer, usable);
+      if (bytes != 0) {
+        sent(c, bytes);
+        buffer = c.sendNext;
+        continue;
+      }
+    }
     if (!sendNew(c, buffer, usable)) return retryLater(c);
     buffer = buffer.next;
   }
@@ -93,19 +95,6 @@ function finDue(c: TcpConnection): bool {
 function sent(c: TcpConnection, length: u32): void {
   c.SND_NXT += length;
   if (after(c.SND_NXT, c.SND_MAX)) c.SND_MAX = c.SND_NXT;
-}
-
-/** RFC 9293, 3.7.4: a small segment waits while data is in flight, unless there is more behind it: what is left of a larger one that was cut. */
-// @ts-ignore: decorator
-@inline
-function nagleHolds(c: TcpConnection, buffer: PacketBuffer): bool {
-  return (
-    buffer.length < c.sendMss &&
-    buffer === c.sendTail &&
-    c.flight != 0 &&
-    (c.flags & SOCKET_NODELAY) == 0 &&
-    !c.has(FIN_QUEUED | URGENT_SENT)
-  );
 }
 
 /** What was to be sent could not be: acknowledgements of what is in flight will call again, else the timer. */

@@ -83,7 +83,7 @@ export function emit(
   header.setLengthAndFlags(TCP_HEADER + optionLength, flags & 0xff);
   header.window = window;
   header.urgent = flags >> 16;
-  header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_TCP, buffer.length));
+  header.checksum = checksumFold(pseudoHeaderSum(flow, IPPROTO_TCP, buffer.wholeLength));
   buffer.flags = (buffer.flags & BUFFER_RETAINED) | CHECKSUM_PARTIAL;
   buffer.checksumStart = changetype<usize>(header);
   buffer.checksumOffset = TCP_CHECKSUM_OFFSET;
@@ -95,7 +95,13 @@ export function emit(
  * A segment of connection `c` from a buffer with payload or without, the first `options` bytes of which are options already; everything that
  * left acknowledges. `flags`: TCP_*, EMIT_ECT.
  */
-function emitFor(c: TcpConnection, buffer: PacketBuffer, sequence: u32, flags: u32, options: u32 = 0): i32 {
+export function emitFor(
+  c: TcpConnection,
+  buffer: PacketBuffer,
+  sequence: u32,
+  flags: u32,
+  options: u32 = 0,
+): i32 {
   let complete = true;
   if (c.has(BLOCKS_DUE | DUPLICATE_DUE | ECHO_CONGESTION)) {
     if (c.has(ECHO_CONGESTION)) flags |= TCP_ECE;
@@ -162,15 +168,22 @@ export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32
     buffer.length = length;
   }
   if (result >= 0) {
-    buffer.word0++;
-    // No two at the same time: who was sent after whom decides about losses (rack.ts).
-    buffer.time = max(now(), c.lastSent + 1);
-    c.lastSent = buffer.time;
     if (flags & TCP_CWR) c.status &= ~WINDOW_REDUCED;
-    segmentSent(c, buffer);
-    c.prrOut += buffer.length;
+    dataSent(c, buffer, now());
   }
   return result;
+}
+
+/** A segment was sent at `time`, for the first time or again. */
+// @ts-ignore: decorator
+@inline
+export function dataSent(c: TcpConnection, buffer: PacketBuffer, time: u64): void {
+  buffer.word0++;
+  // No two at the same time: who was sent after whom decides about losses (rack.ts).
+  buffer.time = max(time, c.lastSent + 1);
+  c.lastSent = buffer.time;
+  segmentSent(c, buffer);
+  c.prrOut += buffer.length;
 }
 
 /** Sends the first `length` bytes of `buffer` from a copy. */

@@ -32,11 +32,13 @@ import {
   stripStamps,
 } from "./fates";
 import { scoreboardFault } from "./scoreboard";
+import { cuts, merges } from "./segments";
 import {
   accidents,
   leftOver,
   MILLISECOND,
   MIRROR,
+  offer,
   SECOND,
   settleWorld,
   setUpWorld,
@@ -46,8 +48,15 @@ import {
 
 /** Packets that have a fate; those behind them arrive. */
 const PACKETS: i32 = 160;
-/** A transfer that takes longer has stalled: a segment that is lost seven times after a lost SYN is sent again after 3 + 6 + … + 60 s. */
-let limit: u64 = 400 * SECOND;
+/**
+ * A transfer that takes longer has stalled: a segment that is lost seven times after a lost SYN is sent again after 3 + 6 + … + 60 s, and without SACK the next one may
+ * be, too.
+ */
+const LIMIT: u64 = 600 * SECOND;
+let limit: u64 = LIMIT;
+
+/** Frames in a thousand that the device refuses. */
+let refused: u32 = 0;
 
 class Side {
   socket: Socket;
@@ -94,6 +103,7 @@ function transfer(up: u32, down: u32, sack: bool, fates: u8[]): string {
   const socket = create();
   connect(socket, MIRROR, 7);
   accidents.delay = 5 * MILLISECOND;
+  accidents.refuse = refused;
   const client = new Side(socket, 0, up);
   let peer: Side | null = null;
   const end = time + limit;
@@ -210,8 +220,28 @@ describe("schedules of what happens to each packet", () => {
     limit = 800 * SECOND;
     const fault = schedules(200001, 600, true) + schedules(300001, 400, false);
     latest = 60;
-    limit = 400 * SECOND;
+    limit = LIMIT;
     stripStamps(false);
     expect(fault).toBe("");
+  });
+
+  it("are survived with a device that cuts packets into segments and puts segments together", () => {
+    offer(true, true);
+    const before = cuts + merges;
+    expect(schedules(200001, 2500, true)).toBe("");
+    expect(schedules(300001, 500, false)).toBe("");
+    offer(false, false);
+    expect(cuts + merges - before).toBeGreaterThan(15000);
+  });
+
+  it("a packet that such a device refuses goes in segments", () => {
+    offer(true, true);
+    refused = 150;
+    for (let seed: u32 = 1; seed <= 100; seed++) {
+      seedChance(seed);
+      expect(transfer(chance(60000), chance(30000), true, [])).toBe("");
+    }
+    refused = 0;
+    offer(false, false);
   });
 });

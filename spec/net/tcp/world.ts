@@ -5,6 +5,8 @@
  *   MIRROR   sends every packet back with its IPv4 addresses exchanged (the checksums stay right), after a delay, and with the
  *            accidents that `accidents` asks for. A connection to it arrives at a listener of the same stack.
  *   PEER     does nothing by itself: what is sent to it is kept for the script of a spec (script.ts).
+ *
+ * The device may offer to cut packets into segments and to put segments together (`offer`); what is on its way, and what a spec sees, are segments then, too.
  */
 import { setClockFrequency, setClockStart } from "../../../kernel/time/clock";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../kernel/random";
@@ -19,9 +21,9 @@ import {
   setPoll,
 } from "../../../kernel/interrupts/polls";
 import { initializeTimers, nextTimer, runTimers } from "../../../kernel/time/timers";
-import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
+import { allocateBuffer, BUFFER_ROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
 import { checksumAdd, internetChecksum } from "../../../net/checksum";
-import { NetworkDevice } from "../../../net/device";
+import { DEVICE_CHECKSUM_TX, NetworkDevice } from "../../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
 import { loopbackPoll } from "../../../net/loopback";
 import { packetsPoll } from "../../../net/packets";
@@ -38,6 +40,7 @@ import { growMemory, setUpArena } from "../../arena";
 import { chance } from "../../chance";
 import * as fake from "../../fake";
 import { delayOf, FATE_DUPLICATE, FATE_LOSE, fateOf } from "./fates";
+import { cut, fits, merge } from "./segments";
 
 export const OWN: u32 = 0x0a000001;
 export const MIRROR: u32 = 0x0a000002;
@@ -133,18 +136,82 @@ function transmit(device: NetworkDevice, frame: PacketBuffer): i32 {
     answerArp(frame);
     return 0;
   }
-  const length = ((<u32>load<u8>(frame.data, 16)) << 8) | load<u8>(frame.data, 17);
-  const bytes = new Uint8Array(length);
-  memory.copy(bytes.dataStart, frame.data + 14, length);
+  const packets = cut(frame);
   if (accidents.hold) {
-    frame.references++;
-    held.push(new Held(frame));
+    for (let piece: PacketBuffer | null = frame; piece !== null; piece = piece.more) {
+      piece.references++;
+      held.push(new Held(piece));
+    }
     if (held.length > 64) releaseHeld();
   }
-  const destination = bswap<u32>(load<u32>(bytes.dataStart, 16));
-  if (destination == PEER) outbox.push(bytes);
-  else if (destination == MIRROR) reflect(bytes);
+  for (let i = 0; i < packets.length; i++) {
+    const bytes = packets[i];
+    const destination = bswap<u32>(load<u32>(bytes.dataStart, 16));
+    if (destination == PEER) outbox.push(bytes);
+    else if (destination == MIRROR) reflect(bytes);
+  }
   return 0;
+}
+
+/** The device puts together what comes at the same time. */
+let together: bool = false;
+/** `collect`: what has come, and is not handed in yet. */
+let collecting: bool = false;
+let collected: Uint8Array[] = [];
+
+/** The device cuts packets into segments, and puts segments together; or it does not. */
+export function offer(cutting: bool, merging: bool): void {
+  device.features = cutting ? DEVICE_CHECKSUM_TX : 0;
+  device.segmented4 = cutting ? 65535 : 0;
+  device.pieces = 64;
+  attachDevice(device);
+  together = merging;
+}
+
+/** What arrives from now on is kept until `arriveTogether`. */
+export function collect(): void {
+  collecting = true;
+}
+
+/**
+ * Hands in what was collected, of which each packet goes on where the one before ends: as one, over buffers of `room` bytes. `at`: of its IPv4 header that octet becomes `value`; 0: it
+ * stays as it is.
+ */
+export function arriveTogether(room: u32, at: u32 = 0, value: u8 = 0): void {
+  collecting = false;
+  const list = collected;
+  collected = [];
+  for (let i = 1; i < list.length; i++)
+    assert(fits(list.slice(0, i), list[i]), "they do not belong together");
+  const frame = merge(list, room);
+  if (frame !== null && at != 0) {
+    const ip = frame.data + 14;
+    store<u8>(ip + at, value);
+    store<u16>(ip, 0, 10);
+    store<u16>(ip, internetChecksum(checksumAdd(ip, 20, 0)), 10);
+  }
+  handIn(frame);
+}
+
+function handIn(frame: PacketBuffer | null): void {
+  if (frame === null) return;
+  store<u32>(frame.data, device.address0);
+  store<u16>(frame.data, device.address4, 4);
+  store<u32>(frame.data, 0x33221102, 6);
+  store<u16>(frame.data, 0x5544, 10);
+  store<u16>(frame.data, 0x0008, 12);
+  call_indirect<void>(device.receive, device, frame);
+  networkFlush();
+}
+
+/** The next packet arrives, and those that come at the same time with it if the device puts them together. */
+function arriveNext(): void {
+  const first = flying.shift();
+  const list = [first.bytes];
+  while (together && flying.length != 0 && flying[0].due == first.due && fits(list, flying[0].bytes))
+    list.push(flying.shift().bytes);
+  if (list.length == 1) arrive(first.bytes);
+  else handIn(merge(list, 200 + chance(BUFFER_ROOM - 214)));
 }
 
 /** ICMP "fragmentation needed" about the packet, from a router; on its way. */
@@ -199,17 +266,15 @@ function fly(bytes: Uint8Array, later: u64 = 0): void {
 
 /** Hands an IPv4 packet to the stack, as if it came from the device. */
 export function arrive(bytes: Uint8Array): void {
+  if (collecting) {
+    collected.push(bytes);
+    return;
+  }
   const frame = allocateBuffer(12);
   if (frame === null) return;
   frame.length = bytes.length + 14;
-  store<u32>(frame.data, device.address0);
-  store<u16>(frame.data, device.address4, 4);
-  store<u32>(frame.data, 0x33221102, 6);
-  store<u16>(frame.data, 0x5544, 10);
-  store<u16>(frame.data, 0x0008, 12);
   memory.copy(frame.data + 14, bytes.dataStart, bytes.length);
-  call_indirect<void>(device.receive, device, frame);
-  networkFlush();
+  handIn(frame);
 }
 
 function answerArp(request: PacketBuffer): void {
@@ -268,7 +333,7 @@ export function runUntil(end: u64): void {
     const next = min(timer, packet);
     if (next > end) break;
     if (next > time) setTime(next);
-    if (packet <= timer) arrive(flying.shift().bytes);
+    if (packet <= timer) arriveNext();
     else runTimers(time);
     networkFlush();
     takeTurns();
