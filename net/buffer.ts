@@ -22,10 +22,10 @@ export const BUFFER_HEADER: u32 = 64;
 /** Bytes a packet can have when `data` stands at the start of the room. */
 export const BUFFER_ROOM: u32 = BUFFER_SIZE - BUFFER_HEADER;
 /**
- * Room that a transport leaves in front of its payload: virtio-net header 12, Ethernet 14 (+2 so that the IPv4 header is
- * 4-aligned), IPv4 20 or IPv6 40, TCP 60: two cache lines.
+ * Room that a transport leaves in front of its payload: virtio-net header 12, Ethernet 14, a tag of 4, IPv4 20 or IPv6 40, TCP 60, which are 130; a multiple of 16,
+ * so that payload is aligned.
  */
-export const BUFFER_HEADROOM: u32 = 128;
+export const BUFFER_HEADROOM: u32 = 144;
 
 /** Received: the device has checked the transport checksum (VIRTIO_NET_HDR_F_DATA_VALID or NEEDS_CSUM). */
 export const CHECKSUM_VALID: u32 = 1;

@@ -2,7 +2,7 @@
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH } from "../../kernel/errno";
 import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
-import { networkFlush } from "../../net/interface";
+import { networkFlush, setVlan } from "../../net/interface";
 import { ipv6Output } from "../../net/ipv6-output";
 import { chooseSource6, isOwn6 } from "../../net/own-addresses";
 import { commonPrefix, isLinkLocal, samePrefix, scopeOf } from "../../net/scope";
@@ -33,6 +33,8 @@ import {
 import * as link from "./link";
 
 const SCTP: u32 = 132;
+/** TCP with all the options that fit. */
+const LONGEST_TRANSPORT: u32 = 60;
 let delivered: u32 = 0;
 let deliveredLength: u32 = 0;
 
@@ -292,6 +294,18 @@ describe("ipv6 output", () => {
     expect<bool>(last.source.same(address6(LINK_LOCAL, OWN_ID))).toBe(true);
     expect<u32>(last.network.payloadLength).toBe(30);
     expect<u32>(last.network.hopLimit).toBe(64);
+  });
+
+  it("has room for the longest header of a transport, and a tag", () => {
+    setVlan(100);
+    const buffer = allocateBuffer(BUFFER_HEADROOM)!;
+    buffer.length = 10;
+    buffer.push(LONGEST_TRANSPORT);
+    // The link sees to it that the driver's header still has its place.
+    const result = ipv6Output(buffer, address6(LINK_LOCAL, OWN_ID), address6(GROUP, 1), SCTP, 64);
+    releaseBuffer(buffer);
+    expect<i32>(result).toBe(0);
+    setVlan(0);
   });
 
   it("comes back from our own addresses", () => {
