@@ -31,11 +31,18 @@ const SIZES: Record<string, number> = {
 interface Layout {
   /** Up to the end of the last field. */
   size: number;
-  offsets: number[];
+  /** Offset and name of each field. */
+  fields: Map<number, string>;
 }
 
-/** The struct of the sdk, the kernel's, and C's. A struct that only one of the languages names is compared with the kernel's alone. `arrays`: bytes of those behind the fields for which TypeScript has none. */
-const structs: { sdk: [string, string]; kernel?: [string, string]; c?: string; arrays?: number[] }[] = [
+/** The struct of the sdk, the kernel's, and C's. A struct that only one of the languages names is compared with the kernel's alone. `arrays`: bytes of those behind the fields for which TypeScript has none. `posix`: C has the names of POSIX. */
+const structs: {
+  sdk: [string, string];
+  kernel?: [string, string];
+  c?: string;
+  arrays?: number[];
+  posix?: boolean;
+}[] = [
   {
     sdk: ["control.ts", "EventStatistics"],
     kernel: ["aem/abi.ts", "EventStatistics"],
@@ -62,12 +69,22 @@ const structs: { sdk: [string, string]; kernel?: [string, string]; c?: string; a
     // A router, name servers, and our addresses.
     arrays: [16, 4 * 16, 4 * 24],
   },
-  { sdk: ["socket.ts", "tcp_info"], kernel: ["net/socket/tcp/info.ts", "TcpInfo"], c: "tcp_info" },
-  { sdk: ["socket.ts", "sockaddr_in"], c: "sockaddr_in" },
-  { sdk: ["socket.ts", "sockaddr_in6"], c: "sockaddr_in6" },
-  { sdk: ["socket.ts", "msghdr"], kernel: ["net/socket/gather.ts", "MessageHeader"], c: "msghdr" },
-  { sdk: ["socket.ts", "iovec"], c: "iovec" },
-  { sdk: ["poll.ts", "pollfd"], c: "pollfd" },
+  {
+    sdk: ["socket.ts", "tcp_info"],
+    kernel: ["net/socket/tcp/info.ts", "TcpInfo"],
+    c: "tcp_info",
+    posix: true,
+  },
+  { sdk: ["socket.ts", "sockaddr_in"], c: "sockaddr_in", posix: true },
+  { sdk: ["socket.ts", "sockaddr_in6"], c: "sockaddr_in6", posix: true },
+  {
+    sdk: ["socket.ts", "msghdr"],
+    kernel: ["net/socket/gather.ts", "MessageHeader"],
+    c: "msghdr",
+    posix: true,
+  },
+  { sdk: ["socket.ts", "iovec"], c: "iovec", posix: true },
+  { sdk: ["poll.ts", "pollfd"], c: "pollfd", posix: true },
 ];
 
 /** The fields of a class, laid out as asc does. */
@@ -77,7 +94,7 @@ async function layoutOf(file: string, name: string): Promise<Layout> {
     (each): each is ts.ClassDeclaration => ts.isClassDeclaration(each) && each.name?.text === name,
   );
   assert.ok(found, `${file} has no class ${name}`);
-  const offsets: number[] = [];
+  const fields = new Map<number, string>();
   let size = 0;
   for (const member of found.members) {
     const fixed = ts.getCombinedModifierFlags(member as ts.Declaration) & ts.ModifierFlags.Static;
@@ -86,10 +103,10 @@ async function layoutOf(file: string, name: string): Promise<Layout> {
     const bytes = SIZES[type];
     assert.ok(bytes, `${file}: ${name} has a field of type ${type}`);
     size = Math.ceil(size / bytes) * bytes;
-    offsets.push(size);
+    fields.set(size, member.name.getText(source));
     size += bytes;
   }
-  return { size, offsets };
+  return { size, fields };
 }
 
 /** What clang says of each struct of the sdk's headers. */
@@ -105,20 +122,31 @@ async function layoutsOfC(): Promise<Map<string, Layout>> {
     const options = ["--target=wasm32-unknown-unknown", "-std=gnu17", "-ffreestanding", "-nostdlibinc"];
     const { stdout } = await execute(await requireTool("clang"), [
       ...options,
-      ...["-fsyntax-only", "-Xclang", "-fdump-record-layouts-simple", "-I", join(ROOT, "sdk"), file],
+      ...["-fsyntax-only", "-Xclang", "-fdump-record-layouts", "-I", join(ROOT, "sdk"), file],
     ]);
     const layouts = new Map<string, Layout>();
-    for (const [, name, size, list] of stdout.matchAll(
-      /Type: struct (\w+)\n[\s\S]*?\n {2}Size:(\d+)\n[\s\S]*?FieldOffsets: \[([\d, ]*)\]/g,
-    ))
-      layouts.set(name as string, {
-        size: Number(size) / 8,
-        offsets: (list as string).split(", ").map((bits) => Number(bits) / 8),
-      });
+    for (const record of stdout.split("*** Dumping AST Record Layout\n")) {
+      const [, name] = /^ *0 \| struct (\w+)$/m.exec(record) ?? [];
+      const [, size] = /\[sizeof=(\d+),/.exec(record) ?? [];
+      if (name === undefined || size === undefined) continue;
+      const fields = new Map<number, string>();
+      // Fields of fields stand further in.
+      for (const [, offset, field] of record.matchAll(/^ *(\d+) \| {3}\S.* (\w+)$/gm))
+        fields.set(Number(offset), field as string);
+      layouts.set(name, { size: Number(size), fields });
+    }
     return layouts;
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/** Arrays of C that are numbered fields in TypeScript: the first of them. */
+const ARRAYS: Record<string, string> = { address: "high", name: "name0", events_of_type: "types0" };
+
+function sameName(inC: string, field: string): boolean {
+  const snake = field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return inC === snake || ARRAYS[inC] === field;
 }
 
 let ofC: Map<string, Layout>;
@@ -126,14 +154,15 @@ before(async () => {
   ofC = await layoutsOfC();
 });
 
-for (const { sdk, kernel, c, arrays = [] } of structs)
+for (const { sdk, kernel, c, arrays = [], posix = false } of structs)
   test(`${sdk[1]} is laid out alike everywhere`, async () => {
     const own = await layoutOf(join("sdk", sdk[0]), sdk[1]);
-    assert.ok(own.offsets.length > 1);
+    assert.ok(own.fields.size > 1);
     if (kernel) {
       const kernels = await layoutOf(...kernel);
       // The sdk may know fewer fields, at the end: the kernel writes what there is room for.
-      assert.deepEqual(own.offsets, kernels.offsets.slice(0, own.offsets.length), "sdk and kernel");
+      const offsets = [...own.fields.keys()];
+      assert.deepEqual(offsets, [...kernels.fields.keys()].slice(0, offsets.length), "sdk and kernel");
       assert.ok(own.size <= kernels.size);
     }
     if (c === undefined) return;
@@ -146,8 +175,10 @@ for (const { sdk, kernel, c, arrays = [] } of structs)
       size += bytes;
     }
     assert.equal(inC.size, size, "size in C");
-    // An array of C is several fields here.
-    for (const offset of inC.offsets)
-      assert.ok(own.offsets.includes(offset) || places.includes(offset), `C has a field at ${offset}`);
-    assert.equal(inC.offsets[0], 0);
+    for (const [offset, name] of inC.fields) {
+      const field = own.fields.get(offset);
+      if (field === undefined) assert.ok(places.includes(offset), `C has a field ${name} at ${offset}`);
+      else if (!posix) assert.ok(sameName(name, field), `${name} in C is ${field}`);
+    }
+    assert.ok(inC.fields.has(0));
   });

@@ -135,38 +135,3 @@ test("numbers that aemos.h shares with aem/abi.ts have its values", async () => 
   const checks = shared.map(([name, value]) => `_Static_assert(${name} == ${value}, "${name}");\n`);
   await importsOf("abi.c", `#include "aemos.h"\n${checks.join("")}int main(void) { return 0; }\n`);
 });
-
-/** Fields of an @unmanaged class: type and name. */
-function fields(text: string, name: string): [string, string][] {
-  const [, body = ""] = text.match(new RegExp(`class ${name} \\{\n([^]*?)\n\\}`)) ?? [];
-  return [...body.matchAll(/^ {2}(\w+): ([iu](?:32|64));$/gm)].map(([, field = "", type = ""]) => [
-    type,
-    field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-  ]);
-}
-
-test("structs have the fields, sizes and offsets of the classes that they stand for", async () => {
-  const abi = readFileSync(join(ROOT, "aem", "abi.ts"), "utf8");
-  const checks: string[] = [];
-  // Behind the fields: what the classes have no field for. Latencies; name and counts of events.
-  for (const [struct, list, least, rest] of [
-    ["event_statistics", fields(abi, "EventStatistics"), 17, 24 * 4],
-    ["event_filter", fields(abi, "EventFilter"), 5, 0],
-    ["event_buffer", fields(abi, "EventBuffer"), 4, 0],
-    ["system_information", fields(typescript, "SystemInformation"), 24, 0],
-    ["network_information", fields(typescript, "NetworkInformation"), 10, 0],
-    ["process_information", fields(typescript, "ProcessInformation"), 18, 32 + 14 * 4],
-  ] as const) {
-    assert.ok(list.length >= least, `${struct} has ${list.length} fields`);
-    let offset = 0;
-    for (const [type, field] of list) {
-      const size = Number(type.slice(1)) / 8;
-      checks.push(
-        `_Static_assert(offsetof(struct ${struct}, ${field}) == ${offset} && sizeof(((struct ${struct} *)0)->${field}) == ${size}, "${field}");\n`,
-      );
-      offset += size;
-    }
-    checks.push(`_Static_assert(sizeof(struct ${struct}) == ${offset + rest}, "${struct}");\n`);
-  }
-  await importsOf("structs.c", `#include "aemos.h"\n${checks.join("")}int main(void) { return 0; }\n`);
-});

@@ -188,7 +188,12 @@ describe("fragments of IPv6", () => {
   for (const [name, act] of hostile) {
     test(`hostile: ${name}: what comes whole is served`, async () => {
       act();
-      await router.ping(Buffer.from("still there"), GUEST, ROUTER, 5000);
+      // Behind a flood on the wire the first question may be lost.
+      for (let more = 5; ; more--) {
+        const answer = router.ping(Buffer.from("still there"), GUEST, ROUTER, 2000);
+        if (more === 0) await answer;
+        if (await answer.then(() => true).catch(() => false)) break;
+      }
       await echo(randomBytes(5000));
       assert.doesNotMatch(host.machine.guest.output, /panic|trap/i);
     });

@@ -4,9 +4,13 @@
  * sender, to its ports from `port` on in turn, each of them closed as soon as it is open:
  *
  *     row opened COUNT ERROR      how many were, and with which errno one was not: the last
+ *
+ * It opens PACE a second at most: a port toward the same address and port can be used again one to two seconds after its connection (net/socket/tcp/timewait.ts), and
+ * there are 28,232 of them.
  */
 import {
   AF_INET,
+  CLOCK_MONOTONIC,
   EINPROGRESS,
   MSG_DONTWAIT,
   SOCKADDR_SIZE,
@@ -16,6 +20,7 @@ import {
   TCP_CLOSE,
   TCP_ESTABLISHED,
   bindUdp,
+  clock_gettime,
   close,
   connect,
   enter_keepalive,
@@ -24,6 +29,7 @@ import {
   onClose,
   onRead,
   onState,
+  onTimer,
   send,
   sendto,
   setAddress,
@@ -39,6 +45,10 @@ const CONTROL: u32 = 9;
 const BACKLOG: i32 = 4096;
 /** Connections that are being opened at once. */
 const WINDOW: u32 = 64;
+/** Connections that are opened in a second, at most. */
+const PACE: u64 = 12_000;
+const SECOND: u64 = 1_000_000_000;
+const TICK: i64 = 1_000_000;
 
 const information = memory.data(SYSTEM_INFORMATION_SIZE, 8);
 const destination = memory.data(16, 8);
@@ -51,6 +61,9 @@ let begun: u32 = 0;
 let ended: u32 = 0;
 let failed: u32 = 0;
 let error: i32 = 0;
+/** When the first was begun; those that may begin, as far as the pace allows. */
+let start: u64 = 0;
+let due: u32 = 0;
 
 function accepted(jid: i32, listener: i32, fd: i32): void {
   if (fd < 0) return;
@@ -80,12 +93,23 @@ function asked(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
   ports = load<u32>(data, 8);
   begun = ended = failed = 0;
   error = 0;
-  for (let n: u32 = 0; n < WINDOW; n++) openNext();
+  start = clock_gettime(CLOCK_MONOTONIC);
+  due = WINDOW;
+  openDue();
+}
+
+/** Opens as many as are due and the pace allows. */
+function openDue(): void {
+  const allowed = WINDOW + <u32>(((<u64>clock_gettime(CLOCK_MONOTONIC) - start) * PACE) / SECOND);
+  for (; due > 0 && begun < allowed && begun < wanted; due--) openNext();
+}
+
+function ticked(jid: i32, overrun: i32): void {
+  openDue();
 }
 
 /** Begins one more. What cannot even begin is the last one. */
 function openNext(): void {
-  if (begun >= wanted) return;
   setAddress(destination, client, port + (begun % ports));
   begun++;
   const fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -102,7 +126,8 @@ function changed(jid: i32, fd: i32, oldState: i32, newState: i32): void {
   if (newState != TCP_ESTABLISHED && newState != TCP_CLOSE) return;
   close(fd);
   finished(newState == TCP_ESTABLISHED);
-  openNext();
+  due++;
+  openDue();
 }
 
 function finished(opened: bool): void {
@@ -114,7 +139,7 @@ export function main(): i32 {
   const echo = listenTcp(ECHO, BACKLOG);
   const daytime = listenTcp(DAYTIME, BACKLOG);
   if (onAccept(echo, accepted) < 0 || onAccept(daytime, dismissed) < 0) return 1;
-  if (onRead(bindUdp(CONTROL), asked) < 0) return 1;
+  if (onRead(bindUdp(CONTROL), asked) < 0 || onTimer(TICK, TICK, ticked) < 0) return 1;
   enter_keepalive();
   return 1;
 }
