@@ -29,7 +29,7 @@ import { IPV4_MF, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";
 import { FRAGMENT_MORE, FRAGMENT_OFFSET, FragmentHeader, IPV6_HEADER, Ipv6Header } from "./wire/ipv6";
 
 /** Datagrams of which a part is sent later, at once. */
-const LATER_LIMIT: u32 = 8;
+const LATER_LIMIT: u32 = 32;
 const QUEUE_SIZE: usize = (offsetof<BufferQueue>() + 7) & ~7;
 /** Bytes of storage for initializeFragmentOutput. */
 export const FRAGMENT_OUTPUT_STORAGE: usize = QUEUE_SIZE + TIMER_SIZE;

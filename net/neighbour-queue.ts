@@ -7,8 +7,8 @@ import { allocateBuffer, BUFFER_RETAINED, CHECKSUM_PARTIAL, PacketBuffer, releas
 import { networkCounters } from "./counters";
 import { Neighbour } from "./neighbour-cache";
 
-/** Packets that wait for one link address, and for all together. */
-export const NEIGHBOUR_QUEUE: u32 = 4;
+/** Packets that wait for one link address, which go in one step when it is known (some 200 instructions each), and for all together. */
+export const NEIGHBOUR_QUEUE: u32 = 32;
 export const NEIGHBOUR_QUEUE_TOTAL: u32 = 64;
 
 /** Buffers behind the first ones, of all chains together: two datagrams of 64 KiB fit. */
