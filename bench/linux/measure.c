@@ -1,0 +1,3 @@
+/* placeholder */
+#include "guest.h"
+void measure(void) {}
