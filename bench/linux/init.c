@@ -98,6 +98,7 @@ int main(void) {
   /* Descriptors for a connection each. */
   setting("/proc/sys/fs/nr_open", "1100000");
   setting("/proc/sys/fs/file-max", "1100000");
+  setting("/proc/sys/fs/epoll/max_user_watches", "2200000");
   struct rlimit files = {1048576, 1048576};
   if (setrlimit(RLIMIT_NOFILE, &files) < 0) die("RLIMIT_NOFILE");
   const char *mode = getenv("mode");
