@@ -19,6 +19,11 @@ const PACKAGES: Record<string, string> = {
   clang: "clang",
   "wasm-ld": "lld",
   "qemu-system-x86_64": "qemu-system-x86",
+  // Of the benchmark: the Linux guest (bench/linux.ts).
+  "apt-get": "apt",
+  "apt-cache": "apt",
+  "dpkg-deb": "dpkg",
+  cpio: "cpio",
 };
 
 /** npm package of each program in node_modules. */

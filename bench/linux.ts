@@ -1,0 +1,119 @@
+/**
+ * The Linux guest that aemos is measured beside: Debian's cloud kernel, as its package has it, and an initramfs with one static program (bench/linux/). It
+ * runs in the same QEMU as aemos does, with the same devices (tools/qemu.ts).
+ */
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { UserError } from "../tools/errors.ts";
+import { BUILD, ROOT } from "../tools/paths.ts";
+import { type Guest, type GuestOptions, startGuest } from "../tools/qemu.ts";
+import { requireTool } from "../tools/toolchain.ts";
+
+const execute = promisify(execFile);
+
+const FOLDER = join(BUILD, "linux");
+/** The package that depends on the newest kernel. */
+const META_PACKAGE = "linux-image-cloud-amd64";
+const SOURCES = ["init.c", "serve.c", "measure.c"];
+/** Of bench/linux/init.c. */
+const MODULES = [
+  "virtio_ring",
+  "virtio",
+  "virtio_pci_legacy_dev",
+  "virtio_pci_modern_dev",
+  "virtio_pci",
+  "failover",
+  "net_failover",
+  "virtio_net",
+];
+/** What a Linux guest needs to say that it is up, at most. */
+const BOOT_TIMEOUT = 60_000;
+/** No names by slot for the network device, no messages below errors, no address randomization (each run alike), a clock that is read without a system call. */
+const APPEND = "console=ttyS0 quiet net.ifnames=0 nokaslr tsc=reliable";
+const ADDRESS = "address=10.0.2.15/24 gateway=10.0.2.2";
+
+export interface LinuxImage {
+  kernel: string;
+  initrd: string;
+  /** "6.1.0-56-cloud-amd64" */
+  release: string;
+  /** Bytes of both. */
+  bytes: number;
+}
+
+/** The kernel's package, unpacked: the folder, and the release. Needs the package lists (`apt-get update`), no rights. */
+async function unpackedKernel(): Promise<{ folder: string; release: string }> {
+  const folder = join(FOLDER, "package");
+  const installed = await readdir(join(folder, "boot")).catch(() => [] as string[]);
+  const known = installed.find((name) => name.startsWith("vmlinuz-"));
+  if (known) return { folder, release: known.slice("vmlinuz-".length) };
+  const aptCache = await requireTool("apt-cache");
+  const { stdout } = await execute(aptCache, ["depends", META_PACKAGE]).catch(() => ({ stdout: "" }));
+  const name = /Depends: (linux-image-(\S+))/.exec(stdout);
+  if (!name) throw new UserError(`no package ${META_PACKAGE}: run apt-get update (Debian)`);
+  const download = join(FOLDER, "download");
+  await rm(download, { recursive: true, force: true });
+  await mkdir(download, { recursive: true });
+  await execute(await requireTool("apt-get"), ["download", name[1] as string], { cwd: download });
+  const [file] = await readdir(download);
+  if (!file) throw new UserError(`apt-get download ${name[1]} brought nothing`);
+  await execute(await requireTool("dpkg-deb"), ["-x", join(download, file), folder]);
+  await rm(download, { recursive: true });
+  return { folder, release: name[2] as string };
+}
+
+/** Builds the initramfs; `page` is what its web server answers with. */
+export async function buildLinux(page: Buffer): Promise<LinuxImage> {
+  const { folder, release } = await unpackedKernel();
+  const files = join(FOLDER, "initramfs");
+  await rm(files, { recursive: true, force: true });
+  await mkdir(join(files, "modules"), { recursive: true });
+  await writeFile(join(files, "page"), page);
+  const sources = SOURCES.map((name) => join(ROOT, "bench", "linux", name));
+  const gcc = await requireTool("gcc");
+  await execute(gcc, ["-O2", "-Wall", "-Wextra", "-static", "-s", "-o", join(files, "init"), ...sources]);
+  const kernelModules = join(folder, "lib", "modules", release, "kernel");
+  const found = await readdir(kernelModules, { recursive: true });
+  for (const name of MODULES) {
+    const path = found.find((entry) => entry.endsWith(`/${name}.ko`));
+    if (!path) throw new UserError(`linux-image-${release} has no ${name}.ko`);
+    await copyFile(join(kernelModules, path), join(files, "modules", `${name}.ko`));
+  }
+  const list = ["init", "page", "modules", ...MODULES.map((name) => `modules/${name}.ko`)];
+  const initrd = join(FOLDER, "initrd");
+  const packing = execute(
+    await requireTool("cpio"),
+    ["-o", "-H", "newc", "-R", "0:0", "--quiet", "-F", initrd],
+    { cwd: files },
+  );
+  packing.child.stdin?.end(list.join("\n"));
+  await packing;
+  const kernel = join(folder, "boot", `vmlinuz-${release}`);
+  const sizes = await Promise.all([kernel, initrd].map((path) => stat(path)));
+  return { kernel, initrd, release, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
+}
+
+/** Starts it; resolves when it serves, or with mode "measure" as soon as QEMU runs. */
+export async function startLinux(
+  image: LinuxImage,
+  mode: "serve" | "measure",
+  options: Omit<GuestOptions, "image"> = {},
+): Promise<Guest> {
+  const { extra = [], append = "", ...rest } = options;
+  const network = options.netdev === "none" ? "" : ADDRESS;
+  const guest = await startGuest({
+    ...rest,
+    image: image.kernel,
+    append: [APPEND, network, `mode=${mode}`, append].filter((part) => part !== "").join(" "),
+    extra: ["-initrd", image.initrd, ...extra],
+  });
+  try {
+    if (mode === "serve") await guest.waitFor(/^serving$/m, BOOT_TIMEOUT);
+  } catch (error) {
+    await guest.stop();
+    throw error;
+  }
+  return guest;
+}
