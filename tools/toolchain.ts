@@ -19,7 +19,9 @@ const PACKAGES: Record<string, string> = {
   clang: "clang",
   "wasm-ld": "lld",
   "qemu-system-x86_64": "qemu-system-x86",
-  // Of the benchmark: the Linux guest (bench/linux.ts).
+  // Of the benchmark: the Linux guest (bench/linux.ts), and clients.
+  wrk: "wrk",
+  ab: "apache2-utils",
   "apt-get": "apt",
   "apt-cache": "apt",
   "dpkg-deb": "dpkg",
