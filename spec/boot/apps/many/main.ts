@@ -64,6 +64,8 @@ let error: i32 = 0;
 /** When the first was begun; those that may begin, as far as the pace allows. */
 let start: u64 = 0;
 let due: u32 = 0;
+/** A timer runs until more may begin. */
+let waits: bool = false;
 
 function accepted(jid: i32, listener: i32, fd: i32): void {
   if (fd < 0) return;
@@ -102,9 +104,12 @@ function asked(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
 function openDue(): void {
   const allowed = WINDOW + <u32>(((<u64>clock_gettime(CLOCK_MONOTONIC) - start) * PACE) / SECOND);
   for (; due > 0 && begun < allowed && begun < wanted; due--) openNext();
+  if (due == 0 || begun == wanted || waits) return;
+  waits = onTimer(TICK, 0, ticked) >= 0;
 }
 
 function ticked(jid: i32, overrun: i32): void {
+  waits = false;
   openDue();
 }
 
@@ -139,7 +144,7 @@ export function main(): i32 {
   const echo = listenTcp(ECHO, BACKLOG);
   const daytime = listenTcp(DAYTIME, BACKLOG);
   if (onAccept(echo, accepted) < 0 || onAccept(daytime, dismissed) < 0) return 1;
-  if (onRead(bindUdp(CONTROL), asked) < 0 || onTimer(TICK, TICK, ticked) < 0) return 1;
+  if (onRead(bindUdp(CONTROL), asked) < 0) return 1;
   enter_keepalive();
   return 1;
 }
