@@ -9,9 +9,10 @@ import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { BUFFER_COST } from "../../../net/socket/tcp/parameters";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { chance, seedChance } from "../../chance";
-import { abort_, close, consume, listener, peek, peekLength, taken } from "./ends";
+import { consume, listener, peek, peekLength, taken } from "./ends";
+import { endPair } from "./pair";
 import { establish, heard, meetPeer, peerOctet, say, setOptions } from "./script";
-import { leftOver, MILLISECOND, run, settleWorld, setUpWorld } from "./world";
+import { MILLISECOND, run, setUpWorld } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -84,11 +85,7 @@ describe("copies of received data", () => {
     open();
   });
   afterEach(() => {
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("are none, whatever the sizes of segments and their order, with an application that reads at its own pace", () => {

@@ -4,9 +4,10 @@ import { Socket } from "../../../net/socket/socket";
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
 import { networkCounters } from "../../../net/counters";
 import { TcpConnection, tcpStatistics } from "../../../net/socket/tcp/tcp";
-import { abort_, close, consume, listener, peek, peekLength, taken, watch } from "./ends";
-import { establish, heard, heardBriefly, meetPeer, peerOctet, permitSack, say, setOptions } from "./script";
-import { arriveTogether, collect, leftOver, settleWorld, setUpWorld, silence } from "./world";
+import { abort_, listener, peekLength, taken, watch } from "./ends";
+import { endPair, readStream } from "./pair";
+import { establish, heard, heardBriefly, meetPeer, permitSack, say, setOptions } from "./script";
+import { arriveTogether, collect, setUpWorld, silence } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -35,20 +36,6 @@ function sayTogether(
   return (count - 1) * size + last;
 }
 
-/** Reads all and checks it against the peer's stream from `position`: how much. */
-function readStream(position: u32): u32 {
-  let done: u32 = 0;
-  for (let data = peek(s); data != 0; data = peek(s)) {
-    const length: u32 = peekLength(s);
-    assert(length != 0, "an empty buffer in the queue");
-    for (let i: u32 = 0; i < length; i++)
-      assert(load<u8>(data + i) == peerOctet(position + done + i), "wrong octet");
-    consume(s, length);
-    done += length;
-  }
-  return done;
-}
-
 describe("receiving segments that were put together", () => {
   beforeAll(() => {
     setUpWorld();
@@ -59,11 +46,7 @@ describe("receiving segments that were put together", () => {
     setOptions(1460, 255, 0);
   });
   afterEach(() => {
-    abort_(s);
-    close(server);
-    settleWorld();
-    taken();
-    expect(leftOver()).toBe("");
+    endPair(server, s);
   });
 
   it("is one step: one acknowledgement, one event, no octet copied", () => {
@@ -74,7 +57,7 @@ describe("receiving segments that were put together", () => {
     expect(heardBriefly()).toBe(". 1:1(0) ack 58401");
     expect(taken()).toBe("1");
     expect<u32>(bufferPool().inUse - inUse).toBe(30, "the buffers in which it came");
-    expect<u32>(readStream(1)).toBe(58400);
+    expect<u32>(readStream(s, 1)).toBe(58400);
     heard();
     expect(silence(1000)).toBe(1000, "nothing is left to be acknowledged");
   });
@@ -93,14 +76,14 @@ describe("receiving segments that were put together", () => {
     say(".", 33001, 1000, 1, 10000);
     say(".", 34001, 1000, 1, 10000);
     expect(heardBriefly()).toBe(". 1:1(0) ack 35001");
-    readStream(1);
+    readStream(s, 1);
   });
 
   it("has the FIN of the last one", () => {
     open();
     sayTogether(1, 5, 1000, "FP.", 17);
     expect(heardBriefly()).toBe(". 1:1(0) ack 4019");
-    expect<u32>(readStream(1)).toBe(4017);
+    expect<u32>(readStream(s, 1)).toBe(4017);
     expect<i32>(peekLength(s)).toBe(0);
   });
 
@@ -113,7 +96,7 @@ describe("receiving segments that were put together", () => {
       sayTogether(1, 4, 1000, ".", 1000, room);
       if (room == 300) expect(heardBriefly()).toBe(". 1:1(0) ack 4001");
     }
-    expect<u32>(readStream(1)).toBe(4000);
+    expect<u32>(readStream(s, 1)).toBe(4000);
     const c = changetype<TcpConnection>(s);
     let next: u32 = 4001;
     while (c.receiveWindow >= 40000) next += sayTogether(next, 20, 1460);
@@ -121,7 +104,7 @@ describe("receiving segments that were put together", () => {
     sayTogether(next, 40, 1460);
     heard();
     expect<u32>(c.receiveWindow).toBe(0);
-    expect<u32>(readStream(4001)).toBe(next + window - 4001);
+    expect<u32>(readStream(s, 4001)).toBe(next + window - 4001);
   });
 
   it("is dropped when buffers are scarce, all of it", () => {
@@ -138,7 +121,7 @@ describe("receiving segments that were put together", () => {
     while (elsewhere.length != 0) releaseBuffer(elsewhere.pop());
     sayTogether(next, 20, 1000);
     heard();
-    expect<u32>(readStream(1)).toBe(30000);
+    expect<u32>(readStream(s, 1)).toBe(30000);
   });
 
   it("waits for what is missing, and is reported as one block", () => {
@@ -149,7 +132,7 @@ describe("receiving segments that were put together", () => {
     expect(heardBriefly()).toBe(". 1:1(0) ack 4001");
     sayTogether(4001, 2, 1000);
     expect(heardBriefly()).toBe(". 1:1(0) ack 15001");
-    expect<u32>(readStream(1)).toBe(15000);
+    expect<u32>(readStream(s, 1)).toBe(15000);
   });
 
   it("delivers the stream, in whatever order, size and overlap its parts come", () => {
@@ -165,10 +148,10 @@ describe("receiving segments that were put together", () => {
         const count = 1 + chance(30);
         if (count == 1) say(".", at, size, 1, 10000);
         else sayTogether(at, count, size, chance(2) ? "P." : ".", 1 + chance(size), 200 + chance(1783));
-        if (chance(3) == 0) read += readStream(1 + read);
+        if (chance(3) == 0) read += readStream(s, 1 + read);
         heard();
       }
-      read += readStream(1 + read);
+      read += readStream(s, 1 + read);
       assert(read == c.RCV_NXT - c.IRS - 1, "all that was acknowledged was read");
       abort_(s);
       heard();
