@@ -17,7 +17,7 @@ const FOLDER = join(BUILD, "linux");
 /** The package that depends on the newest kernel. */
 const META_PACKAGE = "linux-image-cloud-amd64";
 const SOURCES = ["init.c", "serve.c", "measure.c"];
-/** Of bench/linux/init.c. */
+/** Drivers, in the order in which they need one another. */
 const MODULES = [
   "virtio_ring",
   "virtio",
@@ -32,7 +32,7 @@ const MODULES = [
 const BOOT_TIMEOUT = 60_000;
 /** No names by slot for the network device, no messages below errors, no address randomization (each run alike), a clock that is read without a system call. */
 const APPEND = "console=ttyS0 quiet net.ifnames=0 nokaslr tsc=reliable";
-const ADDRESS = "address=10.0.2.15/24 gateway=10.0.2.2";
+const NETWORK = `address=10.0.2.15/24 gateway=10.0.2.2 modules=${MODULES.join(",")}`;
 
 export interface LinuxImage {
   kernel: string;
@@ -102,7 +102,7 @@ export async function startLinux(
   options: Omit<GuestOptions, "image"> = {},
 ): Promise<Guest> {
   const { extra = [], append = "", ...rest } = options;
-  const network = options.netdev === "none" ? "" : ADDRESS;
+  const network = options.netdev === "none" ? "" : NETWORK;
   const guest = await startGuest({
     ...rest,
     image: image.kernel,

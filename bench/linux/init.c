@@ -2,7 +2,8 @@
  * The first and only process of the Linux guest that aemos is measured beside: it loads the drivers, sets the network up, and then serves (serve.c) or measures
  * (measure.c). One static program in an initramfs; bench/linux.ts builds it.
  *
- * Of the kernel's command line come, as environment, mode=serve|measure and address=A.B.C.D/LEN, gateway=A.B.C.D.
+ * Of the kernel's command line come, as environment, mode=serve|measure, address=A.B.C.D/LEN, gateway=A.B.C.D, and modules=NAME,…: drivers that stand in /modules,
+ * in the order in which they need one another.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,11 +21,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "guest.h"
-
-/* In the order in which they need one another; bench/linux.ts puts them into the initramfs under these names. */
-static const char *const modules[] = {
-    "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "failover", "net_failover", "virtio_net",
-};
 
 void die(const char *what) {
   printf("%s: %s\n", what, strerror(errno));
@@ -104,7 +100,8 @@ int main(void) {
   const char *mode = getenv("mode");
   const char *address = getenv("address");
   if (address) {
-    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++) load(modules[i]);
+    char *modules = getenv("modules");
+    for (char *name = modules ? strtok(modules, ",") : NULL; name; name = strtok(NULL, ",")) load(name);
     const char *gateway = getenv("gateway");
     network(address, gateway ? gateway : "10.0.2.2");
     setting("/proc/sys/net/core/somaxconn", "65535");
