@@ -23,18 +23,20 @@ import { deviceFlush, deviceTransmit, NetworkDevice, SEGMENTS_TCP4, SEGMENTS_TCP
 import { pciScan } from "../../drivers/pci";
 import { initializeSerial, serialPut } from "../../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../../drivers/virtio/net";
+import {
+  F_CSUM,
+  F_GUEST_CSUM,
+  F_GUEST_TSO4,
+  F_GUEST_TSO6,
+  F_GUEST_ECN,
+  F_GUEST_UFO,
+  F_HOST_TSO4,
+  F_HOST_TSO6,
+  F_HOST_ECN,
+  F_MRG_RXBUF,
+} from "./features";
 import { F_EVENT_IDX, F_VERSION_1, model } from "./machine";
 
-const F_CSUM: u64 = 1;
-const F_GUEST_CSUM: u64 = 2;
-const F_GUEST_TSO4: u64 = 1 << 7;
-const F_GUEST_TSO6: u64 = 1 << 8;
-const F_GUEST_ECN: u64 = 1 << 9;
-const F_GUEST_UFO: u64 = 1 << 10;
-const F_HOST_TSO4: u64 = 1 << 11;
-const F_HOST_TSO6: u64 = 1 << 12;
-const F_HOST_ECN: u64 = 1 << 13;
-const F_MRG_RXBUF: u64 = 1 << 15;
 const SEGMENTS: u64 = F_GUEST_TSO4 | F_GUEST_TSO6 | F_HOST_TSO4 | F_HOST_TSO6;
 const ALL: u64 =
   F_VERSION_1 |

@@ -25,17 +25,19 @@ import { pciScan } from "../../drivers/pci";
 import { initializeSerial, serialPut } from "../../drivers/serial";
 import { virtioNetPoll, virtioNetProbe, virtioNetStarved } from "../../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../../drivers/virtio/rng";
+import {
+  F_CSUM,
+  F_GUEST_CSUM,
+  F_MTU,
+  F_MAC,
+  F_GUEST_TSO4,
+  F_HOST_TSO6,
+  F_MRG_RXBUF,
+  F_STATUS,
+  F_CTRL_VQ,
+} from "./features";
 import { F_EVENT_IDX, F_VERSION_1, model, PCI_DEVICE } from "./machine";
 
-const F_CSUM: u64 = 1;
-const F_GUEST_CSUM: u64 = 2;
-const F_MTU: u64 = 1 << 3;
-const F_MAC: u64 = 1 << 5;
-const F_GUEST_TSO4: u64 = 1 << 7;
-const F_HOST_TSO6: u64 = 1 << 12;
-const F_MRG_RXBUF: u64 = 1 << 15;
-const F_STATUS: u64 = 1 << 16;
-const F_CTRL_VQ: u64 = 1 << 17;
 const ALL: u64 =
   F_VERSION_1 |
   F_EVENT_IDX |
