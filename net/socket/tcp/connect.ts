@@ -12,7 +12,7 @@ import { timerStartAt } from "../../../kernel/time/timers";
 import { Endpoint } from "../../flow";
 import { chooseSource, isForAll, isHost, matches } from "../../ip";
 import { chooseEphemeral, former, isFree } from "./bind";
-import { sequenceBeyond, timestampOffset } from "./clock";
+import { initialSequence, sequenceBeyond, timestampOffset } from "./clock";
 import { IS_BOUND, resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
 import { insertConnection, wanted } from "./demux";
 import { openSequences } from "./listen";
@@ -42,7 +42,8 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
     const result = chooseEphemeral(wanted);
     if (result < 0) return result;
   } else if (!isFree(wanted)) return -EADDRINUSE;
-  const least = takeOver(former);
+  const old = former;
+  const sequence = old === null ? initialSequence(wanted) : sequenceBeyond(wanted, takeOver(old));
 
   // What an earlier connection of this socket has left goes.
   c.received.clear();
@@ -55,7 +56,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   c.receiveScale = <u8>offeredScale();
   c.RCV_NXT = 0;
   c.receiveEdge = min<u32>(c.receiveLimit, 65535);
-  openSequences(c, sequenceBeyond(c.flow, least));
+  openSequences(c, sequence);
   insertConnection(c);
   statistics.activeOpens++;
   setState(c, TCP_SYN_SENT);

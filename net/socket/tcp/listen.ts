@@ -1,8 +1,8 @@
 /**
  * Passive open (RFC 9293, 3.10.7.2): a listener, the connections that wait to be accepted, and the SYN.
  *
- * Half-open connections are requests (request.ts), at most REQUESTS_PER_LISTENER of them; beyond that SYN cookies. A
- * connection becomes a socket with the ACK that completes the handshake. When `backlog` of them already wait, or there is no
+ * Half-open connections are requests (request.ts), at most REQUESTS_PER_LISTENER of them; beyond that SYN cookies, but for a SYN over a
+ * connection in TIME-WAIT. A connection becomes a socket with the ACK that completes the handshake. When `backlog` of them already wait, or there is no
  * memory, that ACK is dropped, and so are new SYNs: the client sends again, as with Linux.
  */
 import { Link } from "../../../kernel/list";
@@ -12,7 +12,7 @@ import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { milliseconds, sequenceBeyond, timestampOffset } from "./clock";
+import { initialSequence, milliseconds, sequenceBeyond, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
   allocateConnection,
@@ -35,6 +35,7 @@ import { Segment } from "./segment";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
 import { offeredScale, setPeerMss, peerMss } from "./mss";
+import { TimeWait } from "./timewait";
 import { sendResetFor, sendSynFrom } from "./transmit";
 
 
@@ -119,8 +120,8 @@ export function acceptFrom(c: TcpConnection): TcpConnection | null {
   return connectionOfLink(link);
 }
 
-/** A segment for a listener and for nothing else. `leastSequence`: our initial sequence number has to be after it; 0: any. */
-export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequence: u32): void {
+/** A segment for a listener and for nothing else, or a SYN over `old`, to which it may be answered. */
+export function listenSegment(c: TcpConnection, s: Segment, hash: u32, old: TimeWait | null): void {
   if (s.has(TCP_RST)) return;
   if (s.has(TCP_ACK)) {
     if (s.has(TCP_SYN) || !cookieAck(c, s)) sendResetFor(s);
@@ -133,12 +134,14 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequ
     statistics.listenOverflows++;
     return;
   }
-  if (
-    listener.requestCount < REQUESTS_PER_LISTENER &&
-    addRequest(c, s, hash, sequenceBeyond(s.flow, leastSequence))
-  )
+  if (old === null) {
+    const room = listener.requestCount < REQUESTS_PER_LISTENER;
+    if (!room || !addRequest(c, s, hash, initialSequence(s.flow))) sendCookie(c, listener, s);
     return;
-  sendCookie(c, listener, s);
+  }
+  // RFC 9293, 3.6.1: our number has to be beyond those of the old connection, and what is in a cookie cannot be chosen. So there is a request, beyond the listener's number, too:
+  // each of these has a handshake behind it that was completed, so forged addresses do not come here.
+  if (!addRequest(c, s, hash, sequenceBeyond(s.flow, old.SND_NXT))) statistics.listenOverflows++;
 }
 
 /** The bits of AGREED that the SYN `s` offers. */

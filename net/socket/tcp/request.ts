@@ -15,7 +15,7 @@ import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
 import { HAS_TIMESTAMPS, SYN_WAS_LOST, TcpConnection } from "./connection";
-import { insertRequest, removeRequest } from "./demux";
+import { findTimeWait, insertRequest, removeRequest } from "./demux";
 import { completeOpen, offeredBy } from "./listen";
 import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
@@ -30,6 +30,7 @@ import {
 import { Segment } from "./segment";
 import { before, within } from "./sequence";
 import { statistics } from "./statistics";
+import { timeWaitReplaced } from "./timewait";
 import { emit, sendResetFor, sendSynFrom } from "./transmit";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { pushTimestamps } from "./options";
@@ -257,5 +258,8 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
   let agreed = <u32>r.agreed;
   if (!s.hasTimestamps) agreed &= ~HAS_TIMESTAMPS;
   if (r.retries != 0) agreed |= SYN_WAS_LOST;
-  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, agreed, r.timestampRecent)) forget(r);
+  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, agreed, r.timestampRecent)) {
+    timeWaitReplaced(findTimeWait(r.hash, r.flow));
+    forget(r);
+  }
 }
