@@ -22,6 +22,7 @@ import { setState, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { statistics } from "./statistics";
 import { takeOver } from "./timewait";
 import { sendSyn } from "./transmit";
+import { firstWindow } from "./window";
 
 /**
  * `connect`: -EINPROGRESS when begun (POLLOUT tells the end of it, with POLLERR when it failed), -EISCONN, -EALREADY,
@@ -55,7 +56,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   c.timestampOffset = timestampOffset(c.flow);
   c.receiveScale = <u8>offeredScale();
   c.RCV_NXT = 0;
-  c.receiveEdge = min<u32>(c.receiveLimit, 65535);
+  c.receiveEdge = firstWindow(c);
   openSequences(c, sequence);
   insertConnection(c);
   statistics.activeOpens++;

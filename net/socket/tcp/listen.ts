@@ -37,6 +37,7 @@ import { statistics } from "./statistics";
 import { offeredScale, setPeerMss, peerMss } from "./mss";
 import { TimeWait } from "./timewait";
 import { sendResetFor, sendSynFrom } from "./transmit";
+import { firstWindow } from "./window";
 
 
 @unmanaged
@@ -50,6 +51,8 @@ export class TcpListener {
   requestCount: u32;
   /** Time of the last SYN cookie, ns; 0: never. Without one no ACK is taken for a cookie. */
   cookieTime: u64;
+  /** The largest window that came with one of those still honoured. */
+  cookieWindow: u32;
 
 
   @inline get acceptQueue(): Link {
@@ -59,6 +62,11 @@ export class TcpListener {
 
   @inline get isFull(): bool {
     return this.acceptCount > this.backlog;
+  }
+
+  /** There may be cookies under way that are honoured. */
+  @inline get hasCookies(): bool {
+    return this.cookieTime != 0 && now() - this.cookieTime <= COOKIE_LIFETIME;
   }
 }
 
@@ -155,6 +163,8 @@ export function offeredBy(s: Segment): u32 {
 
 function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
+  const window = firstWindow(c);
+  if (!listener.hasCookies || window > listener.cookieWindow) listener.cookieWindow = window;
   listener.cookieTime = now();
   // What cannot come back in a timestamp is not agreed on.
   const agreed = s.hasTimestamps ? offeredBy(s) : 0;
@@ -164,6 +174,7 @@ function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
     makeCookie(s, peerMss(s)),
     s.sequence + 1,
     TCP_ACK,
+    window,
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
     agreed,
     hideOptions(milliseconds(), s.scale, agreed) + timestampOffset(s.flow),
@@ -174,8 +185,7 @@ function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
 /** Does the ACK complete a handshake that was begun with a cookie? Then it has been dealt with. */
 function cookieAck(c: TcpConnection, s: Segment): bool {
   const listener = c.listener;
-  if (listener === null || listener.cookieTime == 0 || now() - listener.cookieTime > COOKIE_LIFETIME)
-    return false;
+  if (listener === null || !listener.hasCookies) return false;
   const mss = checkCookie(s);
   if (mss == 0) {
     statistics.cookiesFailed++;
@@ -193,7 +203,8 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
     scale = hiddenScale(hidden);
     agreed = hiddenAgreed(hidden);
   }
-  completeOpen(c, s, s.acknowledgement - 1, s.sequence - 1, mss, scale, agreed, s.timestampValue);
+  const window = listener.cookieWindow;
+  completeOpen(c, s, s.acknowledgement - 1, s.sequence - 1, window, mss, scale, agreed, s.timestampValue);
   return true;
 }
 
@@ -201,13 +212,14 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
 
 /**
  * The handshake is complete with the ACK `s`, which has been checked: makes the connection, lets it have the segment,
- * and queues it for `accept`. `agreed`: of AGREED and SYN_WAS_LOST. False: dropped for want of memory, the client will send again.
+ * and queues it for `accept`. `window`: what its SYN,ACK offered, or more, whatever the listener would offer now; `agreed`: of AGREED and SYN_WAS_LOST. False: dropped for want of memory, the client will send again.
  */
 export function completeOpen(
   c: TcpConnection,
   s: Segment,
   iss: u32,
   irs: u32,
+  window: u32,
   mss: u32,
   scale: u32,
   agreed: u32,
@@ -234,7 +246,7 @@ export function completeOpen(
   child.IRS = irs;
   child.RCV_NXT = irs + 1;
   child.lastAckSent = irs + 1;
-  child.receiveEdge = irs + 1 + min<u32>(child.receiveLimit, 65535);
+  child.receiveEdge = irs + 1 + window;
   if (scale != NO_SCALE) {
     child.sendScale = <u8>scale;
     child.receiveScale = <u8>offeredScale();

@@ -1,5 +1,5 @@
 /**
- * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 96 bytes, until the final ACK
+ * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 104 bytes, until the final ACK
  * comes. The SYN,ACK is repeated as a SYN is (RFC 9293, 3.8.3): after 1, 2, 4, 8, 16, 32 and 60 s, and the request is forgotten 60 s later. While more
  * than half of the requests of a listener are taken it is repeated twice only, and when all are there are SYN cookies.
  *
@@ -34,6 +34,7 @@ import { timeWaitReplaced } from "./timewait";
 import { emit, sendResetFor, sendSynFrom } from "./transmit";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { pushTimestamps } from "./options";
+import { firstWindow } from "./window";
 
 
 @unmanaged
@@ -59,6 +60,8 @@ export class TcpRequest extends Link {
   agreed: u16;
   /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16; 0: never. One in a hundred goes without an answer for that. */
   lastChallenge: u16;
+  /** Window field of the SYN,ACK: what was offered is kept, whatever the listener is set meanwhile. */
+  window: u16;
   expires: u64;
 
 
@@ -116,6 +119,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.scale = <u8>s.scale;
   r.agreed = <u16>offeredBy(s);
   r.timestampRecent = s.timestampValue;
+  r.window = <u16>firstWindow(c);
   listener.requestCount++;
   insertRequest(r);
   enqueue(r);
@@ -197,6 +201,7 @@ function sendSynAck(r: TcpRequest): void {
     r.ISS,
     r.IRS + 1,
     TCP_ACK,
+    r.window,
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.agreed,
     milliseconds() + timestampOffset(r.flow),
@@ -215,14 +220,14 @@ function sendAckOf(r: TcpRequest): void {
   let options: u32 = 0;
   if (r.agreed & HAS_TIMESTAMPS)
     options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
-  const window = min<u32>(r.listener.receiveLimit, 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
+  const window = (<u32>r.window) >> (r.scale == NO_SCALE ? 0 : offeredScale());
   emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, r.listener.service);
   releaseBuffer(buffer);
 }
 
 /** A segment for request `r`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
 export function requestSegment(r: TcpRequest, s: Segment): void {
-  const window = min<u32>(r.listener.receiveLimit, 65535);
+  const window: u32 = r.window;
   if (s.has(TCP_RST)) {
     // RFC 5961, 3.2: exactly the next one, or it is an attempt.
     if (s.sequence == r.IRS + 1) {
@@ -258,7 +263,7 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
   let agreed = <u32>r.agreed;
   if (!s.hasTimestamps) agreed &= ~HAS_TIMESTAMPS;
   if (r.retries != 0) agreed |= SYN_WAS_LOST;
-  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, agreed, r.timestampRecent)) {
+  if (completeOpen(c, s, r.ISS, r.IRS, window, r.mss, r.scale, agreed, r.timestampRecent)) {
     timeWaitReplaced(findTimeWait(r.hash, r.flow));
     forget(r);
   }
