@@ -13,7 +13,7 @@ import { Endpoint } from "../../flow";
 import { chooseSource, isForAll, isHost, matches } from "../../ip";
 import { chooseEphemeral, former, isFree } from "./bind";
 import { initialSequence, sequenceBeyond, timestampOffset } from "./clock";
-import { IS_BOUND, resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
+import { resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
 import { insertConnection, wanted } from "./demux";
 import { openSequences } from "./listen";
 import { offeredScale } from "./mss";
@@ -34,7 +34,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   if (name.port == 0) return -EADDRNOTAVAIL;
   if (!isHost(name) || isForAll(name)) return -ENETUNREACH;
   if (!matches(c.flow.local, name)) return -ENETUNREACH;
-  const bound = c.has(IS_BOUND);
+  const bound = c.place !== null;
   const local = wanted.local;
   local.copy(c.flow.local);
   wanted.remote.copy(name);

@@ -10,6 +10,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
+import { serve, unserve } from "../names";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { initialSequence, milliseconds, sequenceBeyond, timestampOffset } from "./clock";
@@ -89,16 +90,23 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
     return 0;
   }
   if (c.state != TCP_CLOSE || c.has(WAS_CONNECTED)) return -EINVAL;
-  if (c.flow.local.port == 0) {
+  if (c.place === null) {
+    // There may be an end of a connect that failed.
+    c.clearAddress(c.flow.local);
     const result = bindEphemeral(c);
     if (result < 0) return result;
-  } else if (hasListener(c)) return -EADDRINUSE;
+  }
+  const place = c.place!;
+  if (hasListener(place)) return -EADDRINUSE;
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
   listener.acceptQueue.initialize();
   listener.backlog = limit;
   c.listener = listener;
+  // What a connect has chosen is no part of the name.
+  c.flow.local.copy(place);
+  serve(place, c.queueLink);
   setState(c, TCP_LISTEN);
   return 0;
 }
@@ -113,6 +121,7 @@ export function closeListener(c: TcpConnection): void {
     abortConnection(child);
     child = acceptFrom(c);
   }
+  unserve(c.place!, c.queueLink);
   c.listener = null;
   pool.release(changetype<usize>(listener));
   setState(c, TCP_CLOSE);

@@ -22,7 +22,7 @@ import { bindTo, initializeBind } from "./bind";
 import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } from "./close";
 import { allocateConnection, initializeConnections, setBufferLimits, TcpConnection } from "./connection";
 import { connectTo } from "./connect";
-import { initializeDemux } from "./demux";
+import { DEMUX_STORAGE, initializeDemux, reuseChanged } from "./demux";
 import { tcpError, tcpInput, tcpDestination } from "./input";
 import { acceptFrom, initializeListeners, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
@@ -64,7 +64,7 @@ export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
   if (storage == 0 || counters == 0) return false;
   memory.fill(storage, 0, FRAME_SIZE);
   initializeBind(counters);
-  if (!initializeDemux(maxConnections, maxTimeWaits, take(FLOW_SIZE))) return false;
+  if (!initializeDemux(maxConnections, maxTimeWaits, take(DEMUX_STORAGE))) return false;
   operations = changetype<SocketProtocol>(take(offsetof<SocketProtocol>()));
   fillOperations();
   initializeStatistics(take(offsetof<TcpStatistics>()));
@@ -135,6 +135,7 @@ function fillOperations(): void {
   operations.queue = queueOperation.index;
   operations.end = endOperation.index;
   operations.ranked = timersRanked.index;
+  operations.shared = sharedOperation.index;
 }
 
 export function tcpStatistics(): TcpStatistics {
@@ -230,6 +231,10 @@ function roomOperation(socket: Socket): u32 {
 
 function queueOperation(socket: Socket): BufferQueue {
   return connectionOf(socket).received;
+}
+
+function sharedOperation(socket: Socket): void {
+  reuseChanged(connectionOf(socket));
 }
 
 function endOperation(socket: Socket): i32 {

@@ -6,6 +6,7 @@
 import {
   AF_INET,
   AF_INET6,
+  EADDRINUSE,
   EINPROGRESS,
   EVF_PRIORITY,
   EVF_THREAD,
@@ -17,6 +18,9 @@ import {
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
+  SOL_SOCKET,
+  SO_REUSEADDR,
+  bind,
   bindUdp,
   close,
   connect,
@@ -24,6 +28,7 @@ import {
   exit,
   fork,
   iovec,
+  listen,
   listenTcp,
   nanosleep,
   onClose,
@@ -33,6 +38,7 @@ import {
   sendto,
   setAddress,
   setAddress6,
+  setsockopt,
   socket,
   spawn,
   waitpid,
@@ -253,6 +259,63 @@ function exhaustPorts(): i32 {
   return opened == PORTS ? result : opened;
 }
 
+/** Streams, and datagrams, that share one port, each with a peer of its own. */
+const STREAMS: i32 = 10_000;
+const DATAGRAMS: i32 = 4000;
+const SHARED_PORT: u32 = 3002;
+
+/** A socket of `type` that shares SHARED_PORT; or the errno. */
+function sharePort(type: i32): i32 {
+  const fd = socket(AF_INET, type, 0);
+  if (fd < 0) return fd;
+  store<i32>(word, 1);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, word, 4);
+  setAddress(address, 0, SHARED_PORT);
+  const bound = bind(fd, address, SOCKADDR_SIZE);
+  return bound < 0 ? bound : fd;
+}
+
+/** `count` sockets share a port; one is served, with a connection or a datagram; then all are closed, the first of them first. How many. */
+function manyShare(type: i32, count: i32): i32 {
+  const fds = heap.alloc((<usize>count) << 2);
+  let shared = 0;
+  for (let n = 0; n < count; n++) {
+    const fd = sharePort(type);
+    if (fd < 0) {
+      row("failed", fd, n);
+      break;
+    }
+    store<i32>(fds + ((<usize>shared) << 2), fd);
+    shared++;
+    if (type != SOCK_DGRAM) continue;
+    setAddress(address, INADDR_LOOPBACK, 10_000 + n);
+    connect(fd, address, SOCKADDR_SIZE);
+  }
+  // Bound by itself it has to look at all of them, or at none.
+  const alone = socket(AF_INET, type, 0);
+  setAddress(address, INADDR_LOOPBACK, SHARED_PORT);
+  if (bind(alone, address, SOCKADDR_SIZE) != -EADDRINUSE) row("failed", 1);
+  close(alone);
+  if (type == SOCK_DGRAM) {
+    const one = load<i32>(fds + ((<usize>count) << 1));
+    const sender = bindUdp(10_000 + count / 2);
+    setAddress(address, INADDR_LOOPBACK, SHARED_PORT);
+    sendto(sender, address, 8, 0, address, SOCKADDR_SIZE);
+    if (recv(one, address, 8, 0) != 8) row("failed", 2);
+    close(sender);
+  } else {
+    const one = load<i32>(fds + ((<usize>count) << 1));
+    if (listen(one, 5) != 0) row("failed", 3);
+    const client = socket(AF_INET, SOCK_STREAM, 0);
+    setAddress(address, INADDR_LOOPBACK, SHARED_PORT);
+    if (connect(client, address, SOCKADDR_SIZE) != 0) row("failed", 4);
+    close(client);
+  }
+  for (let n = 0; n < shared; n++) close(load<i32>(fds + ((<usize>n) << 2)));
+  heap.free(fds);
+  return shared;
+}
+
 // ---- Threads ----
 
 function sleep(jid: i32, overrun: i32): void {
@@ -283,5 +346,7 @@ export function main(): i32 {
   row("done", 11, longDatagram(1));
   row("done", 12, manyPieces());
   row("done", 13, exhaustPorts());
+  row("done", 14, manyShare(SOCK_STREAM, STREAMS));
+  row("done", 15, manyShare(SOCK_DGRAM, DATAGRAMS));
   return 0;
 }
