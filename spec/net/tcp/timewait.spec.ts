@@ -96,7 +96,7 @@ describe("TIME-WAIT", () => {
     expect<usize>(offsetof<TimeWait>()).toBe(64);
   });
 
-  it("lasts 2 MSL at 10,000 closed connections a second, and not much longer; none makes room before", () => {
+  it("MUST-13: lasts 2 MSL at 10,000 closed connections a second, and not much longer; none makes room before", () => {
     const recycled = tcpStatistics().timeWaitRecycled + tcpStatistics().timeWaitLost;
     const failures = timeWaitPool().failures;
     run(SECOND - (time % SECOND) + 500 * MILLISECOND);
