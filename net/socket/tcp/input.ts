@@ -16,7 +16,7 @@ import { findConnection, findListener, findRequest, findTimeWait, wanted } from 
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
-import { requestSegment } from "./request";
+import { forgetRequest, requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
@@ -67,7 +67,11 @@ function demultiplex(s: Segment): void {
     finish(c, 0);
   }
   const r = findRequest(hash, flow);
-  if (r !== null) return requestSegment(r, s);
+  if (r !== null) {
+    const owner = r.owner;
+    if (owner !== null) return requestSegment(r, owner, s);
+    forgetRequest(r);
+  }
   const listener = findListener(flow.local);
   const t = findTimeWait(hash, flow);
   if (t !== null && (listener === null || !mayBeginOver(t, s))) return timeWaitSegment(t, s);

@@ -10,7 +10,9 @@ import { Pool } from "../../../kernel/memory/pool";
 import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
+import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
 import { serve, unserve } from "../names";
+import { receiveLevel } from "../../levels";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { initialSequence, milliseconds, sequenceBeyond, timestampOffset } from "./clock";
@@ -31,7 +33,7 @@ import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
 import { BACKLOG_LIMIT, REQUESTS_PER_LISTENER } from "./parameters";
 import { segmentArrives } from "./receive";
-import { addRequest, closeRequests } from "./request";
+import { addRequest } from "./request";
 import { Segment } from "./segment";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
@@ -42,7 +44,9 @@ import { firstWindow } from "./window";
 
 
 @unmanaged
-export class TcpListener {
+export class TcpListener extends Link {
+  /** The socket; null: closed, and there are still connections or requests of it. */
+  owner: TcpConnection | null;
   private head0: usize;
   private head1: usize;
   /** Connections that wait to be accepted, and how many may. */
@@ -75,10 +79,24 @@ export class TcpListener {
 const COOKIE_LIFETIME: u64 = 2 << 36;
 
 let pool: Pool = changetype<Pool>(0);
+/** Those that are closed and have connections that wait. */
+let closing: Link = changetype<Link>(0);
+let timer: Timer = changetype<Timer>(0);
 
-export function initializeListeners(storage: Pool, limit: u32): void {
+/** `head`: room for a Link; `clock`: room for a Timer; `callback`: index of `listenersClosing`. */
+export function initializeListeners(
+  storage: Pool,
+  limit: u32,
+  head: Link,
+  clock: Timer,
+  callback: u32,
+): void {
   pool = storage;
   pool.initialize(offsetof<TcpListener>(), limit);
+  closing = head;
+  closing.initialize();
+  timer = clock;
+  timerPrepare(timer, callback);
 }
 
 /** `listen`: 0, -EINVAL when connected, -EADDRINUSE when another socket listens there, -EAGAIN when no port was found yet (bind.ts), -ENOBUFS. */
@@ -101,6 +119,8 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
+  listener.initialize();
+  listener.owner = c;
   listener.acceptQueue.initialize();
   listener.backlog = limit;
   c.listener = listener;
@@ -111,26 +131,49 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
   return 0;
 }
 
-/** Ends a listener: what is half open is forgotten, what waits to be accepted is reset. */
+/** Ends a listener: what waits to be accepted is reset, and what is half open forgotten, bit by bit: there may be thousands. */
 export function closeListener(c: TcpConnection): void {
   const listener = c.listener;
   if (listener === null) return;
-  closeRequests(c);
-  let child = acceptFrom(c);
-  while (child !== null) {
-    abortConnection(child);
-    child = acceptFrom(c);
-  }
   unserve(c.place!, c.queueLink);
   c.listener = null;
-  pool.release(changetype<usize>(listener));
+  listener.owner = null;
   setState(c, TCP_CLOSE);
+  if (listener.acceptCount == 0) return releaseListener(listener);
+  closing.append(listener);
+  if (!timerPending(timer)) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
+}
+
+/** Connections of closed listeners that one call resets; the others in the next tick. */
+const CLOSING_BUDGET: u32 = 4;
+
+/** Call-back of the timer: resets some of the connections that waited at listeners which have been closed. */
+export function listenersClosing(_: Timer): void {
+  for (let budget = CLOSING_BUDGET; budget > 0 && !closing.isEmpty; budget--) {
+    const listener = changetype<TcpListener>(closing.next);
+    const child = takeFrom(listener);
+    if (child !== null) abortConnection(child);
+    if (listener.acceptCount != 0) continue;
+    listener.remove();
+    releaseListener(listener);
+  }
+  if (!closing.isEmpty) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
+}
+
+/** Gives the memory back once it has been closed and nothing is left of it. */
+export function releaseListener(listener: TcpListener): void {
+  if (listener.owner === null && listener.acceptCount == 0 && listener.requestCount == 0)
+    pool.release(changetype<usize>(listener));
 }
 
 /** The connection that has waited longest, or null. */
 export function acceptFrom(c: TcpConnection): TcpConnection | null {
   const listener = c.listener;
-  if (listener === null || listener.acceptCount == 0) return null;
+  return listener === null ? null : takeFrom(listener);
+}
+
+function takeFrom(listener: TcpListener): TcpConnection | null {
+  if (listener.acceptCount == 0) return null;
   const link = listener.acceptQueue.next;
   link.remove();
   listener.acceptCount--;

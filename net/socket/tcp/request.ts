@@ -16,7 +16,7 @@ import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
 import { HAS_TIMESTAMPS, SYN_WAS_LOST, TcpConnection } from "./connection";
 import { findTimeWait, insertRequest, removeRequest } from "./demux";
-import { completeOpen, offeredBy } from "./listen";
+import { completeOpen, offeredBy, releaseListener, TcpListener } from "./listen";
 import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
 import {
@@ -47,7 +47,7 @@ export class TcpRequest extends Link {
   private flow3: u64;
   private flow4: u64;
   private flow5: u64;
-  listener: TcpConnection;
+  listener: TcpListener;
   ISS: u32;
   IRS: u32;
   timestampRecent: u32;
@@ -67,6 +67,11 @@ export class TcpRequest extends Link {
 
   @inline get flow(): Flow {
     return changetype<Flow>(changetype<usize>(this) + offsetof<TcpRequest>("flow0"));
+  }
+
+  /** The listening socket; null: it has been closed, and whoever meets the request forgets it. */
+  @inline get owner(): TcpConnection | null {
+    return this.listener.owner;
   }
 }
 
@@ -111,7 +116,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   if (address == 0 || listener === null) return false;
   const r = changetype<TcpRequest>(address);
   r.hash = hash;
-  r.listener = c;
+  r.listener = listener;
   r.flow.copy(s.flow);
   r.ISS = iss;
   r.IRS = s.sequence;
@@ -123,7 +128,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   listener.requestCount++;
   insertRequest(r);
   enqueue(r);
-  sendSynAck(r);
+  sendSynAck(r, c);
   return true;
 }
 
@@ -133,25 +138,13 @@ function enqueue(r: TcpRequest): void {
   if (!timerPending(timer) || timer.expires > r.expires) timerStartAt(timer, r.expires, receiveLevel);
 }
 
-function forget(r: TcpRequest): void {
-  const listener = r.listener.listener;
-  if (listener !== null) listener.requestCount--;
+export function forgetRequest(r: TcpRequest): void {
+  const listener = r.listener;
+  listener.requestCount--;
+  releaseListener(listener);
   r.remove();
   removeRequest(r);
   pool.release(changetype<usize>(r));
-}
-
-/** Forgets all requests of listener `c`. */
-export function closeRequests(c: TcpConnection): void {
-  for (let i: u32 = 0; i < QUEUES; i++) {
-    const queue = queueOf(i);
-    let link = queue.next;
-    while (link !== queue) {
-      const r = changetype<TcpRequest>(link);
-      link = link.next;
-      if (r.listener === c) forget(r);
-    }
-  }
 }
 
 /** Requests that one call repeats or gives up; the others have their turn in the next tick. */
@@ -180,23 +173,23 @@ export function requestsExpired(_: Timer): void {
 }
 
 function repeat(r: TcpRequest): void {
-  const listener = r.listener.listener;
-  const busy = listener !== null && listener.requestCount > REQUESTS_PER_LISTENER / 2;
-  if (r.retries >= (busy ? RETRIES_SYN_BUSY : RETRIES_SYN)) {
+  const c = r.owner;
+  const busy = r.listener.requestCount > REQUESTS_PER_LISTENER / 2;
+  if (c === null || r.retries >= (busy ? RETRIES_SYN_BUSY : RETRIES_SYN)) {
     statistics.attemptsFailed++;
-    forget(r);
+    forgetRequest(r);
     return;
   }
   r.remove();
   r.retries++;
   enqueue(r);
   statistics.retransmitted++;
-  sendSynAck(r);
+  sendSynAck(r, c);
 }
 
-function sendSynAck(r: TcpRequest): void {
+function sendSynAck(r: TcpRequest, c: TcpConnection): void {
   sendSynFrom(
-    r.listener,
+    c,
     r.flow,
     r.ISS,
     r.IRS + 1,
@@ -210,7 +203,7 @@ function sendSynAck(r: TcpRequest): void {
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable, limited in rate (RFC 5961, 7). */
-function sendAckOf(r: TcpRequest): void {
+function sendAckOf(r: TcpRequest, c: TcpConnection): void {
   const time = <u16>milliseconds();
   if (r.lastChallenge != 0 && <u32>(<u16>(time - r.lastChallenge)) < CHALLENGE_INTERVAL) return;
   r.lastChallenge = max<u16>(time, 1);
@@ -221,31 +214,31 @@ function sendAckOf(r: TcpRequest): void {
   if (r.agreed & HAS_TIMESTAMPS)
     options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
   const window = (<u32>r.window) >> (r.scale == NO_SCALE ? 0 : offeredScale());
-  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, r.listener.service);
+  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, c.service);
   releaseBuffer(buffer);
 }
 
-/** A segment for request `r`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
-export function requestSegment(r: TcpRequest, s: Segment): void {
+/** A segment for request `r` of listener `c`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
+export function requestSegment(r: TcpRequest, c: TcpConnection, s: Segment): void {
   const window: u32 = r.window;
   if (s.has(TCP_RST)) {
     // RFC 5961, 3.2: exactly the next one, or it is an attempt.
     if (s.sequence == r.IRS + 1) {
       statistics.attemptsFailed++;
-      forget(r);
-    } else if (within(s.sequence, r.IRS + 1, window)) sendAckOf(r);
+      forgetRequest(r);
+    } else if (within(s.sequence, r.IRS + 1, window)) sendAckOf(r, c);
     return;
   }
   if (s.has(TCP_SYN)) {
     // The same SYN again: the SYN,ACK was lost. Another one: the peer will reset what it does not know.
-    if (s.sequence == r.IRS && !s.has(TCP_ACK)) sendSynAck(r);
-    else sendAckOf(r);
+    if (s.sequence == r.IRS && !s.has(TCP_ACK)) sendSynAck(r, c);
+    else sendAckOf(r, c);
     return;
   }
   const old =
     (r.agreed & HAS_TIMESTAMPS) != 0 && s.hasTimestamps && before(s.timestampValue, r.timestampRecent);
   if (old || !within(s.sequence, r.IRS + 1, window)) {
-    sendAckOf(r);
+    sendAckOf(r, c);
     return;
   }
   if (!s.has(TCP_ACK)) return;
@@ -253,10 +246,7 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
     sendResetFor(s);
     return;
   }
-  const c = r.listener;
-  const listener = c.listener;
-  if (listener === null) return;
-  if (listener.isFull) {
+  if (r.listener.isFull) {
     statistics.listenOverflows++;
     return;
   }
@@ -265,6 +255,6 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
   if (r.retries != 0) agreed |= SYN_WAS_LOST;
   if (completeOpen(c, s, r.ISS, r.IRS, window, r.mss, r.scale, agreed, r.timestampRecent)) {
     timeWaitReplaced(findTimeWait(r.hash, r.flow));
-    forget(r);
+    forgetRequest(r);
   }
 }

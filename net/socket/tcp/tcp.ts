@@ -25,7 +25,7 @@ import { connectTo } from "./connect";
 import { DEMUX_STORAGE, initializeDemux, reuseChanged } from "./demux";
 import { tcpError, tcpInput, tcpDestination } from "./input";
 import { sendPoll } from "./flush";
-import { acceptFrom, initializeListeners, listenOn } from "./listen";
+import { acceptFrom, initializeListeners, listenersClosing, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
 import { initializeSack } from "./sack";
@@ -83,7 +83,13 @@ export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
     ackExpired.index,
   );
   initializeSack(changetype<Pool>(take(offsetof<Pool>())), maxConnections);
-  initializeListeners(changetype<Pool>(take(offsetof<Pool>())), LISTENER_LIMIT);
+  initializeListeners(
+    changetype<Pool>(take(offsetof<Pool>())),
+    LISTENER_LIMIT,
+    changetype<Link>(take(offsetof<Link>())),
+    changetype<Timer>(take(TIMER_SIZE)),
+    listenersClosing.index,
+  );
   initializeRequests(
     changetype<Pool>(take(offsetof<Pool>())),
     REQUEST_LIMIT,

@@ -7,6 +7,8 @@ import {
   AF_INET,
   AF_INET6,
   EADDRINUSE,
+  EAGAIN,
+  ECONNRESET,
   EINPROGRESS,
   EVF_PRIORITY,
   EVF_THREAD,
@@ -146,12 +148,22 @@ function endDatagrams(): i32 {
   return (exit(0), 0);
 }
 
+/** The next connection of a listener that does not block: the last acknowledgement of a handshake may still be under way when the client is connected. */
+function acceptOne(listener: i32): i32 {
+  let fd = accept(listener, 0, 0);
+  for (let tries = 0; tries < 100 && fd == -EAGAIN; tries++) {
+    nanosleep(MILLISECOND);
+    fd = accept(listener, 0, 0);
+  }
+  return fd;
+}
+
 function closeConnection(): i32 {
   const listener = listenTcp(TCP_PORT);
   const client = socket(AF_INET, SOCK_STREAM, 0);
   setAddress(address, INADDR_LOOPBACK, TCP_PORT);
   const connected = connect(client, address, SOCKADDR_SIZE);
-  const server = accept(listener, 0, 0);
+  const server = acceptOne(listener);
   readers(server, EVENTS >> 1);
   for (let n = 0; n < EVENTS >> 1; n++) onClose(server, closed, EVF_PRIORITY(20));
   close(server);
@@ -223,7 +235,7 @@ function manyPieces(): i32 {
   const client = socket(AF_INET, SOCK_STREAM, 0);
   setAddress(address, INADDR_LOOPBACK, TCP_PORT);
   connect(client, address, SOCKADDR_SIZE);
-  const server = accept(listener, 0, 0);
+  const server = acceptOne(listener);
   let sent = writev(client, vector, IOV_MAX);
   const fd = bindUdp(UDP_PORT);
   setAddress(address, INADDR_LOOPBACK, UDP_PORT);
@@ -316,6 +328,33 @@ function manyShare(type: i32, count: i32): i32 {
   return shared;
 }
 
+/** Connections that wait to be accepted, of two kinds of end. */
+const WAITING: i32 = 1000;
+
+/** A listener is closed, or ends with its process, while connections wait at it. How many of them were reset. */
+function closeWaiting(ends: i32): i32 {
+  const pid = ends != 0 ? fork(0) : -1;
+  if (pid > 0) return ended(pid);
+  const listener = listenTcp(TCP_PORT, WAITING);
+  setAddress(address, INADDR_LOOPBACK, TCP_PORT);
+  const fds = heap.alloc((<usize>WAITING) << 2);
+  for (let n = 0; n < WAITING; n++) {
+    const fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(fd, address, SOCKADDR_SIZE) != 0) row("failed", n);
+    store<i32>(fds + ((<usize>n) << 2), fd);
+  }
+  if (ends != 0) exit(WAITING / 100);
+  close(listener);
+  let reset = 0;
+  for (let n = 0; n < WAITING; n++) {
+    const fd = load<i32>(fds + ((<usize>n) << 2));
+    if (recv(fd, word, 4, 0) == -ECONNRESET) reset++;
+    close(fd);
+  }
+  heap.free(fds);
+  return reset;
+}
+
 // ---- Threads ----
 
 function sleep(jid: i32, overrun: i32): void {
@@ -348,5 +387,7 @@ export function main(): i32 {
   row("done", 13, exhaustPorts());
   row("done", 14, manyShare(SOCK_STREAM, STREAMS));
   row("done", 15, manyShare(SOCK_DGRAM, DATAGRAMS));
+  row("done", 16, closeWaiting(0));
+  row("done", 17, closeWaiting(1));
   return 0;
 }
