@@ -58,7 +58,11 @@ export function bindEphemeral(c: TcpConnection): i32 {
   const step = (random32() & 0xffff) | 1;
   for (let i: u32 = 0; i < PORT_TRIES; i++) {
     local.port = EPHEMERAL_FIRST + offset;
-    if (!isBound(local)) return insertBound(c);
+    if (!isBound(local)) {
+      const result = insertBound(c);
+      if (result < 0) local.port = 0;
+      return result;
+    }
     offset = (offset + step) % EPHEMERAL_COUNT;
   }
   local.port = 0;

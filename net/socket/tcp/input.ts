@@ -61,9 +61,9 @@ function demultiplex(s: Segment): void {
   const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
   const c = findConnection(hash, flow);
   if (c !== null) {
-    if (c.state != TCP_TIME_WAIT || !mayBeginOverOpen(c, s)) return segmentArrives(c, s);
-    // Its socket is at its end; what has to be remembered stands by itself.
-    rememberTimeWait(c);
+    // What has to be remembered stands by itself then, and its socket is at its end.
+    if (c.state != TCP_TIME_WAIT || !mayBeginOverOpen(c, s) || !rememberTimeWait(c))
+      return segmentArrives(c, s);
     finish(c, 0);
   }
   const r = findRequest(hash, flow);

@@ -143,8 +143,8 @@ export function timeWaitPool(): Pool {
   return pool;
 }
 
-/** What remains of connection `c`, which leaves the table of connections. Nothing remains without any memory. */
-export function rememberTimeWait(c: TcpConnection): void {
+/** What remains of connection `c`, which leaves the table of connections. False: nothing, there is no memory at all. */
+export function rememberTimeWait(c: TcpConnection): bool {
   let address: usize = 0;
   if (pool.inUse < pool.limit) address = pool.allocateRaw();
   if (address == 0 && !queue.isEmpty) {
@@ -154,7 +154,7 @@ export function rememberTimeWait(c: TcpConnection): void {
   }
   if (address == 0) {
     statistics.timeWaitLost++;
-    return;
+    return false;
   }
   const t = changetype<TimeWait>(address);
   t.setFlow(c.flow);
@@ -167,6 +167,7 @@ export function rememberTimeWait(c: TcpConnection): void {
   t.marks = marks;
   insertTimeWait(t, c.hash);
   enqueue(t);
+  return true;
 }
 
 // @ts-ignore: decorator
