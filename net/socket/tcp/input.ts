@@ -72,20 +72,16 @@ function demultiplex(s: Segment): void {
     if (owner !== null) return requestSegment(r, owner, s);
     forgetRequest(r);
   }
-  const listener = findListener(flow.local);
   const t = findTimeWait(hash, flow);
-  if (t !== null && (listener === null || !mayBeginOver(t, s))) return timeWaitSegment(t, s);
+  if (t !== null && !mayBeginOver(t, s)) return timeWaitSegment(t, s);
+  const listener = findListener(flow.local);
   if (listener !== null) listenSegment(listener, s, hash, t);
   else sendResetFor(s);
 }
 
-/** A SYN that a listener may answer, for a connection in TIME-WAIT whose socket is still open. */
+/** A SYN that may begin a new connection over one in TIME-WAIT whose socket is still open. */
 function mayBeginOverOpen(c: TcpConnection, s: Segment): bool {
-  return (
-    s.isFirst &&
-    mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), isEvidence(c), c.timestampRecent) &&
-    findListener(s.flow.local) !== null
-  );
+  return s.isFirst && mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), isEvidence(c), c.timestampRecent);
 }
 
 // ---- ICMP errors (RFC 1122, 4.2.3.9; RFC 5927) ----

@@ -197,12 +197,13 @@ describe("TIME-WAIT", () => {
     heard();
   });
 
-  it("stays where a SYN cannot be answered: without a listener it is acknowledged, by a full one not heard", () => {
+  it("stays where a SYN begins nothing: without a listener it is reset, by a full one not heard", () => {
     leave(80, 7, 0);
     converse(7, 80);
     setOwnIsn(0);
     say("S", 100, 0, 0, 1000);
-    expect(heardBriefly()).toBe(". 0:0(0) ack 2");
+    expect(heardBriefly()).toBe("R. 0:0(0) ack 101");
+    expect(find(80, 7) === null).toBe(false);
     const server = listener(80, 1);
     const first = establish(server, 5001, 1000);
     for (let i: u32 = 0; i < 2; i++) {
