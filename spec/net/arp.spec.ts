@@ -26,7 +26,7 @@ import {
 } from "../../net/buffer";
 import { ENOBUFS } from "../../kernel/errno";
 import { DEVICE_CHECKSUM_TX } from "../../net/device";
-import { ipv4Output } from "../../net/ipv4";
+import { ipv4Output } from "../../net/ipv4-output";
 import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
 import { setAddress } from "../../net/interface";

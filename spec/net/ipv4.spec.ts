@@ -18,7 +18,7 @@ import {
 import { networkCounters } from "../../net/counters";
 import { DEVICE_CHECKSUM_TX } from "../../net/device";
 import { setAddress, networkFlush } from "../../net/interface";
-import { ipv4Output, sourceAddressFor } from "../../net/ipv4";
+import { ipv4Output, sourceAddressFor } from "../../net/ipv4-output";
 import { registerTransport } from "../../net/transports";
 import { ArpPacket } from "../../net/wire/arp";
 import { BROADCAST0, BROADCAST4, ETHERNET_HEADER, EthernetHeader } from "../../net/wire/ethernet";
