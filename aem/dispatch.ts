@@ -16,13 +16,9 @@ import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
 import { PriorityQueue } from "../kernel/priority-queue";
 import { CHILD_VAIN } from "../kernel/process/process";
-import {
-  currentThread,
-  noteDispatch,
-  settle,
-  waitForHandlers,
-  yieldPoint,
-} from "../kernel/scheduler/scheduler";
+import { waitForHandlers } from "../kernel/scheduler/block";
+import { settle, yieldPoint } from "../kernel/scheduler/preempt";
+import { currentThread, noteDispatch } from "../kernel/scheduler/running";
 import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,

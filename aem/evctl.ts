@@ -1,7 +1,7 @@
 /** The call evctl (AEM 4.1): control of one event, or of all events of the process. Operations and errors: docs/aem-calls.md. */
 import { EINVAL, ESRCH } from "../kernel/errno";
 import { currentProcess, Process } from "../kernel/process/process";
-import { yieldPoint } from "../kernel/scheduler/scheduler";
+import { yieldPoint } from "../kernel/scheduler/preempt";
 import {
   EVENT_DRAINING,
   EVENT_HANDLING,

@@ -10,7 +10,7 @@ import { Link } from "../kernel/list";
 import { LIMIT_SOURCE_EVENTS, reportLimit } from "../kernel/process/limits";
 import { Process } from "../kernel/process/process";
 import { createWorkers } from "../kernel/process/workers";
-import { yieldPoint } from "../kernel/scheduler/scheduler";
+import { yieldPoint } from "../kernel/scheduler/preempt";
 import { timerPending } from "../kernel/time/timers";
 import { EVENT_ACCEPT, EVENT_SOCK, EVENT_TIMER, EVENTS_PER_SHARED_SOCKET, EVF_THREAD } from "./abi";
 import { Event, eventOfOwned } from "./event";

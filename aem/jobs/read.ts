@@ -12,7 +12,7 @@ import { EAGAIN, ENOMEM, ENOTCONN } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { currentProcess } from "../../kernel/process/process";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { networkFlush } from "../../net/interface";
 import { writePayload } from "../../net/socket/payload";

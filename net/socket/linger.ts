@@ -5,7 +5,7 @@
  * A socket that does not block does not linger. With a time of 0, close resets (tcp/close.ts).
  */
 import { ERESTART } from "../../kernel/errno";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { WAKE_STATE } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
 import { networkFlush } from "../interface";

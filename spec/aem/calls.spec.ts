@@ -36,7 +36,7 @@ import {
 import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
-import { wakeThread } from "../../kernel/scheduler/scheduler";
+import { wakeThread } from "../../kernel/scheduler/wake";
 import { allocateBuffer, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkFlush } from "../../net/interface";
 import {

@@ -46,7 +46,7 @@ import {
 import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
 import { now } from "../../kernel/time/clock";
 import { TIMER_TICK } from "../../kernel/time/timers";

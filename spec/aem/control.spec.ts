@@ -37,7 +37,7 @@ import { upcallArgument1, upcallArgument3, upcallArgument4 } from "../../kernel/
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { sys_enter_keepalive } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
 import { TIMER_TICK } from "../../kernel/time/timers";
 import * as fake from "../fake";

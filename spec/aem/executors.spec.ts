@@ -48,7 +48,7 @@ import { forkProcess } from "../../kernel/process/fork";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess, processOfPid } from "../../kernel/process/process";
 import { serve } from "../../kernel/process/workers";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { Thread, THREAD_BLOCKED, threadOfMember } from "../../kernel/scheduler/thread";
 import { sys_close } from "../../net/socket/calls";
 import { SOCKET_LISTENING } from "../../net/socket/socket";

@@ -30,7 +30,7 @@ import { currentProcess, Process } from "../../kernel/process/process";
 import { setVector } from "../../kernel/interrupts/vectors";
 import { freeFrameCount } from "../../kernel/memory/frames";
 import { endProcess } from "../../kernel/process/end";
-import { wakeThread } from "../../kernel/scheduler/scheduler";
+import { wakeThread } from "../../kernel/scheduler/wake";
 import { eventOfJid } from "../../aem/jids";
 import { Message, newMessage, queueMessage } from "../../aem/jobs/message";
 import { unregister } from "../../aem/registry";

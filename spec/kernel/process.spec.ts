@@ -14,6 +14,7 @@ import {
 import { clearExitWork, exitWork, kernelStackTop, WORK_DISPATCH } from "../../kernel/glue";
 import { IMAGE_HANDLER_TYPES, image, IMAGE_PAGE_TABLES, pageTables, tsc } from "../../kernel/hal";
 import { initializeApic, VECTOR_TIMER } from "../../kernel/interrupts/apic";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import { initializePolls, POLL_REAP, POLL_STORAGE, setPoll } from "../../kernel/interrupts/polls";
 import { initializeVectors, setVector } from "../../kernel/interrupts/vectors";
 import { Link } from "../../kernel/list";
@@ -78,16 +79,10 @@ import {
   PROCESS_STORAGE,
 } from "../../kernel/process/process";
 import { initializeRandom, RANDOM_SIZE, seedRandom } from "../../kernel/random";
-import {
-  currentThread,
-  initializeScheduler,
-  NO_DEADLINE,
-  SCHEDULER_STORAGE,
-  startScheduler,
-  switchCount,
-  waitOn,
-  wakeThread,
-} from "../../kernel/scheduler/scheduler";
+import { waitOn } from "../../kernel/scheduler/block";
+import { currentThread, switchCount } from "../../kernel/scheduler/running";
+import { initializeScheduler, SCHEDULER_STORAGE, startScheduler } from "../../kernel/scheduler/scheduler";
+import { wakeThread } from "../../kernel/scheduler/wake";
 import { readyRemove } from "../../kernel/scheduler/ready";
 import {
   initializeThreads,

@@ -8,7 +8,7 @@ import { setVector } from "../../kernel/interrupts/vectors";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { currentProcess } from "../../kernel/process/process";
 import { sys_kill, sys_sigtake, SIGUSR1 } from "../../kernel/process/calls";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { createWaitSet } from "../../kernel/scheduler/waitset";
