@@ -42,7 +42,7 @@ import {
   shortageBytes,
   shortageKind,
 } from "./job";
-import { releaseEvent } from "./jids";
+import { handlerGone } from "./jids";
 import { abandonPost } from "./jobs/message";
 import { markActivation } from "./latency";
 import { countTaken, enqueue, retry, retryOwn, starve } from "./queue";
@@ -201,13 +201,10 @@ function takeAssigned(thread: Thread): Event | null {
   thread.assigned = 0;
   // The parent may have ended it, or may have ended itself, meanwhile.
   const outcome = event.has(EVENT_DEAD) ? EMPTY : deliver(thread, event);
-  event.handlers--;
+  const gone = handlerGone(event);
   if (outcome == DELIVERED) return event;
   clearExitWork(WORK_DISPATCH);
-  if (event.has(EVENT_DEAD)) {
-    if (event.handlers == 0) releaseEvent(event);
-    return null;
-  }
+  if (gone) return null;
   codeFor(event, outcome);
   if (outcome < EMPTY) {
     const clone = thread.process;
@@ -232,12 +229,8 @@ function finish(thread: Thread, result: u32): usize {
  */
 function allocated(thread: Thread, event: Event, address: u32): usize {
   event.clear(EVENT_ALLOCATING);
-  event.handlers--;
   thread.handling = 0;
-  if (event.has(EVENT_DEAD)) {
-    releaseEvent(event);
-    return 0;
-  }
+  if (handlerGone(event)) return 0;
   const extra = extraOf(event);
   const found = extra.answer(address);
   if (event.has(EVENT_STOPPED)) {
@@ -267,10 +260,8 @@ function complete(thread: Thread): void {
   thread.handling = 0;
   // A signal that came while this handler ran is none of the next one's.
   thread.process.interrupted &= ~INTERRUPT_HANDLER;
-  event.handlers--;
-  if (event.has(EVENT_DEAD)) {
-    if (event.handlers == 0) releaseEvent(event);
-  } else if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
+  if (handlerGone(event)) return;
+  if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
   else if (isDrained(event)) unregister(event);
 }
 
@@ -282,13 +273,8 @@ export function abandonHandler(thread: Thread): void {
   if (thread.assigned == 0) return;
   const event = changetype<Event>(thread.assigned);
   thread.assigned = 0;
-  event.handlers--;
-  if (event.has(EVENT_DEAD)) {
-    if (event.handlers == 0) releaseEvent(event);
-    return;
-  }
   // An event that drains is owed this one still.
-  again(event);
+  if (!handlerGone(event)) again(event);
 }
 
 /**
