@@ -3,7 +3,7 @@
  * processor has it (SDM 3A, 11.5.4.1), else the APIC's one-shot count. Frequencies come from the 8254.
  */
 import { cpuid, in8, out8, scale, tsc, writeMsr } from "../hal";
-import { now, setClockFrequency, timeAt, tscFromNanoseconds } from "../time/clock";
+import { now, SECOND, setClockFrequency, timeAt, tscFromNanoseconds } from "../time/clock";
 import {
   leaveTimers,
   nextTimer,
@@ -40,7 +40,6 @@ const CALIBRATION_TRIES: u32 = 8;
 /** Readings of which the quickest counts. */
 const SAMPLES: u32 = 3;
 
-const SECOND: u64 = 1_000_000_000;
 /** A time that does not come. */
 export const NO_DEADLINE: u64 = u64.MAX_VALUE;
 

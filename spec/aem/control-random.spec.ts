@@ -48,7 +48,7 @@ import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/running";
 import { POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now } from "../../kernel/time/clock";
 import { TIMER_TICK } from "../../kernel/time/timers";
 import { sys_close } from "../../net/socket/calls";
 import { SOCK_DGRAM } from "../../net/socket/socket";
@@ -89,7 +89,6 @@ import {
   recycle,
 } from "./machine";
 
-const MILLISECOND: u64 = 1_000_000;
 const SLOTS: i32 = 12;
 /** Between the addresses of two peers in succession. */
 const SPREAD: u32 = 1 << 20;

@@ -39,6 +39,7 @@ import { sys_enter_keepalive } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/running";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../../kernel/scheduler/wait";
+import { MILLISECOND } from "../../kernel/time/clock";
 import { TIMER_TICK } from "../../kernel/time/timers";
 import * as fake from "../fake";
 import {
@@ -78,8 +79,6 @@ import {
   receiveDatagram,
   WRONG_HANDLER,
 } from "./machine";
-
-const MILLISECOND: u64 = 1_000_000;
 
 function onAccept(listener: FakeSocket): i32 {
   return sys_sockasync_accept(open(listener), 0, 0, 0, handlerOf(EVENT_ACCEPT));

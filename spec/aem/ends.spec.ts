@@ -23,7 +23,7 @@ import { EBADF, ECONNABORTED, ECONNREFUSED, ECONNRESET, EINVAL, ENOTCONN, ESRCH 
 import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { currentProcess } from "../../kernel/process/process";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now } from "../../kernel/time/clock";
 import { TIMER_TICK } from "../../kernel/time/timers";
 import { sys_close } from "../../net/socket/calls";
 import {
@@ -54,8 +54,6 @@ import {
   switchTo,
 } from "./machine";
 import { endNow } from "../reap";
-
-const MILLISECOND: u64 = 1_000_000;
 
 /** The next handler is close's, and reports this. */
 function expectClose(jid: i32, error: i32, what: string): void {

@@ -50,6 +50,7 @@ import { currentProcess, processOfPid } from "../../kernel/process/process";
 import { serve } from "../../kernel/process/workers";
 import { currentThread } from "../../kernel/scheduler/running";
 import { Thread, THREAD_BLOCKED, threadOfMember } from "../../kernel/scheduler/thread";
+import { MILLISECOND } from "../../kernel/time/clock";
 import { sys_close } from "../../net/socket/calls";
 import { SOCKET_LISTENING } from "../../net/socket/socket";
 import { sys_sockasync_read } from "../../aem/sockasync";
@@ -84,8 +85,6 @@ import {
   switchTo,
   WORKERS,
 } from "./machine";
-
-const MILLISECOND: u64 = 1_000_000;
 
 function fd(socket: FakeSocket): i32 {
   return open(socket);

@@ -12,13 +12,12 @@ import { waitOn } from "../../kernel/scheduler/block";
 import { currentThread } from "../../kernel/scheduler/running";
 import { wakeThread } from "../../kernel/scheduler/wake";
 import { Thread, THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/timers";
 import * as fake from "../fake";
 import { expectNothingLeft, onTimer, setUp } from "./driver";
 import { newProcess, nextHandler } from "./machine";
 
-const MILLISECOND: u64 = 1_000_000;
 const NO_VECTOR: u32 = 0x40;
 
 let jid: i32 = 0;

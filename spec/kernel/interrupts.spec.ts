@@ -28,7 +28,7 @@ import {
   setVector,
   spuriousCount,
 } from "../../kernel/interrupts/vectors";
-import { clockFrequency, now } from "../../kernel/time/clock";
+import { clockFrequency, MILLISECOND, now } from "../../kernel/time/clock";
 import {
   initializeTimers,
   Timer,
@@ -39,8 +39,6 @@ import {
 } from "../../kernel/time/timers";
 import { growMemory, setUpArena } from "../arena";
 import * as fake from "../fake";
-
-const MILLISECOND: u64 = 1_000_000;
 
 beforeAll(() => {
   setUpArena(4096);

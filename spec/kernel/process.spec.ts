@@ -93,7 +93,7 @@ import {
   THREAD_RUNNABLE,
 } from "../../kernel/scheduler/thread";
 import { POLLIN, POLLOUT, WaitQueue, WAKE_GONE } from "../../kernel/scheduler/wait";
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now } from "../../kernel/time/clock";
 import { initializeTimers, nextTimer, runTimers, timerStart } from "../../kernel/time/timers";
 import { growMemory, setUpArena } from "../arena";
 import { endNow, reapAll } from "../reap";
@@ -102,7 +102,6 @@ import * as fake from "../fake";
 
 const TYPE_CODE: u32 = 32;
 const NEVER: u64 = u64.MAX_VALUE;
-const MILLISECOND: u64 = 1_000_000;
 /** A vector nobody has. */
 const QUIET: u32 = 0x40;
 

@@ -1,5 +1,6 @@
 /** The DHCP client against a scripted server: the good way, refusals, silence, and hostile messages. */
 import { setLogLevel } from "../../kernel/console";
+import { SECOND } from "../../kernel/time/clock";
 import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import {
@@ -35,8 +36,6 @@ import {
   server,
 } from "./dhcp-server";
 import { endpoint, flowOf } from "./addresses";
-
-const SECOND: u64 = 1_000_000_000;
 
 let bounds: u32 = 0;
 function onBound(): void {

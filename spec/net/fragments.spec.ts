@@ -1,4 +1,5 @@
 /** What is too long for one packet is sent in fragments; and identifications. */
+import { SECOND } from "../../kernel/time/clock";
 import {
   allocateBuffer,
   BUFFER_HEADROOM,
@@ -38,7 +39,6 @@ import {
   packets,
   peer,
   pseudo,
-  SECOND,
   step,
   version,
   whole,

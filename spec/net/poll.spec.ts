@@ -12,7 +12,7 @@ import { currentThread } from "../../kernel/scheduler/running";
 import { THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { createWaitSet } from "../../kernel/scheduler/waitset";
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/timers";
 import { sys_close } from "../../net/socket/calls";
 import { POLL_LIMIT, POLLNVAL, sys_poll } from "../../net/socket/calls-poll";
@@ -34,7 +34,6 @@ import {
 
 /** A vector that nobody has. */
 const NO_VECTOR: u32 = 0x40;
-const MILLISECOND: u64 = 1_000_000;
 
 let sockets: FakeSocket[] = [];
 let descriptors: i32[] = [];

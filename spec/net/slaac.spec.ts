@@ -1,5 +1,5 @@
 /** Addresses without a server: duplicate address detection, routers, prefixes, lifetimes, MLD; and the ip6= option. */
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now, SECOND } from "../../kernel/time/clock";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import { CONFIG6_STORAGE, IP6_OFF, IP6_ON, parseIp6Option } from "../../net/config6";
@@ -47,7 +47,6 @@ import {
 import * as link from "./link";
 import { PEER4 } from "./link";
 
-const SECOND: u64 = 1_000_000_000;
 const option6 = growMemory(CONFIG6_STORAGE, 8);
 
 function own(high: u64): u32 {
@@ -429,7 +428,6 @@ describe("times of neighbour discovery", () => {
   beforeEach(() => boot6());
 
   it("are what the router says, within bounds; 0 says nothing", () => {
-    const MILLISECOND: u64 = 1_000_000;
     const said: u32[] = [0, 5000, 10, 0xffff_ffff];
     const reachable: u64[] = [30_000, 5000, 1000, 3_600_000];
     const retry: u64[] = [1000, 5000, 100, 10_000];
