@@ -23,6 +23,8 @@ const POLL_DELAY: u64 = 100_000;
  * before that.
  */
 export function workAfterInterrupt(): void {
+  // What the interrupt has done itself may have been as much as a piece of this.
+  letInterruptIn();
   let poll = turnOf(pollLevels);
   if (!outranks(running.priority, poll)) {
     chargeRunning();

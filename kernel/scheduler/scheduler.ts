@@ -149,6 +149,8 @@ function halt(): void {
   if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
   armDeadline(NO_DEADLINE);
   handleVector(idle());
+  // What the interrupt has done may have been as much as a piece of what it has left.
+  if (pollLevels != 0) letInterruptIn();
 }
 
 /** The level of the first thread that can run, the one whose stack this is included; -1: none. */

@@ -13,6 +13,7 @@ import { Socket } from "../../net/socket/socket";
 import * as fake from "../fake";
 import { data, expectAllClosed, length, setUpCalls, SOL_SOCKET, value } from "./calls";
 import { expectHandler, expectNone, onTimer, timePasses } from "./driver";
+import { settle } from "./machine";
 import {
   address,
   AF_INET,
@@ -25,7 +26,6 @@ import {
   port,
   server,
   setBlocking,
-  settle,
   STREAM,
 } from "./pair";
 

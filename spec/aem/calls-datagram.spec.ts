@@ -42,8 +42,8 @@ import {
   value,
 } from "./calls";
 import { expectHandler, expectNone, onRead, zone } from "./driver";
-import { pattern } from "./machine";
-import { address, AF_INET, DATAGRAM, LOOPBACK, NONBLOCK, settle, STREAM } from "./pair";
+import { pattern, settle } from "./machine";
+import { address, AF_INET, DATAGRAM, LOOPBACK, NONBLOCK, STREAM } from "./pair";
 
 const TRUNC: u32 = 0x20;
 

@@ -43,7 +43,7 @@ import {
   value,
 } from "./calls";
 import { expectHandler, expectNone, onRead, zone } from "./driver";
-import { nextHandler, handlerOf, pattern, switchTo } from "./machine";
+import { handlerOf, nextHandler, pattern, settle, switchTo } from "./machine";
 import {
   address,
   AF_INET,
@@ -57,7 +57,6 @@ import {
   port,
   server,
   setClient,
-  settle,
   STREAM,
 } from "./pair";
 

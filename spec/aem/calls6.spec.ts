@@ -31,8 +31,7 @@ import { address6 } from "../net/frames6";
 import * as fake from "../fake";
 import { data, expectAllClosed, length, name, optionOf, portOf, setUpCalls, value } from "./calls";
 import { expectHandler, onRead, user, zone } from "./driver";
-import { handlerOf } from "./machine";
-import { settle } from "./pair";
+import { handlerOf, settle } from "./machine";
 
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;

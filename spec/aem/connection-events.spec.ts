@@ -15,7 +15,7 @@ import { sys_send } from "../../net/socket/calls-send";
 import * as fake from "../fake";
 import { data, expectAllClosed, fill, setUpCalls } from "./calls";
 import { expectHandler, expectNone, onClose, onRead, onState, zone } from "./driver";
-import { nextHandler, handlerOf } from "./machine";
+import { handlerOf, nextHandler, settle } from "./machine";
 import {
   address,
   AF_INET,
@@ -28,7 +28,6 @@ import {
   server,
   setClient,
   setServer,
-  settle,
   STREAM,
 } from "./pair";
 

@@ -12,7 +12,7 @@ import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 import { expectAllClosed, PEEK } from "./calls";
 import { onRead, setUp, user } from "./driver";
-import { nextHandler } from "./machine";
+import { nextHandler, settle } from "./machine";
 import {
   address,
   AF_INET,
@@ -24,7 +24,6 @@ import {
   NONBLOCK,
   passMilliseconds,
   server,
-  settle,
 } from "./pair";
 
 let data: u32 = 0;

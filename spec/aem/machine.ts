@@ -13,6 +13,8 @@ import { initializeApic } from "../../kernel/interrupts/apic";
 import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import {
   initializePolls,
+  pollLevel,
+  runPolls,
   POLL_OUTPUT,
   POLL_PACKETS,
   POLL_REAP,
@@ -281,6 +283,12 @@ function comeIn(level: u32): bool {
 function flush(level: u32): bool {
   networkFlush();
   return false;
+}
+
+/** What calls have left is done, and packets go round until there are none. */
+export function settle(): void {
+  networkFlush();
+  for (let round = 0; round < 1000 && pollLevel >= 0; round++) runPolls();
 }
 
 function initializeFakeSockets(): void {

@@ -9,7 +9,7 @@ import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 import { expectAllClosed, PEEK } from "./calls";
 import { setUp, timePasses, user } from "./driver";
-import { pattern } from "./machine";
+import { pattern, settle } from "./machine";
 import {
   address,
   AF_INET,
@@ -23,7 +23,6 @@ import {
   passMilliseconds,
   server,
   setBlocking,
-  settle,
 } from "./pair";
 
 const OOB: u32 = 1;

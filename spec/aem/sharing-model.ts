@@ -31,7 +31,7 @@ import { SOCKADDR_SIZE } from "../../net/socket/sockaddr";
 import { Socket } from "../../net/socket/socket";
 import { chance } from "../chance";
 import { onRead, readStatistics, timePasses, user } from "./driver";
-import { HANDLER_CODE, nextHandler } from "./machine";
+import { HANDLER_CODE, nextHandler, settle } from "./machine";
 import {
   connection,
   DONTWAIT,
@@ -43,7 +43,6 @@ import {
   sendDatagram,
   sent,
   server,
-  settle,
   socketOf,
   udp,
   wrong,

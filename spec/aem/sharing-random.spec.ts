@@ -4,6 +4,7 @@ import { sys_evctl } from "../../aem/evctl";
 import { sys_shutdown } from "../../net/socket/calls";
 import { seedChance } from "../chance";
 import { expectNothingLeft, readStatistics } from "./driver";
+import { settle } from "./machine";
 import {
   client,
   end,
@@ -11,7 +12,6 @@ import {
   openDatagrams,
   openStreams,
   sent,
-  settle,
   setUpSharing,
   SHUT_WR,
 } from "./sharing";

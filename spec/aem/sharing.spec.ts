@@ -9,7 +9,7 @@ import { sys_bind, sys_close, sys_connect, sys_shutdown, sys_socket } from "../.
 import { sys_send, sys_sendto } from "../../net/socket/calls-send";
 import { Socket } from "../../net/socket/socket";
 import { onClose, onRead, readStatistics, timePasses } from "./driver";
-import { newProcess, nextHandler, pattern, switchTo } from "./machine";
+import { newProcess, nextHandler, pattern, settle, switchTo } from "./machine";
 import {
   AF_INET,
   client,
@@ -30,7 +30,6 @@ import {
   sent,
   server,
   setClient,
-  settle,
   setUpSharing,
   SHUT_WR,
   socketOf,

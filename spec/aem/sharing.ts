@@ -6,7 +6,6 @@ import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { bufferPool } from "../../net/buffer";
-import { networkFlush } from "../../net/interface";
 import { sys_accept, sys_bind, sys_close, sys_connect, sys_listen, sys_socket } from "../../net/socket/calls";
 import { sys_send } from "../../net/socket/calls-send";
 import { putSockaddr } from "../../net/socket/sockaddr";
@@ -15,7 +14,7 @@ import { TcpConnection } from "../../net/socket/tcp/connection";
 import { UdpSocket } from "../../net/socket/udp-socket";
 import { growMemory } from "../arena";
 import { expectNothingLeft, setUp, timePasses, user, zone } from "./driver";
-import { nextHandler, pattern } from "./machine";
+import { nextHandler, pattern, settle } from "./machine";
 import { endpoint } from "../net/addresses";
 
 export const AF_INET: u32 = 2;
@@ -43,9 +42,6 @@ export let lengths: u32[] = [];
 export function name(host: u32, number: u32): u32 {
   putSockaddr(scratch, endpoint(host, number));
   return scratch;
-}
-export function settle(): void {
-  for (let i = 0; i < 20; i++) networkFlush();
 }
 export function socketOf(fd: i32): usize {
   return handleObject(currentProcess(), fd, HANDLE_SOCKET);
