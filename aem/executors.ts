@@ -98,7 +98,7 @@ export function renewHandles(capsule: Process): void {
 
 /**
  * A clone for the event, which has one handler more then, with or without a clone. Others may run meanwhile: the event may be ended, and if the process is, its main thread
- * has the event assigned, which is then let go of (dispatch.ts, abandonHandler).
+ * has the event assigned, which is then let go of (delivery.ts, abandonHandler).
  */
 function forkFor(thread: Thread, event: Event): Process | null {
   event.handlers++;

@@ -27,7 +27,7 @@ import { currentThread } from "../../kernel/scheduler/running";
 import { Thread } from "../../kernel/scheduler/thread";
 import { Waiter, WaitQueue, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_MESSAGE, EVENTS_PER_PORT, MESSAGE_QUEUE, PRIORITY_DEFAULT } from "../abi";
-import { again, countActivations, makePending } from "../dispatch";
+import { again, countActivations, makePending } from "../activation";
 import { retryOwn } from "../queue";
 import { Event } from "../event";
 import { refuse } from "../evsystem";

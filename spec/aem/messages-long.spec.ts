@@ -11,7 +11,7 @@ import { endProcess } from "../../kernel/process/end";
 import { wakeThread } from "../../kernel/scheduler/wake";
 import { eventOfJid } from "../../aem/jids";
 import { newMessage, queueMessage } from "../../aem/jobs/message";
-import { unregister } from "../../aem/registry";
+import { unregister } from "../../aem/unregister";
 import * as fake from "../fake";
 import { expectHandler, expectNone, setUp, user, zone } from "./driver";
 import { leaveBy, newProcess, switchTo } from "./machine";

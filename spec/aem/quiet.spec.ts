@@ -1,5 +1,5 @@
 /** Quiet calls (policy.handlersAfter): one that blocks is not made again for handlers, and being quiet belongs to its thread alone. */
-import { activate } from "../../aem/dispatch";
+import { activate } from "../../aem/activation";
 import { eventOfJid } from "../../aem/jids";
 import { EINTR, ERESTART, ETIMEDOUT } from "../../kernel/errno";
 import { exitWork, quietCall, setQuietCall, WORK_DISPATCH } from "../../kernel/glue";

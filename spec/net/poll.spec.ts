@@ -1,5 +1,5 @@
 /** poll over sockets that the spec plays the transport of: what is ready, waits and their ends, and that no waiter is left anywhere. */
-import { activate } from "../../aem/dispatch";
+import { activate } from "../../aem/activation";
 import { eventOfJid } from "../../aem/jids";
 import { EFAULT, EINTR, EINVAL, ENOMEM, ERESTART } from "../../kernel/errno";
 import { setQuietCall } from "../../kernel/glue";
