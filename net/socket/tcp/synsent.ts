@@ -29,10 +29,12 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
     return finish(c, ECONNREFUSED);
   }
   if (!s.has(TCP_SYN)) return;
+  // As our SYN said, whatever the application has set since.
+  const window = c.receiveWindow;
   c.IRS = s.sequence;
   c.RCV_NXT = s.sequence + 1;
   c.lastAckSent = c.RCV_NXT;
-  c.receiveEdge = c.RCV_NXT + min<u32>(c.receiveLimit, 65535);
+  c.receiveEdge = c.RCV_NXT + window;
   if (s.hasTimestamps) {
     c.status |= HAS_TIMESTAMPS;
     c.timestampRecent = s.timestampValue;
