@@ -7,7 +7,7 @@
 import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
 import { arpDoubt, arpOutput } from "./arp";
 import { CHECKSUM_PARTIAL, LINK_BROADCAST, PacketBuffer, releaseBuffer, trimPieces } from "./buffer";
-import { checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
+import { checksum20, checksumAdd, checksumFold, finishChecksum, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { DEVICE_CHECKSUM_TX } from "./device";
 import { ethernetOutput } from "./ethernet";
@@ -76,7 +76,8 @@ export function ipv4Input(buffer: PacketBuffer): void {
   }
   const header = changetype<Ipv4Header>(address);
   const headerLength = header.headerLength;
-  if (checksumFold(checksumAdd(address, headerLength, 0)) != 0xffff) {
+  const sum = headerLength == IPV4_HEADER ? checksum20(address) : checksumAdd(address, headerLength, 0);
+  if (checksumFold(sum) != 0xffff) {
     counters.ipBadChecksum++;
     releaseBuffer(buffer);
     return;
@@ -331,7 +332,7 @@ function pushHeader(
   header.checksum = 0;
   header.source = source;
   header.destination = destination;
-  header.checksum = internetChecksum(checksumAdd(changetype<usize>(header), IPV4_HEADER, 0));
+  header.checksum = internetChecksum(checksum20(changetype<usize>(header)));
 }
 
 /** The neighbour to which packets to another host go; 0: there is no way, or there are many hosts. */
