@@ -11,7 +11,7 @@ import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { noteSoftError } from "./failure";
-import { findConnection, findListener, findRequest, findTimeWait, wanted } from "./demux";
+import { findConnection, findListener, findRecent, findRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
@@ -35,6 +35,8 @@ export function tcpInput(buffer: PacketBuffer): void {
 export function tcpDestination(buffer: PacketBuffer): usize {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
   receivedFlow(wanted, buffer);
+  const known = findRecent(wanted);
+  if (known !== null) return changetype<usize>(known) | PACKET_PROMISED;
   const hash = <u32>flowHash(wanted, HASH_TABLE);
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
@@ -46,6 +48,8 @@ export function tcpDestination(buffer: PacketBuffer): usize {
 
 function demultiplex(s: Segment): void {
   const flow = s.flow;
+  const known = findRecent(flow);
+  if (known !== null && known.state != TCP_TIME_WAIT) return segmentArrives(known, s);
   const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
   let least: u32 = 0;
   const c = findConnection(hash, flow);
