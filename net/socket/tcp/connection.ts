@@ -92,6 +92,8 @@ export const SAID_ONCE: u32 = URGENT_SENT | BLOCKS_DUE | DUPLICATE_DUE | ECHO_CO
 export const SOFT_NEWS: u32 = 1 << 29;
 /** The next acknowledgement carries our user time-out (RFC 5482). */
 export const TIMEOUT_DUE: u32 = 1 << 30;
+/** The retransmission timer, running for what is in flight, runs out before that time (retransmission.ts). */
+export const PUT_OFF: u32 = 1 << 26;
 
 // ---- What the retransmission timer is running for ----
 

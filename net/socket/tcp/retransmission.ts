@@ -10,6 +10,7 @@ import {
   IN_LOSS,
   IN_RECOVERY,
   PROBE_SENT,
+  PUT_OFF,
   TcpConnection,
   TIMER_PERSIST,
   TIMER_PROBE,
@@ -48,7 +49,10 @@ export function restartTimeout(c: TcpConnection, time: u64): void {
   schedule(c);
 }
 
-/** Starts the timer for whatever is next. Something is in flight. */
+/**
+ * Starts the timer for whatever is next. Something is in flight. Acknowledgements put that off, each a little: then the timer stays where it is, and goes on from there
+ * when it runs out (retransmitExpired). That is 20 instructions for each, instead of 90.
+ */
 export function schedule(c: TcpConnection): void {
   let at = c.rtoStart + retransmitInterval(c);
   c.timerMode = TIMER_RETRANSMIT;
@@ -61,7 +65,13 @@ export function schedule(c: TcpConnection): void {
     at = min(at, probeTime(c));
     c.timerMode = TIMER_PROBE;
   }
-  timerStartAt(c.retransmitTimer, at, c.level);
+  const timer = c.retransmitTimer;
+  if (timerPending(timer) && timer.expires <= at) {
+    c.status |= PUT_OFF;
+    return;
+  }
+  c.status &= ~PUT_OFF;
+  timerStartAt(timer, at, c.level);
 }
 
 /** RFC 8985, 7.2: nothing is known to be missing, and no probe is under way. */
