@@ -354,7 +354,8 @@ function transmit(buffer: PacketBuffer, source: u32, destination: u32): i32 {
   if (!linkIsUp()) return -ENETDOWN;
   if (
     (buffer.flags & CHECKSUM_PARTIAL) != 0 &&
-    (networkInterface().device.features & DEVICE_CHECKSUM_TX) == 0
+    (networkInterface().device.features & DEVICE_CHECKSUM_TX) == 0 &&
+    buffer.more === null
   ) {
     finishChecksum(buffer);
   }

@@ -156,7 +156,8 @@ function transmit(buffer: PacketBuffer, from: IpAddress, to: IpAddress): i32 {
   if (!linkIsUp()) return -ENETDOWN;
   if (
     (buffer.flags & CHECKSUM_PARTIAL) != 0 &&
-    (networkInterface().device.features & DEVICE_CHECKSUM_TX) == 0
+    (networkInterface().device.features & DEVICE_CHECKSUM_TX) == 0 &&
+    buffer.more === null
   ) {
     finishChecksum(buffer);
   }
