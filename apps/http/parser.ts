@@ -116,61 +116,63 @@ function content(request: Request, available: u64): usize {
 }
 
 /**
- * request-line (RFC 9112, 3): the octets that leave the parser in its state all at once, and the one behind them. At least one is there. Returns where it
- * stopped.
+ * request-line (RFC 9112, 3): octets that leave the parser in its state all at once, then the one behind them. Returns where it stopped: at `end`, behind the line, or where it
+ * failed.
  */
 function readLine(request: Request, start: usize, end: usize): usize {
   let at = start;
-  let good = true;
-  switch (request.state) {
-    case START:
-      if (load<u8>(at) == CR) {
-        at++;
-        request.state = START_LF;
+  while (at != end && request.state <= LINE_LF) {
+    let good = true;
+    switch (request.state) {
+      case START:
+        if (load<u8>(at) == CR) {
+          at++;
+          request.state = START_LF;
+          break;
+        }
+        request.state = METHOD;
+      case METHOD: {
+        at = wordRun(request, at, end, 0);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c == 0x20) {
+          good = request.wordLength != 0;
+          request.method = methodOf(request.word, request.wordLength);
+          request.state = TARGET;
+        } else if (!is(c, TOKEN)) good = false;
+        else request.fail(501);
         break;
       }
-      request.state = METHOD;
-    case METHOD: {
-      at = wordRun(request, at, end, 0);
-      if (at == end) break;
-      const c: u32 = load<u8>(at++);
-      if (c == 0x20) {
-        good = request.wordLength != 0;
-        request.method = methodOf(request.word, request.wordLength);
-        request.state = TARGET;
-      } else if (!is(c, TOKEN)) good = false;
-      else request.fail(501);
-      break;
-    }
-    case START_LF:
-      good = load<u8>(at++) == LF;
-      request.state = START;
-      break;
-    case TARGET: {
-      at = targetRun(request, at, end);
-      if (at == end) break;
-      const c: u32 = load<u8>(at++);
-      if (c != 0x20) {
-        good = targetStep(request, c);
+      case START_LF:
+        good = load<u8>(at++) == LF;
+        request.state = START;
+        break;
+      case TARGET: {
+        at = targetRun(request, at, end);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c != 0x20) {
+          good = targetStep(request, c);
+          break;
+        }
+        good = targetComplete(request);
+        request.part = 0;
+        request.state = VERSION;
         break;
       }
-      good = targetComplete(request);
-      request.part = 0;
-      request.state = VERSION;
-      break;
+      case VERSION:
+        at = versionRun(request, at, end);
+        if (at != end) versionStep(request, load<u8>(at++));
+        break;
+      default:
+        if (load<u8>(at) != LF) request.fail(400);
+        else request.state = FIELD;
+        request.used = 0;
+        return at + 1;
     }
-    case VERSION:
-      at = versionRun(request, at, end);
-      if (at != end) versionStep(request, load<u8>(at++));
-      break;
-    default:
-      if (load<u8>(at) != LF) request.fail(400);
-      else request.state = FIELD;
-      request.used = 0;
-      return at + 1;
+    if (!good) request.fail(400);
   }
   request.used += <u32>(at - start);
-  if (!good) request.fail(400);
   return at;
 }
 
@@ -217,54 +219,56 @@ function methodOf(word: usize, length: u32): u32 {
   }
 }
 
-/** A field line or the empty line behind the last (RFC 9112, 5): as readLine. */
+/** Field lines and the empty line behind the last (RFC 9112, 5): as readLine. */
 function readFields(request: Request, start: usize, end: usize): usize {
   let at = start;
-  let good = true;
-  switch (request.state) {
-    case FIELD:
-      if (load<u8>(at) == CR) {
-        at++;
-        request.state = HEAD_LF;
+  while (at != end && request.state - FIELD <= HEAD_LF - FIELD) {
+    let good = true;
+    switch (request.state) {
+      case FIELD:
+        if (load<u8>(at) == CR) {
+          at++;
+          request.state = HEAD_LF;
+          break;
+        }
+        request.wordLength = 0;
+        request.state = NAME;
+      case NAME: {
+        at = wordRun(request, at, end, 0x20);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c == 0x3a /* : */) {
+          request.state = VALUE_TEXT;
+          good = nameComplete(request);
+        } else {
+          // A name that does not fit is none that we know; "transfer-encoding" is shorter than the room by seven octets.
+          good = is(c, TOKEN);
+        }
         break;
       }
-      request.wordLength = 0;
-      request.state = NAME;
-    case NAME: {
-      at = wordRun(request, at, end, 0x20);
-      if (at == end) break;
-      const c: u32 = load<u8>(at++);
-      if (c == 0x3a /* : */) {
-        request.state = VALUE_TEXT;
-        good = nameComplete(request);
-      } else {
-        // A name that does not fit is none that we know; "transfer-encoding" is shorter than the room by seven octets.
-        good = is(c, TOKEN);
+      case VALUE_TEXT: {
+        at = valueRun(request, at, end);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c == CR) {
+          request.state = VALUE_LF;
+          good = valueComplete(request);
+        } else good = is(c, VALUE) && (request.field == FIELD_OTHER || valueStep(request, c));
+        break;
       }
-      break;
+      case VALUE_LF:
+        request.state = FIELD;
+        good = load<u8>(at++) == LF;
+        break;
+      default:
+        good = load<u8>(at++) == LF;
+        if (!good) break;
+        if (request.flags & TRAILERS) request.state = DONE;
+        else headComplete(request);
     }
-    case VALUE_TEXT: {
-      at = valueRun(request, at, end);
-      if (at == end) break;
-      const c: u32 = load<u8>(at++);
-      if (c == CR) {
-        request.state = VALUE_LF;
-        good = valueComplete(request);
-      } else good = is(c, VALUE) && (request.field == FIELD_OTHER || valueStep(request, c));
-      break;
-    }
-    case VALUE_LF:
-      request.state = FIELD;
-      good = load<u8>(at++) == LF;
-      break;
-    default:
-      good = load<u8>(at++) == LF;
-      if (!good) break;
-      if (request.flags & TRAILERS) request.state = DONE;
-      else headComplete(request);
+    if (!good) request.fail(400);
   }
   request.used += <u32>(at - start);
-  if (!good) request.fail(400);
   return at;
 }
 
