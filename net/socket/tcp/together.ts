@@ -12,7 +12,8 @@ import { now } from "../../../kernel/time/clock";
 import { PacketBuffer } from "../../buffer";
 import { SEGMENTS_TCP4, SEGMENTS_TCP6 } from "../../device";
 import { networkHeaderLength, segmentedLimit, segmentedPieces } from "../../ip";
-import { cutsSegments } from "../../interface";
+import { cutsItself } from "../../cut";
+import { cutsSegments, networkInterface } from "../../interface";
 import { TCP_FIN, TCP_HEADER, TCP_PSH } from "../../wire/tcp";
 import { FIN_QUEUED, SAID_ONCE, TcpConnection } from "./connection";
 import { ecnFlags } from "./ecn";
@@ -26,6 +27,16 @@ import { dataSent, emitFor } from "./transmit";
  * its way.
  */
 const WINDOW_SHARE: u32 = 2;
+
+/** Each 2^n bytes of such a packet cost as much as a segment that goes by itself: of one that the device cuts, and of one that is cut here. */
+const DEVICE_SHIFT: u32 = 13;
+const SOFTWARE_SHIFT: u32 = 11;
+
+// @ts-ignore: decorator
+@inline
+export function togetherShift(c: TcpConnection): u32 {
+  return cutsItself(networkInterface().device, kindOf(c)) ? DEVICE_SHIFT : SOFTWARE_SHIFT;
+}
 
 /** Whether `first`, a full segment that may leave now, and what is behind it in the queue may be one packet. */
 // @ts-ignore: decorator
