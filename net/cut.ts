@@ -12,8 +12,7 @@ import { IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
 import { IPV6_HEADER, Ipv6Header } from "./wire/ipv6";
 import { TCP_FIN, TCP_PSH, TcpHeader } from "./wire/tcp";
 
-/** Segments that go together at most: they are cut in one step. And bytes: what a length of IPv4 says. */
-export const CUT_PIECES: u32 = 8;
+/** Bytes of a packet at most, its IP header included: what a length of IPv4 says. Its sender sees to it that cutting it is a short step. */
 export const CUT_LIMIT: u32 = 65535;
 
 /**

@@ -3,7 +3,7 @@
  * from one of IPv6 (net/ipv6.ts).
  */
 import { PacketBuffer } from "./buffer";
-import { CUT_LIMIT, CUT_PIECES, cutsItself } from "./cut";
+import { CUT_LIMIT } from "./cut";
 import { Endpoint, Flow, IpAddress } from "./flow";
 import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, fragmentPayload } from "./fragment";
 import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
@@ -166,12 +166,6 @@ export function segmentedLimit(remote: IpAddress): u32 {
   const device = networkInterface().device;
   const limit = remote.isMapped ? device.segmented4 : device.segmented6;
   return limit != 0 ? limit : CUT_LIMIT;
-}
-
-/** Segments of one version of IP that such a packet may be cut into. */
-export function segmentedPieces(kind: u32): u32 {
-  const device = networkInterface().device;
-  return cutsItself(device, kind) ? device.pieces : CUT_PIECES;
 }
 
 /** `mtu`, what an error says that the path to `remote` takes, or the least that every path must take. */

@@ -18,7 +18,7 @@ import { firstLost, IN_FLIGHT, segmentLost, segmentSplit, UNSENT } from "./score
 import { after } from "./sequence";
 import { MAY_TRANSMIT, stateIn } from "./state";
 import { statistics } from "./statistics";
-import { maySendTogether, sendTogether, togetherShift } from "./together";
+import { maySendTogether, sendTogether, togetherCost } from "./together";
 import { sendControl, sendCopy, sendData } from "./transmit";
 
 /** What one call sends at most, in segments: less than 15,000 instructions. Those that leave together count for fewer (together.ts). */
@@ -57,10 +57,10 @@ export function output(c: TcpConnection): void {
     } else if (nagleHolds(c, buffer, c.flight != 0)) break;
     else if (maySendTogether(c, buffer)) {
       // By its index, so that the C compiler leaves it where it is: taken in here, it would cost every call that sends one segment, or none.
-      const bytes = call_indirect<u32>(sendTogether.index, c, buffer, usable);
+      const bytes = call_indirect<u32>(sendTogether.index, c, buffer, usable, step);
       if (bytes != 0) {
         sent(c, bytes);
-        step -= 1 + (bytes >> togetherShift(c));
+        step -= togetherCost(c, bytes);
         buffer = c.sendNext;
         continue;
       }

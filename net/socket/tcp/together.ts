@@ -11,7 +11,7 @@
 import { now } from "../../../kernel/time/clock";
 import { PacketBuffer } from "../../buffer";
 import { SEGMENTS_TCP4, SEGMENTS_TCP6 } from "../../device";
-import { networkHeaderLength, segmentedLimit, segmentedPieces } from "../../ip";
+import { networkHeaderLength, segmentedLimit } from "../../ip";
 import { cutsItself } from "../../cut";
 import { cutsSegments, networkInterface } from "../../interface";
 import { TCP_FIN, TCP_HEADER, TCP_PSH } from "../../wire/tcp";
@@ -28,14 +28,18 @@ import { dataSent, emitFor } from "./transmit";
  */
 const WINDOW_SHARE: u32 = 2;
 
-/** Each 2^n bytes of such a packet cost as much as a segment that goes by itself: of one that the device cuts, and of one that is cut here. */
-const DEVICE_SHIFT: u32 = 13;
-const SOFTWARE_SHIFT: u32 = 11;
+/** Each 2^n bytes of a packet that the device cuts cost as much as a segment that goes by itself. */
+const TOGETHER_SHIFT: u32 = 13;
+
+/** What a packet of so many bytes counts for, in segments. */
+export function togetherCost(c: TcpConnection, bytes: u32): u32 {
+  return deviceCuts(c) ? 1 + (bytes >> TOGETHER_SHIFT) : (bytes + c.sendMss - 1) / c.sendMss;
+}
 
 // @ts-ignore: decorator
 @inline
-export function togetherShift(c: TcpConnection): u32 {
-  return cutsItself(networkInterface().device, kindOf(c)) ? DEVICE_SHIFT : SOFTWARE_SHIFT;
+function deviceCuts(c: TcpConnection): bool {
+  return cutsItself(networkInterface().device, kindOf(c));
 }
 
 /** Whether `first`, a full segment that may leave now, and what is behind it in the queue may be one packet. */
@@ -46,11 +50,11 @@ export function maySendTogether(c: TcpConnection, first: PacketBuffer): bool {
 }
 
 /**
- * Sends `first`, for which maySendTogether holds, with as many segments behind it as the windows let out, of which `usable` octets is the peer's. The octets of sequence space, and `sendNext` has
+ * Sends `first`, for which maySendTogether holds, with as many segments behind it as the windows let out, of which `usable` octets is the peer's, and `step`, if they are cut here. The octets of sequence space, and `sendNext` has
  * moved; 0: nothing was sent, and `first` has to go by itself.
  */
-export function sendTogether(c: TcpConnection, first: PacketBuffer, usable: u32): u32 {
-  const last = linkRun(c, first, usable);
+export function sendTogether(c: TcpConnection, first: PacketBuffer, usable: u32, step: u32): u32 {
+  const last = linkRun(c, first, usable, step);
   if (last === first) return 0;
   const bytes = last.sequence + last.length - first.sequence;
   let flags = ecnFlags(c);
@@ -83,14 +87,14 @@ function kindOf(c: TcpConnection): u32 {
 }
 
 /** Links `first` and what may leave with it, and returns the last of them. What is shorter than `first` ends the packet. */
-function linkRun(c: TcpConnection, first: PacketBuffer, usable: u32): PacketBuffer {
+function linkRun(c: TcpConnection, first: PacketBuffer, usable: u32, step: u32): PacketBuffer {
   const remote = c.flow.remote;
   const headers = networkHeaderLength(remote) + TCP_HEADER + OPTIONS_LIMIT;
   const limit = segmentedLimit(remote);
   if (limit <= headers) return first;
   const most = min(min(limit - headers, usable), c.congestionWindow / WINDOW_SHARE);
   const full = first.length;
-  let pieces = segmentedPieces(kindOf(c));
+  let pieces = deviceCuts(c) ? networkInterface().device.pieces : step;
   let bytes = full;
   let last = first;
   let next = first.next;
