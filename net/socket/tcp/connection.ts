@@ -105,11 +105,13 @@ export const TIMER_RESOURCE: u8 = 2;
 export const TIMER_KEEPALIVE: u8 = 3;
 /** The connection ends then (timers.ts). */
 export const TIMER_LIFE: u8 = 4;
+/** Nothing any more: what it was started for has been acknowledged. */
+export const TIMER_NONE: u8 = 5;
 // From here on for what is in flight (retransmission.ts).
 /** A tail loss probe is due (RFC 8985, 7). */
-export const TIMER_PROBE: u8 = 5;
+export const TIMER_PROBE: u8 = 6;
 /** What may have been overtaken is lost then (RFC 8985, 6.2 step 5). */
-export const TIMER_REORDERING: u8 = 6;
+export const TIMER_REORDERING: u8 = 7;
 
 
 @unmanaged

@@ -15,6 +15,7 @@ import {
   TcpConnection,
   TIMER_KEEPALIVE,
   TIMER_LIFE,
+  TIMER_NONE,
   TIMER_PERSIST,
   TIMER_PROBE,
   TIMER_REORDERING,
@@ -42,6 +43,7 @@ export function retransmitExpired(timer: Timer): void {
     if (isForFlight(c)) return schedule(c);
   }
   const mode = c.timerMode;
+  if (mode == TIMER_NONE) return;
   if (mode == TIMER_KEEPALIVE) return keepAliveExpired(c);
   if (mode == TIMER_LIFE) return finish(c, 0);
   if (mode == TIMER_PROBE) return probeExpired(c);
