@@ -35,7 +35,7 @@ class Remembered {
 
 const REMEMBERED_SIZE: usize = offsetof<Remembered>();
 /** Bytes of storage for initializeFragments, 8-aligned. */
-export const FRAGMENT_STORAGE: usize = COUNTERS * 4 + <usize>REMEMBERED * REMEMBERED_SIZE;
+export const FRAGMENT_STORAGE: usize = <usize>COUNTERS * 4 + <usize>REMEMBERED * REMEMBERED_SIZE;
 
 /** Sets the use of the hash apart from those of TCP (net/socket/tcp/demux.ts). */
 const IDENTIFICATION: u32 = 0x4950;

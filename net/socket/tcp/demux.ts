@@ -104,8 +104,9 @@ export function findConnection(hash: u32, flow: Flow): TcpConnection | null {
   return null;
 }
 
-export function insertConnection(c: TcpConnection): void {
-  c.hash = <u32>flowHash(c.flow, HASH_TABLE);
+/** `hash`: that of its flow. */
+export function insertConnection(c: TcpConnection, hash: u32): void {
+  c.hash = hash;
   const bucket = bucketOf(c.hash);
   c.hashNext = bucket.connections;
   bucket.connections = c;

@@ -63,6 +63,7 @@ function demultiplex(s: Segment): void {
   const known = findRecent(flow);
   if (known !== null && known.state != TCP_TIME_WAIT) return segmentArrives(known, s);
   const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
+  s.hash = hash;
   let least: u32 = 0;
   const c = findConnection(hash, flow);
   if (c !== null) {

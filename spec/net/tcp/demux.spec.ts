@@ -50,7 +50,7 @@ describe("connections that had a segment of late", () => {
       } else {
         const c = allocateConnection()!;
         c.flow.copy(flow);
-        insertConnection(c);
+        insertConnection(c, <u32>flowHash(c.flow, HASH_TABLE));
         connections[index] = changetype<usize>(c);
       }
     }
