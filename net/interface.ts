@@ -25,7 +25,7 @@ export class NetworkInterface {
   mtu: u32;
   /** VLAN of all frames; 0: they have no tag. */
   vlan: u32;
-  /** 1: packets of TCP are cut into segments, by the device or by net/cut.ts. */
+  /** 1: packets of TCP may be of several segments, which the device cuts, or net/cut.ts; 0: each segment goes by itself (the specs compare the two). */
   cuts: u32;
   /** 1: something was handed to the device since the last doorbell. */
   dirty: u32;

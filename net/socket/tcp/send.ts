@@ -21,7 +21,7 @@ import { statistics } from "./statistics";
 import { maySendTogether, sendTogether, togetherCost } from "./together";
 import { sendControl, sendCopy, sendData } from "./transmit";
 
-/** What one call sends at most, in segments: less than 15,000 instructions. Those that leave together count for fewer (together.ts). */
+/** What one call sends at most, in segments: less than 15,000 instructions. Those that the device cuts count for fewer (together.ts). */
 export const OUTPUT_STEP: u32 = 8;
 
 /** Sends what the windows allow, or OUTPUT_STEP of it and the rest later (pending.ts). Called whenever one of them, or the queue, may have changed. */

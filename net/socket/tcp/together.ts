@@ -50,8 +50,8 @@ export function maySendTogether(c: TcpConnection, first: PacketBuffer): bool {
 }
 
 /**
- * Sends `first`, for which maySendTogether holds, with as many segments behind it as the windows let out, of which `usable` octets is the peer's, and `step`, if they are cut here. The octets of sequence space, and `sendNext` has
- * moved; 0: nothing was sent, and `first` has to go by itself.
+ * Sends `first`, for which maySendTogether holds, with as many segments behind it as the windows let out, of which `usable` octets is the peer's; `step` in all, where the device
+ * does not cut them. The octets of sequence space, and `sendNext` has moved; 0: nothing was sent, and `first` has to go by itself.
  */
 export function sendTogether(c: TcpConnection, first: PacketBuffer, usable: u32, step: u32): u32 {
   const last = linkRun(c, first, usable, step);
