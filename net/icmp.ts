@@ -8,8 +8,9 @@ import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./c
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
 import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
-import { isUnicast } from "./interface";
-import { ipv4Output, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
+import { isBroadcast, isUnicast } from "./interface";
+import { ipv4Output } from "./ipv4-output";
+import { MAY_FRAGMENT, TTL_DEFAULT } from "./service";
 import { IPPROTO_ICMP } from "./socket/socket";
 import {
   ICMP_ECHO,
@@ -99,7 +100,9 @@ function sendError(buffer: PacketBuffer, type: u32, code: u32): void {
     (buffer.flags & LINK_BROADCAST) != 0 ||
     (network.fragment & IPV4_OFFSET) != 0 ||
     network.protocol == IPPROTO_ICMP ||
-    !isUnicast(network.source)
+    !isUnicast(network.source) ||
+    // Since it came, as a fragment that has waited, our net may have become another one.
+    isBroadcast(network.source)
   ) {
     return;
   }

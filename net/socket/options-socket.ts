@@ -4,7 +4,7 @@
  */
 import { EINVAL, ENOPROTOOPT } from "../../kernel/errno";
 import { POLLOUT } from "../../kernel/scheduler/wait";
-import { TTL_DEFAULT } from "../ipv4";
+import { TTL_DEFAULT } from "../service";
 import {
   answer,
   answerFlag,

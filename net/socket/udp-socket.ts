@@ -6,7 +6,7 @@ import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
 import { Endpoint, Flow, FLOW_SIZE, IpAddress } from "../flow";
-import { TTL_DEFAULT } from "../ipv4";
+import { TTL_DEFAULT } from "../service";
 import { addSocketLevel, removeSocketLevel } from "./rank";
 import { SOCK_DGRAM, Socket, SOCKET_REUSE, SocketProtocol } from "./socket";
 

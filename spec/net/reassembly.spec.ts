@@ -1,4 +1,5 @@
 /** Reassembly, of both versions: what is put together from fragments, what is refused, and what limits there are. What only IPv6 has is in fragments6.spec.ts. */
+import { SECOND } from "../../kernel/time/clock";
 import { bufferPool } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
@@ -27,7 +28,6 @@ import {
   piece,
   pieces,
   pseudo,
-  SECOND,
   shuffle,
   version,
   WHOLE,
