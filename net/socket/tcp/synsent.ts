@@ -5,7 +5,7 @@ import { timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
-import { HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { ACK_NOW, HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ecnAgreed } from "./ecn";
 import { timeoutHeard } from "./failure";
 import { setPeerMss, peerMss } from "./mss";
@@ -49,8 +49,9 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   if (s.has(TCP_ACK)) {
     established(c, s);
     s.trimFront(1);
-    // Not with what else may come: it opens the connection for the peer, who may be a thread of this machine that is to be told before this one goes on.
-    sendAck(c);
+    // By itself it does not wait for what else may come: it opens the connection for the peer, which may be of this machine, and has it before `connect` returns.
+    if (s.length == 0) sendAck(c);
+    else c.status |= ACK_NOW;
     return textAndFin(c, s);
   }
   setState(c, TCP_SYN_RECV);
