@@ -17,9 +17,9 @@ const IDLE = 1000;
 const MEASURE_MEMORY = 512;
 
 /** Runs a client; the operations that it counted. */
-type Load = (system: System) => Promise<number>;
+export type Load = (system: System) => Promise<number>;
 
-const wrk =
+export const wrk =
   (connections: number, seconds: number): Load =>
   async ({ ports }) => {
     const options = [`-c${connections}`, "-t1", `-d${seconds}`, `http://127.0.0.1:${ports.http}/`];
@@ -27,7 +27,7 @@ const wrk =
     return Number(/(\d+) requests in/.exec(stdout)?.[1]);
   };
 
-const ab =
+export const ab =
   (requests: number): Load =>
   async ({ ports }) => {
     const options = ["-q", "-c", "8", "-n", `${requests}`, `http://127.0.0.1:${ports.http}/`];

@@ -40,9 +40,12 @@ export function spread(values: readonly number[]): string {
 }
 
 /** Bursts of the latency application while a peer sends it `READS` segments, one at a time. */
-export async function latencyBursts(cpu: string, blocks = false): Promise<{ bursts: Burst[]; elf: string }> {
+export async function latencyBursts(
+  cpu: string,
+  stacks = false,
+): Promise<{ bursts: Burst[]; elf: string; counter: BurstCounter }> {
   const { elf } = await buildImage(LATENCY_IMAGE);
-  const counter = await BurstCounter.create(`latency-${cpu}`, elf, HANDLERS, blocks);
+  const counter = await BurstCounter.create(`latency-${cpu}`, elf, HANDLERS, stacks);
   const options = { append: STATIC, icount: true, cpu, extra: counter.qemuArguments };
   const { machine, peer, stop } = await bootWired(LATENCY_IMAGE, options);
   try {
@@ -56,7 +59,7 @@ export async function latencyBursts(cpu: string, blocks = false): Promise<{ burs
       await sleep(SETTLED);
     }
     client.abort();
-    return { bursts: await counter.bursts(), elf };
+    return { bursts: await counter.bursts(), elf, counter };
   } finally {
     await stop();
   }

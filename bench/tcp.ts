@@ -20,8 +20,8 @@ const SOURCE = 8;
 const CONNECTIONS = 9;
 export const SEGMENT = 1460;
 /** Segments of a short and of a long transfer: what is the same for both falls out of the difference. */
-const SHORT = 20;
-const LONG = 40;
+export const SHORT = 20;
+export const LONG = 40;
 const ROUNDS = 30;
 /** Segments that open the congestion window ahead of the first round. */
 const WARM = 200;
@@ -33,14 +33,14 @@ export class Counted {
   private constructor(
     readonly peer: Peer,
     readonly elf: string,
-    private readonly counter: BurstCounter,
+    readonly counter: BurstCounter,
     readonly stop: () => Promise<void>,
   ) {}
 
-  /** `targets`, `blocks`: as BurstCounter has them. */
-  static async boot(name: string, image: string, targets: string[] = [], blocks = false): Promise<Counted> {
+  /** `targets`, `stacks`: as BurstCounter has them. */
+  static async boot(name: string, image: string, targets: string[] = [], stacks = false): Promise<Counted> {
     const { elf } = await buildImage(image);
-    const counter = await BurstCounter.create(name, elf, targets, blocks);
+    const counter = await BurstCounter.create(name, elf, targets, stacks);
     const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.qemuArguments };
     const { peer, stop } = await bootWired(image, options);
     return new Counted(peer, elf, counter, stop);
@@ -58,7 +58,7 @@ export class Counted {
   }
 
   async instructions(work: () => Promise<void>): Promise<number> {
-    return sum((await this.during(work)).map(({ total }) => total));
+    return totalOf(await this.during(work));
   }
 }
 
@@ -66,23 +66,34 @@ function sum(values: readonly number[]): number {
   return values.reduce((all, value) => all + value, 0);
 }
 
+export function totalOf(bursts: readonly Burst[]): number {
+  return sum(bursts.map(({ total }) => total));
+}
+
+/** What ran in ROUNDS transfers of SHORT and of LONG segments. */
+export async function transferRounds(
+  guest: Counted,
+  transfer: (segments: number) => Promise<void>,
+): Promise<{ short: Burst[][]; long: Burst[][] }> {
+  const found = { short: [] as Burst[][], long: [] as Burst[][] };
+  await transfer(WARM);
+  for (let round = 0; round < ROUNDS; round++) {
+    found.short.push(await guest.during(() => transfer(SHORT)));
+    found.long.push(await guest.during(() => transfer(LONG)));
+  }
+  return found;
+}
+
 /** Instructions for one segment more: the difference between the medians of transfers of LONG and of SHORT segments. */
 async function perSegment(
   guest: Counted,
   transfer: (segments: number) => Promise<void>,
 ): Promise<{ value: number; note: string }> {
-  const totals: [number[], number[]] = [[], []];
-  const interrupts: number[] = [];
-  await transfer(WARM);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, count] of [SHORT, LONG].entries()) {
-      const bursts = await guest.during(() => transfer(count));
-      totals[index as 0 | 1].push(sum(bursts.map(({ total }) => total)));
-      if (count === LONG) interrupts.push(sum(bursts.map((burst) => burst.interrupts)));
-    }
-  }
-  const [short, long] = totals;
-  const value = Math.round((median(long) - median(short)) / (LONG - SHORT));
+  const rounds = await transferRounds(guest, transfer);
+  const totals = (bursts: Burst[][]): number[] => bursts.map(totalOf);
+  const interrupts = rounds.long.map((bursts) => sum(bursts.map((burst) => burst.interrupts)));
+  const long = totals(rounds.long);
+  const value = Math.round((median(long) - median(totals(rounds.short))) / (LONG - SHORT));
   return { value, note: `${LONG} in ${median(interrupts)} interrupts; all: ${spread(long)}` };
 }
 
