@@ -9,7 +9,8 @@ import { parseArgs } from "node:util";
 import { BUILD, shown } from "../tools/paths.ts";
 import { type Call, callTree, sums } from "./call-tree.ts";
 import { flameGraph } from "./flame.ts";
-import { PATHS, type Path } from "./paths.ts";
+import type { Figure, Session } from "./figure.ts";
+import { SESSIONS } from "./paths.ts";
 import { functionsOf } from "./symbols.ts";
 
 const { positionals } = parseArgs({ allowPositionals: true });
@@ -37,10 +38,10 @@ function table(root: Call): string {
   ].join("\n");
 }
 
-async function profile({ name, what, measure }: Path): Promise<void> {
-  const { value, note, bursts, nodes, elf } = await measure();
+async function profile(name: string, { paths, measure }: Session): Promise<void> {
+  const { value, note, bursts, nodes, elf } = (await measure(true))[name] as Figure;
   const root = callTree(bursts, nodes, await functionsOf(elf));
-  const title = `${name}: ${value.toLocaleString("en", { maximumFractionDigits: 1 })} instructions (${what})`;
+  const title = `${name}: ${value.toLocaleString("en", { maximumFractionDigits: 1 })} instructions (${paths[name]})`;
   const folder = join(BUILD, "profile");
   const path = join(folder, `${name}.svg`);
   await mkdir(folder, { recursive: true });
@@ -51,10 +52,11 @@ async function profile({ name, what, measure }: Path): Promise<void> {
 }
 
 const [name] = positionals;
-const path = PATHS.find((known) => known.name === name);
-if (path !== undefined) await profile(path);
+const session = SESSIONS.find(({ paths }) => name !== undefined && name in paths);
+if (name !== undefined && session !== undefined) await profile(name, session);
 else {
   if (name !== undefined) process.stderr.write(`there is no path ${name}\n`);
   process.exitCode = name === undefined ? 0 : 1;
-  for (const { name, what } of PATHS) process.stdout.write(`${name.padEnd(30)} ${what}\n`);
+  for (const { paths } of SESSIONS)
+    for (const [known, what] of Object.entries(paths)) process.stdout.write(`${known.padEnd(32)}${what}\n`);
 }

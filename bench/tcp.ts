@@ -17,16 +17,19 @@ import { type Row, median } from "./rows.ts";
 export const STREAMS = benchImage("streams");
 const SINK = 7;
 const SOURCE = 8;
-const CONNECTIONS = 9;
+export const CONNECTIONS = 9;
 export const SEGMENT = 1460;
-/** Segments of a short and of a long transfer: what is the same for both falls out of the difference. */
-export const SHORT = 20;
-export const LONG = 40;
+/** Segments of a transfer. */
+export const SEGMENTS = 40;
 const ROUNDS = 30;
+const TRANSFERS_COUNTED = 20;
 /** Segments that open the congestion window ahead of the first round. */
 const WARM = 200;
 /** Milliseconds after which no timer of the last transfer is left (delayed acknowledgement, tail loss probe). */
 const SETTLED = 100;
+/** The same, and milliseconds for which they are held back, when frames to the guest are to arrive together: shorter than what lets the congestion window fall (RFC 5681, 4.1). */
+const SETTLED_TOGETHER = 30;
+const HELD = 20;
 
 /** A guest under the counter. */
 export class Counted {
@@ -35,23 +38,34 @@ export class Counted {
     readonly elf: string,
     readonly counter: BurstCounter,
     readonly stop: () => Promise<void>,
+    private readonly together: boolean,
   ) {}
 
-  /** `targets`, `stacks`: as BurstCounter has them. */
-  static async boot(name: string, image: string, targets: string[] = [], stacks = false): Promise<Counted> {
+  /**
+   * `targets`, `stacks`: as BurstCounter has them. `together`: frames that are sent at once reach the guest in one interrupt, however fast the host is: QEMU hands them on every
+   * 20 ms, in one go.
+   */
+  static async boot(
+    name: string,
+    image: string,
+    targets: string[] = [],
+    stacks = false,
+    together = false,
+  ): Promise<Counted> {
     const { elf } = await buildImage(image);
     const counter = await BurstCounter.create(name, elf, targets, stacks);
-    const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.qemuArguments };
-    const { peer, stop } = await bootWired(image, options);
-    return new Counted(peer, elf, counter, stop);
+    const extra = [...counter.qemuArguments];
+    if (together) extra.push("-object", `filter-buffer,id=held,netdev=n0,queue=tx,interval=${HELD}000`);
+    const { peer, stop } = await bootWired(image, { append: STATIC, icount: true, cpu: "qemu64", extra });
+    return new Counted(peer, elf, counter, stop, together);
   }
 
   /** What runs in the guest because of `work`, timers that end with nothing else left out. */
   async during(work: () => Promise<void>): Promise<Burst[]> {
-    await sleep(SETTLED);
+    await sleep(this.together ? SETTLED_TOGETHER : SETTLED);
     const before = await this.counter.quiet();
     await work();
-    await sleep(10);
+    await sleep(this.together ? 10 + 2 * HELD : 10);
     const after = await this.counter.quiet();
     const bursts = (await this.counter.bursts()).slice(before, after);
     return bursts.filter(({ vector, interrupts }) => vector !== VECTOR_TIMER || interrupts > 1);
@@ -70,31 +84,32 @@ export function totalOf(bursts: readonly Burst[]): number {
   return sum(bursts.map(({ total }) => total));
 }
 
-/** What ran in ROUNDS transfers of SHORT and of LONG segments. */
+/** The rounds in which the frames came as they usually do: with the most frequent number of interrupts. */
+export function usual(rounds: readonly Burst[][]): Burst[][] {
+  const interrupts = (bursts: readonly Burst[]): number => sum(bursts.map((burst) => burst.interrupts));
+  const counts = new Map<number, number>();
+  for (const bursts of rounds) counts.set(interrupts(bursts), (counts.get(interrupts(bursts)) ?? 0) + 1);
+  const [most] = [...counts].sort(([, a], [, b]) => b - a);
+  return rounds.filter((bursts) => interrupts(bursts) === most?.[0]);
+}
+
+/** What ran in transfers of SEGMENTS. */
 export async function transferRounds(
   guest: Counted,
   transfer: (segments: number) => Promise<void>,
-): Promise<{ short: Burst[][]; long: Burst[][] }> {
-  const found = { short: [] as Burst[][], long: [] as Burst[][] };
+): Promise<Burst[][]> {
+  const found: Burst[][] = [];
   await transfer(WARM);
-  for (let round = 0; round < ROUNDS; round++) {
-    found.short.push(await guest.during(() => transfer(SHORT)));
-    found.long.push(await guest.during(() => transfer(LONG)));
-  }
-  return found;
+  for (let i = 0; i < TRANSFERS_COUNTED; i++) found.push(await guest.during(() => transfer(SEGMENTS)));
+  return usual(found);
 }
 
-/** Instructions for one segment more: the difference between the medians of transfers of LONG and of SHORT segments. */
-async function perSegment(
-  guest: Counted,
-  transfer: (segments: number) => Promise<void>,
-): Promise<{ value: number; note: string }> {
-  const rounds = await transferRounds(guest, transfer);
-  const totals = (bursts: Burst[][]): number[] => bursts.map(totalOf);
-  const interrupts = rounds.long.map((bursts) => sum(bursts.map((burst) => burst.interrupts)));
-  const long = totals(rounds.long);
-  const value = Math.round((median(long) - median(totals(rounds.short))) / (LONG - SHORT));
-  return { value, note: `${LONG} in ${median(interrupts)} interrupts; all: ${spread(long)}` };
+/** Instructions for each segment. The mean: the driver does some of its work for many frames at once, not in each transfer. */
+export function perSegment(rounds: readonly Burst[][]): { value: number; note: string } {
+  const totals = rounds.map(totalOf);
+  const interrupts = sum(rounds[0]?.map((burst) => burst.interrupts) ?? []);
+  const note = `of ${SEGMENTS} in ${interrupts} interrupts; all: ${spread(totals)}`;
+  return { value: sum(totals) / rounds.length / SEGMENTS, note };
 }
 
 /** A connection, and a transfer of so many segments over it. */
@@ -132,9 +147,9 @@ export const TRANSFERS = [
 
 async function segment(guest: Counted, [name, open, what]: (typeof TRANSFERS)[number]): Promise<Row> {
   const [client, transfer] = await open(guest.peer);
-  const { value, note } = await perSegment(guest, transfer);
+  const { value, note } = perSegment(await transferRounds(guest, transfer));
   client.abort();
-  return { name, value, unit: "instructions", note: `${what}; ${note}` };
+  return { name, value: Math.round(value), unit: "instructions", note: `${what}; ${note}` };
 }
 
 /** SYN to the accept handler, whose connection then stays. */
@@ -150,7 +165,7 @@ async function connection(guest: Counted): Promise<Row> {
 }
 
 export async function segments(): Promise<Row[]> {
-  const guest = await Counted.boot("streams", STREAMS);
+  const guest = await Counted.boot("streams", STREAMS, [], false, true);
   try {
     const rows: Row[] = [];
     for (const one of TRANSFERS) rows.push(await segment(guest, one));
