@@ -65,7 +65,7 @@ async function unpackedKernel(): Promise<{ folder: string; release: string }> {
 }
 
 /** Builds the initramfs; `page` is what its web server answers with. */
-export async function buildLinux(page: Buffer): Promise<LinuxImage> {
+export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
   const { folder, release } = await unpackedKernel();
   const files = join(FOLDER, "initramfs");
   await rm(files, { recursive: true, force: true });

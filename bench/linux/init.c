@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "guest.h"
 
@@ -83,6 +84,12 @@ void setting(const char *path, const char *value) {
   int fd = open(path, O_WRONLY);
   if (fd < 0 || write(fd, value, strlen(value)) < 0) die(path);
   close(fd);
+}
+
+unsigned long free_bytes(void) {
+  struct sysinfo information;
+  if (sysinfo(&information) < 0) die("sysinfo");
+  return information.freeram * information.mem_unit;
 }
 
 int main(void) {
