@@ -21,6 +21,8 @@ const WHAT = [
   "syscall",
   "event.other-process",
 ];
+/** Of bench/linux/measure.c. */
+const WAITS = ["event.wait.epoll", "event.wait.poll", "event.wait.select"];
 /** MiB with which there is room for a million, and for 100,000; Linux needs more for each. */
 const MEMORY = { aemos: 512, linux: 2560 };
 const QUICK_MEMORY = { aemos: 64, linux: 512 };
@@ -99,7 +101,7 @@ async function linux(quick: boolean): Promise<Figure[]> {
 }
 
 export const inside: Measurement = {
-  rows: [...WHAT, "timer.to-handler", "event.wait", "memory.event", "memory.timer", "interrupts-off.events"],
+  rows: [...WHAT, "timer.to-handler", ...WAITS, "memory.event", "memory.event.more", "memory.timer", "interrupts-off.events"],
   exact: true,
   run: async (quick) => (await Promise.all([aemos(quick), linux(quick)])).flat(),
 };

@@ -16,7 +16,7 @@ const execute = promisify(execFile);
 const FOLDER = join(BUILD, "linux");
 /** The package that depends on the newest kernel. */
 const META_PACKAGE = "linux-image-cloud-amd64";
-const SOURCES = ["init.c", "serve.c", "measure.c"];
+const SOURCES = ["init.c", "serve.c", "streams.c", "measure.c"];
 /** Drivers, in the order in which they need one another. */
 const MODULES = [
   "virtio_ring",
@@ -28,11 +28,13 @@ const MODULES = [
   "net_failover",
   "virtio_net",
 ];
-/** What a Linux guest needs to say that it is up, at most. */
-const BOOT_TIMEOUT = 60_000;
-/** No names by slot for the network device, no messages below errors, no address randomization (each run alike), a clock that is read without a system call. */
-const APPEND = "console=ttyS0 quiet net.ifnames=0 nokaslr tsc=reliable";
-const NETWORK = `address=10.0.2.15/24 gateway=10.0.2.2 modules=${MODULES.join(",")}`;
+/** The guest says it when it serves. */
+export const SERVING = /^serving$/m;
+/**
+ * No names by slot for the network device, no messages below errors, no address randomization (each run alike), a clock that is read without a system call; who cannot start
+ * ends.
+ */
+const APPEND = "console=ttyS0 quiet net.ifnames=0 nokaslr tsc=reliable panic=-1";
 
 export interface LinuxImage {
   kernel: string;
@@ -95,25 +97,20 @@ export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
   return { kernel, initrd, release, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
 }
 
-/** Starts it; resolves when it serves, or with mode "measure" as soon as QEMU runs. */
-export async function startLinux(
+/** Starts it, with mode "serve" on the network 10.0.`subnet`.0/24; resolves as soon as QEMU runs. */
+export function startLinux(
   image: LinuxImage,
-  mode: "serve" | "measure",
+  mode: "serve" | "measure" | "load",
   options: Omit<GuestOptions, "image"> = {},
+  subnet = 2,
 ): Promise<Guest> {
   const { extra = [], append = "", ...rest } = options;
-  const network = options.netdev === "none" ? "" : NETWORK;
-  const guest = await startGuest({
+  const network = `address=10.0.${subnet}.15/24 gateway=10.0.${subnet}.2 modules=${MODULES.join(",")}`;
+  const words = [APPEND, options.netdev === "none" ? "" : network, `mode=${mode}`, append];
+  return startGuest({
     ...rest,
     image: image.kernel,
-    append: [APPEND, network, `mode=${mode}`, append].filter((part) => part !== "").join(" "),
+    append: words.filter((word) => word !== "").join(" "),
     extra: ["-initrd", image.initrd, ...extra],
   });
-  try {
-    if (mode === "serve") await guest.waitFor(/^serving$/m, BOOT_TIMEOUT);
-  } catch (error) {
-    await guest.stop();
-    throw error;
-  }
-  return guest;
 }

@@ -10,19 +10,24 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf } from "../tools/errors.ts";
+import { CATALOG } from "./catalog.ts";
 import { inside } from "./inside.ts";
-import { type Figure, type Measurement, makeRows, table } from "./rows.ts";
+import { rates, tapRates } from "./rates.ts";
+import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
+import { serving } from "./serving.ts";
+import { startCosts, startTimes } from "./startup.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [inside];
+const MEASUREMENTS: readonly Measurement[] = [inside, startCosts, startTimes, serving, rates, tapRates];
 
 const { values: options } = parseArgs({
   options: { json: { type: "string" }, quick: { type: "boolean" }, only: { type: "string" } },
 });
 const quick = options.quick ?? false;
 const only = options.only ?? "";
-const selected = MEASUREMENTS.filter(({ rows }) =>
-  rows.some((name) => name.startsWith(only) || only.startsWith(name)),
+const wanted = CATALOG.map(({ name }) => name).filter(
+  (name) => name.startsWith(only) || entryOf(only)?.name === name,
 );
+const selected = MEASUREMENTS.filter(({ rows }) => rows.some((name) => wanted.includes(name)));
 
 const figures: Figure[] = [];
 async function lane(queue: Measurement[]): Promise<void> {

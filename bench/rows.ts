@@ -29,7 +29,7 @@ export interface Row {
 
 /** Measures some rows. */
 export interface Measurement {
-  /** Names of its rows, or what they begin with. */
+  /** Names in the catalog of the rows that it makes. */
   rows: readonly string[];
   /** Counts what does not depend on the clock, so that something else may run beside it. */
   exact: boolean;

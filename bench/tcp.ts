@@ -15,9 +15,9 @@ import { STATIC, benchImage, spread } from "./instructions.ts";
 import { type Row, median } from "./rows.ts";
 
 export const STREAMS = benchImage("streams");
-const SINK = 7;
 const SOURCE = 8;
-const CONNECTIONS = 9;
+const SINK = 9;
+const CONNECTIONS = 10;
 export const SEGMENT = 1460;
 /** Segments of a short and of a long transfer: what is the same for both falls out of the difference. */
 const SHORT = 20;

@@ -8,6 +8,8 @@ void die(const char *what) __attribute__((noreturn));
 void setting(const char *path, const char *value);
 /* Memory that nobody has, in bytes; files and freed slabs count as free only when they are. */
 unsigned long free_bytes(void);
+/* streams.c: starts its processes. */
+void streams(void);
 /* serve.c: never returns. */
 void serve(void);
 /* measure.c */

@@ -115,7 +115,10 @@ int main(void) {
     setting("/proc/sys/net/ipv4/tcp_max_syn_backlog", "65535");
   }
   if (mode && strcmp(mode, "measure") == 0) measure();
-  else serve();
+  else {
+    streams();
+    serve();
+  }
   sync();
   reboot(RB_AUTOBOOT);
   return 0;
