@@ -4,6 +4,7 @@
  *
  * Arguments: out=PATH      the file that gets a line for each burst, when it has ended
  *            from=ADDRESS  the stubs: 256 of 16 bytes each (boot/interrupts.c), hexadecimal
+ *            stubs=BYTES   how long they are all together; 4096 when absent
  *            to=ADDRESS    code whose first instruction is of interest; up to TARGETS times
  *            blocks=1      also the blocks that ran, for a profile
  *            busy=1        a burst is also what runs from an interrupt that stopped an application, to the first `to` or the next interrupt; only
@@ -21,7 +22,6 @@
 #include <string.h>
 #include "qemu-plugin.h"
 
-#define STUBS 4096
 #define STUB_SIZE 16
 #define HLT 0xf4
 #define TARGETS 8
@@ -34,7 +34,7 @@ struct block {
 };
 
 static FILE *out;
-static uint64_t from, to[TARGETS];
+static uint64_t from, stubs = 4096, to[TARGETS];
 static unsigned targets;
 static int with_blocks, busy;
 
@@ -65,7 +65,7 @@ static void report(void) {
 static void executed(unsigned int vcpu, void *userdata) {
   const struct block *block = userdata;
   (void)vcpu;
-  if (block->address - from < STUBS) {
+  if (block->address - from < stubs) {
     if (halted || busy) {
       running = 1;
       vector = (block->address - from) / STUB_SIZE;
@@ -114,6 +114,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
   for (int i = 0; i < argc; i++) {
     if (strncmp(argv[i], "out=", 4) == 0) out = fopen(argv[i] + 4, "w");
     else if (strncmp(argv[i], "from=", 5) == 0) from = strtoull(argv[i] + 5, NULL, 16);
+    else if (strncmp(argv[i], "stubs=", 6) == 0) stubs = strtoull(argv[i] + 6, NULL, 10);
     else if (strncmp(argv[i], "to=", 3) == 0 && targets < TARGETS) to[targets++] = strtoull(argv[i] + 3, NULL, 16);
     else if (strcmp(argv[i], "blocks=1") == 0) with_blocks = 1;
     else if (strcmp(argv[i], "busy=1") == 0) busy = 1;

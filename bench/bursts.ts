@@ -97,21 +97,25 @@ export class BurstCounter {
     blocks = false,
     busy = false,
   ): Promise<BurstCounter> {
-    const folder = join(BUILD, "bench");
-    const plugin = await buildPlugin("bursts");
     const symbols = await symbolsOf(elf);
-    const path = join(folder, `${name}.bursts`);
+    const addresses = targets.map((end) => symbol(symbols, end).toString(16));
+    const from = symbol(symbols, "vector_stubs").toString(16);
+    const further = [...(blocks ? ["blocks=1"] : []), ...(busy ? ["busy=1"] : [])];
+    return BurstCounter.at(name, from, addresses, further);
+  }
+
+  /** The same for any kernel: `from` where the stubs of its interrupts are, `to` what is of interest, both hexadecimal. */
+  static async at(
+    name: string,
+    from: string,
+    to: readonly string[],
+    further: readonly string[] = [],
+  ): Promise<BurstCounter> {
+    const plugin = await buildPlugin("bursts");
+    const path = join(BUILD, "bench", `${name}.bursts`);
     await writeFile(path, "");
-    const addresses = targets.map((end) => `to=${symbol(symbols, end).toString(16)}`);
-    const from = `from=${symbol(symbols, "vector_stubs").toString(16)}`;
-    const list = [
-      plugin,
-      `out=${path}`,
-      from,
-      ...addresses,
-      ...(blocks ? ["blocks=1"] : []),
-      ...(busy ? ["busy=1"] : []),
-    ];
+    const addresses = to.map((address) => `to=${address}`);
+    const list = [plugin, `out=${path}`, `from=${from}`, ...addresses, ...further];
     return new BurstCounter(path, ["-plugin", list.join(",")]);
   }
 

@@ -16,7 +16,7 @@ const execute = promisify(execFile);
 const FOLDER = join(BUILD, "linux");
 /** The package that depends on the newest kernel. */
 const META_PACKAGE = "linux-image-cloud-amd64";
-const SOURCES = ["init.c", "serve.c", "streams.c", "measure.c"];
+const SOURCES = ["init.c", "serve.c", "streams.c", "load.c", "measure.c"];
 /** Drivers, in the order in which they need one another. */
 const MODULES = [
   "virtio_ring",
@@ -39,6 +39,8 @@ const APPEND = "console=ttyS0 quiet net.ifnames=0 nokaslr tsc=reliable panic=-1"
 export interface LinuxImage {
   kernel: string;
   initrd: string;
+  /** The one program, with symbols. */
+  program: string;
   /** "6.1.0-56-cloud-amd64" */
   release: string;
   /** Bytes of both. */
@@ -75,7 +77,9 @@ export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
   await writeFile(join(files, "page"), page);
   const sources = SOURCES.map((name) => join(ROOT, "bench", "linux", name));
   const gcc = await requireTool("gcc");
-  await execute(gcc, ["-O2", "-Wall", "-Wextra", "-static", "-s", "-o", join(files, "init"), ...sources]);
+  const program = join(FOLDER, "init");
+  await execute(gcc, ["-O2", "-Wall", "-Wextra", "-static", "-no-pie", "-o", program, ...sources]);
+  await execute(await requireTool("objcopy"), ["--strip-all", program, join(files, "init")]);
   const kernelModules = join(folder, "lib", "modules", release, "kernel");
   const found = await readdir(kernelModules, { recursive: true });
   for (const name of MODULES) {
@@ -94,13 +98,13 @@ export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
   await packing;
   const kernel = join(folder, "boot", `vmlinuz-${release}`);
   const sizes = await Promise.all([kernel, initrd].map((path) => stat(path)));
-  return { kernel, initrd, release, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
+  return { kernel, initrd, program, release, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
 }
 
 /** Starts it, with mode "serve" on the network 10.0.`subnet`.0/24; resolves as soon as QEMU runs. */
 export function startLinux(
   image: LinuxImage,
-  mode: "serve" | "measure" | "load",
+  mode: "serve" | "measure" | "load" | "symbols",
   options: Omit<GuestOptions, "image"> = {},
   subnet = 2,
 ): Promise<Guest> {

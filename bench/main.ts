@@ -11,13 +11,32 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf } from "../tools/errors.ts";
 import { CATALOG } from "./catalog.ts";
+import { timerPaths } from "./executors.ts";
 import { inside } from "./inside.ts";
+import { requests } from "./instructions.ts";
+import { fromDevice } from "./latency.ts";
+import { underLoad } from "./load.ts";
+import { lossy } from "./lossy.ts";
 import { rates, tapRates } from "./rates.ts";
 import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
 import { serving } from "./serving.ts";
 import { startCosts, startTimes } from "./startup.ts";
+import { segments } from "./tcp.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [inside, startCosts, startTimes, serving, rates, tapRates];
+const MEASUREMENTS: readonly Measurement[] = [
+  inside,
+  timerPaths,
+  fromDevice,
+  requests,
+  segments,
+  underLoad,
+  lossy,
+  startCosts,
+  startTimes,
+  serving,
+  rates,
+  tapRates,
+];
 
 const { values: options } = parseArgs({
   options: { json: { type: "string" }, quick: { type: "boolean" }, only: { type: "string" } },

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { type Burst, type CodeSymbol, functionAt, symbolsOf } from "./bursts.ts";
-import { latencyBursts, samples } from "./instructions.ts";
+import { latencyBursts, samples } from "./latency.ts";
 import { Counted, STREAMS, TRANSFERS } from "./tcp.ts";
 import { median } from "./rows.ts";
 

@@ -1,28 +1,23 @@
-/**
- * What TCP costs: guest instructions for a segment that is received, for one that is sent, and for a connection, counted exactly (bursts.c) in bench/apps/streams; and bytes of
- * memory of a connection that is idle.
- */
+/** What TCP costs: guest instructions for a segment that is received, for one that is sent, and for a connection, counted exactly (bursts.c) in bench/apps/streams. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { get, parseResponse } from "../spec/boot/client.ts";
-import { DEFAULT_IMAGE, bootWired, specImage } from "../spec/boot/machine.ts";
+import { bootWired } from "../spec/boot/machine.ts";
 import { TcpClient } from "../spec/wire/client.ts";
-import { Crowd } from "../spec/wire/crowd.ts";
-import { address } from "../spec/wire/frame.ts";
 import type { Peer } from "../spec/wire/peer.ts";
 import { buildImage } from "../tools/build.ts";
 import { type Burst, BurstCounter, VECTOR_TIMER } from "./bursts.ts";
 import { STATIC, benchImage, spread } from "./instructions.ts";
-import { type Row, median } from "./rows.ts";
+import { type Figure, type Measurement, median } from "./rows.ts";
 
 export const STREAMS = benchImage("streams");
-const SOURCE = 8;
-const SINK = 9;
+export const SOURCE = 8;
+export const SINK = 9;
 const CONNECTIONS = 10;
 export const SEGMENT = 1460;
 /** Segments of a short and of a long transfer: what is the same for both falls out of the difference. */
 const SHORT = 20;
 const LONG = 40;
 const ROUNDS = 30;
+const QUICK_ROUNDS = 9;
 /** Segments that open the congestion window ahead of the first round. */
 const WARM = 200;
 /** Milliseconds after which no timer of the last transfer is left (delayed acknowledgement, tail loss probe). */
@@ -70,11 +65,12 @@ function sum(values: readonly number[]): number {
 async function perSegment(
   guest: Counted,
   transfer: (segments: number) => Promise<void>,
+  rounds: number,
 ): Promise<{ value: number; note: string }> {
   const totals: [number[], number[]] = [[], []];
   const interrupts: number[] = [];
   await transfer(WARM);
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const [index, count] of [SHORT, LONG].entries()) {
       const bursts = await guest.during(() => transfer(count));
       totals[index as 0 | 1].push(sum(bursts.map(({ total }) => total)));
@@ -113,86 +109,42 @@ async function outward(peer: Peer): Promise<Transfer> {
   return [client, transfer];
 }
 
-/** Both, with what they are for. */
+/** Both, with their rows. */
 export const TRANSFERS = [
-  ["tcp.segment.received", inward, "driver to read handler, with the acknowledgement of every second one"],
-  ["tcp.segment.sent", outward, "send to driver, with the acknowledgement of every second one"],
+  ["tcp.segment.received", inward],
+  ["tcp.segment.sent", outward],
 ] as const;
 
-async function segment(guest: Counted, [name, open, what]: (typeof TRANSFERS)[number]): Promise<Row> {
+async function segment(guest: Counted, [name, open]: (typeof TRANSFERS)[number], rounds: number): Promise<Figure> {
   const [client, transfer] = await open(guest.peer);
-  const { value, note } = await perSegment(guest, transfer);
+  const { value, note } = await perSegment(guest, transfer, rounds);
   client.abort();
-  return { name, value, unit: "instructions", note: `${what}; ${note}` };
+  return { name, aemos: value, note };
 }
 
 /** SYN to the accept handler, whose connection then stays. */
-async function connection(guest: Counted): Promise<Row> {
+async function connection(guest: Counted, rounds: number): Promise<Figure> {
   const values: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
+  for (let i = 0; i < rounds; i++) {
     const client = new TcpClient(guest.peer, CONNECTIONS);
     values.push(await guest.instructions(() => client.connect(5000)));
     client.abort();
   }
-  const note = `SYN to accept handler; ${spread(values)}`;
-  return { name: "tcp.connection", value: median(values), unit: "instructions", note };
+  return { name: "tcp.connection", aemos: median(values), note: spread(values) };
 }
 
-export async function segments(): Promise<Row[]> {
-  const guest = await Counted.boot("streams", STREAMS);
-  try {
-    const rows: Row[] = [];
-    for (const one of TRANSFERS) rows.push(await segment(guest, one));
-    return [...rows, await connection(guest)];
-  } finally {
-    await guest.stop();
-  }
-}
-
-/** A connection that is opened, asked for one page, and closed by the server. */
-export async function connectRequestClose(): Promise<Row> {
-  const guest = await Counted.boot("connections", DEFAULT_IMAGE);
-  try {
-    const values: number[] = [];
-    const request = Buffer.from(get("/", "Connection: close"));
-    for (let i = 0; i < ROUNDS; i++)
-      values.push(
-        await guest.instructions(async () => {
-          const done = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
-          await TcpClient.request(guest.peer, 80, request, 5000, done);
-        }),
-      );
-    const note = `GET / of the default image, from SYN to TIME-WAIT; ${spread(values.slice(1))}`;
-    return { name: "tcp.connect-request-close", value: median(values.slice(1)), unit: "instructions", note };
-  } finally {
-    await guest.stop();
-  }
-}
-
-// ---- Memory ----
-
-const CROWD = 20_000;
-const MEMORY = 256;
-const CONTROL = 9;
-/** Of an idle connection, with its descriptor and two events. */
-const BYTES_GOAL = 1024;
-
-/** Kernel memory of a connection that is idle, with its descriptor, a read event and a close event (spec/boot/apps/many). */
-export async function idleConnection(): Promise<Row> {
-  const { peer, stop } = await bootWired(specImage("many.json"), { memory: MEMORY });
-  // struct SystemInformation: memoryFree.
-  const free = async (): Promise<number> =>
-    Number((await peer.askUdp(CONTROL, Buffer.from("?"), 10_000)).readBigUInt64LE(8 * 4));
-  const before = await free();
-  const crowd = new Crowd(peer, SINK, CROWD, address("10.0.2.100"));
-  try {
-    await crowd.open(120_000);
-    await sleep(1000);
-    const value = Math.round((before - (await free())) / CROWD);
-    const note = `${CROWD} of them; the connection, its descriptor, two events`;
-    return { name: "memory.idle-connection", value, unit: "bytes", goal: BYTES_GOAL, note };
-  } finally {
-    crowd.dispose();
-    await stop();
-  }
-}
+export const segments: Measurement = {
+  rows: [...TRANSFERS.map(([name]) => name), "tcp.connection"],
+  exact: true,
+  run: async (quick) => {
+    const guest = await Counted.boot("streams", STREAMS);
+    const rounds = quick ? QUICK_ROUNDS : ROUNDS;
+    try {
+      const figures: Figure[] = [];
+      for (const one of TRANSFERS) figures.push(await segment(guest, one, rounds));
+      return [...figures, await connection(guest, rounds)];
+    } finally {
+      await guest.stop();
+    }
+  },
+};

@@ -12,6 +12,8 @@ unsigned long free_bytes(void);
 void streams(void);
 /* serve.c: never returns. */
 void serve(void);
+/* load.c: never returns. */
+void load(void);
 /* measure.c */
 void measure(void);
 
