@@ -152,6 +152,12 @@ export const CATALOG: readonly Entry[] = [
   { name: "tcp.bulk.in.tap", unit: "Mbit/s", more: true, what: "the same over a tap device, with offload", aim: { times: 2 } },
   { name: "tcp.bulk.out", unit: "Mbit/s", more: true, what: "one connection, from the guest, over user networking", aim: { times: 2 } },
   { name: "tcp.bulk.out.tap", unit: "Mbit/s", more: true, what: "the same over a tap device, with offload", aim: { times: 2 } },
+  {
+    name: "tcp.bulk.echo",
+    unit: "instructions per byte",
+    what: "echo of 8 MiB over a tap device, by the bytes sent one way: without offload, with that of what is sent, of what is received, with both",
+    only: AEMOS_ONLY,
+  },
 
   // ---- Size ----
   { name: "boot.first-response", unit: "ms", what: "from the start of QEMU to the first answer over HTTP, static address", aim: { most: 100 } },

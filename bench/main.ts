@@ -11,12 +11,14 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf } from "../tools/errors.ts";
 import { CATALOG } from "./catalog.ts";
+import { crowds } from "./crowds.ts";
 import { timerPaths } from "./executors.ts";
 import { inside } from "./inside.ts";
 import { requests } from "./instructions.ts";
 import { fromDevice } from "./latency.ts";
 import { underLoad } from "./load.ts";
 import { lossy } from "./lossy.ts";
+import { offload } from "./offload.ts";
 import { rates, tapRates } from "./rates.ts";
 import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
 import { serving } from "./serving.ts";
@@ -31,6 +33,8 @@ const MEASUREMENTS: readonly Measurement[] = [
   segments,
   underLoad,
   lossy,
+  crowds,
+  offload,
   startCosts,
   startTimes,
   serving,
