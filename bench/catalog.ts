@@ -187,5 +187,10 @@ export const CATALOG: readonly Entry[] = [
     what: "a stream over a link with 20 ms each way, of whose frames so many percent are lost in each direction and as many reordered",
     aim: { times: 1 },
   },
-  { name: "aot.quality", unit: INSTRUCTIONS, what: "compute kernels: AssemblyScript through the pipeline, and the same in C through gcc -O2", aim: { times: 0.95, than: "gcc -O2" } },
+  { name: "aot.quality", unit: INSTRUCTIONS, what: "programs that compute, geometric mean: AssemblyScript through the pipeline, and the same in C through gcc -O2 (in the Linux guest)", aim: { times: 0.95, than: "gcc -O2" } },
+  ...["crc", "sieve", "chase", "sort", "sha256", "json", "multiply"].map((program) => ({
+    name: `aot.quality.${program}`,
+    unit: INSTRUCTIONS,
+    what: `of that: ${program}`,
+  })),
 ];

@@ -16,7 +16,7 @@ const execute = promisify(execFile);
 const FOLDER = join(BUILD, "linux");
 /** The package that depends on the newest kernel. */
 const META_PACKAGE = "linux-image-cloud-amd64";
-const SOURCES = ["init.c", "serve.c", "streams.c", "load.c", "measure.c"];
+const SOURCES = ["init.c", "serve.c", "streams.c", "load.c", "measure.c", "quality.c", "digests.c"];
 /** Drivers, in the order in which they need one another. */
 const MODULES = [
   "virtio_ring",
@@ -104,7 +104,7 @@ export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
 /** Starts it, with mode "serve" on the network 10.0.`subnet`.0/24; resolves as soon as QEMU runs. */
 export function startLinux(
   image: LinuxImage,
-  mode: "serve" | "measure" | "load" | "symbols",
+  mode: "serve" | "measure" | "load" | "quality" | "symbols",
   options: Omit<GuestOptions, "image"> = {},
   subnet = 2,
 ): Promise<Guest> {

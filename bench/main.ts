@@ -19,6 +19,7 @@ import { fromDevice } from "./latency.ts";
 import { underLoad } from "./load.ts";
 import { lossy } from "./lossy.ts";
 import { offload } from "./offload.ts";
+import { quality } from "./quality.ts";
 import { rates, tapRates } from "./rates.ts";
 import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
 import { serving } from "./serving.ts";
@@ -29,6 +30,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   inside,
   timerPaths,
   fromDevice,
+  quality,
   requests,
   segments,
   underLoad,
