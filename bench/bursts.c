@@ -4,6 +4,7 @@
  *
  * Arguments: out=PATH        the file that gets a line for each burst, when it has ended
  *            from=ADDRESS    the stubs: 256 of 16 bytes each (boot/interrupts.c), hexadecimal
+ *            stubs=BYTES     how long they are all together; 4096 when absent
  *            to=ADDRESS      code whose first instruction is of interest; up to TARGETS times
  *            busy=1          a burst is also what runs from an interrupt that stopped an application, to the first `to` or the next interrupt; only
  *                            bursts that reach one are written
@@ -19,7 +20,6 @@
 #include "qemu-plugin.h"
 #include "stacks.h"
 
-#define STUBS 4096
 #define STUB_SIZE 16
 #define HLT 0xf4
 #define TARGETS 8
@@ -33,7 +33,7 @@ struct block {
 };
 
 static FILE *out;
-static uint64_t from, entry, between, to[TARGETS];
+static uint64_t from, stubs = 4096, entry, between, to[TARGETS];
 static unsigned targets;
 static int busy;
 
@@ -83,7 +83,7 @@ static void look_for_function(uint64_t address) {
 
 static void executed(unsigned int vcpu, void *userdata) {
   const struct block *block = userdata;
-  int interrupt = block->address - from < STUBS;
+  int interrupt = block->address - from < stubs;
   (void)vcpu;
   if (functions && block->address == entry) stacks_begin();
   if (functions) stacks_executed(block, block->function, interrupt);
@@ -133,6 +133,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t 
   for (int i = 0; i < argc; i++) {
     if (strncmp(argv[i], "out=", 4) == 0) out = fopen(argv[i] + 4, "w");
     else if (strncmp(argv[i], "from=", 5) == 0) from = strtoull(argv[i] + 5, NULL, 16);
+    else if (strncmp(argv[i], "stubs=", 6) == 0) stubs = strtoull(argv[i] + 6, NULL, 10);
     else if (strncmp(argv[i], "entry=", 6) == 0) entry = strtoull(argv[i] + 6, NULL, 16);
     else if (strncmp(argv[i], "to=", 3) == 0 && targets < TARGETS) to[targets++] = strtoull(argv[i] + 3, NULL, 16);
     else if (strncmp(argv[i], "between=", 8) == 0) between = strtoull(argv[i] + 8, NULL, 16);

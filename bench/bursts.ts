@@ -1,7 +1,7 @@
 /** Instructions of a guest from interrupt to halt, counted by the tcg plugin of bursts.c. */
 import { execFile } from "node:child_process";
 import { mkdir, open, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { BUILD, ROOT } from "../tools/paths.ts";
@@ -83,23 +83,33 @@ export class BurstCounter {
   }
 
   static async with(name: string, elf: string, options: BurstOptions): Promise<BurstCounter> {
-    const folder = join(BUILD, "bench");
-    const plugin = await buildPlugin("bursts");
     const symbols = await symbolsOf(elf);
-    const path = join(folder, `${name}.bursts`);
-    await writeFile(path, "");
     const { targets = [], between, stacks = false, busy = false } = options;
-    const at = (what: string, end: string): string => `${what}=${symbol(symbols, end).toString(16)}`;
-    const list = [plugin, `out=${path}`, at("from", "vector_stubs"), at("entry", "long_mode")];
-    list.push(...targets.map((end) => at("to", end)));
-    if (between !== undefined) list.push(at("between", between));
-    if (busy) list.push("busy=1");
+    const address = (end: string): string => symbol(symbols, end).toString(16);
+    const further = busy ? ["busy=1"] : [];
+    if (between !== undefined) further.push(`between=${address(between)}`);
     if (stacks || between !== undefined) {
-      const functions = join(folder, `${name}.functions`);
-      const addresses = [...new Set(symbols.map(({ address }) => address))];
-      await writeFile(functions, addresses.map((address) => `${address.toString(16)}\n`).join(""));
-      list.push(`functions=${functions}`);
+      const functions = join(BUILD, "bench", `${name}.functions`);
+      const addresses = [...new Set(symbols.map((known) => known.address))];
+      await mkdir(dirname(functions), { recursive: true });
+      await writeFile(functions, addresses.map((known) => `${known.toString(16)}\n`).join(""));
+      further.push(`entry=${address("long_mode")}`, `functions=${functions}`);
     }
+    return BurstCounter.at(name, address("vector_stubs"), targets.map(address), further);
+  }
+
+  /** The same for any kernel: `from` where the stubs of its interrupts are, `to` what is of interest, both hexadecimal. */
+  static async at(
+    name: string,
+    from: string,
+    to: readonly string[],
+    further: readonly string[] = [],
+  ): Promise<BurstCounter> {
+    const plugin = await buildPlugin("bursts");
+    const path = join(BUILD, "bench", `${name}.bursts`);
+    await writeFile(path, "");
+    const addresses = to.map((address) => `to=${address}`);
+    const list = [plugin, `out=${path}`, `from=${from}`, ...addresses, ...further];
     return new BurstCounter(path, ["-plugin", list.join(",")]);
   }
 

@@ -1,6 +1,7 @@
 /** What ran, as a tree of functions by their callers; made of bursts (bursts.ts), and shown as a table here, as a graph in flame.ts. */
-import type { Burst, Node } from "./bursts.ts";
+import type { Node } from "./bursts.ts";
 import { type CodeSymbol, nameAt } from "./symbols.ts";
+import type { Weighted } from "./trace.ts";
 
 export interface Call {
   /** File and function. */
@@ -10,12 +11,6 @@ export interface Call {
   total: number;
   /** In the order in which they were called for the first time. */
   calls: Call[];
-}
-
-/** A burst with the share of it that counts. */
-export interface Weighted {
-  burst: Burst;
-  weight: number;
 }
 
 /** The tree of all that ran in the bursts. Its root is no function. */

@@ -9,9 +9,10 @@ import { parseArgs } from "node:util";
 import { BUILD, shown } from "../tools/paths.ts";
 import { type Call, callTree, sums } from "./call-tree.ts";
 import { flameGraph } from "./flame.ts";
-import type { Figure, Session } from "./figure.ts";
 import { SESSIONS } from "./paths.ts";
+import { entryOf } from "./rows.ts";
 import { functionsOf } from "./symbols.ts";
+import type { Session, Trace } from "./trace.ts";
 
 const { positionals } = parseArgs({ allowPositionals: true });
 /** Functions with less than this share of their own are one line together. */
@@ -38,10 +39,10 @@ function table(root: Call): string {
   ].join("\n");
 }
 
-async function profile(name: string, { paths, measure }: Session): Promise<void> {
-  const { value, note, bursts, nodes, elf } = (await measure(true))[name] as Figure;
+async function profile(name: string, { measure }: Session): Promise<void> {
+  const { value, note, bursts, nodes, elf } = (await measure(true, true))[name] as Trace;
   const root = callTree(bursts, nodes, await functionsOf(elf));
-  const title = `${name}: ${value.toLocaleString("en", { maximumFractionDigits: 1 })} instructions (${paths[name]})`;
+  const title = `${name}: ${value.toLocaleString("en", { maximumFractionDigits: 1 })} instructions`;
   const folder = join(BUILD, "profile");
   const path = join(folder, `${name}.svg`);
   await mkdir(folder, { recursive: true });
@@ -52,11 +53,11 @@ async function profile(name: string, { paths, measure }: Session): Promise<void>
 }
 
 const [name] = positionals;
-const session = SESSIONS.find(({ paths }) => name !== undefined && name in paths);
+const session = SESSIONS.find(({ names }) => name !== undefined && names.includes(name));
 if (name !== undefined && session !== undefined) await profile(name, session);
 else {
   if (name !== undefined) process.stderr.write(`there is no path ${name}\n`);
   process.exitCode = name === undefined ? 0 : 1;
-  for (const { paths } of SESSIONS)
-    for (const [known, what] of Object.entries(paths)) process.stdout.write(`${known.padEnd(32)}${what}\n`);
+  for (const known of SESSIONS.flatMap(({ names }) => names))
+    process.stdout.write(`${known.padEnd(28)}${entryOf(known)?.what ?? ""}\n`);
 }

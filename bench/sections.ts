@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BUILD } from "../tools/paths.ts";
 import { buildPlugin } from "./bursts.ts";
+import type { Figure } from "./rows.ts";
 import { type CodeSymbol, functionsOf, nameAt, symbol, symbolsOf } from "./symbols.ts";
 
 /** Functions of a section that are named. */
@@ -71,4 +72,16 @@ export class SectionCounter {
     }
     return [...found.values()].sort((a, b) => b.instructions - a.instructions);
   }
+}
+
+/** Sections that have a row. */
+const SHOWN = 5;
+
+/** The longest ones as rows, `name`.1 and so on. */
+export function sectionFigures(name: string, sections: readonly Section[]): Figure[] {
+  return sections.slice(0, SHOWN).map(({ instructions, begin, functions }, i) => ({
+    name: `${name}.${i + 1}`,
+    aemos: instructions,
+    note: `begun by ${begin}; most of it in ${functions.join(", ")}`,
+  }));
 }
