@@ -20,6 +20,7 @@ export function benchImage(name: string): string {
 
 export const STATIC = "ip=10.0.2.15/24,gw=10.0.2.2";
 const REQUESTS = 100;
+const QUICK_REQUESTS = 25;
 /** Milliseconds after which no timer of the last exchange is left (delayed acknowledgement, the driver's housekeeping): each begins alike. */
 const SETTLED = 100;
 
@@ -35,7 +36,7 @@ export function spread(values: readonly number[]): string {
 }
 
 /** One GET on a connection that stays open: all that runs for the request and for the acknowledgement of the answer. */
-async function perRequest(name: string, path: string): Promise<Figure> {
+async function perRequest(name: string, path: string, count: number): Promise<Figure> {
   const { elf } = await buildImage(DEFAULT_IMAGE);
   const counter = await BurstCounter.create("request", elf, []);
   const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.qemuArguments };
@@ -51,7 +52,7 @@ async function perRequest(name: string, path: string): Promise<Figure> {
     };
     for (let i = 0; i < 20; i++) await ask();
     const values: number[] = [];
-    for (let i = 0; i < REQUESTS; i++) {
+    for (let i = 0; i < count; i++) {
       await sleep(SETTLED);
       const before = await counter.quiet();
       await ask();
@@ -73,5 +74,11 @@ async function perRequest(name: string, path: string): Promise<Figure> {
 export const requests: Measurement = {
   rows: ["http.request.page", "http.request.stats"],
   exact: true,
-  run: async () => [await perRequest("http.request.page", "/"), await perRequest("http.request.stats", "/stats")],
+  run: async (quick) => {
+    const count = quick ? QUICK_REQUESTS : REQUESTS;
+    return [
+      await perRequest("http.request.page", "/", count),
+      await perRequest("http.request.stats", "/stats", count),
+    ];
+  },
 };

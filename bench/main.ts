@@ -21,6 +21,7 @@ import { lossy } from "./lossy.ts";
 import { offload } from "./offload.ts";
 import { quality } from "./quality.ts";
 import { rates, tapRates } from "./rates.ts";
+import { response } from "./response.ts";
 import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
 import { serving } from "./serving.ts";
 import { startCosts, startTimes } from "./startup.ts";
@@ -34,6 +35,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   requests,
   segments,
   underLoad,
+  response,
   lossy,
   crowds,
   offload,

@@ -25,7 +25,7 @@ async function perOperation(system: System, client: Client, own: number): Promis
 }
 
 async function measure(quick: boolean): Promise<Figure[]> {
-  const seconds = quick ? 1 : 3;
+  const seconds = quick ? 1 : 2;
   const clients: [string, Client][] = [
     ["udp.echo", udp(1, seconds)],
     ["tcp.echo", tcp(1, seconds)],

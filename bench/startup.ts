@@ -33,7 +33,12 @@ async function starters(): Promise<{ aemos: Starter; linux: Starter; dhcp: Start
     aemos: (options) => startGuest({ ...options, image, append: STATIC }),
     dhcp: (options) => startGuest({ ...options, image, append: "ip=dhcp" }),
     linux: (options) => startLinux(linux, "serve", options),
-    bytes: { name: "image.bytes", aemos: (await stat(image)).size, linux: linux.bytes, note: `Linux ${linux.release}` },
+    bytes: {
+      name: "image.bytes",
+      aemos: (await stat(image)).size,
+      linux: linux.bytes,
+      note: `Linux ${linux.release}`,
+    },
   };
 }
 

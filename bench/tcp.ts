@@ -115,7 +115,11 @@ export const TRANSFERS = [
   ["tcp.segment.sent", outward],
 ] as const;
 
-async function segment(guest: Counted, [name, open]: (typeof TRANSFERS)[number], rounds: number): Promise<Figure> {
+async function segment(
+  guest: Counted,
+  [name, open]: (typeof TRANSFERS)[number],
+  rounds: number,
+): Promise<Figure> {
   const [client, transfer] = await open(guest.peer);
   const { value, note } = await perSegment(guest, transfer, rounds);
   client.abort();
