@@ -8,7 +8,7 @@ import { CLOCK_MONOTONIC, EVF_PRIORITY, clock_gettime, enter_keepalive, onMessag
 import { row } from "../../../spec/boot/apps/report";
 
 /** Turns of the work: some 200,000 instructions. */
-const WORK: i32 = 28_000;
+const WORK: i32 = 18_000;
 /** Microseconds that are told apart; what takes longer counts as so many. */
 const MOST: i32 = 262_143;
 const counts = memory.data(1_048_576, 8);
