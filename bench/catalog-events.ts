@@ -46,6 +46,8 @@ export const EVENTS: readonly Entry[] = [
     unit: INSTRUCTIONS,
     what: "a timer that is there is started again (`setTimeout`; timerfd_settime)",
     aim: { most: 120 },
+    missed:
+      "the call looks the jid up, checks what the event may have, takes the timer out of its slot and files it anew",
   },
   {
     name: "timer.register",
@@ -59,18 +61,24 @@ export const EVENTS: readonly Entry[] = [
     unit: INSTRUCTIONS,
     what: "a process activates an event of its own: to the first instruction of the handler (`evpost`; eventfd_write to the return of epoll_wait)",
     aim: { most: 150 },
+    missed:
+      "the jid is looked up, a message gets a record, and its event goes through the queue and out of it at the end of the call; there is no shorter way for an event that carries nothing",
   },
   {
     name: "event.other-process",
     unit: INSTRUCTIONS,
     what: "a process activates an event of another one, which waits for it, has a higher priority and is switched to (eventfd, SCHED_FIFO); with 8 bytes of data",
     aim: { most: 400 },
+    missed:
+      "all that an event of one's own takes, a copy of the data, and a switch: registers, run queue, page tables, stack",
   },
   {
     name: "event.register",
     unit: INSTRUCTIONS,
     what: "an event is registered (`sockasync_read`; epoll_ctl)",
     aim: { most: 300 },
+    missed:
+      "an event gets a jid that nobody can guess, is counted against the limits of its process, its type and its socket, and linked to each",
   },
   { name: "event.unregister", unit: INSTRUCTIONS, what: "the opposite", only: AEMOS_ONLY },
   {
