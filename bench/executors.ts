@@ -19,7 +19,7 @@ async function executors(): Promise<Figure[]> {
   const counter = await BurstCounter.create("executors", elf, HANDLERS);
   const machine = await boot(image, {
     netdev: "none",
-    icount: true,
+    icount: "shift=0,sleep=off",
     cpu: "qemu64",
     extra: counter.qemuArguments,
   });
@@ -45,7 +45,7 @@ async function preemption(): Promise<Figure> {
   const machine = await boot(image, {
     netdev: "none",
     ready: false,
-    icount: true,
+    icount: "shift=0,sleep=off",
     cpu: "qemu64",
     extra: counter.qemuArguments,
   });

@@ -41,7 +41,7 @@ async function aemos(quick: boolean): Promise<Figure[]> {
   const machine = await boot(image, {
     netdev: "none",
     ready: false,
-    icount: true,
+    icount: "shift=0,sleep=off",
     cpu: "qemu64",
     memory: (quick ? QUICK_MEMORY : MEMORY).aemos,
     extra: [...sections.qemuArguments, ...bursts.qemuArguments],
