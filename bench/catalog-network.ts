@@ -95,6 +95,12 @@ export const NETWORK: readonly Entry[] = [
     what: "GET / on the frame wire, on a connection that stays open",
     only: AEMOS_ONLY,
   },
+  {
+    name: "http.request.close",
+    unit: INSTRUCTIONS,
+    what: "connection, GET / on the frame wire, close, to TIME-WAIT",
+    only: AEMOS_ONLY,
+  },
   { name: "http.request.stats", unit: INSTRUCTIONS, what: "GET /stats, likewise", only: AEMOS_ONLY },
   {
     name: "http.keepalive.rate",

@@ -11,7 +11,7 @@ import { type Figure, type Measurement, crowdSuffix, median } from "./rows.ts";
 import { SectionCounter, sectionFigures } from "./sections.ts";
 
 /** In the order of bench/apps/costs. */
-const WHAT = [
+export const WHAT = [
   "event.register",
   "timer.register",
   "timer.arm",
@@ -29,7 +29,7 @@ const QUICK_MEMORY = { aemos: 64, linux: 512 };
 const MOST = 1_000_000;
 const QUICK_MOST = 100_000;
 /** Expirations that are counted with each number of events (SAMPLES of bench/apps/costs). */
-const SAMPLES = 101;
+export const SAMPLES = 101;
 const LIMIT = 580_000;
 
 /** Also the sections with interrupts off of all that, the end of a process with all its events among them. */

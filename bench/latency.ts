@@ -7,10 +7,12 @@ import { bootWired } from "../spec/boot/machine.ts";
 import { TcpClient } from "../spec/wire/client.ts";
 import type { Peer } from "../spec/wire/peer.ts";
 import { buildImage } from "../tools/build.ts";
-import { type Burst, BurstCounter, VECTOR_TIMER, symbol, symbolsOf } from "./bursts.ts";
+import { BurstCounter, VECTOR_TIMER } from "./bursts.ts";
 import { STATIC, benchImage, spread } from "./instructions.ts";
 import { buildLinux, startLinux } from "./linux.ts";
 import { type Figure, type Measurement, median } from "./rows.ts";
+import { symbol, symbolsOf } from "./symbols.ts";
+import { type Session, figures, medianOf } from "./trace.ts";
 import { wiredLinux } from "./wired.ts";
 
 const LATENCY_IMAGE = benchImage("latency");
@@ -20,7 +22,7 @@ const OCTETS = Buffer.alloc(64, 1);
 /** Milliseconds after which no timer of the last exchange is left (delayed acknowledgement, the driver's housekeeping): each begins alike. */
 const SETTLED = 100;
 /** Handlers of the latency application, by their symbols. */
-const HANDLERS = ["main0x2Fexpired", "main0x2Freceived", "main0x2Fdatagram"];
+const HANDLERS = ["main0x2Freceived", "main0x2Fdatagram"];
 const NAMES = ["tcp.nic-to-handler", "udp.nic-to-handler"];
 
 /** Sends `reads` segments and as many datagrams, one at a time, each answered. */
@@ -40,33 +42,31 @@ async function exchange(peer: Peer, port: number, reads: number): Promise<void> 
   await sleep(SETTLED);
 }
 
-/** Bursts of the latency application: of its timer, and of `reads` segments and datagrams. */
-export async function latencyBursts(
-  cpu: string,
-  blocks = false,
-  reads = READS,
-): Promise<{ bursts: Burst[]; elf: string }> {
-  const { elf } = await buildImage(LATENCY_IMAGE);
-  const counter = await BurstCounter.create(`latency-${cpu}`, elf, HANDLERS, blocks);
-  const options = { append: STATIC, icount: true, cpu, extra: counter.qemuArguments };
-  const { machine, peer, stop } = await bootWired(LATENCY_IMAGE, options);
-  try {
-    await machine.waitForRows("timers", 1, 60_000);
-    await exchange(peer, 4000, reads);
-    return { bursts: await counter.bursts(), elf };
-  } finally {
-    await stop();
-  }
-}
-
-/** Samples of a target: bursts that began with the right interrupt and had no other. */
-export function samples(bursts: readonly Burst[], target: number): Burst[] {
-  const timer = target === 0;
-  return bursts.filter(
-    ({ vector, interrupts, reached }) =>
-      (reached[target] as number) >= 0 && interrupts === 1 && (vector === VECTOR_TIMER) === timer,
-  );
-}
+/** Of segments and datagrams that came while nothing else did. */
+export const latencies: Session = {
+  names: NAMES,
+  exact: true,
+  async measure(stacks, quick) {
+    const { elf } = await buildImage(LATENCY_IMAGE);
+    const counter = await BurstCounter.create("latency", elf, HANDLERS, stacks);
+    const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.qemuArguments };
+    const { machine, peer, stop } = await bootWired(LATENCY_IMAGE, options);
+    try {
+      await machine.waitForRows("timers", 1, 60_000);
+      await exchange(peer, 4000, quick ? QUICK_READS : READS);
+      const bursts = (await counter.bursts()).filter(
+        ({ vector, interrupts }) => vector !== VECTOR_TIMER && interrupts === 1,
+      );
+      const reaching = (target: number) =>
+        bursts.filter(({ reached }) => (reached[target] as number) >= 0).map((burst) => [burst]);
+      return Object.fromEntries(
+        NAMES.map((name, target) => [name, medianOf(reaching(target), { counter, elf }, target)]),
+      );
+    } finally {
+      await stop();
+    }
+  },
+};
 
 /** Where the Linux kernel has the stubs of its devices' interrupts, which the guest says, and how many bytes of them. */
 async function stubsOfLinux(): Promise<{ from: string; bytes: bigint }> {
@@ -83,14 +83,6 @@ async function stubsOfLinux(): Promise<{ from: string; bytes: bigint }> {
   } finally {
     await guest.stop();
   }
-}
-
-async function aemos(reads: number): Promise<Figure[]> {
-  const { bursts } = await latencyBursts("qemu64", false, reads);
-  return NAMES.map((name, index) => {
-    const values = samples(bursts, index + 1).map(({ reached }) => reached[index + 1] as number);
-    return { name, aemos: median(values), note: spread(values) };
-  });
 }
 
 async function linux(reads: number): Promise<Figure[]> {
@@ -123,7 +115,7 @@ export const fromDevice: Measurement = {
   rows: NAMES,
   exact: true,
   run: async (quick) => {
-    const reads = quick ? QUICK_READS : READS;
-    return (await Promise.all([aemos(reads), linux(reads)])).flat();
+    const aemos = latencies.measure(false, quick).then(figures);
+    return (await Promise.all([aemos, linux(quick ? QUICK_READS : READS)])).flat();
   },
 };

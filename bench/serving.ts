@@ -24,15 +24,19 @@ async function perOperation(system: System, client: Client, own: number): Promis
   return ((await system.instructions()) - from - own * (performance.now() - began)) / count;
 }
 
-async function measure(quick: boolean): Promise<Figure[]> {
+/** Rows, and who asks. */
+export function clients(quick: boolean): [string, Client][] {
   const seconds = quick ? 1 : 2;
-  const clients: [string, Client][] = [
+  return [
     ["udp.echo", udp(1, seconds)],
     ["tcp.echo", tcp(1, seconds)],
     ["http.keepalive", wrk(16, seconds)],
     ["http.keepalive.one", wrk(1, seconds)],
     ["tcp.connect-request-close", ab(quick ? 300 : 1000)],
   ];
+}
+
+async function measure(quick: boolean): Promise<Figure[]> {
   const both = await startBoth(() => ({ cpu: "qemu64", counted: true }));
   try {
     // What is left to do after the start is not what it does when it is idle.
@@ -44,7 +48,7 @@ async function measure(quick: boolean): Promise<Figure[]> {
       // What a first connection needs and a second one has.
       await ab(1)(system);
     }
-    for (const [name, client] of clients) {
+    for (const [name, client] of clients(quick)) {
       const found = { aemos: [] as number[], linux: [] as number[] };
       for (let round = 0; round < (quick ? 1 : ROUNDS); round++)
         for (const system of both)
@@ -58,7 +62,7 @@ async function measure(quick: boolean): Promise<Figure[]> {
 }
 
 export const serving: Measurement = {
-  rows: ["udp.echo", "tcp.echo", "http.keepalive", "http.keepalive.one", "tcp.connect-request-close", "idle"],
+  rows: [...clients(true).map(([name]) => name), "idle"],
   exact: false,
   run: measure,
 };

@@ -32,6 +32,8 @@ export interface SystemOptions {
   cpu?: string;
   /** Instructions are counted. */
   counted?: boolean;
+  /** Further arguments for QEMU. */
+  extra?: readonly string[];
   /** On a tap device of this name, with the network 10.0.`subnet`.0/24; absent: user networking. */
   tap?: { name: string; subnet: number };
 }
@@ -39,7 +41,7 @@ export interface SystemOptions {
 type Starter = (options: Omit<GuestOptions, "image">, subnet: number) => Promise<Guest>;
 
 async function start(name: System["name"], options: SystemOptions, run: Starter): Promise<System> {
-  const { cpu, counted, tap } = options;
+  const { cpu, counted, extra, tap } = options;
   const counter = counted ? await InstructionCounter.create(`system-${name}`) : undefined;
   const ports = { ...GUEST_PORTS };
   if (!tap) {
@@ -54,7 +56,7 @@ async function start(name: System["name"], options: SystemOptions, run: Starter)
   const guest = await run(
     {
       memory: MEMORY,
-      extra: counter?.qemuArguments ?? [],
+      extra: [...(counter?.qemuArguments ?? []), ...(extra ?? [])],
       ...(cpu === undefined ? {} : { cpu }),
       ...(tap ? { tap: tap.name } : { forwards }),
     },
@@ -79,12 +81,18 @@ async function start(name: System["name"], options: SystemOptions, run: Starter)
   };
 }
 
-/** Both, aemos first; Linux answers with the page that aemos has. */
-export async function startBoth(options: (name: System["name"]) => SystemOptions): Promise<[System, System]> {
-  const { image } = await buildImage(benchImage("serve.json"));
-  const aemos = await start("aemos", options("aemos"), (all, subnet) =>
+export const AEMOS_IMAGE = benchImage("serve.json");
+
+export async function startAemos(options: SystemOptions): Promise<System> {
+  const { image } = await buildImage(AEMOS_IMAGE);
+  return start("aemos", options, (all, subnet) =>
     startGuest({ ...all, image, append: `ip=10.0.${subnet}.15/24,gw=10.0.${subnet}.2` }),
   );
+}
+
+/** Both, aemos first; Linux answers with the page that aemos has. */
+export async function startBoth(options: (name: System["name"]) => SystemOptions): Promise<[System, System]> {
+  const aemos = await startAemos(options("aemos"));
   try {
     const answer = await fetch(`http://${aemos.host}:${aemos.ports.http}/`);
     const linux = await buildLinux(Buffer.from(await answer.arrayBuffer()));
