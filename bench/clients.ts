@@ -73,7 +73,14 @@ export const wrk =
 export const ab =
   (requests: number): Client =>
   async ({ host, ports }) => {
-    const list = ["-q", "-c", `${Math.min(8, requests)}`, "-n", `${requests}`, `http://${host}:${ports.http}/`];
+    const list = [
+      "-q",
+      "-c",
+      `${Math.min(8, requests)}`,
+      "-n",
+      `${requests}`,
+      `http://${host}:${ports.http}/`,
+    ];
     const { stdout } = await execute(await requireTool("ab"), list);
     const count = Number(/Complete requests:\s+(\d+)/.exec(stdout)?.[1]);
     return { count, ms: Number(/Time taken for tests:\s+([\d.]+)/.exec(stdout)?.[1]) * MS };

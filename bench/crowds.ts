@@ -54,7 +54,12 @@ async function echo(peer: Peer, counter: InstructionCounter): Promise<number> {
   return value;
 }
 
-async function figures(side: Side, peer: Peer, counter: InstructionCounter, sizes: number[]): Promise<Figure[]> {
+async function figures(
+  side: Side,
+  peer: Peer,
+  counter: InstructionCounter,
+  sizes: number[],
+): Promise<Figure[]> {
   const found: Figure[] = [];
   const crowds: Crowd[] = [];
   // So that what the first connections grow, pools and slabs, is not the crowd's.
@@ -96,7 +101,6 @@ export const crowds: Measurement = {
   exact: true,
   run: async (quick) => {
     const sizes = quick ? QUICK_CROWDS : CROWDS;
-    // One after the other: the peer of each needs a processor.
-    return [...(await measure("aemos", sizes)), ...(await measure("linux", sizes))];
+    return (await Promise.all([measure("aemos", sizes), measure("linux", sizes)])).flat();
   },
 };

@@ -27,7 +27,7 @@ export const executors: Session = {
     const counter = await BurstCounter.create("executors", elf, HANDLERS, stacks);
     const machine = await boot(image, {
       netdev: "none",
-      icount: true,
+      icount: "shift=0,sleep=off",
       cpu: "qemu64",
       extra: counter.qemuArguments,
     });
@@ -56,7 +56,7 @@ export const preemption: Session = {
     const machine = await boot(image, {
       netdev: "none",
       ready: false,
-      icount: true,
+      icount: "shift=0,sleep=off",
       cpu: "qemu64",
       extra: counter.qemuArguments,
     });

@@ -41,7 +41,7 @@ async function aemos(quick: boolean): Promise<Figure[]> {
   const machine = await boot(image, {
     netdev: "none",
     ready: false,
-    icount: true,
+    icount: "shift=0,sleep=off",
     cpu: "qemu64",
     memory: (quick ? QUICK_MEMORY : MEMORY).aemos,
     extra: [...sections.qemuArguments, ...bursts.qemuArguments],
@@ -94,14 +94,25 @@ async function linux(quick: boolean): Promise<Figure[]> {
     return guest.lines
       .map((line) => /^row (\S+) (\d+) (\d+)$/.exec(line))
       .filter((found) => found !== null)
-      .map(([, name, crowd, value]) => ({ name: `${name}${crowdSuffix(Number(crowd))}`, linux: Number(value) }));
+      .map(([, name, crowd, value]) => ({
+        name: `${name}${crowdSuffix(Number(crowd))}`,
+        linux: Number(value),
+      }));
   } finally {
     await guest.stop();
   }
 }
 
 export const inside: Measurement = {
-  rows: [...WHAT, "timer.to-handler", ...WAITS, "memory.event", "memory.event.more", "memory.timer", "interrupts-off.events"],
+  rows: [
+    ...WHAT,
+    "timer.to-handler",
+    ...WAITS,
+    "memory.event",
+    "memory.event.more",
+    "memory.timer",
+    "interrupts-off.events",
+  ],
   exact: true,
   run: async (quick) => (await Promise.all([aemos(quick), linux(quick)])).flat(),
 };

@@ -3,6 +3,7 @@
  * runs in the same QEMU as aemos does, with the same devices (tools/qemu.ts).
  */
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { copyFile, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -16,7 +17,16 @@ const execute = promisify(execFile);
 const FOLDER = join(BUILD, "linux");
 /** The package that depends on the newest kernel. */
 const META_PACKAGE = "linux-image-cloud-amd64";
-const SOURCES = ["init.c", "serve.c", "streams.c", "load.c", "measure.c", "quality.c", "digests.c"];
+const SOURCES = [
+  "init.c",
+  "serve.c",
+  "streams.c",
+  "load.c",
+  "response.c",
+  "measure.c",
+  "quality.c",
+  "digests.c",
+];
 /** Drivers, in the order in which they need one another. */
 const MODULES = [
   "virtio_ring",
@@ -68,16 +78,31 @@ async function unpackedKernel(): Promise<{ folder: string; release: string }> {
   return { folder, release: name[2] as string };
 }
 
-/** Builds the initramfs; `page` is what its web server answers with. */
-export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
-  const { folder, release } = await unpackedKernel();
-  const files = join(FOLDER, "initramfs");
+const builds = new Map<string, Promise<LinuxImage>>();
+
+/** Builds the initramfs, once for each `page`, which is what its web server answers with. */
+export function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
+  const digest = createHash("sha256").update(page).digest("hex").slice(0, 8);
+  let build = builds.get(digest);
+  if (!build) {
+    build = buildInitramfs(page, join(FOLDER, digest));
+    builds.set(digest, build);
+  }
+  return build;
+}
+
+let unpacking: ReturnType<typeof unpackedKernel> | undefined;
+
+async function buildInitramfs(page: Buffer, target: string): Promise<LinuxImage> {
+  unpacking ??= unpackedKernel();
+  const { folder, release } = await unpacking;
+  const files = join(target, "initramfs");
   await rm(files, { recursive: true, force: true });
   await mkdir(join(files, "modules"), { recursive: true });
   await writeFile(join(files, "page"), page);
   const sources = SOURCES.map((name) => join(ROOT, "bench", "linux", name));
   const gcc = await requireTool("gcc");
-  const program = join(FOLDER, "init");
+  const program = join(target, "init");
   await execute(gcc, ["-O2", "-Wall", "-Wextra", "-static", "-no-pie", "-o", program, ...sources]);
   await execute(await requireTool("objcopy"), ["--strip-all", program, join(files, "init")]);
   const kernelModules = join(folder, "lib", "modules", release, "kernel");
@@ -88,7 +113,7 @@ export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
     await copyFile(join(kernelModules, path), join(files, "modules", `${name}.ko`));
   }
   const list = ["init", "page", "modules", ...MODULES.map((name) => `modules/${name}.ko`)];
-  const initrd = join(FOLDER, "initrd");
+  const initrd = join(target, "initrd");
   const packing = execute(
     await requireTool("cpio"),
     ["-o", "-H", "newc", "-R", "0:0", "--quiet", "-F", initrd],
@@ -104,7 +129,7 @@ export async function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
 /** Starts it, with mode "serve" on the network 10.0.`subnet`.0/24; resolves as soon as QEMU runs. */
 export function startLinux(
   image: LinuxImage,
-  mode: "serve" | "measure" | "load" | "quality" | "symbols",
+  mode: "serve" | "measure" | "load" | "response" | "quality" | "symbols",
   options: Omit<GuestOptions, "image"> = {},
   subnet = 2,
 ): Promise<Guest> {

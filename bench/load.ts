@@ -20,7 +20,7 @@ const PAUSE = 2;
 const DISCARD = 9;
 /** The guest's lines of 100 calls each. */
 const ROUNDS = 15;
-const QUICK_ROUNDS = 4;
+const QUICK_ROUNDS = 3;
 const LIMIT = 400_000;
 
 async function resolves(peer: Peer): Promise<boolean> {
@@ -40,7 +40,8 @@ async function flooded(guest: Guest, peer: Peer, rounds: number): Promise<{ wors
   let sent = 0;
   let resolved = false;
   while (rows().length < rounds) {
-    if (Date.now() > end || guest.ended) throw new Error(`${rows().length} rows of ${rounds}\n${guest.output}`);
+    if (Date.now() > end || guest.ended)
+      throw new Error(`${rows().length} rows of ${rounds}\n${guest.output}`);
     resolved ||= rows().length > 0 && (await resolves(peer));
     for (let i = 0; resolved && i < BATCH; i++)
       peer.sendUdp({ sourcePort: 5000 + i, destinationPort: DISCARD, payload });
@@ -67,7 +68,11 @@ async function aemos(rounds: number): Promise<Figure[]> {
 }
 
 async function linux(rounds: number): Promise<Figure[]> {
-  const { guest, peer, stop } = await wiredLinux(await buildLinux(), "load", { icount: true, cpu: "qemu64", memory: 256 });
+  const { guest, peer, stop } = await wiredLinux(await buildLinux(), "load", {
+    icount: true,
+    cpu: "qemu64",
+    memory: 256,
+  });
   try {
     const { worst, note } = await flooded(guest, peer, rounds);
     return [{ name: NAME, linux: worst, note: `Linux: ${note}` }];

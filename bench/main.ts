@@ -22,6 +22,7 @@ import { offload } from "./offload.ts";
 import { quality } from "./quality.ts";
 import { rates, tapRates } from "./rates.ts";
 import { requests } from "./requests.ts";
+import { response } from "./response.ts";
 import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
 import { serving } from "./serving.ts";
 import { startCosts, startTimes } from "./startup.ts";
@@ -35,6 +36,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   requests,
   segments,
   underLoad,
+  response,
   lossy,
   crowds,
   offload,

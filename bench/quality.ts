@@ -44,13 +44,19 @@ export const quality: Measurement = {
   run: async () => {
     const [ours, theirs] = await Promise.all([aemos(), linux()]);
     const figures: Figure[] = PROGRAMS.map((name, i) => {
-      const [[least, result], [other, expected]] = [ours[i] as [number, number], theirs[i] as [number, number]];
+      const [[least, result], [other, expected]] = [
+        ours[i] as [number, number],
+        theirs[i] as [number, number],
+      ];
       if (result !== expected) throw new Error(`${name}: ${result}, and in C ${expected}`);
       return { name: `aot.quality.${name}`, aemos: least, linux: other };
     });
     const mean = (values: number[]): number =>
       Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
     const of = (side: "aemos" | "linux"): number => mean(figures.map((figure) => figure[side] as number));
-    return [{ name: "aot.quality", aemos: of("aemos"), linux: of("linux"), note: "geometric mean" }, ...figures];
+    return [
+      { name: "aot.quality", aemos: of("aemos"), linux: of("linux"), note: "geometric mean" },
+      ...figures,
+    ];
   },
 };

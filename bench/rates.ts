@@ -8,12 +8,16 @@ import { type Client, ab, bulkIn, bulkOut, tcp, udp, wrk } from "./clients.ts";
 import { type Figure, type Measurement, median } from "./rows.ts";
 import { type System, startBoth } from "./systems.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 /** In flight at once, as wrk -c16 has. */
 const WIDTH = 16;
 
 /** All of them, `rounds` times in turn. */
-export async function rateFigures(both: readonly System[], quick: boolean, suffix: string): Promise<Figure[]> {
+export async function rateFigures(
+  both: readonly System[],
+  quick: boolean,
+  suffix: string,
+): Promise<Figure[]> {
   const seconds = quick ? 1 : 2;
   const bytes = (quick ? 16 : 64) << 20;
   const second = ({ count, ms }: { count: number; ms: number }): number => (1000 * count) / ms;
@@ -36,7 +40,14 @@ export async function rateFigures(both: readonly System[], quick: boolean, suffi
   return figures;
 }
 
-const NAMES = ["http.keepalive.rate", "http.connection.rate", "udp.echo.rate", "tcp.echo.rate", "tcp.bulk.in", "tcp.bulk.out"];
+const NAMES = [
+  "http.keepalive.rate",
+  "http.connection.rate",
+  "udp.echo.rate",
+  "tcp.echo.rate",
+  "tcp.bulk.in",
+  "tcp.bulk.out",
+];
 
 export const rates: Measurement = {
   rows: NAMES,

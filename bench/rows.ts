@@ -69,6 +69,7 @@ function judge(aim: Aim, row: Row, rows: ReadonlyMap<string, Row>): { text: stri
     const against = aim.than === undefined ? "Linux" : aim.than;
     return { text: `≥ ${aim.times} × ${against}`, met: ratio === null ? null : ratio >= aim.times };
   }
+  if ("least" in aim) return { text: `≥ ${aim.least}`, met: aemos === null ? null : aemos >= aim.least };
   const text = `≤ ${aim.most.toLocaleString("en")}`;
   return { text, met: aemos === null ? null : aemos <= aim.most };
 }
@@ -79,7 +80,9 @@ const exact = (value: number): number =>
 /** The rows of the catalog and of what was found, in the catalog's order; `wanted` says which. */
 export function makeRows(figures: readonly Figure[], wanted: (name: string) => boolean): Row[] {
   const names = CATALOG.flatMap(({ name }) => {
-    const found = figures.filter((figure) => entryOf(figure.name)?.name === name).map((figure) => figure.name);
+    const found = figures
+      .filter((figure) => entryOf(figure.name)?.name === name)
+      .map((figure) => figure.name);
     return [...new Set(found.length > 0 ? found : [name])];
   });
   const rows = new Map<string, Row>();

@@ -26,7 +26,7 @@ async function perOperation(system: System, client: Client, own: number): Promis
 
 /** Rows, and who asks. */
 export function clients(quick: boolean): [string, Client][] {
-  const seconds = quick ? 1 : 3;
+  const seconds = quick ? 1 : 2;
   return [
     ["udp.echo", udp(1, seconds)],
     ["tcp.echo", tcp(1, seconds)],

@@ -13,6 +13,7 @@ import { InstructionCounter } from "./total.ts";
 const MOST_MEMORY = 128;
 const BOOTS = 9;
 const QUICK_BOOTS = 3;
+const COUNTED_BOOTS = 3;
 const HTTP = 80;
 /** Where the protected-mode part of a bzImage is loaded and begins (Linux: Documentation/arch/x86/boot.rst). */
 const LINUX_ENTRY = 0x100000;
@@ -33,7 +34,12 @@ async function starters(): Promise<{ aemos: Starter; linux: Starter; dhcp: Start
     aemos: (options) => startGuest({ ...options, image, append: STATIC }),
     dhcp: (options) => startGuest({ ...options, image, append: "ip=dhcp" }),
     linux: (options) => startLinux(linux, "serve", options),
-    bytes: { name: "image.bytes", aemos: (await stat(image)).size, linux: linux.bytes, note: `Linux ${linux.release}` },
+    bytes: {
+      name: "image.bytes",
+      aemos: (await stat(image)).size,
+      linux: linux.bytes,
+      note: `Linux ${linux.release}`,
+    },
   };
 }
 
@@ -88,8 +94,17 @@ async function firstResponse(start: Starter): Promise<number> {
   }
 }
 
-/** Instructions from the kernel's first one to what the guest says when it is ready. */
+/**
+ * Instructions from the kernel's first one to what the guest says when it is ready: the least of some boots, for how long the guest waits in loops for the host depends on what the host
+ * does meanwhile.
+ */
 async function untilReady(name: string, start: Starter, entry: number, ready: RegExp): Promise<number> {
+  const found: number[] = [];
+  for (let boot = 0; boot < COUNTED_BOOTS; boot++) found.push(await countedBoot(name, start, entry, ready));
+  return Math.min(...found);
+}
+
+async function countedBoot(name: string, start: Starter, entry: number, ready: RegExp): Promise<number> {
   const counter = await InstructionCounter.create(`boot-${name}`, entry);
   const guest = await start({ extra: counter.qemuArguments, cpu: "qemu64" });
   try {

@@ -258,6 +258,14 @@ export class BufferQueue {
     this.count++;
   }
 
+  prepend(buffer: PacketBuffer): void {
+    const head = this.head;
+    buffer.next = head;
+    if (head === null) this.tail = buffer;
+    this.head = buffer;
+    this.count++;
+  }
+
 
   @inline take(): PacketBuffer | null {
     const buffer = this.head;

@@ -3,7 +3,8 @@
  *
  * 127.0.0.0/8 and the interface's own address are always local (net/loopback.ts), whether or not a device is there.
  */
-import { POLL_OUTPUT, takePoll } from "../kernel/interrupts/polls";
+import { POLL_OUTPUT, POLL_SEND, pollsLeft, takePoll } from "../kernel/interrupts/polls";
+import { noteWork } from "../kernel/scheduler/scheduler";
 import { WaitQueue } from "../kernel/scheduler/wait";
 import { deviceFlush, NetworkDevice } from "./device";
 import { VLAN_LAST } from "./wire/ethernet";
@@ -153,6 +154,8 @@ export function setAddress(address: u32, netmask: u32, gateway: u32): bool {
  */
 export function networkFlush(): void {
   if (drainIndex != 0) call_indirect<void>(drainIndex);
+  const sends = pollsLeft(POLL_SEND);
+  if (sends != 0) noteWork(63 - <u32>clz(sends));
   networkDoorbell();
   takePoll(POLL_OUTPUT);
 }

@@ -3,7 +3,7 @@
  * 1996: lazy receiver processing), so that a flood for one socket keeps only what ranks no higher waiting. Where all sockets are of the default level, nothing is ever
  * looked up here, and nothing waits.
  */
-import { leavePoll, POLL_PACKETS } from "../kernel/interrupts/polls";
+import { leavePoll, POLL_PACKETS, takeCost } from "../kernel/interrupts/polls";
 import { noteWork } from "../kernel/scheduler/scheduler";
 import { BufferQueue, PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
@@ -11,7 +11,7 @@ import { levelsMatter, receiveLevel } from "./levels";
 import { Socket } from "./socket/socket";
 
 /** Packets of one level that one round hands in at most. */
-const BUDGET: u32 = 8;
+const BUDGET: i32 = 8;
 const QUEUE_SIZE: usize = offsetof<BufferQueue>();
 
 /** 64 × BufferQueue, and 64 × u32: packets that have joined each */
@@ -42,6 +42,7 @@ export function initializePackets(storage: usize, most: u32, promised: u32): voi
   limit = most;
   promisedLimit = promised;
   waiting = 0;
+  takenFrom = -1;
   filled = 0;
   mixed = 0;
 }
@@ -83,6 +84,27 @@ function waits(buffer: PacketBuffer, input: u32, destination: u32): bool {
   waiting += pieces;
   leave(level);
   return true;
+}
+
+/** The level whose queue the packet was taken from that is being dealt with; -1: it did not wait. */
+let takenFrom: i32 = -1;
+
+/**
+ * The packet that is being dealt with, of `socket`, is more than one piece of work: it comes in again, by `input`, before all that wait at its level. Takes a
+ * reference.
+ */
+export function packetAgain(buffer: PacketBuffer, input: u32, socket: Socket): void {
+  let level = <u32>socket.level;
+  // One that was taken out of a queue is in its place again.
+  if (takenFrom >= 0) level = takenFrom;
+  else {
+    socket.queuedAt = <u8>level;
+    socket.queuedNumber = count(level, 1);
+  }
+  buffer.input = input;
+  queueOf(level).prepend(buffer);
+  waiting += buffer.pieces;
+  leave(level);
 }
 
 // @ts-ignore: decorator
@@ -137,7 +159,7 @@ function hasWaiting(socket: Socket): bool {
 
 /** The poll of POLL_PACKETS: hands some of those of a level in, those of higher levels first. True when there are more. */
 export function packetsPoll(level: u32): bool {
-  for (let budget = BUDGET; budget != 0 && filled >> level != 0; budget--) {
+  for (let budget = BUDGET; budget > 0 && filled >> level != 0; budget -= 1 + <i32>takeCost()) {
     const top = 63 - <u32>clz(filled);
     const queue = queueOf(top);
     const buffer = queue.take()!;
@@ -146,7 +168,9 @@ export function packetsPoll(level: u32): bool {
       filled &= ~((<u64>1) << top);
       mixed &= filled;
     }
+    takenFrom = top;
     call_indirect<void>(buffer.input, buffer);
+    takenFrom = -1;
   }
   return ((filled >> level) & 1) != 0;
 }

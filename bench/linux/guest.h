@@ -14,6 +14,8 @@ void streams(void);
 void serve(void);
 /* load.c: never returns. */
 void load(void);
+/* response.c: never returns. */
+void response(void);
 /* quality.c */
 void quality(void);
 /* measure.c */

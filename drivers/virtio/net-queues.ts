@@ -10,6 +10,7 @@
  * the latest, HOUSEKEEPING_TIME after the device has read it.
  */
 import { read16, read32 } from "../../kernel/hal";
+import { addCost, takeCost } from "../../kernel/interrupts/polls";
 import { EINVAL, ENETDOWN, ENOBUFS } from "../../kernel/errno";
 import { now } from "../../kernel/time/clock";
 import { timerPending, timerStart } from "../../kernel/time/timers";
@@ -37,11 +38,13 @@ import { VIRTQ_DESC_F_WRITE } from "./virtqueue";
 
 /**
  * Frames that one interrupt, or one call of virtioNetPoll(), takes in: with what they cause, less than 15,000 instructions with interrupts off. Each byte of one that
- * the device has not checked costs an instruction more: 512 of them count for a frame. So do some segments that go out as one packet, since an acknowledgement of many lets
- * many out (segments.ts).
+ * the device has not checked costs an instruction more: 512 of them count for a frame. What costs more than others says so (addCost): an acknowledgement of many
+ * segments, and buffers that the device gives back.
  */
 const BUDGET: i32 = 8;
 const CHECKED_SHIFT: u32 = 9;
+/** So many buffers that come back cost 1/COST_UNIT of a frame. */
+const RECLAIM_SHIFT: u32 = 1;
 /** After that many nanoseconds, what the device has sent is given back, and buffers for an incomplete receive queue are tried for. */
 const HOUSEKEEPING_TIME: u64 = 20_000_000;
 
@@ -55,13 +58,13 @@ export function startTimer(it: VirtioNet): void {
 
 export function receiveFrames(it: VirtioNet): void {
   const queue = it.receiveQueue;
-  it.budget = BUDGET;
+  it.budget = BUDGET - <i32>takeCost();
   it.more = 0;
   do {
     for (;;) {
       const token = queue.take();
       if (token == 0) break;
-      it.budget -= receiveFrame(it, changetype<PacketBuffer>(token), queue.length);
+      it.budget -= receiveFrame(it, changetype<PacketBuffer>(token), queue.length) + <i32>takeCost();
       if (it.budget <= 0) {
         it.more = 1;
         break;
@@ -121,12 +124,14 @@ export function addReceiveBuffers(it: VirtioNet): void {
 /** Takes back what the device has read. */
 export function reclaim(it: VirtioNet): void {
   const queue = it.transmitQueue;
+  const before = queue.free;
   let token = queue.takePart();
   if (token == 0) return;
   do {
     releaseBuffer(changetype<PacketBuffer>(token));
     token = queue.takePart();
   } while (token != 0);
+  addCost((queue.free - before) >> RECLAIM_SHIFT);
   queue.disableInterrupts();
 }
 

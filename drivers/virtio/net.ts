@@ -242,9 +242,11 @@ function onReceive(argument: usize): void {
   workOrLeave(changetype<VirtioNet>(argument));
 }
 
-/** One round now, or, where what runs is more urgent than all that could come in, when that is over. */
+/**
+ * One round now where the processor idles; else in its turn: after what is more urgent, and in a section with interrupts off of its own.
+ */
 function workOrLeave(it: VirtioNet): void {
-  if (receiveLevel < pollsFrom && !it.stopped) {
+  if (receiveLevel <= pollsFrom && !it.stopped) {
     it.receiveQueue.disableInterrupts();
     it.more = 1;
     leavePoll(POLL_RECEIVE, receiveLevel);

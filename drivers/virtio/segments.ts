@@ -37,8 +37,6 @@ export const SEGMENTED_LIMIT: u32 = 65535;
 const BUFFERS_LIMIT: u32 = (HEADER + ETHERNET_HEADER + SEGMENTED_LIMIT + RECEIVE_ROOM - 1) / RECEIVE_ROOM;
 /** Buffers of a received packet that count for a frame in the budget of a round. */
 const PARTS_SHIFT: u32 = 3;
-/** The same of segments that are sent: each is one that was acknowledged, too, as a rule. */
-const SENT_SHIFT: u32 = 2;
 /** Where the length of a TCP header stands in it (RFC 9293, 3.1: data offset). */
 const TCP_DATA_OFFSET: usize = 12;
 
@@ -172,7 +170,6 @@ export function transmitSegments(it: VirtioNet, frame: PacketBuffer): i32 {
   }
   piece.references++;
   queue.addLast(piece.data, piece.length, <u32>changetype<usize>(piece));
-  it.budget -= pieces >> SENT_SHIFT;
   device.sentFrames++;
   device.sentSegmented++;
   device.sentBytes += length;

@@ -17,11 +17,13 @@ export const POLL_TIMERS: u32 = 0;
 export const POLL_RECEIVE: u32 = 1;
 /** Packets for sockets. */
 export const POLL_PACKETS: u32 = 2;
+/** What packets have left to be sent by their connections. */
+export const POLL_SEND: u32 = 3;
 /** Frames that the device has to be told of. */
-export const POLL_OUTPUT: u32 = 3;
+export const POLL_OUTPUT: u32 = 4;
 /** Dying processes. */
-export const POLL_REAP: u32 = 4;
-const KINDS: u32 = 5;
+export const POLL_REAP: u32 = 5;
+const KINDS: u32 = 6;
 
 /** Level of work that is nobody's in particular: the default one. */
 export const POLL_LEVEL_DEFAULT: u32 = 32;
@@ -33,6 +35,10 @@ export let pollLevel: i32 = -1;
 /** Work of lower levels than this is left also by those who could do it at once: what the interrupt has stopped ranks higher. */
 export let pollsFrom: u32 = 0;
 
+/** In 1/COST_UNIT of what a poll counts, which is some 1,500 instructions. */
+let cost: u32 = 0;
+export const COST_UNIT: u32 = 16;
+
 /** KINDS × { left: u64 }, then KINDS × { function index: u32 }. */
 let table: usize = 0;
 const FUNCTIONS: usize = KINDS * 8;
@@ -43,6 +49,7 @@ export function initializePolls(storage: usize): void {
   table = storage;
   memory.fill(storage, 0, POLL_STORAGE);
   pollsFrom = 0;
+  cost = 0;
   count();
 }
 
@@ -81,6 +88,13 @@ export function leaveLevels(kind: u32, bits: u64): void {
   setLeft(kind, leftOf(kind) | bits);
   pollLevels |= bits;
   pollLevel = 63 - <i32>clz(pollLevels);
+}
+
+/** The levels at which work of a kind is left, a bit each. */
+// @ts-ignore: decorator
+@inline
+export function pollsLeft(kind: u32): u64 {
+  return leftOf(kind);
 }
 
 /** The work of a kind has been done before its poll came to it. */
@@ -126,12 +140,34 @@ export function runPolls(level: u32 = <u32>pollLevel): bool {
   return pollLevel >= 0;
 }
 
-/** Ends one section with interrupts off and begins the next one. Whether an interrupt has come, and was handled. */
+/** What the poll in whose turn this runs has done is so much more than it counts for: in 1/COST_UNIT of one frame, packet or timer. */
+// @ts-ignore: decorator
+@inline
+export function addCost(more: u32): void {
+  cost += more;
+}
+
+/** What has come together since the last call, in whole units; the rest is kept. */
+// @ts-ignore: decorator
+@inline
+export function takeCost(): u32 {
+  const units = cost / COST_UNIT;
+  cost %= COST_UNIT;
+  return units;
+}
+
+/**
+ * Ends one section with interrupts off and begins the next one, in which nothing of what the interrupts do that have come is done. Whether one has come, and was
+ * handled.
+ */
 // @ts-ignore: decorator
 @inline
 export function letInterruptIn(): bool {
-  const vector = poll();
+  let vector = poll();
   if (vector < 0) return false;
-  handleVector(vector);
+  do {
+    handleVector(vector);
+    vector = poll();
+  } while (vector >= 0);
   return true;
 }

@@ -281,6 +281,8 @@ function halt(): void {
   if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
   armDeadline(NO_DEADLINE);
   handleVector(idle());
+  // What the interrupt has done may have been as much as a piece of what it has left.
+  if (pollLevels != 0) letInterruptIn();
 }
 
 /** The level of the first thread that can run, the one whose stack this is included; -1: none. */
@@ -365,6 +367,8 @@ const POLL_DELAY: u64 = 100_000;
  * before that.
  */
 export function workAfterInterrupt(): void {
+  // What the interrupt has done itself may have been as much as a piece of this.
+  letInterruptIn();
   let poll = turnOf(pollLevels);
   if (!outranks(running.priority, poll)) {
     chargeRunning();

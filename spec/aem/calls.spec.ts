@@ -72,7 +72,7 @@ import {
   user,
   zone,
 } from "./driver";
-import { nextHandler, handlerOf, pattern, switchTo } from "./machine";
+import { nextHandler, handlerOf, pattern, settle, switchTo } from "./machine";
 import {
   address,
   AF_INET,
@@ -91,7 +91,6 @@ import {
   setBlocking,
   setClient,
   setServer,
-  settle,
   STREAM,
 } from "./pair";
 import { endpoint } from "../net/addresses";

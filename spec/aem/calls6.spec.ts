@@ -14,7 +14,6 @@ import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
 import { upcallArgument3, upcallArgument4, upcallArgument5 } from "../../kernel/glue";
 import { currentProcess } from "../../kernel/process/process";
-import { networkFlush } from "../../net/interface";
 import {
   sys_accept,
   sys_bind,
@@ -32,7 +31,7 @@ import { loadAddress, storeAddress } from "../../net/wire/ipv6";
 import { address6 } from "../net/frames6";
 import * as fake from "../fake";
 import { expectHandler, expectNothingLeft, onRead, setUp, timePasses, user, zone } from "./driver";
-import { handlerOf } from "./machine";
+import { handlerOf, settle } from "./machine";
 
 const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
@@ -64,9 +63,6 @@ function name4(address: u32, number: u32): u32 {
   store<u16>(name, bswap<u16>(<u16>number), 2);
   store<u32>(name, bswap<u32>(address), 4);
   return name;
-}
-function settle(): void {
-  for (let i = 0; i < 100; i++) networkFlush();
 }
 function option(fd: i32, on: u32): i32 {
   store<u32>(value, on);

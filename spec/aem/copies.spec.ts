@@ -11,7 +11,7 @@ import { sys_send, sys_sendto } from "../../net/socket/calls-send";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 import { expectNothingLeft, onRead, setUp, user } from "./driver";
-import { nextHandler } from "./machine";
+import { nextHandler, settle } from "./machine";
 import {
   address,
   AF_INET,
@@ -23,7 +23,6 @@ import {
   NONBLOCK,
   passMilliseconds,
   server,
-  settle,
 } from "./pair";
 
 const PEEK: u32 = 2;

@@ -12,6 +12,8 @@ import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic } from "../../kernel/interrupts/apic";
 import {
   initializePolls,
+  pollLevel,
+  runPolls,
   POLL_OUTPUT,
   POLL_PACKETS,
   POLL_REAP,
@@ -285,6 +287,12 @@ function comeIn(level: u32): bool {
 function flush(level: u32): bool {
   networkFlush();
   return false;
+}
+
+/** What calls have left is done, and packets go round until there are none. */
+export function settle(): void {
+  networkFlush();
+  for (let round = 0; round < 1000 && pollLevel >= 0; round++) runPolls();
 }
 
 function initializeFakeSockets(): void {

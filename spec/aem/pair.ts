@@ -1,12 +1,12 @@
 /** Connected sockets of the first process, over the real TCP by loopback. */
 import { currentProcess } from "../../kernel/process/process";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
-import { networkFlush } from "../../net/interface";
 import { sys_accept, sys_bind, sys_close, sys_connect, sys_listen, sys_socket } from "../../net/socket/calls";
 import { putSockaddr } from "../../net/socket/sockaddr";
 import { Socket, SOCKET_NONBLOCK } from "../../net/socket/socket";
 import { endpoint } from "../net/addresses";
 import { timePasses, user } from "./driver";
+import { settle } from "./machine";
 
 export const AF_INET: u32 = 2;
 export const STREAM: u32 = 1;
@@ -24,10 +24,6 @@ export let server: i32 = 0;
 export function address(host: u32, number: u32): u32 {
   putSockaddr(user, endpoint(host, number));
   return user;
-}
-/** Packets go round until there are none. */
-export function settle(): void {
-  for (let i = 0; i < 100; i++) networkFlush();
 }
 export function passMilliseconds(count: u32): void {
   for (let i: u32 = 0; i < count; i++) {

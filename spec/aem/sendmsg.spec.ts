@@ -8,7 +8,7 @@ import { IOV_MAX } from "../../net/socket/gather";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
 import { expectNothingLeft, setUp, timePasses, user } from "./driver";
-import { pattern } from "./machine";
+import { pattern, settle } from "./machine";
 import {
   address,
   AF_INET,
@@ -22,7 +22,6 @@ import {
   passMilliseconds,
   server,
   setBlocking,
-  settle,
 } from "./pair";
 
 const OOB: u32 = 1;

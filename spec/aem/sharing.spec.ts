@@ -31,7 +31,6 @@ import { VMTABLE_BASE } from "../../kernel/memory/layout";
 import { HANDLE_SOCKET, handleObject, shareHandles } from "../../kernel/process/handles";
 import { currentProcess, Process } from "../../kernel/process/process";
 import { bufferPool } from "../../net/buffer";
-import { networkFlush } from "../../net/interface";
 import {
   sys_accept,
   sys_bind,
@@ -50,7 +49,7 @@ import { UdpSocket } from "../../net/socket/udp-socket";
 import { chance, seedChance } from "../chance";
 import { growMemory } from "../arena";
 import { expectNothingLeft, onClose, onRead, readStatistics, setUp, timePasses, user, zone } from "./driver";
-import { HANDLER_CODE, newProcess, nextHandler, pattern, switchTo } from "./machine";
+import { HANDLER_CODE, newProcess, nextHandler, pattern, settle, switchTo } from "./machine";
 import { endpoint } from "../net/addresses";
 
 const AF_INET: u32 = 2;
@@ -104,9 +103,6 @@ let held = 0;
 function name(host: u32, number: u32): u32 {
   putSockaddr(scratch, endpoint(host, number));
   return scratch;
-}
-function settle(): void {
-  for (let i = 0; i < 20; i++) networkFlush();
 }
 function socketOf(fd: i32): usize {
   return handleObject(currentProcess(), fd, HANDLE_SOCKET);

@@ -118,8 +118,8 @@ export function multiply(): u32 {
     for (let j = 0; j < size; j++) {
       let sum: f64 = 0;
       for (let k = 0; k < size; k++)
-        sum += load<f64>(a + (<usize>(i * size + k) << 3)) * load<f64>(b + (<usize>(k * size + j) << 3));
-      store<f64>(c + (<usize>(i * size + j) << 3), sum);
+        sum += load<f64>(a + ((<usize>(i * size + k)) << 3)) * load<f64>(b + ((<usize>(k * size + j)) << 3));
+      store<f64>(c + ((<usize>(i * size + j)) << 3), sum);
     }
   let sum: f64 = 0;
   for (let i = 0; i < size * size; i++) sum += load<f64>(c + ((<usize>i) << 3));

@@ -11,7 +11,8 @@ import { sha256 } from "./sha256";
 
 const ROUNDS: i32 = 5;
 const PROGRAMS: i32 = 7;
-const ITEM = '{"id": 12345, "name": "a \\"quoted\\" name", "on": true, "none": null, "list": [1, -23, 456, [], {}]},\n';
+const ITEM =
+  '{"id": 12345, "name": "a \\"quoted\\" name", "on": true, "none": null, "list": [1, -23, 456, [], {}]},\n';
 const COPIES: i32 = 1000;
 const HASHED: i32 = 131_072;
 const text = memory.data(131_072, 64);
@@ -21,8 +22,7 @@ let textLength: i32 = 0;
 function write(): void {
   let end = text;
   store<u8>(end++, 0x5b);
-  for (let i = 0; i < COPIES; i++)
-    end += String.UTF8.encodeUnsafe(changetype<usize>(ITEM), ITEM.length, end);
+  for (let i = 0; i < COPIES; i++) end += String.UTF8.encodeUnsafe(changetype<usize>(ITEM), ITEM.length, end);
   // Instead of the last comma.
   store<u8>(end - 2, 0x5d);
   textLength = <i32>(end - text);

@@ -7,28 +7,45 @@ import { timerStop } from "../../../kernel/time/timers";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { SOCKET_ORPHAN } from "../socket";
 import { HAS_SACK, NO_SPACE, PROBE_SENT, TcpConnection } from "./connection";
-import { duplicateReported, markBlocks, nothingDelivered, takeAcknowledged } from "./delivered";
+import {
+  cutShort,
+  duplicateReported,
+  markBlocks,
+  nothingDelivered,
+  takeAcknowledged,
+  takenTo,
+} from "./delivered";
 import { probeAcked } from "./probe";
 import { recoveryAcked, recoveryDuplicate, recoveryDuplicateReported } from "./recovery";
 import { isForFlight, restartTimeout, schedule } from "./retransmission";
 import { Segment } from "./segment";
 import { after, before, from, upTo } from "./sequence";
 
-/** SND.UNA < SEG.ACK <= SND.MAX, SEG.ACK == SND.UNA, or an old one within the window: nothing else gets here. */
-export function acknowledge(c: TcpConnection, s: Segment): void {
-  const ack = s.acknowledgement;
+/**
+ * SND.UNA < SEG.ACK <= SND.MAX, SEG.ACK == SND.UNA, or an old one within the window: nothing else gets here. False: it acknowledges so much that the first part of it is
+ * one piece of work. So far it was dealt with as an acknowledgement of that part and nothing else, and the whole segment is to come in again.
+ */
+export function acknowledge(c: TcpConnection, s: Segment): bool {
+  let ack = s.acknowledgement;
   const window = s.window << c.sendScale;
   const flight = c.SND_MAX - c.SND_UNA;
-  const acked = after(ack, c.SND_UNA) ? ack - c.SND_UNA : 0;
+  let acked = after(ack, c.SND_UNA) ? ack - c.SND_UNA : 0;
   const time = now();
   let delivered: u32 = 0;
   nothingDelivered();
   if (acked != 0) {
     delivered = takeAcknowledged(c, s, ack, time);
+    ack = takenTo;
+    acked = ack - c.SND_UNA;
     c.SND_UNA = ack;
     if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
     c.retries = 0;
     c.softError = 0;
+  }
+  if (cutShort !== null) {
+    recoveryAcked(c, s, acked, delivered, flight, time);
+    restartTimeout(c, time);
+    return false;
   }
   if (c.has(HAS_SACK)) {
     if (s.sackCount != 0) {
@@ -47,6 +64,7 @@ export function acknowledge(c: TcpConnection, s: Segment): void {
     }
   }
   if (from(ack, c.SND_UNA)) updateWindow(c, s, window);
+  return true;
 }
 
 /** SND.WND from a segment that is not older than the one it came from last (RFC 9293, 3.10.7.4). */

@@ -10,12 +10,13 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../.
 import { timerStop } from "../../../kernel/time/timers";
 import { releaseBuffer } from "../../buffer";
 import { SHUT_RD, SHUT_RDWR, SHUT_WR, SOCKET_LINGER, SOCKET_ORPHAN } from "../socket";
-import { FIN_QUEUED, freeConnection, RECEIVE_SHUT, TcpConnection, URGENT_AHEAD } from "./connection";
+import { ACK_NOW, FIN_QUEUED, freeConnection, RECEIVE_SHUT, TcpConnection, URGENT_AHEAD } from "./connection";
 import { removeBound, removeConnection } from "./demux";
 import { ENOTCONN } from "../../../kernel/errno";
 import { closeListener } from "./listen";
 import { armIdle } from "./keepalive";
 import { FIN_WAIT_2_LENGTH, TIME_WAIT_LENGTH } from "./parameters";
+import { unpend } from "./pending";
 import { clearReassembly } from "./reassembly";
 import { clearScoreboard } from "./scoreboard";
 import { output } from "./send";
@@ -38,7 +39,7 @@ import { unstarve } from "./starved";
 import { statistics } from "./statistics";
 import { startLife } from "./timers";
 import { rememberTimeWait } from "./timewait";
-import { sendResetOf } from "./transmit";
+import { sendAck, sendResetOf } from "./transmit";
 
 /** States in which the peer knows of a connection and has not ended it: an abort is told by a reset. */
 const RESETS: u32 =
@@ -146,6 +147,8 @@ export function enterTimeWait(c: TcpConnection): void {
 
 /** An orphan in TIME-WAIT becomes a TimeWait. */
 function leaveTimeWait(c: TcpConnection): void {
+  // The peer's FIN came together with what acknowledges ours.
+  if (c.has(ACK_NOW)) sendAck(c);
   rememberTimeWait(c);
   settle(c);
   c.state = TCP_CLOSE;
@@ -169,6 +172,7 @@ function stopTimers(c: TcpConnection): void {
 /** Nothing is sent or received from here on; what was received in order stays to be read. */
 function settle(c: TcpConnection): void {
   stopTimers(c);
+  unpend(c);
   removeConnection(c);
   clearSendQueue(c);
   clearReassembly(c);

@@ -40,7 +40,7 @@ export const FIN_RECEIVED: u32 = 4;
 export const FIN_WAITING: u32 = 8;
 /** The application reads no more (SHUT_RD). */
 export const RECEIVE_SHUT: u32 = 16;
-/** An acknowledgement has to go before this segment is done with. */
+/** An acknowledgement has to go when all segments that wait are dealt with (pending.ts). */
 export const ACK_NOW: u32 = 32;
 /** The application was refused room: tell it when there is some. */
 export const NO_SPACE: u32 = 64;
@@ -208,11 +208,11 @@ export class TcpConnection extends Socket {
   private ack0: u64;
   private ack1: u64;
   private ack2: u64;
-  // HyStart++: windowEnd, currentRoundMinRTT, lastRoundMinRTT, cssBaselineMinRtt
+  // HyStart++: windowEnd, currentRoundMinRTT
   roundEnd: u32;
   roundRtt: u32;
-  lastRoundRtt: u32;
-  conservativeRtt: u32;
+  private pending0: usize;
+  private pending1: usize;
 
   // ---- From here on what is seldom looked at ----
 
@@ -305,14 +305,24 @@ export class TcpConnection extends Socket {
   // Urgent pointers (urgent.ts): SND.UP, RCV.UP
   sendUrgent: u32;
   receiveUrgent: u32;
+  // HyStart++: lastRoundMinRTT, cssBaselineMinRtt
+  lastRoundRtt: u32;
+  conservativeRtt: u32;
   /** User time-out of the peer, as it stood in its option; 0: it sent none. */
   remoteTimeout: u16;
+  /** Without SACK: acknowledgements that are due beside the one of ACK_NOW, each a duplicate that the peer counts. */
+  duplicatesDue: u8;
 
   // ---- Embedded objects ----
 
   /** Member of the accept queue, later of the list of starved connections. */
   @inline get queueLink(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<TcpConnection>("link0"));
+  }
+
+  /** Member of a list of those that have something to send (pending.ts). */
+  @inline get pendingLink(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<TcpConnection>("pending0"));
   }
 
   /** In order, for the application. */
@@ -358,6 +368,12 @@ const ACK_TIMER: usize = offsetof<TcpConnection>("ack0");
 const LINE: u32 = 64;
 /** Bytes of a connection: whole lines. */
 export const CONNECTION_SIZE: u32 = (<u32>offsetof<TcpConnection>() + (LINE - 1)) & ~(LINE - 1);
+
+// @ts-ignore: decorator
+@inline
+export function connectionOfPending(link: Link): TcpConnection {
+  return changetype<TcpConnection>(changetype<usize>(link) - offsetof<TcpConnection>("pending0"));
+}
 
 // @ts-ignore: decorator
 @inline
@@ -426,6 +442,7 @@ export function allocateConnection(): TcpConnection | null {
   const connection = changetype<TcpConnection>(address);
   connection.initialize();
   connection.queueLink.initialize();
+  connection.pendingLink.initialize();
   connection.protocol = protocol;
   connection.type = <u8>SOCK_STREAM;
   connection.service = <u16>TTL_DEFAULT;
@@ -469,6 +486,7 @@ export function resetConnection(connection: TcpConnection): void {
   connection.backoff = 0;
   connection.retries = 0;
   connection.duplicateAcks = 0;
+  connection.duplicatesDue = 0;
   connection.sendScale = 0;
   connection.receiveScale = 0;
   connection.maxWindow = 0;

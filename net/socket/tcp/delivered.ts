@@ -6,6 +6,7 @@
  * block: as many steps as the connection has segments in flight, however the peer cuts or repeats its blocks. Blocks outside of SND.UNA
  * to SND.MAX, and parts of a segment, count for nothing.
  */
+import { addCost } from "../../../kernel/interrupts/polls";
 import { releaseBuffer } from "../../buffer";
 import { milliseconds } from "./clock";
 import { HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
@@ -26,8 +27,19 @@ export function nothingDelivered(): void {
   originalDelivered = false;
 }
 
+/** Segments that leave the send queue at once; they are about 100 instructions each. */
+export const ACK_STEP: u32 = 24;
+/** Up to where takeAcknowledged has got, and whether that is less than what was acknowledged: the connection. */
+export let takenTo: u32 = 0;
+export let cutShort: TcpConnection | null = null;
+
+/** An acknowledgement that was cut short comes in again (input.ts). */
+export function clearCutShort(): void {
+  cutShort = null;
+}
+
 /**
- * Releases every buffer that is acknowledged whole up to `ack` and shortens the one that is in part. Returns the bytes that had not been
+ * Releases every buffer that is acknowledged whole up to `ack`, but ACK_STEP at most, and shortens the one that is in part. Returns the bytes that had not been
  * acknowledged selectively before.
  */
 export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u64): u32 {
@@ -36,8 +48,15 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
   let repeated = false;
   let delivered: u32 = 0;
   const selective = c.has(HAS_SACK);
+  const queued = c.sendBuffers;
+  const least = queued > ACK_STEP ? queued - ACK_STEP : 0;
   let buffer = c.sendHead;
   while (buffer !== null && upTo(buffer.sequence + buffer.length, ack)) {
+    if (c.sendBuffers == least) {
+      cutShort = c;
+      ack = buffer.sequence;
+      break;
+    }
     const next = buffer.next;
     sizeAcked(c, buffer.length);
     if (buffer.word0 > 1) repeated = true;
@@ -55,6 +74,8 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
     releaseBuffer(buffer);
     buffer = next;
   }
+  addCost(queued - c.sendBuffers);
+  takenTo = ack;
   c.sendHead = buffer;
   if (buffer === null) c.sendTail = null;
   else if (before(buffer.sequence, ack)) {
@@ -64,6 +85,8 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
     buffer.pull(bytes);
     buffer.sequence += bytes;
   }
+  // How long the last of them took is known when that is reached.
+  if (cutShort !== null) return delivered;
   if (repeated && c.has(HAS_TIMESTAMPS) && s.hasTimestamps) {
     // RFC 7323, 4: the echo tells which transmission it was.
     if (s.timestampEcho != 0) rttMeasured(c, (milliseconds() + c.timestampOffset - s.timestampEcho) * 1000);
@@ -82,6 +105,9 @@ export let duplicateReported: bool = false;
 export let duplicateStart: u32 = 0;
 export let duplicateEnd: u32 = 0;
 
+/** So many segments that are looked at cost 1/COST_UNIT of a packet; those that are marked some times as much, but each is marked once only. */
+const LOOKED_SHIFT: u32 = 2;
+
 /** Marks what the SACK blocks of `s` say; the bytes that are new. SEG.ACK has been dealt with. */
 export function markBlocks(c: TcpConnection, s: Segment, time: u64): u32 {
   readBlocks(c, s);
@@ -89,7 +115,8 @@ export function markBlocks(c: TcpConnection, s: Segment, time: u64): u32 {
   let sentAt: u64 = 0;
   let buffer = c.sendHead;
   let index: u32 = 0;
-  while (buffer !== null && index < blockCount && buffer.state != UNSENT) {
+  let looked: u32 = 0;
+  for (; buffer !== null && index < blockCount && buffer.state != UNSENT; looked++) {
     const block = s.sortedBlocks + ((<usize>index) << 3);
     if (upTo(load<u32>(block, 4), buffer.sequence)) {
       index++;
@@ -110,6 +137,7 @@ export function markBlocks(c: TcpConnection, s: Segment, time: u64): u32 {
     }
     buffer = buffer.next;
   }
+  addCost(looked >> LOOKED_SHIFT);
   // A measurement of a segment sent once; one that was acknowledged in order has been made already.
   if (sentAt != 0 && s.acknowledgement == c.SND_UNA) rttMeasured(c, elapsed(sentAt, time));
   return delivered;

@@ -3,13 +3,14 @@
  */
 import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../kernel/errno";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
-import { PacketBuffer, releaseBuffer, releaseEach, TUPLE_HASHED } from "../../buffer";
+import { CHECKSUM_VALID, PacketBuffer, releaseBuffer, releaseEach, TUPLE_HASHED } from "../../buffer";
 import { Flow, flowHash, HASH_TABLE } from "../../flow";
 import { believableMtu, receivedFlow } from "../../ip";
-import { PACKET_PROMISED } from "../../packets";
+import { packetAgain, PACKET_PROMISED } from "../../packets";
 import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { clearCutShort, cutShort } from "./delivered";
 import { noteSoftError } from "./failure";
 import { findConnection, findListener, findRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
@@ -27,8 +28,19 @@ import { sendResetFor } from "./transmit";
 export function tcpInput(buffer: PacketBuffer): void {
   statistics.segmentsIn++;
   if (parseSegment(buffer)) demultiplex(segment);
+  const c = cutShort;
+  if (c !== null) return comeAgain(c, buffer);
   if (buffer.more === null) releaseBuffer(buffer);
   else call_indirect<void>(releaseEach.index, buffer); // Not to be inlined, as in send.ts.
+}
+
+/** The segment acknowledges more than was dealt with. */
+function comeAgain(c: TcpConnection, buffer: PacketBuffer): void {
+  clearCutShort();
+  statistics.segmentsIn--;
+  // It is known to be right.
+  buffer.flags |= CHECKSUM_VALID;
+  packetAgain(buffer, tcpInput.index, c);
 }
 
 /** The socket that a segment is for, with PACKET_PROMISED; see registerTransport. */

@@ -8,6 +8,7 @@
  * (payloadCopied). With segments of 512 octets on average that never happens, however slow the application is; with smaller ones, when it lets 256 and more of
  * them wait (with the usual limit of 256 KiB).
  */
+import { addCost } from "../../../kernel/interrupts/polls";
 import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
 import { networkCounters } from "../../counters";
@@ -63,6 +64,8 @@ export function appendPieces(c: TcpConnection, s: Segment): bool {
   if (buffersScarce(16)) return refuse(c);
   let more = piece.more;
   let length = min(left, <u32>(piece.data + piece.length - address));
+  // Some 80 instructions each.
+  addCost(piece.pieces);
   while (appendReceived(c, piece, address, length) && left != length && more !== null) {
     left -= length;
     piece = more;

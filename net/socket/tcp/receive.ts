@@ -21,6 +21,7 @@ import {
   FIN_RECEIVED,
   FIN_WAITING,
   HAS_ECN,
+  HAS_SACK,
   HAS_TIMESTAMPS,
   RECEIVE_SHUT,
   SYN_WAS_LOST,
@@ -31,14 +32,16 @@ import {
 import { announceTimeout, timeoutHeard } from "./failure";
 import { heard } from "./keepalive";
 import { CHALLENGE_INTERVAL, PAWS_LIFETIME, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
+import { pend } from "./pending";
 import { appendPieces, appendReceived, queueOutOfOrder, queuePieces, takeInOrder } from "./reassembly";
+import { armTimer } from "./retransmission";
 import { rttMeasured } from "./rtt";
 import { duplicateReceived } from "./sack";
 import { Segment } from "./segment";
-import { output } from "./send";
 import { after, before, from, upTo } from "./sequence";
 import {
   MAY_RECEIVE,
+  MAY_TRANSMIT,
   setState,
   stateIn,
   TCP_CLOSE_WAIT,
@@ -76,7 +79,7 @@ export function segmentArrives(c: TcpConnection, s: Segment): void {
   if (s.userTimeout != 0) timeoutHeard(c, s.userTimeout);
   rememberTimestamp(c, s);
   if (c.has(HAS_ECN)) ecnArrives(c, s);
-  acknowledge(c, s);
+  if (!acknowledge(c, s)) return;
   if (c.has(FIN_QUEUED) && c.SND_UNA == c.writeSequence + 1 && !finAcknowledged(c)) return;
   textAndFin(c, s);
 }
@@ -108,8 +111,24 @@ export function textAndFin(c: TcpConnection, s: Segment): void {
     if (fin) c.status |= ACK_NOW;
     if (c.has(FIN_WAITING) && c.RCV_NXT == c.finSequence) return finArrives(c);
   }
-  output(c);
-  if (c.has(ACK_NOW)) sendAck(c);
+  leaveDue(c);
+}
+
+/**
+ * The segment is dealt with. What has become due goes when those that wait are, too (RFC 9293, 3.10.7.4: "it MUST process them all before
+ * sending any ACK segments").
+ */
+// @ts-ignore: decorator
+@inline
+function leaveDue(c: TcpConnection): void {
+  if (c.has(ACK_NOW | FIN_QUEUED) || c.sendNext !== null || c.lostBytes != 0) pend(c);
+  else if (stateIn(c.state, MAY_TRANSMIT)) armTimer(c, false);
+}
+
+/** An acknowledgement is due. */
+function oweAck(c: TcpConnection): void {
+  c.status |= ACK_NOW;
+  pend(c);
 }
 
 // ---- The fast path ----
@@ -137,13 +156,12 @@ function fastPath(c: TcpConnection, s: Segment): bool {
   }
   heard(c);
   if (s.acknowledgement == c.SND_UNA && s.sackCount == 0) updateWindow(c, s, s.window << c.sendScale);
-  else acknowledge(c, s);
+  else if (!acknowledge(c, s)) return true;
   if (length != 0) {
     if (append(c, s)) dataArrived(c, s, length);
     else c.status |= ACK_NOW;
   }
-  output(c);
-  if (c.has(ACK_NOW)) sendAck(c);
+  leaveDue(c);
   return true;
 }
 
@@ -214,7 +232,7 @@ function notAcceptable(c: TcpConnection, s: Segment): void {
   if (s.length == 0 || s.has(TCP_SYN)) return challenge(c);
   statistics.duplicates++;
   if (before(s.sequence, c.RCV_NXT)) duplicateReceived(c, s.sequence, s.sequence + s.payloadLength);
-  sendAck(c);
+  oweAck(c);
 }
 
 /** RFC 5961: an acknowledgement that a peer in good faith can act upon, limited in rate. */
@@ -223,7 +241,7 @@ function challenge(c: TcpConnection): void {
   if (c.lastChallenge != 0 && time - c.lastChallenge < CHALLENGE_INTERVAL) return;
   c.lastChallenge = max<u32>(time, 1);
   statistics.challengeAcks++;
-  sendAck(c);
+  oweAck(c);
 }
 
 /** Leaves of the segment what is in the window. */
@@ -298,6 +316,7 @@ function text(c: TcpConnection, s: Segment): bool {
     return false;
   }
   if (s.sequence != c.RCV_NXT) {
+    if (c.has(ACK_NOW) && !c.has(HAS_SACK) && c.duplicatesDue < u8.MAX_VALUE) c.duplicatesDue++;
     c.status |= ACK_NOW;
     if (c.has(RECEIVE_SHUT)) return true;
     if (s.buffer.more === null) queueOutOfOrder(c, s, null);
@@ -311,6 +330,7 @@ function text(c: TcpConnection, s: Segment): bool {
   }
   // A gap that is filled, wholly or in part, is acknowledged at once (RFC 5681, 4.2).
   if (c.reassemblyHead !== null) c.status |= ACK_NOW;
+  c.duplicatesDue = 0;
   const start = c.RCV_NXT;
   const length = s.payloadLength;
   if (!append(c, s)) {
@@ -340,6 +360,5 @@ function finArrives(c: TcpConnection): void {
     return enterTimeWait(c);
   }
   if (!orphan) c.wake(events, 0);
-  output(c);
-  if (c.lastAckSent != c.RCV_NXT) sendAck(c);
+  oweAck(c);
 }

@@ -10,6 +10,7 @@ import { congestionIdle } from "./congestion";
 import { DOUBT_SECOND, FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE } from "./connection";
 import { nagleHolds } from "./nagle";
 import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
+import { pend } from "./pending";
 import { pathIdle } from "./pmtu";
 import { recoveryRetransmits } from "./recovery";
 import { armTimer } from "./retransmission";
@@ -20,13 +21,23 @@ import { statistics } from "./statistics";
 import { maySendTogether, sendTogether } from "./together";
 import { sendControl, sendCopy, sendData } from "./transmit";
 
-/** Sends what the windows allow. Called whenever one of them, or the queue, may have changed. */
+/**
+ * What one call sends at most, in segments: less than 15,000 instructions. Of those that leave together (together.ts) each 2^TOGETHER_SHIFT bytes count for
+ * one more.
+ */
+export const OUTPUT_STEP: u32 = 8;
+const TOGETHER_SHIFT: u32 = 13;
+
+/** Sends what the windows allow, or OUTPUT_STEP of it and the rest later (pending.ts). Called whenever one of them, or the queue, may have changed. */
 export function output(c: TcpConnection): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
+  let step: i32 = OUTPUT_STEP;
   if (c.lostBytes != 0 && !c.has(DOUBT_SECOND)) {
-    if (!retransmitLost(c)) return retryLater(c);
+    step = retransmitLost(c, step);
+    if (step < 0) return retryLater(c);
+    if (step == 0) pend(c);
     // What is lost goes before what is new.
-    if (c.lostBytes != 0) return armTimer(c, true);
+    if (c.lostBytes != 0 || step == 0) return armTimer(c, true);
   }
   let buffer = c.sendNext;
   if (buffer !== null && c.flight == 0) {
@@ -34,6 +45,10 @@ export function output(c: TcpConnection): void {
     pathIdle(c);
   }
   while (buffer !== null) {
+    if (step <= 0) {
+      pend(c);
+      return armTimer(c, true);
+    }
     if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return retryLater(c);
     const pipe = c.inNetwork;
     if (pipe != 0 && pipe + buffer.length > c.congestionWindow) break;
@@ -49,11 +64,13 @@ export function output(c: TcpConnection): void {
       const bytes = call_indirect<u32>(sendTogether.index, c, buffer, usable);
       if (bytes != 0) {
         sent(c, bytes);
+        step -= 1 + (bytes >> TOGETHER_SHIFT);
         buffer = c.sendNext;
         continue;
       }
     }
     if (!sendNew(c, buffer, usable)) return retryLater(c);
+    step--;
     buffer = buffer.next;
   }
   if (finDue(c) && c.flight < c.SND_WND) {
@@ -135,17 +152,21 @@ export function sendProbe(c: TcpConnection): void {
 
 // ---- Again ----
 
-/** Sends lost segments again, the first of them first, as far as the windows allow. False: no memory, or the device has no room. */
-function retransmitLost(c: TcpConnection): bool {
-  for (let buffer = firstLost(c); buffer !== null; buffer = firstLost(c)) {
-    if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return false;
+/**
+ * Sends lost segments again, the first of them first, as far as the windows allow, but `step` at most. How many fewer that were; negative: there is no memory, or
+ * the device has no room.
+ */
+function retransmitLost(c: TcpConnection, step: i32): i32 {
+  for (let buffer = firstLost(c); buffer !== null && step != 0; buffer = firstLost(c)) {
+    if (buffer.length > c.sendMss && !splitBuffer(c, buffer, c.sendMss)) return -1;
     const pipe = c.inNetwork;
     if (pipe != 0 && pipe + buffer.length > c.congestionWindow) break;
     // RFC 9293, 3.8.6: a window that has shrunk holds all but the first.
     if (buffer !== c.sendHead && after(buffer.sequence + buffer.length, c.SND_UNA + c.SND_WND)) break;
-    if (retransmit(c, buffer) < 0) return false;
+    if (retransmit(c, buffer) < 0) return -1;
+    step--;
   }
-  return true;
+  return step;
 }
 
 /** Sends a segment again, whatever the windows, with the FIN if that went with it. 0, or a negative errno. */

@@ -3,7 +3,7 @@
  *
  *   input.ts     demux.ts ─> receive.ts (acknowledge, reassembly, synsent) | request.ts, listen.ts, cookie.ts | timewait.ts
  *   stream.ts    what the application sends and reads          connect.ts, bind.ts, listen.ts, close.ts: its calls
- *   send.ts      what may leave ─> transmit.ts                 congestion.ts (cubic, hystart), rtt.ts, window.ts: how much
+ *   pending.ts, flush.ts: when ─> send.ts: what may leave ─> transmit.ts                 congestion.ts (cubic, hystart), rtt.ts, window.ts: how much
  *   acknowledge.ts ─> delivered.ts, scoreboard.ts              what has become of each segment
  *                  ─> rack.ts, probe.ts, recovery.ts           what is lost, and how the window comes down
  *   timers.ts    retransmission.ts (what is next), persist, end of life, delayed ACK ─> failure.ts (when to give up), keepalive.ts
@@ -24,11 +24,13 @@ import { allocateConnection, initializeConnections, setBufferLimits, TcpConnecti
 import { connectTo } from "./connect";
 import { initializeDemux } from "./demux";
 import { tcpError, tcpInput, tcpDestination } from "./input";
+import { sendPoll } from "./flush";
 import { acceptFrom, initializeListeners, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
 import { initializeSack } from "./sack";
 import { initializeSegment, Segment } from "./segment";
+import { initializePending, PENDING_STORAGE, pendingRanked } from "./pending";
 import { feedStarved, initializeStarved } from "./starved";
 import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
 import { commit, consume, endOf, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
@@ -44,12 +46,14 @@ export const REQUEST_LIMIT: u32 = 2048;
 export const LISTENER_LIMIT: u32 = 256;
 
 let operations: SocketProtocol = changetype<SocketProtocol>(0);
-/** Where the next of the objects that live for ever goes. */
+/** Where the next of the objects that live for ever goes, and where their room ends. */
 let storage: usize = 0;
+let storageEnd: usize = 0;
 
 function take(bytes: usize): usize {
   const address = storage;
   storage += (bytes + 7) & ~7;
+  assert(storage <= storageEnd);
   return address;
 }
 
@@ -63,12 +67,14 @@ export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
   const counters = allocateFrames(0);
   if (storage == 0 || counters == 0) return false;
   memory.fill(storage, 0, FRAME_SIZE);
+  storageEnd = storage + FRAME_SIZE;
   initializeBind(counters);
   if (!initializeDemux(maxConnections, maxTimeWaits, take(FLOW_SIZE))) return false;
   operations = changetype<SocketProtocol>(take(offsetof<SocketProtocol>()));
   fillOperations();
   initializeStatistics(take(offsetof<TcpStatistics>()));
   initializeSegment(take(offsetof<Segment>()));
+  initializePending(take(PENDING_STORAGE), sendPoll.index);
   initializeConnections(
     changetype<Pool>(take(offsetof<Pool>())),
     maxConnections,
@@ -134,7 +140,7 @@ function fillOperations(): void {
   operations.room = roomOperation.index;
   operations.queue = queueOperation.index;
   operations.end = endOperation.index;
-  operations.ranked = timersRanked.index;
+  operations.ranked = rankedOperation.index;
 }
 
 export function tcpStatistics(): TcpStatistics {
@@ -146,6 +152,12 @@ export function tcpCreate(): Socket | null {
   const connection = allocateConnection();
   if (connection !== null) connection.flow.clearIpv4();
   return connection;
+}
+
+/** Work that waits for it is of its new level, too. */
+function rankedOperation(c: TcpConnection): void {
+  timersRanked(c);
+  pendingRanked(c);
 }
 
 // ---- The operations, as net/socket/socket.ts describes them ----

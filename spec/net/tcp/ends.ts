@@ -6,6 +6,7 @@ import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
 import { growMemory } from "../../arena";
 import { endpoint } from "../addresses";
+import { takeTurns } from "./world";
 
 export function create(): Socket {
   return tcpCreate()!;
@@ -68,6 +69,7 @@ export function write(s: Socket, stream: u32, position: u32, length: u32, urgent
     written += part;
   }
   call_indirect<void>(s.protocol.push, s, urgent && written != 0);
+  takeTurns();
   return written;
 }
 
@@ -78,6 +80,7 @@ export function writeText(s: Socket, text: string, urgent: bool = false): void {
   for (let i = 0; i < text.length; i++) store<u8>(room + i, <u8>text.charCodeAt(i));
   call_indirect<void>(s.protocol.commit, s, text.length);
   call_indirect<void>(s.protocol.push, s, urgent);
+  takeTurns();
 }
 
 /** Reads what is there, at most `limit` octets, and checks it against the stream at `position`; how much. Traps on a wrong octet. */

@@ -12,6 +12,7 @@ import { setClockFrequency, setClockStart } from "../../../kernel/time/clock";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "../../../kernel/random";
 import {
   initializePolls,
+  leavePoll,
   POLL_OUTPUT,
   POLL_PACKETS,
   POLL_RECEIVE,
@@ -25,6 +26,7 @@ import { allocateBuffer, BUFFER_ROOM, bufferPool, PacketBuffer, releaseBuffer } 
 import { checksumAdd, internetChecksum } from "../../../net/checksum";
 import { DEVICE_CHECKSUM_TX, NetworkDevice } from "../../../net/device";
 import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
+import { receiveLevel } from "../../../net/levels";
 import { loopbackPoll } from "../../../net/loopback";
 import { packetsPoll } from "../../../net/packets";
 import { initializeNetwork } from "../../../net/stack";
@@ -200,8 +202,34 @@ function handIn(frame: PacketBuffer | null): void {
   store<u32>(frame.data, 0x33221102, 6);
   store<u16>(frame.data, 0x5544, 10);
   store<u16>(frame.data, 0x0008, 12);
+  if (waiting) {
+    ring.push(changetype<usize>(frame));
+    return;
+  }
   call_indirect<void>(device.receive, device, frame);
   networkFlush();
+  takeTurns();
+}
+
+/** Frames stay in `ring` until they are looked at, ROUND at a time. */
+let waiting: bool = false;
+let ring: usize[] = [];
+const ROUND: i32 = 8;
+
+/** What arrives from now on waits in the device's queue, until `lookAtFrames`. */
+export function letFramesWait(): void {
+  waiting = true;
+}
+
+export function lookAtFrames(): void {
+  beginToLook();
+  takeTurns();
+}
+
+/** The first turn of those that do is the caller's to run. */
+export function beginToLook(): void {
+  waiting = false;
+  leavePoll(POLL_RECEIVE, receiveLevel);
 }
 
 /** The next packet arrives, and those that come at the same time with it if the device puts them together. */
@@ -307,7 +335,9 @@ let device: NetworkDevice = changetype<NetworkDevice>(0);
 
 function comeIn(level: u32): bool {
   loopbackPoll();
-  return false;
+  for (let i = 0; i < ROUND && ring.length != 0; i++)
+    call_indirect<void>(device.receive, device, changetype<PacketBuffer>(ring.shift()));
+  return ring.length != 0;
 }
 
 function goOut(level: u32): bool {
@@ -315,8 +345,8 @@ function goOut(level: u32): bool {
   return false;
 }
 
-/** The levels at which packets wait have their turn, or some of them. */
-function takeTurns(): void {
+/** What interrupts and calls have left to be done has its turn, or some of it. */
+export function takeTurns(): void {
   while (pollLevel >= 0 && (accidents.lazy == 0 || chance(1000) >= accidents.lazy)) {
     runPolls();
     networkFlush();

@@ -1,0 +1,34 @@
+/** The poll of POLL_SEND: connections that have something to send do so (pending.ts). */
+import { ACK_NOW, TcpConnection } from "./connection";
+import { anyPending, isPending, mustWait, pend, takePending } from "./pending";
+import { output, OUTPUT_STEP } from "./send";
+import { statistics } from "./statistics";
+import { sendAck } from "./transmit";
+
+/** Some of those of a level, and some of what each has. True: there is more. */
+export function sendPoll(level: u32): bool {
+  if (mustWait(level)) return true;
+  const before = statistics.segmentsOut;
+  // One that turns out to have nothing to send counts, too.
+  for (let looked: u32 = 0; looked + (statistics.segmentsOut - before) < OUTPUT_STEP; looked++) {
+    const c = takePending(level);
+    if (c === null) return false;
+    output(c);
+    if (c.has(ACK_NOW) && !isPending(c)) acknowledgeNow(c);
+  }
+  return anyPending(level);
+}
+
+/** Without data, once; and without SACK once for each segment out of order (RFC 5681, 4.2: the sender counts them), but not all at once. */
+function acknowledgeNow(c: TcpConnection): void {
+  const due = c.duplicatesDue;
+  c.duplicatesDue = 0;
+  sendAck(c);
+  let left = min<u32>(due, OUTPUT_STEP / 2);
+  const rest = <u8>(due - left);
+  for (; left != 0; left--) sendAck(c);
+  if (rest == 0) return;
+  c.duplicatesDue = rest - 1;
+  c.status |= ACK_NOW;
+  pend(c);
+}
