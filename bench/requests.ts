@@ -13,7 +13,10 @@ const QUICK_REQUESTS = 24;
 
 const complete = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
 
-/** A guest, and what is done in it again and again. */
+/**
+ * A guest, and what is done in it again and again. Every few requests the driver gives the device buffers for many frames at once: those are not among the usual ones
+ * (counted.ts). `tcp.segment.received` has its share of that.
+ */
 function session(
   name: string,
   exact: boolean,

@@ -74,10 +74,10 @@ function stages(): Stage[] {
     // On the frame wire: they wait more than they compute.
     nodeTests("net"),
     { name: "specs", files: find(".spec.ts"), run: runSpecs },
+    nodeTests("ceilings"),
     nodeTests("host"),
     nodeTests("boot"),
     nodeTests("wire"),
-    nodeTests("ceilings"),
     { ...nodeTests("fuzz"), run: (files) => runNodeTests("fuzz", files, FUZZ_LIMIT), background: true },
   ];
 }
