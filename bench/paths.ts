@@ -7,9 +7,21 @@ import { executors, preemption } from "./executors.ts";
 import { latencies } from "./latency.ts";
 import { closing, page } from "./requests.ts";
 import { clients } from "./serving.ts";
-import { AEMOS_IMAGE, startAemos } from "./systems.ts";
+import { AEMOS_IMAGE, type System, startAemos } from "./systems.ts";
 import { streams } from "./tcp.ts";
 import { type Session, totalOf, weighted } from "./trace.ts";
+
+/** How many bursts there were, and how many instructions, when none is under way. */
+async function atRest(
+  counter: BurstCounter,
+  system: System,
+): Promise<{ bursts: number; instructions: number }> {
+  for (;;) {
+    const bursts = await counter.quiet();
+    const instructions = await system.instructions();
+    if ((await counter.quiet()) === bursts) return { bursts, instructions };
+  }
+}
 
 /** All that runs while a client of the host's asks, over user networking, for each operation that it counted; serving.ts takes off what the guest does by itself. */
 function underLoad([name, client]: [string, Client]): Session {
@@ -21,12 +33,11 @@ function underLoad([name, client]: [string, Client]): Session {
       const counter = await BurstCounter.create("load", elf, [], stacks);
       const system = await startAemos({ cpu: "qemu64", counted: true, extra: counter.qemuArguments });
       try {
-        const first = await counter.quiet();
-        const before = await system.instructions();
+        const before = await atRest(counter, system);
         const { count } = await client(system);
-        const last = await counter.quiet();
-        const counted = (await system.instructions()) - before;
-        const bursts = (await counter.bursts()).slice(first, last);
+        const after = await atRest(counter, system);
+        const counted = after.instructions - before.instructions;
+        const bursts = (await counter.bursts()).slice(before.bursts, after.bursts);
         const total = totalOf(bursts);
         const note = `${count} operations: ${total} instructions in ${bursts.length} bursts; by bench/total.c ${counted}`;
         const trace = {
