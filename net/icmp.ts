@@ -8,7 +8,7 @@ import { checksumAdd, checksumFold, checksumUpdate, internetChecksum } from "./c
 import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
 import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
-import { isUnicast } from "./interface";
+import { isBroadcast, isUnicast } from "./interface";
 import { ipv4Output, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
 import { IPPROTO_ICMP } from "./socket/socket";
 import {
@@ -99,7 +99,9 @@ function sendError(buffer: PacketBuffer, type: u32, code: u32): void {
     (buffer.flags & LINK_BROADCAST) != 0 ||
     (network.fragment & IPV4_OFFSET) != 0 ||
     network.protocol == IPPROTO_ICMP ||
-    !isUnicast(network.source)
+    !isUnicast(network.source) ||
+    // Since it came, as a fragment that has waited, our net may have become another one.
+    isBroadcast(network.source)
   ) {
     return;
   }

@@ -94,12 +94,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
   must(56, "3.9.2.2", "Soft ICMP errors end no connection."),
   must(57, "3.9.2.3", "A SYN to a broadcast or multicast address is discarded in silence."),
   must(58, "3.10.7.4", "Acknowledgements are aggregated."),
-  must(
-    59,
-    "3.10.7.4",
-    "Queued segments are all dealt with before an acknowledgement goes.",
-    "Of those that waited for a gap. Segments in order are acknowledged at every second full one (SHLD-19), also when more are in the receive ring: one acknowledgement for all of these would hold back a sender that counts them.",
-  ),
+  must(59, "3.10.7.4", "Queued segments are all dealt with before an acknowledgement goes."),
   must(60, "3.9.1.2", "Without a PUSH flag, nothing is kept back for ever."),
   must(61, "3.9.1.2", "And the last segment that there is to be sent has PSH."),
   must(62, "3.8.5", "The urgent pointer points to the octet behind the urgent data."),
@@ -170,7 +165,7 @@ test without its numbers. Where aemos does otherwise, or not quite, the row says
 | SHLD-1, ISN by a keyed function (RFC 6528) | done, SipHash. Of a SYN cookie only a clock of 69 s is left (\`net/socket/tcp/cookie.ts\`). |
 | SHLD-3, a reset when data is lost by close | done |
 | SHLD-4, TIME-WAIT shortened by timestamps (RFC 6191) | done, for the SYNs of a peer and for our own (\`net/socket/tcp/timewait.ts\`) |
-| SHLD-7, Nagle; SHLD-18, delayed acknowledgements; SHLD-19, every second full segment at once | done |
+| SHLD-7, Nagle; SHLD-18, delayed acknowledgements; SHLD-19, every second full segment at once | done; of those that wait together one acknowledgement goes for all (MUST-59) |
 | SHLD-9 to 11, R1 and R2 | R1 at three retransmissions, told by \`POLLMSG\`; R2 at 11, about 3.7 minutes at the shortest |
 | SHLD-12, keep-alive probes without data | done |
 | SHLD-13, applications should not use urgent data | \`MSG_OOB\` is for protocols that ask for it |

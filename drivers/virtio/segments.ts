@@ -36,7 +36,7 @@ export const SEGMENTED_LIMIT: u32 = 65535;
 /** Buffers that a packet of that length may be spread over, with its headers. */
 const BUFFERS_LIMIT: u32 = (HEADER + ETHERNET_HEADER + SEGMENTED_LIMIT + RECEIVE_ROOM - 1) / RECEIVE_ROOM;
 /** Buffers of a received packet that count for a frame in the budget of a round. */
-const PARTS_SHIFT: u32 = 3;
+const PARTS_SHIFT: u32 = 2;
 /** Where the length of a TCP header stands in it (RFC 9293, 3.1: data offset). */
 const TCP_DATA_OFFSET: usize = 12;
 

@@ -3,6 +3,7 @@ import { bufferPool } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
 import { ICMP_BURST, ICMP_CLASS_BURST } from "../../net/icmp-error";
+import { isBroadcast, setAddress } from "../../net/interface";
 import { ETHERNET_HEADER } from "../../net/wire/ethernet";
 import { IcmpHeader } from "../../net/wire/icmp";
 import { IPV4_MF, Ipv4Header } from "../../net/wire/ipv4";
@@ -23,8 +24,15 @@ function provoke(times: u32): u32 {
 /** As many first fragments, whose time is over then; the errors that were sent about them. */
 function abandon(times: u32): u32 {
   const before = networkCounters().icmpErrorsSent;
+  beginDatagrams(times, PEER);
+  link.run(61_000_000_000);
+  return <u32>(networkCounters().icmpErrorsSent - before);
+}
+
+/** First fragments of `times` datagrams of `source`'s. */
+function beginDatagrams(times: u32, source: u32): void {
   for (let i: u32 = 0; i < times; i++) {
-    const header = frames.udp(PEER, 1000, OWN, 2000, 16);
+    const header = frames.udp(source, 1000, OWN, 2000, 16);
     assert(changetype<usize>(header) == TRANSPORT);
     const network = changetype<Ipv4Header>(NETWORK);
     network.identification = i;
@@ -32,8 +40,6 @@ function abandon(times: u32): u32 {
     frames.ipChecksum();
     deliver();
   }
-  link.run(61_000_000_000);
-  return <u32>(networkCounters().icmpErrorsSent - before);
 }
 
 /** An error that quotes what the stack sent last, `mutate`d by the caller between this and `deliverError`. */
@@ -132,6 +138,17 @@ describe("icmp errors", () => {
     deliver();
     link.run(61_000_000_000);
     expect<u64>(networkCounters().ipFragmentTimeouts).toBe(5);
+    expect<u64>(networkCounters().icmpErrorsSent).toBe(before);
+  });
+
+  it("are not sent to whose address has become a broadcast one since the fragment came", () => {
+    const source = OWN | 0x7f;
+    const before = networkCounters().icmpErrorsSent;
+    beginDatagrams(1, source);
+    expect<bool>(setAddress(OWN, 0xffffff80, 0)).toBe(true);
+    expect<bool>(isBroadcast(source)).toBe(true);
+    link.run(61_000_000_000);
+    expect<u64>(networkCounters().ipFragmentTimeouts).toBe(1);
     expect<u64>(networkCounters().icmpErrorsSent).toBe(before);
   });
 

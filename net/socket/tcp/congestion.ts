@@ -107,7 +107,7 @@ export function congestionUndo(c: TcpConnection): void {
 
 /** About to send with nothing in flight: after an idle time of more than one time-out, start anew (RFC 5681, 4.1). */
 export function congestionIdle(c: TcpConnection): void {
-  if (c.lastSent == 0 || now() - c.lastSent <= <u64>c.rto * 1000) return;
+  if (c.lastSent == 0 || now() <= c.lastSent + <u64>c.rto * 1000) return;
   c.congestionWindow = min(c.congestionWindow, initialWindow(c));
   c.cubicEpoch = 0;
 }

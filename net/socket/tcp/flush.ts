@@ -8,12 +8,13 @@ import { sendAck } from "./transmit";
 /** Some of those of a level, and some of what each has. True: there is more. */
 export function sendPoll(level: u32): bool {
   if (mustWait(level)) return true;
-  const before = statistics.segmentsOut;
+  const end = statistics.segmentsOut + OUTPUT_STEP;
   // One that turns out to have nothing to send counts, too.
-  for (let looked: u32 = 0; looked + (statistics.segmentsOut - before) < OUTPUT_STEP; looked++) {
-    const c = takePending(level);
-    if (c === null) return false;
-    output(c);
+  for (let looked: u32 = 0; looked < OUTPUT_STEP; looked++) {
+    const left = <i32>(end - statistics.segmentsOut);
+    const c = left > 0 ? takePending(level) : null;
+    if (c === null) break;
+    output(c, left);
     if (c.has(ACK_NOW) && !isPending(c)) acknowledgeNow(c);
   }
   return anyPending(level);
@@ -24,7 +25,7 @@ function acknowledgeNow(c: TcpConnection): void {
   const due = c.duplicatesDue;
   c.duplicatesDue = 0;
   sendAck(c);
-  let left = min<u32>(due, OUTPUT_STEP / 2);
+  let left = min<u32>(due, OUTPUT_STEP - 1);
   const rest = <u8>(due - left);
   for (; left != 0; left--) sendAck(c);
   if (rest == 0) return;

@@ -28,10 +28,9 @@ import { sendControl, sendCopy, sendData } from "./transmit";
 export const OUTPUT_STEP: u32 = 8;
 const TOGETHER_SHIFT: u32 = 13;
 
-/** Sends what the windows allow, or OUTPUT_STEP of it and the rest later (pending.ts). Called whenever one of them, or the queue, may have changed. */
-export function output(c: TcpConnection): void {
+/** Sends what the windows allow, or `step` of it and the rest later (pending.ts). Called whenever one of them, or the queue, may have changed. */
+export function output(c: TcpConnection, step: i32 = OUTPUT_STEP): void {
   if (!stateIn(c.state, MAY_TRANSMIT)) return;
-  let step: i32 = OUTPUT_STEP;
   if (c.lostBytes != 0 && !c.has(DOUBT_SECOND)) {
     step = retransmitLost(c, step);
     if (step < 0) return retryLater(c);

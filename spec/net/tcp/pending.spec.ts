@@ -2,24 +2,17 @@
 import { pollLevel, runPolls } from "../../../kernel/interrupts/polls";
 import { Socket } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
+import { ACK_STEP } from "../../../net/socket/tcp/delivered";
 import { OUTPUT_STEP } from "../../../net/socket/tcp/send";
 import { TCP_TIME_WAIT } from "../../../net/socket/tcp/state";
+import { statistics } from "../../../net/socket/tcp/statistics";
 import { timeWaitPool } from "../../../net/socket/tcp/timewait";
 import { chance } from "../../chance";
 import { abort_, close, listener, shutdown, write } from "./ends";
 import { endPair, openPair, readStream } from "./pair";
 import { scoreboardFault } from "./scoreboard";
 import { heard, heardBriefly, peerPort, permitSack, say, setOwnIsn, converse } from "./script";
-import {
-  beginToLook,
-  letFramesWait,
-  lookAtFrames,
-  MILLISECOND,
-  outbox,
-  run,
-  SECOND,
-  setUpWorld,
-} from "./world";
+import { beginToLook, letFramesWait, lookAtFrames, lookAtOneFrame, outbox, setUpWorld } from "./world";
 
 const SIZE: u32 = 500;
 let server: Socket = changetype<Socket>(0);
@@ -169,5 +162,37 @@ describe("what segments leave to be sent", () => {
     }
     expect(most).toBeGreaterThanOrEqual(<i32>OUTPUT_STEP);
     abort_(other);
+  });
+
+  it("deals with an acknowledgement of many in goes, in its place among the segments that wait", () => {
+    const c = changetype<TcpConnection>(s);
+    // The congestion window grows until the queue is the limit.
+    for (let turn = 0; turn < 200 && c.congestionWindow < SIZE * c.sendLimit; turn++) {
+      write(s, 0, c.writeSequence - c.ISS - 1, SIZE * c.sendLimit);
+      say(".", 1, 0, c.SND_NXT - c.ISS, 60000);
+    }
+    say(".", 1, 0, c.SND_NXT - c.ISS, 60000);
+    write(s, 0, c.writeSequence - c.ISS - 1, SIZE * c.sendLimit);
+    heard();
+    expect(c.flight).toBe(SIZE * c.sendLimit);
+    const end = c.SND_NXT - c.ISS;
+    const segments = statistics.segmentsIn;
+    letFramesWait();
+    say("P.", 1, SIZE, end, 60000);
+    say("P.", 1 + SIZE, SIZE, end, 60000);
+    say("F.", 1 + 2 * SIZE, 0, end, 60000);
+    beginToLook();
+    for (let frame = 0; frame < 3; frame++) lookAtOneFrame();
+    expect(c.sendBuffers).toBe(c.sendLimit - ACK_STEP);
+    expect(c.SND_UNA - c.ISS).toBe(end - SIZE * (c.sendLimit - ACK_STEP));
+    expect(c.RCV_NXT - c.IRS).toBe(1, "nothing overtakes it");
+    lookAtFrames();
+    expect(c.SND_UNA - c.ISS).toBe(end);
+    expect(c.pipe).toBe(0);
+    expect(statistics.segmentsIn - segments).toBe(3);
+    expect(heardBriefly()).toBe(
+      ". " + end.toString() + ":" + end.toString() + "(0) ack " + (2 + 2 * SIZE).toString(),
+    );
+    expect(readStream(s, 1)).toBe(2 * SIZE);
   });
 });

@@ -226,6 +226,11 @@ export function lookAtFrames(): void {
   takeTurns();
 }
 
+/** One of them, and nothing else. */
+export function lookAtOneFrame(): void {
+  call_indirect<void>(device.receive, device, changetype<PacketBuffer>(ring.shift()));
+}
+
 /** The first turn of those that do is the caller's to run. */
 export function beginToLook(): void {
   waiting = false;
