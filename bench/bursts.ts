@@ -1,6 +1,6 @@
 /** Instructions of a guest from interrupt to halt, counted by the tcg plugin of bursts.c. */
 import { execFile } from "node:child_process";
-import { mkdir, open, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -35,13 +35,27 @@ export interface Burst {
   ran: Map<number, number>;
 }
 
+const plugins = new Map<string, Promise<string>>();
+
 /** Compiles bench/NAME.c as a plugin; its path. */
-export async function buildPlugin(name: string): Promise<string> {
+export function buildPlugin(name: string): Promise<string> {
+  let plugin = plugins.get(name);
+  if (plugin === undefined) {
+    plugin = compilePlugin(name);
+    plugins.set(name, plugin);
+  }
+  return plugin;
+}
+
+async function compilePlugin(name: string): Promise<string> {
   const folder = join(BUILD, "bench");
   await mkdir(folder, { recursive: true });
   const plugin = join(folder, `${name}.so`);
+  // A guest of another process may be about to load it.
+  const output = join(folder, `${name}.${process.pid}.so`);
   const options = ["-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-Wl,--unresolved-symbols=ignore-all"];
-  await execute("gcc", [...options, "-o", plugin, join(ROOT, "bench", `${name}.c`)]);
+  await execute("gcc", [...options, "-o", output, join(ROOT, "bench", `${name}.c`)]);
+  await rename(output, plugin);
   return plugin;
 }
 

@@ -29,12 +29,13 @@ const LIMIT = 60_000;
 const CLOCK_ERROR = 1;
 
 async function measured<T>(
+  name: string,
   options: BurstOptions,
   use: (source: Source, machine: Machine) => Promise<T>,
 ): Promise<T> {
   const image = benchImage("costs.json");
   const { elf } = await buildImage(image);
-  const counter = await BurstCounter.with("calls", elf, options);
+  const counter = await BurstCounter.with(name, elf, options);
   const all = { netdev: "none" as const, icount: true, cpu: "qemu64", memory: FEW, ready: false as const };
   const machine = await boot(image, { ...all, extra: counter.qemuArguments });
   try {
@@ -69,7 +70,7 @@ export const calls: Session = {
   names: NAMES,
   exact: true,
   measure: () =>
-    measured({ between: "w2c_aemos_clock_gettime", targets: TARGETS }, async (source, machine) => {
+    measured("calls", { between: "w2c_aemos_clock_gettime", targets: TARGETS }, async (source, machine) => {
       const traces: Record<string, Trace> = {};
       for (const name of NAMES) {
         const row = machine.rows("cost").find(([, what]) => what === WHAT.indexOf(name));
@@ -84,7 +85,7 @@ export const timer: Session = {
   names: ["timer.to-handler"],
   exact: true,
   measure: (stacks) =>
-    measured({ targets: ["main0x2Fexpired"], stacks }, async (source) => {
+    measured("timer", { targets: ["main0x2Fexpired"], stacks }, async (source) => {
       const bursts = (await source.counter.bursts()).filter(
         ({ vector, reached }) => vector === VECTOR_TIMER && (reached[0] as number) >= 0,
       );

@@ -8,6 +8,7 @@ import type { Peer } from "../spec/wire/peer.ts";
 import { buildImage } from "../tools/build.ts";
 import { type Burst, BurstCounter, VECTOR_TIMER } from "./bursts.ts";
 import { STATIC } from "./instructions.ts";
+import { totalOf } from "./trace.ts";
 
 /** Milliseconds for which frames to the guest are held back (QEMU's filter-buffer). */
 const HELD = 20;
@@ -15,6 +16,9 @@ const HELD = 20;
 const SETTLED = 30;
 /** And for what the guest does when the last frame has come: an acknowledgement may have been held back. */
 const TAIL = 2 * HELD + 10;
+
+/** What frames that came late make of an operation, by retransmissions and what they do to the congestion window, is further off. */
+const NEAR = 1.02;
 
 export class Counted {
   private constructor(
@@ -34,7 +38,7 @@ export class Counted {
     return new Counted(peer, elf, counter, stop);
   }
 
-  /** What `work` makes the guest do, `count` times, of which those are left out in which frames came otherwise than they usually do. The first time counts for nothing. */
+  /** What `work` makes the guest do, `count` times, of which the unusual ones are left out: the host was late. The first time counts for nothing. */
   async rounds(count: number, work: () => Promise<unknown>): Promise<Burst[][]> {
     const found: Burst[][] = [];
     await this.during(work);
@@ -54,12 +58,9 @@ export class Counted {
   }
 }
 
-/** Those with the most frequent number of interrupts. */
+/** The most of them that differ by no more than NEAR in all that they took. */
 function usual(rounds: readonly Burst[][]): Burst[][] {
-  const interrupts = (bursts: readonly Burst[]): number =>
-    bursts.reduce((sum, burst) => sum + burst.interrupts, 0);
-  const counts = new Map<number, number>();
-  for (const bursts of rounds) counts.set(interrupts(bursts), (counts.get(interrupts(bursts)) ?? 0) + 1);
-  const [most] = [...counts].sort(([, a], [, b]) => b - a);
-  return rounds.filter((bursts) => interrupts(bursts) === most?.[0]);
+  const near = (from: Burst[]): Burst[][] =>
+    rounds.filter((one) => totalOf(one) >= totalOf(from) && totalOf(one) <= totalOf(from) * NEAR);
+  return rounds.map(near).reduce((most, some) => (some.length > most.length ? some : most), []);
 }

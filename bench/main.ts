@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --json FILE] [--quick] [--only PREFIX]: aemos and a Linux guest side by side, in one table. None of the figures is asserted anywhere.
+ * npm run bench [-- --json FILE] [--quick] [--only PREFIX] [--ceilings]: aemos and a Linux guest side by side, in one table. None of the figures is asserted anywhere.
  *
  * --quick takes shorter turns and leaves the million out: two minutes; --only measures the rows whose names begin with PREFIX. --json writes the rows (rows.ts), of which
  * bench/report.ts makes docs/performance.md.
@@ -11,6 +11,7 @@ import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { messageOf } from "../tools/errors.ts";
 import { CATALOG } from "./catalog.ts";
+import { writeCeilings } from "./ceilings.ts";
 import { crowds } from "./crowds.ts";
 import { timerPaths } from "./executors.ts";
 import { inside } from "./inside.ts";
@@ -47,7 +48,12 @@ const MEASUREMENTS: readonly Measurement[] = [
 ];
 
 const { values: options } = parseArgs({
-  options: { json: { type: "string" }, quick: { type: "boolean" }, only: { type: "string" } },
+  options: {
+    json: { type: "string" },
+    quick: { type: "boolean" },
+    only: { type: "string" },
+    ceilings: { type: "boolean" },
+  },
 });
 const quick = options.quick ?? false;
 const only = options.only ?? "";
@@ -55,6 +61,11 @@ const wanted = CATALOG.map(({ name }) => name).filter(
   (name) => name.startsWith(only) || entryOf(only)?.name === name,
 );
 const selected = MEASUREMENTS.filter(({ rows }) => rows.some((name) => wanted.includes(name)));
+
+if (options.ceilings) {
+  await writeCeilings();
+  process.exit();
+}
 
 const figures: Figure[] = [];
 async function lane(queue: Measurement[]): Promise<void> {

@@ -8,38 +8,25 @@ import { TcpClient } from "../spec/wire/client.ts";
 import { Counted } from "./counted.ts";
 import { type Session, meanOf, measurement } from "./trace.ts";
 
-const PAGE = "http.request.page";
-const STATS = "http.request.stats";
-const CLOSE = "http.request.close";
 const REQUESTS = 60;
 const QUICK_REQUESTS = 24;
 
 const complete = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
 
-/** Means: every few requests the driver gives the device buffers for many frames. */
-function requestSession(names: readonly string[], path: string): Session {
-  const [kept = "", closed] = names;
+/** A guest, and what is done in it again and again. */
+function session(
+  name: string,
+  exact: boolean,
+  begin: (guest: Counted) => Promise<() => Promise<unknown>>,
+): Session {
   return {
-    names,
-    exact: true,
+    names: [name],
+    exact,
     async measure(stacks, quick) {
-      const guest = await Counted.boot("requests", DEFAULT_IMAGE, stacks);
-      const count = quick ? QUICK_REQUESTS : REQUESTS;
+      const guest = await Counted.boot(name, DEFAULT_IMAGE, stacks);
       try {
-        const client = new TcpClient(guest.peer, 80);
-        await client.connect(5000);
-        const own = await guest.rounds(count, () => {
-          client.send(get(path));
-          return client.receive(5000, complete);
-        });
-        client.abort();
-        const traces = { [kept]: meanOf(own, guest) };
-        if (closed === undefined) return traces;
-        const request = Buffer.from(get(path, "Connection: close"));
-        const all = await guest.rounds(count, () =>
-          TcpClient.request(guest.peer, 80, request, 5000, complete),
-        );
-        return { ...traces, [closed]: meanOf(all, guest) };
+        const found = await guest.rounds(quick ? QUICK_REQUESTS : REQUESTS, await begin(guest));
+        return { [name]: meanOf(found, guest) };
       } finally {
         await guest.stop();
       }
@@ -47,5 +34,22 @@ function requestSession(names: readonly string[], path: string): Session {
   };
 }
 
-export const pages = requestSession([PAGE, CLOSE], "/");
-export const requests = measurement(pages, requestSession([STATS], "/stats"));
+/** On a connection that stays. */
+const keeping =
+  (path: string) =>
+  async ({ peer }: Counted): Promise<() => Promise<unknown>> => {
+    const client = new TcpClient(peer, 80);
+    await client.connect(5000);
+    return () => {
+      client.send(get(path));
+      return client.receive(5000, complete);
+    };
+  };
+
+export const page = session("http.request.page", true, keeping("/"));
+/** How many frames its end takes depends on the host. */
+export const closing = session("http.request.close", false, async ({ peer }) => {
+  const request = Buffer.from(get("/", "Connection: close"));
+  return () => TcpClient.request(peer, 80, request, 5000, complete);
+});
+export const requests = measurement(page, closing, session("http.request.stats", false, keeping("/stats")));

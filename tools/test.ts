@@ -36,6 +36,7 @@ const FOLDERS = [
   ["net", join("spec", "boot", "net")],
   ["wire", join("spec", "wire")],
   ["boot", join("spec", "boot")],
+  ["ceilings", join("spec", "bench")],
 ] as const;
 
 /** Milliseconds that the fuzzer may take on a busy machine for its minute, and for cutting down what it finds. */
@@ -76,6 +77,7 @@ function stages(): Stage[] {
     nodeTests("host"),
     nodeTests("boot"),
     nodeTests("wire"),
+    nodeTests("ceilings"),
     { ...nodeTests("fuzz"), run: (files) => runNodeTests("fuzz", files, FUZZ_LIMIT), background: true },
   ];
 }
@@ -96,7 +98,7 @@ async function runLane(queue: Stage[], total: Counts, reports: string[]): Promis
     const { name, files, run } = stage;
     if (files?.length === 0) continue;
     const start = performance.now();
-    const { passed, failed, output, report } = await run(files ?? []);
+    const { passed, failed, output, report, notes = [] } = await run(files ?? []);
     if (report !== undefined) reports.push(report);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     total.passed += passed;
@@ -105,6 +107,7 @@ async function runLane(queue: Stage[], total: Counts, reports: string[]): Promis
     process.stdout.write(
       `${failed > 0 ? "FAILED" : "ok    "}  ${name.padEnd(8)} ${seconds.padStart(6)} s  ${passed} passed, ${failed} failed\n`,
     );
+    for (const note of notes) process.stdout.write(`        ${note}\n`);
   }
 }
 
