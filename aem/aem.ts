@@ -12,7 +12,7 @@ import {
 import { onInheritEvents } from "../kernel/process/family";
 import { onCapsuleIdle } from "../kernel/process/workers";
 import { onDescriptorFree, onSharedClose } from "../net/socket/calls";
-import { abandonHandler } from "./dispatch";
+import { abandonHandler } from "./delivery";
 import { retryOwn, retryStarved } from "./queue";
 import { CONTROL_STORAGE, initializeControl } from "./control";
 import { EXTRA_STORAGE, initializeExtras } from "./extra";
@@ -33,7 +33,8 @@ import { defineSignal } from "./jobs/signal";
 import { defineSk } from "./jobs/sk";
 import { defineSock } from "./jobs/sock";
 import { defineTimer } from "./jobs/timer";
-import { aemProcessExit, setProcessLimit, socketClosed } from "./registry";
+import { setProcessLimit } from "./registry";
+import { aemProcessExit, socketClosed } from "./unregister";
 import { descriptorLimitMet } from "./limits";
 
 /** Bytes that `initializeAem` needs. */

@@ -22,14 +22,14 @@ import {
   EVENT_STARVED,
   EVENT_TIMER,
 } from "./abi";
-import { activate, countActivations } from "./dispatch";
+import { activate, countActivations } from "./activation";
 import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING } from "./event";
 import { EXTRA_TIMED_OUT, needExtra, startTimeout } from "./extra";
 import { errorWaits } from "./jobs/shared";
 import { dropMessages } from "./jobs/message";
 import { consume, peek, peekLength, pollSocket } from "./jobs/source";
-import { unregister } from "./registry";
+import { unregister } from "./unregister";
 
 /** How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. O(what waits). */
 export function clean(event: Event): i32 {

@@ -30,7 +30,7 @@ import {
   PRIORITY_LEVELS,
   STATISTICS_SIZE,
 } from "./abi";
-import { makePending } from "./dispatch";
+import { makePending } from "./activation";
 import { retry, setPriority } from "./queue";
 import { Event, EVENT_MEASURED } from "./event";
 import { isFunction } from "./executors";

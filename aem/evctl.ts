@@ -1,7 +1,7 @@
 /** The call evctl (AEM 4.1): control of one event, or of all events of the process. Operations and errors: docs/aem-calls.md. */
 import { EINVAL, ESRCH } from "../kernel/errno";
 import { currentProcess, Process } from "../kernel/process/process";
-import { yieldPoint } from "../kernel/scheduler/scheduler";
+import { yieldPoint } from "../kernel/scheduler/preempt";
 import {
   EVENT_DRAINING,
   EVENT_HANDLING,
@@ -41,11 +41,11 @@ import {
   controlStatistics,
   controlTimeout,
 } from "./control";
-import { makePending } from "./dispatch";
+import { makePending } from "./activation";
 import { retry, withdraw } from "./queue";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
-import { drain, unregister, unregisterSome } from "./registry";
+import { drain, unregister, unregisterSome } from "./unregister";
 
 /** 0 or a positive value; -ESRCH: the process has no such event; -EINVAL: no such operation or argument; others of the operation. */
 export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {

@@ -8,7 +8,8 @@
 import { EAGAIN, ECONNREFUSED, EFAULT, EINVAL, EMSGSIZE, ESRCH } from "../kernel/errno";
 import { userRange } from "../kernel/memory/user";
 import { currentProcess, findProcess, Process } from "../kernel/process/process";
-import { currentThread, yieldPoint } from "../kernel/scheduler/scheduler";
+import { yieldPoint } from "../kernel/scheduler/preempt";
+import { currentThread } from "../kernel/scheduler/running";
 import { Thread } from "../kernel/scheduler/thread";
 import { EVENT_DRAINING, EVENT_MESSAGE, MESSAGE_LIMIT } from "./abi";
 import { Event } from "./event";

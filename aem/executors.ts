@@ -28,8 +28,8 @@ import {
 import { createWorkers } from "../kernel/process/workers";
 import { Thread } from "../kernel/scheduler/thread";
 import { EVF_CAPSULE, EVF_EXECUTORS, EVF_FORK, EVF_NOCLDWAIT, EVF_THREAD } from "./abi";
-import { Event, EVENT_DEAD } from "./event";
-import { releaseEvent } from "./jids";
+import { Event } from "./event";
+import { handlerGone } from "./jids";
 
 /** 0 when the executor that `flags` ask for is there, or can be had, for the process; else a negative errno. */
 export function prepareExecutor(process: Process, flags: u32): i32 {
@@ -74,7 +74,7 @@ export function launch(event: Event): i32 {
   if (process.childCount >= module.children) return -EAGAIN;
   if (capsule && process.capsuleCount >= module.capsules) return -EAGAIN;
   const clone = forkFor(process.thread, event);
-  if (clone === null) return event.has(EVENT_DEAD) ? dropDead(event) : forkError;
+  if (clone === null) return handlerGone(event) ? LAUNCH_GONE : forkError;
   if (capsule) {
     process.capsuleCount++;
     clone.childFlags = CHILD_HANDLER | CHILD_CAPSULE | CHILD_NO_WAIT;
@@ -97,22 +97,16 @@ export function renewHandles(capsule: Process): void {
 }
 
 /**
- * A clone for the event, which one handler more has then. Others may run meanwhile: the event may be ended, and if the process is, its main thread
- * has the event assigned, which is then let go of (dispatch.ts, abandonHandler).
+ * A clone for the event, which has one handler more then, with or without a clone. Others may run meanwhile: the event may be ended, and if the process is, its main thread
+ * has the event assigned, which is then let go of (delivery.ts, abandonHandler).
  */
 function forkFor(thread: Thread, event: Event): Process | null {
   event.handlers++;
   thread.assigned = changetype<usize>(event);
   const clone = forkProcess(thread.process, image(IMAGE_SERVE), STACK_TOP);
   thread.assigned = 0;
-  if (clone === null) event.handlers--;
   return clone;
 }
 
 /** `launch`: the event was ended while a clone was tried for. */
 export const LAUNCH_GONE: i32 = 1;
-
-function dropDead(event: Event): i32 {
-  if (event.handlers == 0) releaseEvent(event);
-  return LAUNCH_GONE;
-}

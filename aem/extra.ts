@@ -23,7 +23,7 @@ import {
   EVENT_STOPPED,
   LATENCY_BUCKETS,
 } from "./abi";
-import { activate } from "./dispatch";
+import { activate } from "./activation";
 import { retry } from "./queue";
 import { Event, EVENT_ALLOCATING, EVENT_MEASURED } from "./event";
 import { DELIVERED, EMPTY } from "./job";

@@ -10,12 +10,13 @@ import { Link } from "../kernel/list";
 import { LIMIT_SOURCE_EVENTS, reportLimit } from "../kernel/process/limits";
 import { Process } from "../kernel/process/process";
 import { createWorkers } from "../kernel/process/workers";
-import { yieldPoint } from "../kernel/scheduler/scheduler";
+import { yieldPoint } from "../kernel/scheduler/preempt";
 import { timerPending } from "../kernel/time/timers";
 import { EVENT_ACCEPT, EVENT_SOCK, EVENT_TIMER, EVENTS_PER_SHARED_SOCKET, EVF_THREAD } from "./abi";
 import { Event, eventOfOwned } from "./event";
 import { startTimer } from "./jobs/timer";
-import { copyEvent, listen, weightOf } from "./registry";
+import { copyEvent, listen } from "./registry";
+import { weightOf } from "./unregister";
 
 /** A new jid takes a random number now and then, and with every 56th of them the generator makes new ones: 8,200 instructions. */
 const INHERIT_BUDGET: i32 = 16;

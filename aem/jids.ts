@@ -25,7 +25,7 @@ import { allocateFrames } from "../kernel/memory/frames";
 import { Pool } from "../kernel/memory/pool";
 import { Process } from "../kernel/process/process";
 import { random32 } from "../kernel/random";
-import { Event, EVENT_SIZE } from "./event";
+import { Event, EVENT_DEAD, EVENT_SIZE } from "./event";
 
 const SLOT_BITS: u32 = 22;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
@@ -130,6 +130,19 @@ function freeSlot(slot: u32, generation: u32): void {
 @inline
 export function releaseEvent(event: Event): void {
   pool.release(changetype<usize>(event));
+}
+
+/**
+ * One handler of the event fewer: it has returned, or is not called after all. True: the event was ended meanwhile, and nothing more is to be done for it; its memory goes with
+ * the last of them.
+ */
+// @ts-ignore: decorator
+@inline
+export function handlerGone(event: Event): bool {
+  event.handlers--;
+  if (!event.has(EVENT_DEAD)) return false;
+  if (event.handlers == 0) releaseEvent(event);
+  return true;
 }
 
 /** The event that `process` knows under `jid`, which may be any number; null when it has none of that name. */

@@ -11,7 +11,8 @@ import { droppedPackets, networkCounters } from "../net/counters";
 import { hasDevice, networkInterface } from "../net/interface";
 import { tcpStatistics } from "../net/socket/tcp/tcp";
 import { timeWaitPool } from "../net/socket/tcp/timewait";
-import { activationTotal, handledTotal } from "./dispatch";
+import { activationTotal } from "./activation";
+import { handledTotal } from "./delivery";
 import { eventPool } from "./jids";
 
 /** major << 32 | minor << 16 | patch, as in package.json. */

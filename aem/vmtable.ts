@@ -8,7 +8,7 @@
 import { EINVAL } from "../kernel/errno";
 import { VMTABLE_BLOCK, vmtableFree, vmtableHas } from "../kernel/memory/vmtable";
 import { currentProcess, Process } from "../kernel/process/process";
-import { currentThread } from "../kernel/scheduler/scheduler";
+import { currentThread } from "../kernel/scheduler/running";
 import { SOCKADDR6_ROOM, SOCKADDR_SIZE } from "../net/socket/sockaddr";
 import { retryOwn } from "./queue";
 

@@ -20,7 +20,7 @@ const PAUSE = 2;
 const DISCARD = 9;
 /** The guest's lines of 100 calls each. */
 const ROUNDS = 15;
-const QUICK_ROUNDS = 3;
+const QUICK_ROUNDS = 2;
 const LIMIT = 400_000;
 
 async function resolves(peer: Peer): Promise<boolean> {

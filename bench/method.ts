@@ -13,7 +13,7 @@ that runs ring 0 natively.
   instruction of the interrupt's stub, taken while the processor had halted, to the first of the handler. In Linux the handler is the function that is called with the data in place.
 - **Instructions per operation** are all that the guest executes while a client asks, what it executes by itself taken off, by the operations that the client counted (\`bench/total.c\`).
 - **Rates** are what the clients see: wrk, ab, and \`bench/client.c\` for echo and bulk transfers. Both guests stand ready, and are asked by turns; medians of three. They depend on
-  the host, which has two processors, one for the guest and one for client and host. Over user networking TCP ends in QEMU, which hands each piece from thread to thread; on a tap device in a network
+  the host, and on what else runs there: the notes say how busy it was. Over user networking TCP ends in QEMU, which hands each piece from thread to thread; on a tap device in a network
   namespace of its own it ends in the guest, and segments may be merged and cut (vnet_hdr).
 - **Memory** of events, timers and connections is what is free less after so many more. \`memory.smallest\` is looked for by halving.
 - **With so many connections** (\`tcp.echo.crowd\`): a peer made of frames in Node opens them, and then one more, on which it asks.

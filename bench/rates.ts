@@ -2,6 +2,7 @@
  * How many operations a second and how many bits: what the clients see, aemos and Linux by turns in guests that both stand ready. Over QEMU's user networking, and (tap-rates.ts) over
  * tap devices in a network namespace. These depend on the host and on what else runs there; the ratio does so less.
  */
+import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { inNamespace } from "../spec/boot/net/tap.ts";
 import { type Client, ab, bulkIn, bulkOut, tcp, udp, wrk } from "./clients.ts";
@@ -32,10 +33,13 @@ export async function rateFigures(
   ];
   const figures: Figure[] = [];
   for (const [name, client, unit] of clients) {
+    const busy = loadavg()[0]?.toFixed(1);
     const found = { aemos: [] as number[], linux: [] as number[] };
     for (let round = 0; round < (quick ? 1 : ROUNDS); round++)
       for (const system of both) found[system.name].push(unit(await client(system)));
-    figures.push({ name: name + suffix, aemos: median(found.aemos), linux: median(found.linux) });
+    // More than three or so: others had the processors as well.
+    const note = `load average of the host ${busy}, ${availableParallelism()} processors`;
+    figures.push({ name: name + suffix, aemos: median(found.aemos), linux: median(found.linux), note });
   }
   return figures;
 }

@@ -12,7 +12,7 @@
  *   Parameters arrive as the System V ABI has them: rdi is the import's instance (unused), then rsi, rdx, rcx, r8, r9, and the sixth
  *   on the stack. Their copies on the kernel stack are what a restart reloads.
  * QUIET_SYSCALL(the same three): the same call for an application whose policy lets no handler run after it. `quietCall` tells a call that
- *   blocks; it is the thread's (kernel/scheduler/scheduler.ts saves and restores it).
+ *   blocks; it is the thread's (kernel/scheduler/running.ts saves and restores it).
  * REFUSED_CALL(symbol that the application calls, number, name): the same for one whose policy refuses the call. No handler runs.
  * QUIET_CALL(the same two): up to five parameters, and no handler runs at its end. For what the runtime calls in the middle of
  *   something: memory.grow, for one, inside an allocator.

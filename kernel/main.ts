@@ -75,14 +75,9 @@ import { initializeProcesses, PROCESS_LIMIT, PROCESS_STORAGE } from "./process/p
 import { initializeTraps } from "./process/trap";
 import { initializeRandom, keySipHash, RANDOM_SIZE, seedRandom } from "./random";
 import { startReserve } from "./scheduler/quantum";
-import {
-  currentThread,
-  initializeScheduler,
-  preempt,
-  SCHEDULER_STORAGE,
-  startScheduler,
-  workAfterInterrupt,
-} from "./scheduler/scheduler";
+import { preempt, workAfterInterrupt } from "./scheduler/preempt";
+import { currentThread } from "./scheduler/running";
+import { initializeScheduler, SCHEDULER_STORAGE, startScheduler } from "./scheduler/scheduler";
 import { initializeThreads, THREAD_STORAGE } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
 import { addTimerLevel, initializeTimers, TIMER_SIZE } from "./time/timers";
@@ -122,7 +117,7 @@ export { copyFault, exception, kernelException } from "./interrupts/exceptions";
 export { vmtableEnd } from "./process/calls";
 export { growMemory as memoryGrow } from "./process/create";
 export { serve } from "./process/workers";
-export { reschedule } from "./scheduler/scheduler";
+export { reschedule } from "./scheduler/preempt";
 export { kernelTrap, trap } from "./process/trap";
 export { refused } from "./process/usage";
 

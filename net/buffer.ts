@@ -75,6 +75,16 @@ export class PacketBuffer {
   /** Of such a packet that is to be sent: SEGMENTS_*. */
   segmentKind: u16;
 
+  /** Reassembly: bytes of each fragment in the piece, of which the last may have fewer; 0: they differ, and which there were is not known. */
+  @inline get fragmentSize(): u32 {
+    return this.word0;
+  }
+
+
+  @inline set fragmentSize(bytes: u32) {
+    this.word0 = bytes;
+  }
+
   /** UDP: the sender of a received datagram. It stands where TCP has what is above, from `sequence` on. */
   @inline get source(): Endpoint {
     return changetype<Endpoint>(changetype<usize>(this) + offsetof<PacketBuffer>("sequence"));

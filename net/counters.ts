@@ -12,7 +12,7 @@ export class NetworkCounters {
   frameBadSource: u64;
   frameNotForUs: u64;
   frameUnknownType: u64;
-  /** Of another VLAN than ours, or without a tag while we are in one; with a tag behind the tag. */
+  /** Of another VLAN than ours, or without a tag, or with one of priority only (VLAN 0), while we are in one; with a tag behind the tag. */
   frameOtherVlan: u64;
   frameNestedTag: u64;
   /** The device refused a frame to send. */

@@ -11,7 +11,7 @@
 import { LOG_ERROR, LOG_INFO, LOG_WARNING, log, logAddress, logEnd, logStart } from "../kernel/console";
 import { logText, logUnsigned } from "../kernel/console";
 import { random32 } from "../kernel/random";
-import { now } from "../kernel/time/clock";
+import { now, SECOND } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timers";
 import { PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
@@ -49,7 +49,6 @@ export const DHCP_BOUND: u32 = 4;
 export const DHCP_RENEWING: u32 = 5;
 export const DHCP_REBINDING: u32 = 6;
 
-const SECOND: u64 = 1_000_000_000;
 /** First and longest interval between transmissions (RFC 2131, 4.1), seconds; each is varied by up to a second either way. */
 const RETRY_FIRST: u32 = 4;
 const RETRY_LAST: u32 = 64;

@@ -1,10 +1,25 @@
 /** Output of Ethernet frames (RFC 894), with the tag of our VLAN if there is one (IEEE 802.1Q). Input is in net/input.ts. */
 import { leavePoll, POLL_LEVEL_TOP, POLL_OUTPUT } from "../kernel/interrupts/polls";
-import { PacketBuffer } from "./buffer";
+import { CHECKSUM_PARTIAL, PacketBuffer } from "./buffer";
+import { finishChecksum } from "./checksum";
 import { networkCounters } from "./counters";
-import { deviceTransmit } from "./device";
-import { networkInterface } from "./interface";
+import { DEVICE_CHECKSUM_TX, deviceTransmit } from "./device";
+import { linkIsUp, networkInterface } from "./interface";
 import { ETHERNET_HEADER, EthernetHeader, ETHERTYPE_VLAN, VLAN_TAG } from "./wire/ethernet";
+
+/** Makes an IP packet ready to go to the link, now or when its neighbour has answered: sums what the device would not. False: the link is down. */
+// @ts-ignore: decorator
+@inline
+export function readyForLink(buffer: PacketBuffer): bool {
+  if (!linkIsUp()) return false;
+  if (
+    (buffer.flags & CHECKSUM_PARTIAL) != 0 &&
+    (networkInterface().device.features & DEVICE_CHECKSUM_TX) == 0
+  ) {
+    finishChecksum(buffer);
+  }
+  return true;
+}
 
 /**
  * Puts the header in front and hands the frame to the device, which must be there. Borrows the buffer. 0, or -ENOBUFS when the device's

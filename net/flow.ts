@@ -15,7 +15,7 @@ const MAPPED: u64 = 0xffff_0000_0000;
 export const LOOPBACK_ADDRESS: u32 = 0x7f00_0001;
 
 /** `low` of what stands for all of IPv6 and nothing of IPv4, in the place of :: (IPV6_V6ONLY). Nobody has this address. */
-const ALL_IPV6: u64 = 0xfffe_0000_0000;
+export const ALL_IPV6: u64 = 0xfffe_0000_0000;
 
 /** `low` of an IPv4 address; its `high` is 0. */
 // @ts-ignore: decorator

@@ -22,7 +22,7 @@ import { checksumAdd, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, FRAGMENT_STRETCH } from "./fragment";
 import { isVersion6 } from "./ip";
-import { ipv4MustWait, ipv4SendFragment } from "./ipv4";
+import { ipv4MustWait, ipv4SendFragment } from "./ipv4-output";
 import { ipv6MustWait, ipv6SendFragment } from "./ipv6-output";
 import { receiveLevel } from "./levels";
 import { IPV4_MF, IPV4_OFFSET, Ipv4Header } from "./wire/ipv4";

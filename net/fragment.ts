@@ -5,10 +5,13 @@
  * An identification has to differ from those of other datagrams with the same source, destination and, of IPv4, protocol that may still be under way, and shall tell nobody
  * else how much we send, nor which one is next (RFC 7739, 5.3). So there is a counter for each class of such triples, chosen by a keyed hash, and each begins at a random number.
  */
+import { EMSGSIZE, ENOBUFS } from "../kernel/errno";
 import { random32, sipHash } from "../kernel/random";
 import { CHECKSUM_PARTIAL, cutPiece, PacketBuffer } from "./buffer";
 import { finishChecksum } from "./checksum";
+import { networkCounters } from "./counters";
 import { IpAddress } from "./flow";
+import { MAY_FRAGMENT } from "./service";
 import { IPV4_HEADER } from "./wire/ipv4";
 import { EXTENSION_HEADER, IPV6_HEADER } from "./wire/ipv6";
 
@@ -64,8 +67,21 @@ export function fragmentPayload(mtu: u32, headers: u32): u32 {
   return (mtu - headers) & ~7;
 }
 
-/** Cuts the pieces of a datagram so that each can go in a fragment. False: no buffer; then some are cut and others are not. */
-export function cutIntoFragments(buffer: PacketBuffer, mtu: u32, headers: u32): bool {
+/**
+ * Cuts the packet in `buffer`, which is too long for one, into pieces of which each can go in a fragment: one of `mtu` bytes, with `headers` bytes of headers. `service`: see
+ * net/service.ts; `most`: bytes that a datagram may have behind its IP header. 0; -EMSGSIZE: it is not to be fragmented, or longer than `most`; -ENOBUFS: some are cut and others are not.
+ */
+export function cutDatagram(buffer: PacketBuffer, service: u32, most: u32, mtu: u32, headers: u32): i32 {
+  if ((service & MAY_FRAGMENT) == 0 || buffer.wholeLength > most) {
+    networkCounters().ipTooBig++;
+    return -EMSGSIZE;
+  }
+  if (cutPieces(buffer, mtu, headers)) return 0;
+  networkCounters().ipNoBuffer++;
+  return -ENOBUFS;
+}
+
+function cutPieces(buffer: PacketBuffer, mtu: u32, headers: u32): bool {
   // A device cannot sum what goes in several packets.
   if (buffer.flags & CHECKSUM_PARTIAL) finishChecksum(buffer);
   const most = fragmentPayload(mtu, headers);

@@ -9,7 +9,8 @@ import { networkCounters } from "./counters";
 import { reportTransportError } from "./errors";
 import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
 import { isBroadcast, isUnicast } from "./interface";
-import { ipv4Output, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
+import { ipv4Output } from "./ipv4-output";
+import { MAY_FRAGMENT, TTL_DEFAULT } from "./service";
 import { IPPROTO_ICMP } from "./socket/socket";
 import {
   ICMP_ECHO,

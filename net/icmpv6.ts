@@ -20,7 +20,7 @@ import { Flow, FLOW_SIZE } from "./flow";
 import { FRAGMENT_HEADERS6 } from "./fragment";
 import { CLASS_TIME_EXCEEDED, CLASS_UNREACHABLE, composeError } from "./icmp-error";
 import { receivedFlow } from "./ip";
-import { MAY_FRAGMENT } from "./ipv4";
+import { MAY_FRAGMENT } from "./service";
 import { ipv6Output, ipv6Send } from "./ipv6-output";
 import { hopLimit6 } from "./link-parameters";
 import { mldQuery } from "./mld";

@@ -77,7 +77,7 @@ const DROPPED: u32 = 0;
 
 /**
  * The type of what is in the frame, which is behind its header, when it is for our VLAN; else DROPPED, counted. A tag of VLAN 0 says a priority only: such a frame is like one
- * without a tag (IEEE 802.1Q, 6.9.1).
+ * without a tag (IEEE 802.1Q, 6.9.1), so of the VLAN that is untagged on the link, and not of ours if that has a tag (Linux: eth0, not eth0.100).
  */
 function takeTag(frame: PacketBuffer, type: u32): u32 {
   const counters = networkCounters();

@@ -4,7 +4,7 @@
  * 127.0.0.0/8 and the interface's own address are always local (net/loopback.ts), whether or not a device is there.
  */
 import { POLL_OUTPUT, POLL_SEND, pollsLeft, takePoll } from "../kernel/interrupts/polls";
-import { noteWork } from "../kernel/scheduler/scheduler";
+import { noteWork } from "../kernel/scheduler/wake";
 import { WaitQueue } from "../kernel/scheduler/wait";
 import { deviceFlush, NetworkDevice } from "./device";
 import { VLAN_LAST } from "./wire/ethernet";

@@ -1,6 +1,6 @@
 /**
- * What the transports ask of the network layer, whichever version of IP it is: the one place that tells an IPv4 conversation (net/ipv4.ts)
- * from one of IPv6 (net/ipv6.ts).
+ * What the transports ask of the network layer, whichever version of IP it is: the one place that tells an IPv4 conversation (net/ipv4-output.ts)
+ * from one of IPv6 (net/ipv6-output.ts).
  */
 import { PacketBuffer } from "./buffer";
 import { Endpoint, Flow, IpAddress } from "./flow";
@@ -8,7 +8,7 @@ import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, fragmentPayload } from "./fragmen
 import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
 import { hasDevice, isBroadcast, isLocalAddress, isUnicast, networkInterface } from "./interface";
-import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4";
+import { ipv4Doubt, ipv4Output, sourceAddressFor } from "./ipv4-output";
 import { hasRoute6, ipv6Doubt, ipv6Output } from "./ipv6-output";
 import { icmpv6ReassemblyTimeout } from "./ipv6-fragment";
 import { chooseSource6, isOwn6 } from "./own-addresses";
@@ -176,7 +176,7 @@ export function believableMtu(remote: IpAddress, mtu: u32): u32 {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows, to the remote address of `flow`; headers are pushed in front. A local address of
- * 0.0.0.0 or :: stands for the one that fits. `service`: hop limit, 1..255, above it the Differentiated Services field, as a socket has them, and MAY_FRAGMENT. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
+ * 0.0.0.0 or :: stands for the one that fits. `service`: see net/service.ts. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL or -ENOBUFS.
  */
 export function ipOutput(buffer: PacketBuffer, flow: Flow, protocol: u32, service: u32): i32 {
   const remote = flow.remote;

@@ -1,24 +1,22 @@
 /**
  * The way out of IPv6 packets (RFC 8200; RFC 4861, 5.2) over one interface. What is too long for one packet is sent by net/fragment-output.ts.
  */
-import { EINVAL, EMSGSIZE, ENETDOWN, ENETUNREACH, ENOBUFS } from "../kernel/errno";
-import { CHECKSUM_PARTIAL, PacketBuffer } from "./buffer";
-import { finishChecksum } from "./checksum";
+import { EINVAL, ENETDOWN, ENETUNREACH } from "../kernel/errno";
+import { PacketBuffer } from "./buffer";
 import { networkCounters } from "./counters";
-import { DEVICE_CHECKSUM_TX } from "./device";
-import { ethernetOutput } from "./ethernet";
+import { ethernetOutput, readyForLink } from "./ethernet";
 import { Endpoint, IpAddress } from "./flow";
-import { cutIntoFragments, FRAGMENT_HEADERS6, nextIdentification6 } from "./fragment";
+import { cutDatagram, FRAGMENT_HEADERS6, nextIdentification6 } from "./fragment";
 import { sendFragments } from "./fragment-output";
-import { linkIsUp, networkInterface } from "./interface";
+import { linkIsUp } from "./interface";
 import { packetLimit } from "./ip";
-import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "./ipv4";
 import { hopLimit6, linkMtu6 } from "./link-parameters";
 import { loopbackOutput } from "./loopback";
 import { neighbourDoubt, neighbourIsKnown, neighbourOutput } from "./neighbours";
 import { chooseSource6, isOwn6 } from "./own-addresses";
 import { defaultRouter, isOnLink6 } from "./routers";
 import { isGroup, isHost6, isLinkLocal, isLoopback6 } from "./scope";
+import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "./service";
 import { ETHERTYPE_IPV6 } from "./wire/ethernet";
 import {
   EXTENSION_HEADER,
@@ -49,7 +47,7 @@ export function initializeIpv6Output(storage: usize): void {
 
 /**
  * Sends the transport packet in `buffer`, which it borrows; headers are pushed in front. `from`: one of our addresses, or :: for the one that
- * fits. `service`: hop limit, 1..255, and above it the traffic class, MAY_FRAGMENT and LET_INTERRUPTS_IN, as with ipv4Output. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (::1 to another
+ * fits. `service`: see net/service.ts; of its hop limits TTL_DEFAULT stands for the one that routers tell. 0 when it was sent or waits for its neighbour, else -EMSGSIZE, -ENETUNREACH, -ENETDOWN, -EINVAL (::1 to another
  * host), or -ENOBUFS.
  */
 export function ipv6Output(
@@ -91,15 +89,8 @@ export function ipv6Send(
 
 /** As ipv6Send, for what is too long for one packet. */
 function sendLong(buffer: PacketBuffer, from: IpAddress, to: IpAddress, protocol: u32, service: u32): i32 {
-  const counters = networkCounters();
-  if ((service & MAY_FRAGMENT) == 0 || buffer.wholeLength > IPV6_PAYLOAD_MAXIMUM) {
-    counters.ipTooBig++;
-    return -EMSGSIZE;
-  }
-  if (!cutIntoFragments(buffer, packetLimit(to), FRAGMENT_HEADERS6)) {
-    counters.ipNoBuffer++;
-    return -ENOBUFS;
-  }
+  const result = cutDatagram(buffer, service, IPV6_PAYLOAD_MAXIMUM, packetLimit(to), FRAGMENT_HEADERS6);
+  if (result != 0) return result;
   const fragment = changetype<FragmentHeader>(buffer.push(EXTENSION_HEADER));
   fragment.nextHeader = protocol;
   fragment.place = FRAGMENT_MORE;
@@ -153,13 +144,7 @@ function transmit(buffer: PacketBuffer, from: IpAddress, to: IpAddress): i32 {
   counters.ip6Sent++;
   if (isOwn6(to)) return loopbackOutput(buffer);
   if (isLoopback6(from)) return -EINVAL;
-  if (!linkIsUp()) return -ENETDOWN;
-  if (
-    (buffer.flags & CHECKSUM_PARTIAL) != 0 &&
-    (networkInterface().device.features & DEVICE_CHECKSUM_TX) == 0
-  ) {
-    finishChecksum(buffer);
-  }
+  if (!readyForLink(buffer)) return -ENETDOWN;
   if (isGroup(to)) {
     // 33:33 and the low 32 bits (RFC 2464, 7).
     const low = bswap<u32>(<u32>to.low);

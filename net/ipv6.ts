@@ -21,6 +21,7 @@ import {
 import { Endpoint, IpAddress } from "./flow";
 import { icmpv6Error, icmpv6Input } from "./icmpv6";
 import { fragmentArrives6 } from "./ipv6-fragment";
+import { deliverMerged, mergedLength } from "./merged";
 import { isOwn6, isOwnGroup } from "./own-addresses";
 import { inOnePiece } from "./pieces";
 import { isGroup } from "./scope";
@@ -48,8 +49,9 @@ export function initializeIpv6(storage: usize): void {
 export function ipv6Input(buffer: PacketBuffer): void {
   const counters = networkCounters();
   counters.ip6Received++;
-  const result = Ipv6Header.check(buffer.data, buffer.length);
-  if (result != IPV6_OK && !isMerged(buffer, result)) {
+  let result = Ipv6Header.check(buffer.data, buffer.length);
+  if (result == IPV6_BAD_LENGTH) result = Ipv6Header.check(buffer.data, mergedLength(buffer, IPV6_HEADER));
+  if (result != IPV6_OK) {
     if (result == IPV6_BAD_VERSION) counters.ipBadVersion++;
     else counters.ipBadLength++;
     releaseBuffer(buffer);
@@ -101,38 +103,16 @@ function checkDestination(buffer: PacketBuffer): bool {
   return false;
 }
 
-/** Its length is wrong only for the first of several pieces, and the header is in that. */
-function isMerged(buffer: PacketBuffer, result: u32): bool {
-  return (
-    result == IPV6_BAD_LENGTH &&
-    buffer.more !== null &&
-    buffer.length >= IPV6_HEADER &&
-    Ipv6Header.check(buffer.data, buffer.wholeLength) == IPV6_OK
-  );
-}
-
-/** What the device has put together, in pieces: TCP, whose header is in the first, and no fragment of it. */
-function deliverMerged(buffer: PacketBuffer, header: Ipv6Header): void {
-  buffer.networkHeader = changetype<usize>(header);
-  trimPieces(buffer, IPV6_HEADER + header.payloadLength);
-  if (
-    passExtensions(buffer.data, buffer.length, false) == EXTENSIONS_PASS &&
-    transportProtocol == IPPROTO_TCP
-  ) {
-    buffer.pull(transportOffset);
-    if (transportInput(buffer, IPPROTO_TCP)) return;
-  }
-  networkCounters().ipBadLength++;
-  releaseBuffer(buffer);
-}
-
 function deliver(buffer: PacketBuffer, header: Ipv6Header): void {
+  const length = IPV6_HEADER + header.payloadLength;
+  buffer.networkHeader = changetype<usize>(header);
   if (buffer.more !== null) {
-    deliverMerged(buffer, header);
+    trimPieces(buffer, length);
+    const passed = passExtensions(buffer.data, buffer.length, false) == EXTENSIONS_PASS;
+    deliverMerged(buffer, passed && transportProtocol == IPPROTO_TCP ? transportOffset : 0);
     return;
   }
-  buffer.networkHeader = changetype<usize>(header);
-  buffer.length = IPV6_HEADER + header.payloadLength;
+  buffer.length = length;
   const result = passExtensions(buffer.data, buffer.length, false);
   if (result != EXTENSIONS_FRAGMENT) {
     handOver(buffer, result);

@@ -4,7 +4,7 @@
  * (`receiveLevel`).
  */
 import { movePoll, POLL_LEVEL_DEFAULT, POLL_RECEIVE, pollLevel } from "../kernel/interrupts/polls";
-import { noteWork } from "../kernel/scheduler/scheduler";
+import { noteWork } from "../kernel/scheduler/wake";
 
 /** Highest level of a socket, the default one at least: ARP, ICMP and what nobody wants come in at it. */
 export let receiveLevel: u32 = POLL_LEVEL_DEFAULT;

@@ -3,6 +3,7 @@
  * within bounds in which IPv6 works.
  */
 import { random32 } from "../kernel/random";
+import { MILLISECOND } from "../kernel/time/clock";
 import { networkInterface } from "./interface";
 import { IPV6_MTU_MINIMUM } from "./wire/ipv6";
 
@@ -11,7 +12,6 @@ export const HOP_LIMIT_DEFAULT: u32 = 64;
 export const REACHABLE_TIME: u64 = 30_000_000_000;
 export const RETRY_TIME: u64 = 1_000_000_000;
 
-const MILLISECOND: u64 = 1_000_000;
 /** Bounds of what is believed, in ms: less asks all the time, more never finds out that a neighbour has gone (RFC 4861, 6.2.1 has the hour). */
 const REACHABLE_LEAST: u32 = 1_000;
 const REACHABLE_MOST: u32 = 3_600_000;

@@ -6,7 +6,7 @@
  * do no harm. A querier of the first version (24 bytes) is answered in its form.
  */
 import { random32 } from "../kernel/random";
-import { now } from "../kernel/time/clock";
+import { MILLISECOND, now } from "../kernel/time/clock";
 import { Timer, timerPending, timerPrepare, timerStart } from "../kernel/time/timers";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
@@ -27,7 +27,6 @@ const RECORD_LENGTH: u32 = 20;
 /** MODE_IS_EXCLUDE, of no sources: everything that is sent to the group. */
 const MODE_IS_EXCLUDE: u8 = 2;
 const HOP_LIMIT: u32 = 1;
-const MILLISECOND: u64 = 1_000_000;
 const ADDRESS_SIZE: usize = offsetof<Endpoint>();
 
 /** Bytes of storage for initializeMld. */

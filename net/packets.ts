@@ -4,7 +4,7 @@
  * looked up here, and nothing waits.
  */
 import { leavePoll, POLL_PACKETS, takeCost } from "../kernel/interrupts/polls";
-import { noteWork } from "../kernel/scheduler/scheduler";
+import { noteWork } from "../kernel/scheduler/wake";
 import { BufferQueue, PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
 import { levelsMatter, receiveLevel } from "./levels";

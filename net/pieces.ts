@@ -7,6 +7,9 @@
  * Each stands in the buffer in which it came. A fragment that follows the piece before it, or comes right ahead of the next, is copied into the same buffer if it fits, where the
  * pieces are out of proportion to the bytes held (PIECE_COST, PIECES_SPARE), or a transport has to have its packet in one piece (inOnePiece). That copy is counted
  * (payloadCopied). What there may be of datagrams is the business of net/reassembly.ts.
+ *
+ * A fragment that has come before, with the same place, length and bytes, is a repetition, which networks make; any other that meets bytes which are there is an overlap, also where the bytes
+ * are the same (RFC 5722; RFC 8200, 4.5). So a piece knows the size of its fragments (PacketBuffer.fragmentSize).
  */
 import { Link } from "../kernel/list";
 import { PacketBuffer, releaseBuffer } from "./buffer";
@@ -55,7 +58,7 @@ const PIECE_COST: u32 = 65536 / (PIECES_LIMIT - PIECES_SPARE);
 /** Bytes of a Datagram, 8-aligned. */
 export const DATAGRAM_SIZE: usize = (offsetof<Datagram>() + 7) & ~7;
 
-/** What became of a fragment: its buffer is the datagram's, or gone; all of its bytes were there already; some were; there may be no more buffers. */
+/** What became of a fragment: its buffer is the datagram's, or gone; it is a repetition; it overlaps with others; there may be no more buffers. */
 export const PIECE_PLACED: u32 = 0;
 export const PIECE_KNOWN: u32 = 1;
 export const PIECE_OVERLAPS: u32 = 2;
@@ -85,13 +88,10 @@ export function place(datagram: Datagram, buffer: PacketBuffer, room: bool): u32
       next = next.more;
     }
   }
-  if (previous !== null && offset < previous.endSequence) {
-    const known =
-      end <= previous.endSequence &&
-      memory.compare(previous.data + (offset - previous.sequence), buffer.data, buffer.length) == 0;
-    return known ? PIECE_KNOWN : PIECE_OVERLAPS;
-  }
+  if (previous !== null && offset < previous.endSequence)
+    return repeats(previous, buffer) ? PIECE_KNOWN : PIECE_OVERLAPS;
   if (next !== null && next.sequence < end) return PIECE_OVERLAPS;
+  buffer.fragmentSize = buffer.length;
   const joins = mustJoin(datagram);
   if (joins && previous !== null && join(previous, buffer)) buffer = previous;
   else if (!room) return PIECE_NO_ROOM;
@@ -103,6 +103,19 @@ export function place(datagram: Datagram, buffer: PacketBuffer, room: bool): u32
   return PIECE_PLACED;
 }
 
+/** Is `buffer`, which begins inside of `piece`, one of its fragments again? */
+function repeats(piece: PacketBuffer, buffer: PacketBuffer): bool {
+  const size = piece.fragmentSize;
+  const place = buffer.sequence - piece.sequence;
+  if (
+    size == 0 ||
+    place % size != 0 ||
+    buffer.endSequence != min(piece.sequence + place + size, piece.endSequence)
+  )
+    return false;
+  return memory.compare(piece.data + place, buffer.data, buffer.length) == 0;
+}
+
 /** Whether one more piece would be one too many. */
 function mustJoin(datagram: Datagram): bool {
   return datagram.pieces >= PIECES_SPARE + datagram.received / PIECE_COST;
@@ -111,6 +124,11 @@ function mustJoin(datagram: Datagram): bool {
 /** The bytes of `next` go behind those of `piece`, if they follow them and fit; then its buffer is gone. */
 function join(piece: PacketBuffer, next: PacketBuffer): bool {
   if (piece.endSequence != next.sequence || next.length > piece.tailroom) return false;
+  // The last one may be shorter. Where they are of several sizes, nothing is a repetition any more.
+  const size = piece.fragmentSize;
+  const alike = size != 0 && piece.length % size == 0;
+  const fits = next.fragmentSize == size || (next.fragmentSize == next.length && next.length < size);
+  piece.fragmentSize = alike && fits ? size : 0;
   memory.copy(piece.data + piece.length, next.data, next.length);
   networkCounters().payloadCopied += next.length;
   piece.length += next.length;

@@ -7,7 +7,7 @@
  * Everything is bounded: DATAGRAM_LIMIT datagrams, in a list that is searched from the newest on; PIECES_LIMIT buffers of one, and a share of the pool for all.
  * At a limit the oldest goes, so that a flood of fragments takes only from those that have waited longest, never from the connections beside it.
  *
- * Fragments that overlap end their datagram: all of it is dropped, what is still to come included (the entry stays, empty), and nobody is told. An exact repetition is no overlap.
+ * Fragments that overlap end their datagram: all of it is dropped, what is still to come included (the entry stays, empty), and nobody is told. A fragment that comes twice is no overlap (net/pieces.ts).
  */
 import { Link } from "../kernel/list";
 import { now } from "../kernel/time/clock";

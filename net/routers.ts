@@ -7,7 +7,7 @@
  * Of the routers the one with the highest preference is used (RFC 4191, 3.2), but one that has not answered only when there is no other, until it advertises itself again. When none
  * answers, they are tried in turn.
  */
-import { now } from "../kernel/time/clock";
+import { now, SECOND } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timers";
 import { networkCounters } from "./counters";
 import { IpAddress } from "./flow";
@@ -27,7 +27,6 @@ export const PREFERENCE_LOW: u32 = 0;
 export const PREFERENCE_MEDIUM: u32 = 1;
 export const PREFERENCE_HIGH: u32 = 2;
 
-const SECOND: u64 = 1_000_000_000;
 /** A lifetime in seconds that never ends. */
 const INFINITE: u32 = 0xffff_ffff;
 

@@ -15,7 +15,7 @@ import {
   logUnsigned,
 } from "../kernel/console";
 import { random32, random64 } from "../kernel/random";
-import { now } from "../kernel/time/clock";
+import { now, SECOND } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timers";
 import { networkCounters } from "./counters";
 import { IpAddress } from "./flow";
@@ -43,7 +43,6 @@ const PROBES: u32 = 1;
 /** The first one waits for up to so long, in ns, so that hosts that start together do not ask together (RFC 4862, 5.4.2). */
 const DELAY_LIMIT: u32 = 1_000_000_000;
 const PREFIX_BITS: u32 = 64;
-const SECOND: u64 = 1_000_000_000;
 /** Seconds below which nobody can shorten the life of an address (RFC 4862, 5.5.3 e). */
 const TWO_HOURS: u32 = 7200;
 /** The timer looks after a lifetime once a day, at least. */

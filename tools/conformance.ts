@@ -38,7 +38,12 @@ export const REQUIREMENTS: readonly Requirement[] = [
   must(10, "3.5", "Simultaneous opens."),
   must(11, "3.5", "SYN-RECEIVED remembers whether the open was passive or active."),
   must(12, "3.6", "The application hears whether a connection was closed or aborted."),
-  must(13, "3.6.1", "TIME-WAIT for 2 MSL after an active close."),
+  must(
+    13,
+    "3.6.1",
+    "TIME-WAIT for 2 MSL after an active close.",
+    "Where there are more of these than memory is set aside for (10 for each frame; `tcpTimeWaitsCut` counts), the oldest ends early; and a `connect` of our own takes one over when timestamps keep the two apart (Linux: `tcp_tw_reuse`).",
+  ),
   must(14, "3.7.1", "The MSS option is sent and received."),
   must(15, "3.7.1", "Without the option the peer takes 536 bytes (IPv4), 1220 (IPv6)."),
   must(

@@ -19,12 +19,19 @@ export interface Forward {
 }
 
 /** A wire that carries one Ethernet frame in each UDP datagram on 127.0.0.1. */
-export interface Wire {
+export interface DatagramWire {
   /** QEMU's port: send frames to it. */
   localPort: number;
   /** Where QEMU sends the guest's frames. */
   remotePort: number;
 }
+
+/** A wire that loses nothing: frames, their length in four bytes in front, in a TCP connection that QEMU opens to this port of 127.0.0.1. What the guest has no room for waits. */
+export interface StreamWire {
+  streamPort: number;
+}
+
+export type Wire = DatagramWire | StreamWire;
 
 export interface GuestOptions {
   /** Path of the image. */
@@ -35,15 +42,15 @@ export interface GuestOptions {
   append?: string;
   /** With user networking. */
   forwards?: readonly Forward[];
-  /** With netdev "dgram". */
+  /** With netdev "dgram" or "stream". */
   wire?: Wire;
   /**
    * A tap device of the host's, by name: with netdev "tap". The only back end here whose frames can be larger than the link's MTU, since the host's kernel cuts and merges
    * segments of TCP (vnet_hdr); `vhost` would take the frames past QEMU.
    */
   tap?: string;
-  /** "dgram" when `wire` is given, "tap" when `tap` is, else "user". "none": a machine without a network device. */
-  netdev?: "none" | "user" | "dgram" | "tap";
+  /** "dgram" or "stream" when `wire` is given, "tap" when `tap` is, else "user". "none": a machine without a network device. */
+  netdev?: "none" | "user" | "dgram" | "stream" | "tap";
   /** Counts instructions instead of time: one to the nanosecond, exact and repeatable (tcg only). A text is passed as it is. */
   icount?: boolean | string;
   /** Processor model; "max" when absent, or what kvm takes. */
@@ -75,18 +82,24 @@ function quote(value: string): string {
 }
 
 function networkArguments(options: GuestOptions): string[] {
-  const kind = options.netdev ?? (options.wire ? "dgram" : options.tap === undefined ? "user" : "tap");
+  const wired = options.wire && ("streamPort" in options.wire ? "stream" : "dgram");
+  const kind = options.netdev ?? wired ?? (options.tap === undefined ? "user" : "tap");
   if (kind === "none") {
     if (options.pcap !== undefined) throw new UserError("--pcap: there is no network device to record");
     return [];
   }
   let netdev: string;
   if (kind === "dgram") {
-    if (!options.wire) throw new Error("netdev dgram needs wire: { localPort, remotePort }");
+    if (!options.wire || !("localPort" in options.wire))
+      throw new Error("netdev dgram needs wire: { localPort, remotePort }");
     const { localPort, remotePort } = options.wire;
     netdev =
       `dgram,id=n0,local.type=inet,local.host=127.0.0.1,local.port=${localPort},` +
       `remote.type=inet,remote.host=127.0.0.1,remote.port=${remotePort}`;
+  } else if (kind === "stream") {
+    if (!options.wire || !("streamPort" in options.wire))
+      throw new Error("netdev stream needs wire: { streamPort }");
+    netdev = `stream,id=n0,server=off,addr.type=inet,addr.host=127.0.0.1,addr.port=${options.wire.streamPort}`;
   } else if (kind === "tap") {
     if (options.tap === undefined) throw new Error("netdev tap needs tap, the name of a device");
     netdev = `tap,id=n0,ifname=${quote(options.tap)},script=no,downscript=no,vhost=off`;

@@ -16,7 +16,7 @@ import { POLLIN, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { Socket } from "../../net/socket/socket";
 import { writeSockaddr } from "../../net/socket/sockaddr";
 import { EVENT_ACCEPT, EVENT_DRAINING } from "../abi";
-import { again, countActivations } from "../dispatch";
+import { again, countActivations } from "../activation";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY, noFrame, shortage } from "../job";
 import { acceptFiltered } from "./filter";

@@ -9,7 +9,7 @@ import { zombieOf } from "../../kernel/process/family";
 import { Process, processOfPid } from "../../kernel/process/process";
 import { POLLIN, Waiter } from "../../kernel/scheduler/wait";
 import { EVENT_CHILD, PRIORITY_DEFAULT } from "../abi";
-import { activate, again, countActivations } from "../dispatch";
+import { activate, again, countActivations } from "../activation";
 import { Event } from "../event";
 import { checkOwnSource } from "../evsystem";
 import { defineSystemJob, DELIVERED, EMPTY } from "../job";

@@ -10,10 +10,10 @@ import { setUpcallArguments } from "../../kernel/glue";
 import { POLLERR, POLLHUP, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
 import { Socket, SOCKET_BEHIND } from "../../net/socket/socket";
 import { EVENT_CLOSE, EVENT_DRAINING, EVENT_ENDED, EVENT_READ } from "../abi";
-import { activate } from "../dispatch";
+import { activate } from "../activation";
 import { Event, EVENT_BEHIND } from "../event";
 import { defineJob, DELIVERED, EMPTY, jobOf } from "../job";
-import { sourceGone } from "../registry";
+import { sourceGone } from "../unregister";
 import { pollSocket } from "./source";
 
 const ENDS: u32 = POLLERR | POLLHUP | POLLRDHUP;

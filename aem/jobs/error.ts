@@ -11,7 +11,7 @@ import { setUpcallArguments } from "../../kernel/glue";
 import { Process, SHORTAGE_KINDS } from "../../kernel/process/process";
 import { Waiter, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_DRAINING, EVENT_ERROR, EVENT_STARVED, PRIORITY_URGENT } from "../abi";
-import { activate, again, countActivations } from "../dispatch";
+import { activate, again, countActivations } from "../activation";
 import { Event, eventOfActivation } from "../event";
 import { checkOwnSource } from "../evsystem";
 import { eventOfJid } from "../jids";

@@ -14,7 +14,7 @@ import { samePrefix } from "../../net/scope";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { loadAddress } from "../../net/wire/ipv6";
 import { EVENT_ACCEPT, EVENT_READ, EVENT_SK, EVENT_SOCK, EventFilter, READ_LIMIT } from "../abi";
-import { activate, again, countActivations } from "../dispatch";
+import { activate, again, countActivations } from "../activation";
 import { Event } from "../event";
 import { EventExtra, extraOf } from "../extra";
 import { errorWaits } from "./shared";

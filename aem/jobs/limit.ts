@@ -8,7 +8,7 @@ import { LIMIT_KINDS } from "../../kernel/process/limits";
 import { Process } from "../../kernel/process/process";
 import { Waiter } from "../../kernel/scheduler/wait";
 import { EVENT_DRAINING, EVENT_LIMIT, PRIORITY_URGENT } from "../abi";
-import { activate, again, countActivations } from "../dispatch";
+import { activate, again, countActivations } from "../activation";
 import { Event } from "../event";
 import { checkOwnSource } from "../evsystem";
 import { defineSystemJob, DELIVERED, EMPTY } from "../job";

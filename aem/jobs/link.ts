@@ -9,7 +9,7 @@ import { Process } from "../../kernel/process/process";
 import { Waiter, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { hasDevice, linkIsUp, networkInterface } from "../../net/interface";
 import { EVENT_LINK, EVENTS_PER_SHARED_SOURCE, PRIORITY_DEFAULT } from "../abi";
-import { activate } from "../dispatch";
+import { activate } from "../activation";
 import { Event } from "../event";
 import { checkSharedSource, countMembers, countOwn } from "../evsystem";
 import { defineSystemJob, DELIVERED } from "../job";

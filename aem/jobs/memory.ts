@@ -18,7 +18,7 @@ import { Process } from "../../kernel/process/process";
 import { Gauge } from "../../kernel/scheduler/gauge";
 import { Waiter, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_MEMORY, EVENTS_PER_SHARED_SOURCE, PRIORITY_DEFAULT } from "../abi";
-import { activate } from "../dispatch";
+import { activate } from "../activation";
 import { Event } from "../event";
 import { checkSharedSource } from "../evsystem";
 import { defineSystemJob, DELIVERED } from "../job";

@@ -23,11 +23,11 @@ import {
 import { LIMIT_SYSTEM_EVENTS, reportLimit } from "../../kernel/process/limits";
 import { currentProcess, findProcess, Process } from "../../kernel/process/process";
 import { sipHash } from "../../kernel/random";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { Thread } from "../../kernel/scheduler/thread";
 import { Waiter, WaitQueue, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_MESSAGE, EVENTS_PER_PORT, MESSAGE_QUEUE, PRIORITY_DEFAULT } from "../abi";
-import { again, countActivations, makePending } from "../dispatch";
+import { again, countActivations, makePending } from "../activation";
 import { retryOwn } from "../queue";
 import { Event } from "../event";
 import { refuse } from "../evsystem";

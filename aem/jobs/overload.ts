@@ -7,7 +7,7 @@ import { setUpcallArguments } from "../../kernel/glue";
 import { Process } from "../../kernel/process/process";
 import { Waiter, WAKE_SYSTEM } from "../../kernel/scheduler/wait";
 import { EVENT_OVERLOAD, EVENTS_PER_SOURCE, PRIORITY_URGENT } from "../abi";
-import { activate } from "../dispatch";
+import { activate } from "../activation";
 import { Event } from "../event";
 import { refuse } from "../evsystem";
 import { defineSystemJob, DELIVERED } from "../job";

@@ -24,7 +24,7 @@ import { Endpoint } from "../../net/flow";
 import { networkFlush } from "../../net/interface";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_ENDED, EVENT_OCCURRED, EVENT_PENDING, EVENT_READ } from "../abi";
-import { activate } from "../dispatch";
+import { activate } from "../activation";
 import { Event, EVENT_ALLOCATING } from "../event";
 import { jobOf } from "../job";
 

@@ -9,7 +9,7 @@ import { SIGTERM, SIGUSR1, SIGUSR2 } from "../../kernel/process/calls";
 import { Process } from "../../kernel/process/process";
 import { Waiter } from "../../kernel/scheduler/wait";
 import { EVENT_SIGNAL, PRIORITY_DEFAULT } from "../abi";
-import { activate } from "../dispatch";
+import { activate } from "../activation";
 import { Event } from "../event";
 import { checkOwnSource } from "../evsystem";
 import { defineSystemJob, DELIVERED } from "../job";

@@ -14,11 +14,11 @@
 import { setUpcallArguments } from "../../kernel/glue";
 import { Waiter, WAKE_GONE, WAKE_STATE } from "../../kernel/scheduler/wait";
 import { EVENT_SK } from "../abi";
-import { again, countActivations, makePending } from "../dispatch";
+import { again, countActivations, makePending } from "../activation";
 import { Event } from "../event";
 import { extraOf } from "../extra";
 import { defineJob, DELIVERED, EMPTY } from "../job";
-import { sourceGone } from "../registry";
+import { sourceGone } from "../unregister";
 
 const STATE_BITS: u64 = 4;
 const PLACES: u32 = 16;

@@ -16,11 +16,11 @@ import {
   WAKE_GONE,
 } from "../../kernel/scheduler/wait";
 import { EVENT_SOCK } from "../abi";
-import { activate, countActivations } from "../dispatch";
+import { activate, countActivations } from "../activation";
 import { Event } from "../event";
 import { extraOf } from "../extra";
 import { defineJob, DELIVERED, EMPTY } from "../job";
-import { sourceGone } from "../registry";
+import { sourceGone } from "../unregister";
 import { pollSocket } from "./source";
 
 const BITS: u32 = POLLIN | POLLPRI | POLLOUT | POLLERR | POLLHUP | POLLMSG | POLLRDHUP;

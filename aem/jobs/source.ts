@@ -5,9 +5,9 @@ import { writeDatagram } from "../../net/socket/datagram";
 import { writePayload } from "../../net/socket/payload";
 import { Endpoint } from "../../net/flow";
 import { Socket } from "../../net/socket/socket";
-import { activate } from "../dispatch";
+import { activate } from "../activation";
 import { Event } from "../event";
-import { sourceGone } from "../registry";
+import { sourceGone } from "../unregister";
 import {
   ahead,
   consumeShared,

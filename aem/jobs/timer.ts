@@ -5,7 +5,7 @@
 import { setUpcallArguments } from "../../kernel/glue";
 import { Timer, timerRestart, timersTime, timerStartAt } from "../../kernel/time/timers";
 import { EVENT_TIMER } from "../abi";
-import { countActivations, makePending } from "../dispatch";
+import { countActivations, makePending } from "../activation";
 import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY } from "../job";
 

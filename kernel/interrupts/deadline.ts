@@ -3,7 +3,7 @@
  * processor has it (SDM 3A, 11.5.4.1), else the APIC's one-shot count. Frequencies come from the 8254.
  */
 import { cpuid, in8, out8, scale, tsc, writeMsr } from "../hal";
-import { now, setClockFrequency, timeAt, tscFromNanoseconds } from "../time/clock";
+import { now, SECOND, setClockFrequency, timeAt, tscFromNanoseconds } from "../time/clock";
 import {
   leaveTimers,
   nextTimer,
@@ -40,16 +40,16 @@ const CALIBRATION_TRIES: u32 = 8;
 /** Readings of which the quickest counts. */
 const SAMPLES: u32 = 3;
 
-const SECOND: u64 = 1_000_000_000;
-const NEVER: u64 = u64.MAX_VALUE;
+/** A time that does not come. */
+export const NO_DEADLINE: u64 = u64.MAX_VALUE;
 
 let deadlineMode: bool = false;
 /** Of the APIC timer, ticks a nanosecond, 32 fractional bits. */
 let apicPerNanosecond: u64 = 0;
 /** How far away, in ns, a deadline of the APIC timer may be: a second at most, and its count has 32 bits. A longer wait is programmed again. */
 let longestCount: u64 = 0;
-/** Time that is programmed; NEVER: none. */
-let programmed: u64 = NEVER;
+/** Time that is programmed; NO_DEADLINE: none. */
+let programmed: u64 = NO_DEADLINE;
 
 /** Readings of the 8254 and the TSC at the start of the measurement, and the last ones. */
 let startCount: u32 = 0;
@@ -74,7 +74,7 @@ export function initializeDeadline(storage: usize): u64 {
   const refinement = changetype<Timer>(storage);
   timerPrepare(refinement, refine.index);
   timerStart(refinement, now() + REFINE_AFTER);
-  armDeadline(NEVER);
+  armDeadline(NO_DEADLINE);
   return frequency;
 }
 
@@ -161,7 +161,7 @@ function onDeadline(argument: usize): void {
 /** The poll of POLL_TIMERS: timers of a level that were left over, a few at a time. True when there are more. */
 export function timerPoll(level: u32): bool {
   if (runTimersOf(level, now(), POLL_BUDGET)) return true;
-  armDeadline(NEVER);
+  armDeadline(NO_DEADLINE);
   return false;
 }
 
@@ -180,13 +180,13 @@ export function armDeadline(limit: u64): void {
   if (next != programmed) program(next);
 }
 
-/** Has the hardware interrupt at `next` (time of now(); NEVER), or at once when that is past. */
+/** Has the hardware interrupt at `next` (time of now(); NO_DEADLINE), or at once when that is past. */
 function program(next: u64): void {
   programmed = next;
   setAlarm(next, onEarlier.index);
   // 0 disarms, in both modes.
-  if (deadlineMode) writeMsr(MSR_TSC_DEADLINE, next == NEVER ? 0 : tscFromNanoseconds(next));
-  else setTimerCount(next == NEVER ? 0 : countUntil(next));
+  if (deadlineMode) writeMsr(MSR_TSC_DEADLINE, next == NO_DEADLINE ? 0 : tscFromNanoseconds(next));
+  else setTimerCount(next == NO_DEADLINE ? 0 : countUntil(next));
 }
 
 /** Ticks of the APIC timer until `time`, rounded up; 1 when it is past. */

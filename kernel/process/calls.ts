@@ -4,10 +4,13 @@
 import { tsc } from "../hal";
 import { EBUSY, EFAULT, EINVAL, ERESTART, ESRCH, ETIMEDOUT } from "../errno";
 import { logBytes, logDecimal, logEnd, logStart, logText, LOG_DEBUG, LOG_ERROR, LOG_INFO } from "../console";
+import { NO_DEADLINE } from "../interrupts/deadline";
 import { VMTABLE_BASE } from "../memory/layout";
 import { readUser, userRange, writeUser } from "../memory/user";
 import { fillRandom } from "../random";
-import { currentThread, NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
+import { waitOn } from "../scheduler/block";
+import { currentThread } from "../scheduler/running";
+import { wakeThread } from "../scheduler/wake";
 import { INTERRUPT_HANDLER, INTERRUPT_MAIN } from "../scheduler/thread";
 import { now } from "../time/clock";
 import { endProcess } from "./end";

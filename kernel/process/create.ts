@@ -6,7 +6,8 @@ import { createAddressSpace, destroyAddressSpace, mapFresh, unmapFresh } from ".
 import { setUserLimits } from "../memory/user";
 import { vmtableClearSome, vmtableCreate, vmtableDestroy } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
-import { wakeThread, yieldPoint } from "../scheduler/scheduler";
+import { yieldPoint } from "../scheduler/preempt";
+import { wakeThread } from "../scheduler/wake";
 import { createThread } from "../scheduler/thread";
 import { addTimerLevel } from "../time/timers";
 import { ModuleDescriptor, TABLE_ENTRY_SIZE } from "./module";

@@ -1,8 +1,10 @@
 /** Calls about other processes of one's own: fork, spawn, waitpid. Names and numbers as in POSIX and Linux. */
 import { EAGAIN, ECHILD, EFAULT, EINVAL, ENOENT, EPERM } from "../errno";
 import { kernelStackTop } from "../glue";
+import { NO_DEADLINE } from "../interrupts/deadline";
 import { userRange, writeUser } from "../memory/user";
-import { NO_DEADLINE, waitOn, wakeThread } from "../scheduler/scheduler";
+import { waitOn } from "../scheduler/block";
+import { wakeThread } from "../scheduler/wake";
 import { POLLIN } from "../scheduler/wait";
 import { createProcess } from "./create";
 import { endProcess, release, WAKE_UNWAITED } from "./end";

@@ -9,7 +9,7 @@ import { reserveFrames } from "../memory/frames";
 import { createAddressSpace } from "../memory/paging";
 import { vmtableClone, vmtableCloneSome, vmtableFree } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
-import { yieldPoint } from "../scheduler/scheduler";
+import { yieldPoint } from "../scheduler/preempt";
 import { createThread, threadOfMember } from "../scheduler/thread";
 import { adopt, disown } from "./create";
 import { endProcess } from "./end";

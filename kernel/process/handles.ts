@@ -17,7 +17,7 @@ import {
 } from "../memory/frames";
 import { LIMIT_DESCRIPTORS, reportLimit } from "./limits";
 import { CHILD_HANDLER, Process } from "./process";
-import { yieldPoint } from "../scheduler/scheduler";
+import { yieldPoint } from "../scheduler/preempt";
 import { usageOf } from "./usage";
 
 export const HANDLE_SOCKET: u32 = 1;

@@ -6,9 +6,13 @@
  */
 import { ENOMEM, EOPNOTSUPP, ERESTART } from "../errno";
 import { image, IMAGE_SERVE } from "../hal";
+import { NO_DEADLINE } from "../interrupts/deadline";
 import { STACK_DISTANCE, STACK_TOP, WINDOW_BASE } from "../memory/layout";
 import { translate } from "../memory/paging";
-import { currentThread, NO_DEADLINE, killThread, waitOn, yieldPoint } from "../scheduler/scheduler";
+import { waitOn } from "../scheduler/block";
+import { killThread } from "../scheduler/end";
+import { yieldPoint } from "../scheduler/preempt";
+import { currentThread } from "../scheduler/running";
 import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler/thread";
 import { framesFor, mapInSteps, unmapInSteps } from "./create";
 import { endProcess } from "./end";

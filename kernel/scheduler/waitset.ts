@@ -5,7 +5,7 @@
  *     thread.waitSet ──► ├ WaitSet ┼ entries: count × WaitSetEntry ┤   2^order frames
  */
 import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
-import { wakeThread } from "./scheduler";
+import { wakeThread } from "./wake";
 import { Thread } from "./thread";
 import { Waiter, WaitQueue, WAKE_GONE } from "./wait";
 

@@ -9,6 +9,10 @@
  */
 import { scale, tsc } from "../hal";
 
+/** In nanoseconds. */
+export const MILLISECOND: u64 = 1_000_000;
+export const SECOND: u64 = 1_000_000_000;
+
 /** Ranges of setClockFrequency, in Hz. */
 export const CLOCK_MINIMUM: u64 = 1_000_000;
 export const CLOCK_MAXIMUM: u64 = 100_000_000_000;

@@ -7,9 +7,11 @@
  */
 import { allocateFrames } from "../memory/frames";
 import { now } from "./clock";
-import { Timer, WHEEL_SIZE, wheelInitialize, wheelNext, wheelNumber, wheelRun, wheelStart } from "./wheel";
+import { wheelInitialize, wheelNext, wheelRun, wheelStart } from "./wheel";
+import { Timer, WHEEL_SIZE, wheelNumber } from "./wheel-layout";
 
-export { Timer, TIMER_SIZE, TIMER_TICK, timerPending, timerPrepare, timerRestart, timerStop } from "./wheel";
+export { timerPending, timerPrepare, timerRestart, timerStop } from "./wheel";
+export { Timer, TIMER_SIZE, TIMER_TICK } from "./wheel-layout";
 
 const TOP: u32 = 63;
 /** Timers that one call of runTimers calls or moves at most, unless it is told otherwise. */

@@ -7,9 +7,11 @@
  * its first deadline.
  */
 import { EFAULT, EINVAL, ENOMEM, ERESTART, ETIMEDOUT } from "../../kernel/errno";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import { letInterruptIn } from "../../kernel/interrupts/vectors";
 import { readUser, userRange, writeUser } from "../../kernel/memory/user";
-import { currentThread, NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
+import { waitOn } from "../../kernel/scheduler/block";
+import { currentThread } from "../../kernel/scheduler/running";
 import { Thread } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP } from "../../kernel/scheduler/wait";
 import { createWaitSet, releaseWaitSet, WaitSet } from "../../kernel/scheduler/waitset";

@@ -45,7 +45,7 @@ import {
   WAKE_ACCEPT,
   WAKE_GONE,
 } from "../../kernel/scheduler/wait";
-import { yieldPoint } from "../../kernel/scheduler/scheduler";
+import { yieldPoint } from "../../kernel/scheduler/preempt";
 import { networkFlush } from "../interface";
 import { ownSocket } from "./rank";
 import { initializeOptions, OPTIONS_STORAGE } from "./calls-options";

@@ -1,8 +1,10 @@
 /** From a descriptor to its socket, and how a thread waits for a socket without being sure that it is still there afterwards. */
 import { EBADF } from "../../kernel/errno";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
-import { currentThread, NO_DEADLINE, waitOn } from "../../kernel/scheduler/scheduler";
+import { waitOn } from "../../kernel/scheduler/block";
+import { currentThread } from "../../kernel/scheduler/running";
 import { rankSocket, setSocketLevel } from "./rank";
 import { Socket, SOCKET_NONBLOCK } from "./socket";
 

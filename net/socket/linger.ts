@@ -5,9 +5,9 @@
  * A socket that does not block does not linger. With a time of 0, close resets (tcp/close.ts).
  */
 import { ERESTART } from "../../kernel/errno";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { WAKE_STATE } from "../../kernel/scheduler/wait";
-import { now } from "../../kernel/time/clock";
+import { now, SECOND } from "../../kernel/time/clock";
 import { networkFlush } from "../interface";
 import { waitOnSocket } from "./descriptor";
 import { SHUT_WR, SOCK_STREAM, Socket, SOCKET_LINGER, SOCKET_NONBLOCK } from "./socket";
@@ -17,8 +17,6 @@ import { stateIn, TCP_CLOSING, TCP_FIN_WAIT1, TCP_LAST_ACK } from "./tcp/state";
 
 /** Our FIN, and maybe data before it, is not acknowledged. */
 const UNACKNOWLEDGED: u32 = (1 << TCP_FIN_WAIT1) | (1 << TCP_CLOSING) | (1 << TCP_LAST_ACK);
-
-const SECOND: u64 = 1000000000;
 
 /** 0: the socket can be closed now. -ERESTART: after the handlers, in the same call made again. */
 export function lingerOn(fd: i32, socket: Socket): i32 {

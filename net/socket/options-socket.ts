@@ -4,7 +4,7 @@
  */
 import { EINVAL, ENOPROTOOPT } from "../../kernel/errno";
 import { POLLOUT } from "../../kernel/scheduler/wait";
-import { TTL_DEFAULT } from "../ipv4";
+import { TTL_DEFAULT } from "../service";
 import {
   answer,
   answerFlag,
@@ -76,7 +76,10 @@ function getReuse(socket: Socket, place: usize): i32 {
 }
 
 function setReuse(socket: Socket, place: usize): i32 {
-  return takeFlag(socket, place, SOCKET_REUSE);
+  const before = socket.flags & SOCKET_REUSE;
+  takeFlag(socket, place, SOCKET_REUSE);
+  if ((socket.flags & SOCKET_REUSE) != before) call_indirect<void>(socket.protocol.shared, socket);
+  return 0;
 }
 
 function getType(socket: Socket, place: usize): i32 {

@@ -37,7 +37,7 @@ export const SOCKET_LISTENING: u32 = 16;
 export const SOCKET_KEEPALIVE: u32 = 32;
 /** SO_LINGER: close waits, or resets. */
 export const SOCKET_LINGER: u32 = 64;
-/** SO_REUSEADDR: may share its address with others that allow it, too. */
+/** SO_REUSEADDR: may share its address with others that allow it, too. Who changes it tells the protocol (`shared`). */
 export const SOCKET_REUSE: u32 = 128;
 /** SO_BROADCAST: may send to all hosts. */
 export const SOCKET_BROADCAST: u32 = 256;
@@ -201,4 +201,6 @@ export class SocketProtocol {
   end: u32;
   /** (socket) => void: its level is another one. 0: does not matter. */
   ranked: u32;
+  /** (socket) => void: SOCKET_REUSE is another one. */
+  shared: u32;
 }

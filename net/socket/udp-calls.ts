@@ -15,6 +15,9 @@ import {
   UDP_CONNECTED,
   UDP_SHUT_READ,
   UDP_SHUT_WRITE,
+  udpConnected,
+  udpDisconnected,
+  udpShared,
   UdpSocket,
 } from "./udp-socket";
 
@@ -54,6 +57,7 @@ export function fillUdpProtocol(protocol: SocketProtocol): void {
   protocol.abort = udpClose.index;
   protocol.queue = udpQueue.index;
   protocol.end = udpEnd.index;
+  protocol.shared = udpShared.index;
 }
 
 /** A datagram for the socket, at its payload, its sender in `source`. Takes the reference. */
@@ -124,16 +128,18 @@ function udpConnect(socket: Socket, name: Endpoint): i32 {
     self.status |= UDP_AUTO_ADDRESS;
   }
   self.flow.remote.copy(name);
-  self.status |= UDP_CONNECTED;
+  udpConnected(self);
   return 0;
 }
 
 function disconnect(self: UdpSocket): void {
+  if (!self.has(UDP_CONNECTED)) return;
+  udpDisconnected(self);
   const flow = self.flow;
   if (self.has(UDP_AUTO_ADDRESS)) self.clearAddress(flow.local);
   self.clearAddress(flow.remote);
   flow.remote.port = 0;
-  self.status &= ~(UDP_CONNECTED | UDP_AUTO_ADDRESS);
+  self.status &= ~UDP_AUTO_ADDRESS;
 }
 
 /** Sending never waits. */

@@ -1,12 +1,22 @@
-/** UDP sockets: their struct, their pool, and the table in which ports find them. */
-import { EADDRINUSE } from "../../kernel/errno";
+/** UDP sockets: their struct, their pool, and the tables in which datagrams find them. */
+import { EADDRINUSE, ENOBUFS } from "../../kernel/errno";
 import { POLL_LEVEL_DEFAULT } from "../../kernel/interrupts/polls";
 import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
 import { random32 } from "../../kernel/random";
 import { BufferQueue } from "../buffer";
-import { Endpoint, Flow, FLOW_SIZE, IpAddress } from "../flow";
-import { TTL_DEFAULT } from "../ipv4";
+import { Endpoint, Flow, FLOW_SIZE, flowHash, HASH_TABLE } from "../flow";
+import { TTL_DEFAULT } from "../service";
+import {
+  LocalName,
+  NAME_BOUND,
+  NAME_EXCLUSIVE,
+  NAME_WIDTHS,
+  nameShared,
+  NameTable,
+  serve,
+  unserve,
+} from "./names";
 import { addSocketLevel, removeSocketLevel } from "./rank";
 import { SOCK_DGRAM, Socket, SOCKET_REUSE, SocketProtocol } from "./socket";
 
@@ -24,8 +34,11 @@ export const EPHEMERAL_COUNT: u32 = 16384;
 /** Of them, looked at for one socket. */
 const EPHEMERAL_TRIES: u32 = 64;
 
-const BUCKETS: u32 = 256;
+/** Buckets of names, and of the flows of those that are connected. */
+const NAME_ORDER: u32 = 11;
+const FLOW_BUCKETS: u32 = 1024;
 const LINK_SIZE: usize = offsetof<Link>();
+const POOL_SIZE: usize = (offsetof<Pool>() + 7) & ~7;
 
 
 @unmanaged
@@ -44,8 +57,10 @@ export class UdpSocket extends Socket {
   status: u32;
   /** Datagrams dropped because the queue was full. */
   drops: u64;
+  /** The name that it is bound to; null: none. */
+  place: LocalName | null;
 
-  /** Its place in the table of ports. */
+  /** With a peer, its place in the table of flows; else among those that are served at its name. */
   @inline get link(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<UdpSocket>("linkNext"));
   }
@@ -66,26 +81,38 @@ export class UdpSocket extends Socket {
 }
 
 /** Bytes of storage for initializeUdpSockets. */
-export const UDP_SOCKETS_STORAGE: usize = FLOW_SIZE * 2 + ((offsetof<Pool>() + 7) & ~7) + LINK_SIZE * BUCKETS;
+export const UDP_SOCKETS_STORAGE: usize =
+  FLOW_SIZE * 2 +
+  POOL_SIZE * 2 +
+  ((offsetof<NameTable>() + 7) & ~7) +
+  (sizeof<usize>() << NAME_ORDER) +
+  LINK_SIZE * FLOW_BUCKETS;
 
 /** Of the datagram that is being looked at, and of the one that is being sent. Neither outlives the call that filled it in. */
 export let incoming: Flow = changetype<Flow>(0);
 export let outgoing: Flow = changetype<Flow>(0);
 
 let pool: Pool = changetype<Pool>(0);
-let buckets: usize = 0;
+let names: NameTable = changetype<NameTable>(0);
+/** Heads of the lists of those that are connected, by the keyed hash of their flow: a peer that chooses its ports cannot aim. */
+let flows: usize = 0;
 /** A port that belongs to the kernel, 0 for none. */
 let claimedPort: u32 = 0;
 
+/** `storage`: UDP_SOCKETS_STORAGE bytes, zeroed; `limit`: most sockets. */
 export function initializeUdpSockets(storage: usize, limit: u32): void {
   incoming = changetype<Flow>(storage);
   outgoing = changetype<Flow>(storage + FLOW_SIZE);
   storage += FLOW_SIZE * 2;
   pool = changetype<Pool>(storage);
   pool.initialize(offsetof<UdpSocket>(), limit);
-  buckets = storage + ((offsetof<Pool>() + 7) & ~7);
+  const namePool = changetype<Pool>(storage + POOL_SIZE);
+  names = changetype<NameTable>(storage + POOL_SIZE * 2);
+  storage = changetype<usize>(names) + ((offsetof<NameTable>() + 7) & ~7);
+  names.initialize(namePool, limit, storage, NAME_ORDER);
+  flows = storage + (sizeof<usize>() << NAME_ORDER);
+  for (let i: u32 = 0; i < FLOW_BUCKETS; i++) changetype<Link>(flows + <usize>i * LINK_SIZE).initialize();
   claimedPort = 0;
-  for (let i: u32 = 0; i < BUCKETS; i++) bucket(i).initialize();
 }
 
 export function udpPool(): Pool {
@@ -98,8 +125,10 @@ export function setClaimedPort(port: u32): void {
 
 // @ts-ignore: decorator
 @inline
-function bucket(port: u32): Link {
-  return changetype<Link>(buckets + <usize>((port ^ (port >> 8)) & (BUCKETS - 1)) * LINK_SIZE);
+function flowBucket(flow: Flow): Link {
+  return changetype<Link>(
+    flows + <usize>((<u32>flowHash(flow, HASH_TABLE)) & (FLOW_BUCKETS - 1)) * LINK_SIZE,
+  );
 }
 
 /** An IPv4 socket that is not bound; null at the limit. */
@@ -119,73 +148,104 @@ export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
 
 /** Gives back a socket whose queue is empty. */
 export function freeUdpSocket(socket: UdpSocket): void {
-  socket.link.remove();
+  const place = socket.place;
+  if (place !== null) {
+    if (socket.has(UDP_CONNECTED)) socket.link.remove();
+    else unserve(place, socket.link);
+    names.unbind(place, (socket.flags & SOCKET_REUSE) != 0);
+  }
   removeSocketLevel(socket);
   pool.release(changetype<usize>(socket));
 }
 
+/** Is `name` taken for a socket that shares it, or not? */
+function isTaken(name: Endpoint, shares: bool): bool {
+  return name.port == claimedPort || (names.users(name) & (shares ? NAME_EXCLUSIVE : NAME_BOUND)) != 0;
+}
+
+/** Binds to `name`, of which port 0 stands for an ephemeral one. 0, -EADDRINUSE or -ENOBUFS. The address was checked. */
+export function bindUdpSocket(socket: UdpSocket, name: Endpoint): i32 {
+  const local = socket.flow.local;
+  local.copy(name);
+  const result = findPlace(socket);
+  if (result < 0) {
+    socket.clearAddress(local);
+    local.port = 0;
+  }
+  return result;
+}
+
+function findPlace(socket: UdpSocket): i32 {
+  const local = socket.flow.local;
+  const shares = (socket.flags & SOCKET_REUSE) != 0;
+  if (local.port == 0 ? !chooseEphemeral(local) : isTaken(local, shares)) return -EADDRINUSE;
+  const place = names.bind(local, shares);
+  if (place === null) return -ENOBUFS;
+  socket.place = place;
+  socket.status |= UDP_BOUND;
+  serve(place, socket.link);
+  return 0;
+}
+
 /**
- * True when a socket bound to `port` of `address` would take datagrams from another one, and not both allow it. `reuse`: SOCKET_REUSE
- * or 0, of the new one.
+ * Gives `name` a free port: a random one, or one that a random odd step leads to from there (RFC 6056, 3.3.2). False: all that were looked at are taken. As there are sockets for a
+ * quarter of the ports at most (kernel/main.ts), that does not happen.
  */
-function conflicts(address: IpAddress, port: u32, reuse: u32 = 0): bool {
-  if (port == claimedPort) return true;
-  const head = bucket(port);
-  for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
-    const socket = UdpSocket.ofLink(link);
-    const other = socket.flow.local;
-    if (other.port == port && (socket.flags & reuse) == 0 && (address.covers(other) || other.covers(address)))
-      return true;
+function chooseEphemeral(name: Endpoint): bool {
+  let offset = random32();
+  const step = random32() | 1;
+  for (let tries: u32 = 0; tries < EPHEMERAL_TRIES; tries++) {
+    name.port = EPHEMERAL_FIRST + (offset & (EPHEMERAL_COUNT - 1));
+    if (!isTaken(name, false)) return true;
+    offset += step;
   }
   return false;
 }
 
-/** Binds to `name`, of which port 0 stands for an ephemeral one. 0 or -EADDRINUSE. The address was checked. */
-export function bindUdpSocket(socket: UdpSocket, name: Endpoint): i32 {
-  let port = name.port;
-  if (port == 0) {
-    port = ephemeralPort(name);
-    if (port == 0) return -EADDRINUSE;
-  } else if (conflicts(name, port, socket.flags & SOCKET_REUSE)) {
-    return -EADDRINUSE;
-  }
-  socket.flow.local.copyAddress(name);
-  socket.flow.local.port = port;
-  socket.status |= UDP_BOUND;
-  bucket(port).append(socket.link);
-  return 0;
+// ---- Whom a datagram is for ----
+
+/** A socket that is bound has the peer now that its flow says: datagrams of others are not for it. */
+export function udpConnected(socket: UdpSocket): void {
+  unserve(socket.place!, socket.link);
+  flowBucket(socket.flow).prepend(socket.link);
+  socket.status |= UDP_CONNECTED;
+}
+
+/** It has none any more. */
+export function udpDisconnected(socket: UdpSocket): void {
+  socket.link.remove();
+  socket.status &= ~UDP_CONNECTED;
+  serve(socket.place!, socket.link);
+}
+
+/** SOCKET_REUSE of the socket is another one. */
+export function udpShared(socket: Socket): void {
+  const place = changetype<UdpSocket>(socket).place;
+  if (place !== null) nameShared(place, (socket.flags & SOCKET_REUSE) != 0);
 }
 
 /**
- * A free port: a random one, or one that a random odd step leads to from there (RFC 6056, 3.3.2); 0 when all that were looked at are taken. As there are sockets for a
- * quarter of the ports at most (kernel/main.ts), that does not happen.
- */
-function ephemeralPort(address: IpAddress): u32 {
-  let offset = random32();
-  const step = random32() | 1;
-  for (let tries: u32 = 0; tries < EPHEMERAL_TRIES; tries++) {
-    const port = EPHEMERAL_FIRST + (offset & (EPHEMERAL_COUNT - 1));
-    if (!conflicts(address, port)) return port;
-    offset += step;
-  }
-  return 0;
-}
-
-/**
- * The socket for a datagram: its port, its address (or any), and, when it is connected, its peer. One that is bound to the very address
- * goes before one that takes any. Null: none.
+ * The socket for a datagram: the one that is connected to its sender, else the latest that is bound to its address, or to every address, without a peer. Null: none.
  */
 export function findUdpSocket(flow: Flow): UdpSocket | null {
-  const head = bucket(flow.local.port);
-  let any: UdpSocket | null = null;
+  let found: UdpSocket | null = null;
+  let connected: u32 = 0;
+  for (let width: u32 = 0; width < NAME_WIDTHS; width++) {
+    const entry = names.covering(flow.local, width);
+    if (entry === null) continue;
+    connected += entry.sockets - entry.served;
+    if (found === null && entry.served != 0) found = UdpSocket.ofLink(entry.list.next);
+  }
+  if (connected == 0) return found;
+  const peer = findConnected(flow);
+  return peer !== null ? peer : found;
+}
+
+function findConnected(flow: Flow): UdpSocket | null {
+  const head = flowBucket(flow);
   for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) {
     const socket = UdpSocket.ofLink(link);
-    const local = socket.flow.local;
-    if (local.port != flow.local.port) continue;
-    const remote = socket.flow.remote;
-    if (socket.has(UDP_CONNECTED) && !(remote.port == flow.remote.port && remote.same(flow.remote))) continue;
-    if (local.same(flow.local)) return socket;
-    if (local.covers(flow.local)) any = socket;
+    if (socket.flow.same(flow)) return socket;
   }
-  return any;
+  return null;
 }

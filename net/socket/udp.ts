@@ -32,7 +32,7 @@ import {
   portUnreachable,
   receivedFlow,
 } from "../ip";
-import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../ipv4";
+import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../service";
 import { lowerPathMtu } from "../pmtu";
 import { DATAGRAM_MAXIMUM } from "../reassembly";
 import { registerTransport } from "../transports";

@@ -10,6 +10,7 @@
  *  20 │                   options, up to 40 bytes                     │
  *     └───────────────────────────────────────────────────────────────┘
  */
+import { PortsHeader } from "./ports";
 
 export const TCP_HEADER: u32 = 20;
 /** Offset of the checksum field, for CHECKSUM_PARTIAL. */
@@ -26,32 +27,12 @@ export const TCP_CWR: u32 = 0x80;
 
 
 @unmanaged
-export class TcpHeader {
+export class TcpHeader extends PortsHeader {
   /** True when `length` bytes at `address` hold a header with all of its options (20 <= headerLength <= length). */
   @inline static check(address: usize, length: u32): bool {
     if (length < TCP_HEADER) return false;
     const size = changetype<TcpHeader>(address).headerLength;
     return size >= TCP_HEADER && size <= length;
-  }
-
-
-  @inline get sourcePort(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this)));
-  }
-
-
-  @inline set sourcePort(value: u32) {
-    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value));
-  }
-
-
-  @inline get destinationPort(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 2));
-  }
-
-
-  @inline set destinationPort(value: u32) {
-    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 2);
   }
 
 

@@ -6,12 +6,13 @@
  *   4 │            length             │           checksum            │
  *     └───────────────────────────────────────────────────────────────┘
  */
+import { PortsHeader } from "./ports";
 
 export const UDP_HEADER: u32 = 8;
 
 
 @unmanaged
-export class UdpHeader {
+export class UdpHeader extends PortsHeader {
   /** True when `length` bytes at `address` hold a header and all that its length field counts. */
   @inline static check(address: usize, length: u32): bool {
     if (length < UDP_HEADER) return false;
@@ -19,25 +20,6 @@ export class UdpHeader {
     return own >= UDP_HEADER && own <= length;
   }
 
-
-  @inline get sourcePort(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this)));
-  }
-
-
-  @inline set sourcePort(value: u32) {
-    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value));
-  }
-
-
-  @inline get destinationPort(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 2));
-  }
-
-
-  @inline set destinationPort(value: u32) {
-    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 2);
-  }
   /** Header and payload, in bytes. */
   @inline get length(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 4));

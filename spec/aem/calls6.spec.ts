@@ -13,7 +13,6 @@ import { EVENT_ACCEPT, EVENT_READ } from "../../aem/abi";
 import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
 import { upcallArgument3, upcallArgument4, upcallArgument5 } from "../../kernel/glue";
-import { currentProcess } from "../../kernel/process/process";
 import {
   sys_accept,
   sys_bind,
@@ -26,11 +25,12 @@ import {
 } from "../../net/socket/calls";
 import { sys_recv, sys_recvfrom } from "../../net/socket/calls-receive";
 import { sys_send, sys_sendto } from "../../net/socket/calls-send";
-import { sys_getsockopt, sys_setsockopt } from "../../net/socket/calls-options";
+import { sys_setsockopt } from "../../net/socket/calls-options";
 import { loadAddress, storeAddress } from "../../net/wire/ipv6";
 import { address6 } from "../net/frames6";
 import * as fake from "../fake";
-import { expectHandler, expectNothingLeft, onRead, setUp, timePasses, user, zone } from "./driver";
+import { data, expectAllClosed, length, name, optionOf, portOf, setUpCalls, value } from "./calls";
+import { expectHandler, onRead, user, zone } from "./driver";
 import { handlerOf, settle } from "./machine";
 
 const AF_INET: u32 = 2;
@@ -43,10 +43,6 @@ const V6ONLY: u32 = 26;
 const ONE: u64 = 1;
 const MAPPED: u64 = 0xffff_7f00_0001;
 
-let name: u32 = 0;
-let length: u32 = 0;
-let value: u32 = 0;
-let data: u32 = 0;
 let port: u32 = 7000;
 
 /** A sockaddr_in6 with an address of ::/64. */
@@ -68,11 +64,6 @@ function option(fd: i32, on: u32): i32 {
   store<u32>(value, on);
   return sys_setsockopt(fd, IPV6, V6ONLY, value, 4);
 }
-function optionOf(fd: i32): i32 {
-  store<u32>(length, 4);
-  const result = sys_getsockopt(fd, IPV6, V6ONLY, value, length);
-  return result < 0 ? result : load<i32>(value);
-}
 function bound(type: u32, low: u64, number: u32): i32 {
   const fd = sys_socket(AF_INET6, type, 0);
   expect<i32>(sys_bind(fd, name6(low, number), 28)).toBe(0, "bind");
@@ -87,7 +78,7 @@ function expectName(at: usize, low: u64, what: string): u32 {
   expect<u64>(address.high).toBe(0, what);
   expect<u64>(address.low).toBe(low, what);
   expect<u32>(load<u32>(at, 24)).toBe(0, what);
-  return bswap<u16>(load<u16>(at, 2));
+  return portOf(<u32>at);
 }
 /** The answer of getsockname or getpeername, as above. */
 function nameOf(fd: i32, peer: bool, low: u64, what: string): u32 {
@@ -99,26 +90,13 @@ function nameOf(fd: i32, peer: bool, low: u64, what: string): u32 {
   return expectName(name, low, what);
 }
 
-beforeAll(() => {
-  setUp(true);
-  name = user;
-  length = user + 64;
-  value = user + 128;
-  data = user + 8192;
-});
+beforeAll(setUpCalls);
 
 beforeEach(() => {
   fake.onIdle(0);
 });
 
-afterEach(() => {
-  expectNothingLeft();
-  for (let i = 0; i < 5; i++) {
-    timePasses(1_000_000);
-    settle();
-  }
-  expect<u32>(currentProcess().handleCount).toBe(0, "descriptors left open");
-});
+afterEach(expectAllClosed);
 
 describe("names of IPv6", () => {
   it("have 28 bytes and the family of the socket", () => {
@@ -196,11 +174,11 @@ describe("IPV6_V6ONLY", () => {
     expect<i32>(option(-1, 1)).toBeLessThan(0);
     const four = sys_socket(AF_INET, STREAM, 0);
     expect<i32>(option(four, 1)).toBe(-ENOPROTOOPT);
-    expect<i32>(optionOf(four)).toBe(-ENOPROTOOPT);
+    expect<i32>(optionOf(four, IPV6, V6ONLY)).toBe(-ENOPROTOOPT);
     const six = sys_socket(AF_INET6, STREAM, 0);
-    expect<i32>(optionOf(six)).toBe(0);
+    expect<i32>(optionOf(six, IPV6, V6ONLY)).toBe(0);
     expect<i32>(option(six, 1)).toBe(0);
-    expect<i32>(optionOf(six)).toBe(1);
+    expect<i32>(optionOf(six, IPV6, V6ONLY)).toBe(1);
     expect<i32>(sys_bind(six, name6(MAPPED, ++port), 28)).toBe(-ENETUNREACH);
     expect<i32>(sys_bind(six, name6(0, port), 28)).toBe(0);
     expect<i32>(option(six, 0)).toBe(-EINVAL);
@@ -215,7 +193,7 @@ describe("IPV6_V6ONLY", () => {
       const right = sys_accept(version == 0 ? four : six, 0, 0);
       expect<i32>(right).toBeGreaterThanOrEqual(0);
       expect<i32>(sys_accept(version == 0 ? six : four, 0, 0)).toBe(-EAGAIN);
-      if (version != 0) expect<i32>(optionOf(right)).toBe(1);
+      if (version != 0) expect<i32>(optionOf(right, IPV6, V6ONLY)).toBe(1);
       sys_close(client);
       sys_close(right);
       settle();

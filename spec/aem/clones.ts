@@ -7,7 +7,7 @@ import { clearExitWork, WORK_RESCHEDULE } from "../../kernel/glue";
 import { frameErrorCount } from "../../kernel/memory/frames";
 import { sys_waitpid } from "../../kernel/process/family";
 import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
-import { raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
+import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import { endNow, reapAll } from "../reap";
 import { HANDLER_CODE, nextHandler, serveAndLeave, switchTo } from "./machine";
 

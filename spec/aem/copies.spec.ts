@@ -10,7 +10,8 @@ import { sys_recv } from "../../net/socket/calls-receive";
 import { sys_send, sys_sendto } from "../../net/socket/calls-send";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
-import { expectNothingLeft, onRead, setUp, user } from "./driver";
+import { expectAllClosed, PEEK } from "./calls";
+import { onRead, setUp, user } from "./driver";
 import { nextHandler, settle } from "./machine";
 import {
   address,
@@ -25,7 +26,6 @@ import {
   server,
 } from "./pair";
 
-const PEEK: u32 = 2;
 let data: u32 = 0;
 
 function begin(): void {
@@ -62,10 +62,7 @@ describe("copies of what is delivered", () => {
     fake.onIdle(0);
     begin();
   });
-  afterEach(() => {
-    expectNothingLeft();
-    passMilliseconds(5);
-  });
+  afterEach(expectAllClosed);
 
   it("of a stream that calls read, with pieces of every size on both sides", () => {
     connectPair();

@@ -1,14 +1,9 @@
-/** close, sk, sock and timers (docs/aem-calls.md), and what happens when a socket goes away. */
+/** sockasync_close (docs/aem-calls.md), and what happens when a socket goes away. */
 import {
-  EVENT_ACCEPT,
   EVENT_CLOSE,
   EVENT_ENDED,
   EVENT_READ,
   EVENT_REGISTERED,
-  EVENT_SK,
-  EVENT_SOCK,
-  EVENT_TIMER,
-  EVF_ONESHOT,
   EVJOBLOOKUP,
   EVJOBSHTDN,
   EVJOBSTART,
@@ -17,14 +12,12 @@ import {
   SHUTDOWN_DROP,
 } from "../../aem/abi";
 import { sys_evctl } from "../../aem/evctl";
-import { sys_evtimer } from "../../aem/evtimer";
 import { eventPool } from "../../aem/jids";
-import { EBADF, ECONNABORTED, ECONNREFUSED, ECONNRESET, EINVAL, ENOTCONN, ESRCH } from "../../kernel/errno";
+import { EBADF, ECONNABORTED, ECONNREFUSED, ECONNRESET, ENOTCONN, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { currentProcess } from "../../kernel/process/process";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
-import { now } from "../../kernel/time/clock";
-import { TIMER_TICK } from "../../kernel/time/timers";
+import { POLLHUP, POLLOUT, WAKE_GONE } from "../../kernel/scheduler/wait";
+import { MILLISECOND } from "../../kernel/time/clock";
 import { sys_close } from "../../net/socket/calls";
 import {
   expectHandler,
@@ -42,36 +35,14 @@ import {
   timePasses,
   transition,
 } from "./driver";
-import {
-  nextHandler,
-  fail,
-  finish,
-  handlerOf,
-  newProcess,
-  newStream,
-  open,
-  receive,
-  switchTo,
-} from "./machine";
+import { nextHandler, fail, finish, newProcess, newStream, open, receive, switchTo } from "./machine";
 import { endNow } from "../reap";
-
-const MILLISECOND: u64 = 1_000_000;
 
 /** The next handler is close's, and reports this. */
 function expectClose(jid: i32, error: i32, what: string): void {
   expectHandler(EVENT_CLOSE, what);
   expect<i32>(<i32>upcallArgument1).toBe(jid, "jid");
   expect<i32>(<i32>upcallArgument3).toBe(error, "error");
-}
-function expectState(old: u32, state: u32): void {
-  expectHandler(EVENT_SK, "a transition");
-  expect<u32>(upcallArgument3).toBe(old, "old state");
-  expect<u32>(upcallArgument4).toBe(state, "new state");
-}
-function expectTimer(jid: i32, overrun: u32, what: string): void {
-  expectHandler(EVENT_TIMER, what);
-  expect<i32>(<i32>upcallArgument1).toBe(jid, "jid");
-  expect<u32>(upcallArgument2).toBe(overrun, "overrun");
 }
 
 beforeAll(() => {
@@ -180,185 +151,6 @@ describe("sockasync_close", () => {
     expectClose(jid, -ECONNRESET, "delivered");
     expectNone("ended");
     expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
-  });
-});
-
-describe("sockasync_sk", () => {
-  it("reports every transition, in order, one for each call", () => {
-    const socket = newStream();
-    const jid = onState(open(socket));
-    transition(socket, 7, 2);
-    transition(socket, 2, 1);
-    transition(socket, 1, 4);
-    readStatistics(jid);
-    expect<u32>(statistics.waiting).toBe(3);
-    expectState(7, 2);
-    expectState(2, 1);
-    transition(socket, 4, 5);
-    expectState(1, 4);
-    expectState(4, 5);
-    expectNone("no more");
-    transition(socket, 5, 6);
-    expectState(5, 6);
-    expectNone("no more");
-    readStatistics(jid);
-    expect<u64>(statistics.activations).toBe(5);
-    expect<u64>(statistics.handled).toBe(5);
-  });
-
-  it("keeps 15 transitions, then skips states but never breaks the chain", () => {
-    const socket = newStream();
-    const jid = onState(open(socket));
-    for (let i: u32 = 0; i < 20; i++) transition(socket, 1 + (i % 11), 1 + ((i + 1) % 11));
-    let state: u32 = 1;
-    for (let i: u32 = 0; i < 15; i++) {
-      expectHandler(EVENT_SK, "a transition");
-      expect<u32>(upcallArgument3).toBe(state, "the chain");
-      state = upcallArgument4;
-    }
-    expect<u32>(state).toBe(1 + (20 % 11), "the last state");
-    expectNone("no more");
-    readStatistics(jid);
-    expect<u64>(statistics.activations).toBe(20);
-    expect<u64>(statistics.coalesced).toBe(5);
-  });
-
-  it("keeps transitions while it is stopped, and delivers all of them at a shutdown", () => {
-    const socket = newStream();
-    const jid = onState(open(socket));
-    transition(socket, 7, 2);
-    sys_evctl(jid, EVJOBSTOP, 0);
-    transition(socket, 2, 1);
-    expectNone("stopped");
-    sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
-    transition(socket, 1, 8);
-    expectState(7, 2);
-    expectState(2, 1);
-    expectNone("what came after the shutdown does not count");
-    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
-  });
-});
-
-describe("sockasync_sock", () => {
-  it("reports what holds at registration, and then edges", () => {
-    const socket = newStream();
-    socket.bits = POLLOUT;
-    const jid = onSock(open(socket));
-    expectHandler(EVENT_SOCK, "POLLOUT holds");
-    expect<i32>(<i32>upcallArgument1).toBe(jid);
-    expect<u32>(upcallArgument3).toBe(POLLOUT);
-    expect<u32>(upcallArgument4).toBe(0);
-    expectNone("not as long as it holds");
-    receive(socket, 1);
-    receive(socket, 1);
-    expectHandler(EVENT_SOCK, "data");
-    expect<u32>(upcallArgument3).toBe(POLLIN | POLLOUT, "all that holds now");
-    expectNone("once");
-    readStatistics(jid);
-    expect<u64>(statistics.coalesced).toBe(1);
-    fail(socket, ECONNRESET);
-    expectHandler(EVENT_SOCK, "failure");
-    expect<u32>(upcallArgument3).toBe(POLLIN | POLLOUT | POLLERR | POLLHUP);
-    expect<i32>(<i32>upcallArgument4).toBe(-ECONNRESET);
-    expect<i32>(socket.error).toBe(ECONNRESET, "SO_ERROR is still there to be asked for");
-  });
-
-  it("does not report bits that have gone", () => {
-    const socket = newStream();
-    socket.bits = POLLOUT;
-    onSock(open(socket));
-    expectHandler(EVENT_SOCK, "POLLOUT holds");
-    receive(socket, 1);
-    socket.taken = 1;
-    expectNone("the data were taken");
-  });
-});
-
-describe("evtimer", () => {
-  it("refuses negative times", () => {
-    expect<i32>(sys_evtimer(-1, 0, 0, handlerOf(EVENT_TIMER))).toBe(-EINVAL);
-    expect<i32>(sys_evtimer(0, -1, 0, handlerOf(EVENT_TIMER))).toBe(-EINVAL);
-    expect<i32>(sys_evtimer(i64.MAX_VALUE, i64.MAX_VALUE, 0, handlerOf(EVENT_TIMER))).toBeGreaterThan(0);
-  });
-
-  it("calls once with period 0, never early, and ends", () => {
-    const jid = onTimer(MILLISECOND, 0);
-    timePasses(MILLISECOND - 1);
-    expectNone("early");
-    timePasses(TIMER_TICK);
-    expectTimer(jid, 0, "due");
-    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBeGreaterThan(0);
-    timePasses(10 * MILLISECOND);
-    expectNone("once");
-    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
-  });
-
-  it("EVF_ONESHOT takes the period away", () => {
-    const jid = onTimer(MILLISECOND, MILLISECOND, EVF_ONESHOT);
-    timePasses(100 * MILLISECOND);
-    expectTimer(jid, 0, "due");
-    expectNone("once");
-  });
-
-  it("calls periodically without drift, however late each call is", () => {
-    const start = now();
-    const jid = onTimer(5 * MILLISECOND, 10 * MILLISECOND);
-    let calls: u64 = 0;
-    let wrong = 0;
-    // 1000 periods in steps that have nothing to do with them: after each the number of expirations is known exactly.
-    while (now() - start < 10_000 * MILLISECOND) {
-      timePasses(3_777_777);
-      const time = now() - start;
-      const due = time < 5 * MILLISECOND ? 0 : (time - 5 * MILLISECOND) / (10 * MILLISECOND) + 1;
-      while (<u32>nextHandler() != 0) calls += 1 + upcallArgument2;
-      if (calls > due || due - calls > 1) wrong++;
-      if (due - calls == 1 && (time - 5 * MILLISECOND) % (10 * MILLISECOND) > TIMER_TICK) wrong++;
-    }
-    expect<i32>(wrong).toBe(0);
-    expect<u64>(calls).toBeGreaterThan(990);
-    readStatistics(jid);
-  });
-
-  it("counts overruns while its handler does not run, when interrupts come late, and below a tick", () => {
-    const jid = onTimer(MILLISECOND, MILLISECOND);
-    for (let i = 0; i < 5; i++) timePasses(MILLISECOND);
-    timePasses(TIMER_TICK);
-    expectTimer(jid, 4, "five expirations");
-    timePasses(7 * MILLISECOND);
-    expectTimer(jid, 6, "one late interrupt for seven");
-    // Expirations while the handler runs are the next call.
-    timePasses(2 * MILLISECOND);
-    expectTimer(jid, 1, "two more");
-    expectNone("no more");
-    readStatistics(jid);
-    expect<u64>(statistics.activations).toBe(14);
-    expect<u64>(statistics.coalesced).toBe(11);
-    sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
-    const fast = onTimer(0, 1000);
-    timePasses(MILLISECOND);
-    expectHandler(EVENT_TIMER, "a period below a tick");
-    expect<i32>(<i32>upcallArgument1).toBe(fast);
-    expect<bool>(upcallArgument2 > 900 && upcallArgument2 <= 1000).toBe(true, "overrun");
-  });
-
-  it("counts on while it is stopped", () => {
-    const jid = onTimer(MILLISECOND, MILLISECOND);
-    sys_evctl(jid, EVJOBSTOP, 0);
-    for (let i = 0; i < 10; i++) timePasses(MILLISECOND);
-    timePasses(TIMER_TICK);
-    expectNone("stopped");
-    sys_evctl(jid, EVJOBSTART, 0);
-    expectTimer(jid, 9, "ten");
-  });
-
-  it("a shutdown that delivers first stops the clock", () => {
-    const jid = onTimer(MILLISECOND, MILLISECOND);
-    timePasses(2 * MILLISECOND);
-    sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
-    timePasses(20 * MILLISECOND);
-    expectTimer(jid, 1, "what was due before");
-    timePasses(20 * MILLISECOND);
-    expectNone("ended");
   });
 });
 

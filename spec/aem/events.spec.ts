@@ -43,6 +43,7 @@ import { out8 } from "../../kernel/hal";
 import { upcallArgument1 } from "../../kernel/glue";
 import { sys_enter_keepalive } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
+import { MILLISECOND } from "../../kernel/time/clock";
 import * as fake from "../fake";
 import { endNow } from "../reap";
 import {
@@ -66,8 +67,6 @@ import {
   readStatistics,
   expectData,
 } from "./driver";
-
-const MILLISECOND: u64 = 1_000_000;
 
 function consoleByte(byte: u32): void {
   out8(0x3f8, byte);

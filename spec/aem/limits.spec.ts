@@ -16,7 +16,7 @@ import {
   EVJOBSTOP,
   EVTBLINIT,
 } from "../../aem/abi";
-import { activate } from "../../aem/dispatch";
+import { activate } from "../../aem/activation";
 import { sys_evctl } from "../../aem/evctl";
 import { EVENT_HELD } from "../../aem/event";
 import { eventOfJid } from "../../aem/jids";

@@ -10,6 +10,7 @@ import { HANDLER_ALLOCATOR, PRIORITY_DEFAULT } from "../../aem/abi";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic } from "../../kernel/interrupts/apic";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import {
   initializePolls,
   pollLevel,
@@ -49,15 +50,10 @@ import {
 } from "../../kernel/process/process";
 import { serve } from "../../kernel/process/workers";
 import { initializeRandom, RANDOM_SIZE, seedRandom } from "../../kernel/random";
-import {
-  currentThread,
-  initializeScheduler,
-  NO_DEADLINE,
-  SCHEDULER_STORAGE,
-  startScheduler,
-  waitOn,
-  wakeThread,
-} from "../../kernel/scheduler/scheduler";
+import { waitOn } from "../../kernel/scheduler/block";
+import { currentThread } from "../../kernel/scheduler/running";
+import { initializeScheduler, SCHEDULER_STORAGE, startScheduler } from "../../kernel/scheduler/scheduler";
+import { wakeThread } from "../../kernel/scheduler/wake";
 import { initializeThreads, THREAD_STORAGE } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
 import { initializeTimers } from "../../kernel/time/timers";

@@ -1,21 +1,23 @@
 /** Quiet calls (policy.handlersAfter): one that blocks is not made again for handlers, and being quiet belongs to its thread alone. */
-import { activate } from "../../aem/dispatch";
+import { activate } from "../../aem/activation";
 import { eventOfJid } from "../../aem/jids";
 import { EINTR, ERESTART, ETIMEDOUT } from "../../kernel/errno";
 import { exitWork, quietCall, setQuietCall, WORK_DISPATCH } from "../../kernel/glue";
 import { VECTOR_TIMER } from "../../kernel/interrupts/apic";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import { setVector } from "../../kernel/interrupts/vectors";
 import { SIGUSR1, sys_kill, sys_nanosleep, sys_sigtake } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
-import { currentThread, NO_DEADLINE, waitOn, wakeThread } from "../../kernel/scheduler/scheduler";
+import { waitOn } from "../../kernel/scheduler/block";
+import { currentThread } from "../../kernel/scheduler/running";
+import { wakeThread } from "../../kernel/scheduler/wake";
 import { Thread, THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/timers";
 import * as fake from "../fake";
 import { expectNothingLeft, onTimer, setUp } from "./driver";
 import { newProcess, nextHandler } from "./machine";
 
-const MILLISECOND: u64 = 1_000_000;
 const NO_VECTOR: u32 = 0x40;
 
 let jid: i32 = 0;

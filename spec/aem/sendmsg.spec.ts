@@ -7,7 +7,8 @@ import { sys_send, sys_sendmsg } from "../../net/socket/calls-send";
 import { IOV_MAX } from "../../net/socket/gather";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
-import { expectNothingLeft, setUp, timePasses, user } from "./driver";
+import { expectAllClosed, PEEK } from "./calls";
+import { setUp, timePasses, user } from "./driver";
 import { pattern, settle } from "./machine";
 import {
   address,
@@ -25,7 +26,6 @@ import {
 } from "./pair";
 
 const OOB: u32 = 1;
-const PEEK: u32 = 2;
 /** A vector that nobody has: the idle processor woke for nothing else than what the spec did meanwhile. */
 const NO_VECTOR: u32 = 0x20;
 
@@ -113,10 +113,7 @@ describe("sendmsg", () => {
   beforeEach(() => {
     fake.onIdle(0);
   });
-  afterEach(() => {
-    expectNothingLeft();
-    passMilliseconds(5);
-  });
+  afterEach(expectAllClosed);
 
   it("any pieces of a stream arrive as one, whatever of them is taken at a time", () => {
     connectPair();

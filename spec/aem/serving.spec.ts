@@ -7,7 +7,7 @@ import { VECTOR_TIMER } from "../../kernel/interrupts/apic";
 import { setVector } from "../../kernel/interrupts/vectors";
 import { SIGUSR1, sys_enter_keepalive, sys_kill, sys_sigtake } from "../../kernel/process/calls";
 import { currentProcess } from "../../kernel/process/process";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { now } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/timers";
 import * as fake from "../fake";

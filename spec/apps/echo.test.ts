@@ -1,38 +1,10 @@
 /** apps/echo against the model of the system calls (mock.ts). */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { before, test } from "node:test";
-import { compile } from "./compile.ts";
-import { Kernel } from "./mock.ts";
+import { test } from "node:test";
+import { application } from "./application.ts";
 
-let module: WebAssembly.Module;
-before(async () => {
-  module = await compile("apps/echo/main.ts");
-});
-
-function run(script: (kernel: Kernel) => void): Kernel {
-  const kernel = new Kernel();
-  let ran = false;
-  const status = kernel.run(module, () => {
-    ran = true;
-    script(kernel);
-  });
-  assert.equal(status, 0);
-  assert.ok(ran, "main has not come to enter_keepalive");
-  return kernel;
-}
-
-test("echo: the module imports aemos only", () => {
-  for (const entry of WebAssembly.Module.imports(module)) assert.equal(entry.module, "aemos");
-});
-
-test("echo: no object is created that a collector would have to look for", () => {
-  const [names] = WebAssembly.Module.customSections(module, "name");
-  assert.ok(names);
-  const text = Buffer.from(names).toString("latin1");
-  assert.ok(text.includes("accepted"), "functions have names");
-  assert.equal(/rt\/(itcms|tcms)/.test(text), false);
-});
+const run = application("echo");
 
 test("echo: what comes goes back, and the connection ends with the client's", () => {
   run((kernel) => {

@@ -1,24 +1,10 @@
 /** apps/http against the model of the system calls (mock.ts): what requests get, whole, octet by octet, and slowly read. */
 import assert from "node:assert/strict";
-import { before, test } from "node:test";
-import { compile } from "./compile.ts";
-import { type Client, Kernel } from "./mock.ts";
+import { test } from "node:test";
+import { application } from "./application.ts";
+import type { Client } from "./mock.ts";
 
-let module: WebAssembly.Module;
-before(async () => {
-  module = await compile("apps/http/main.ts");
-});
-
-function run(script: (kernel: Kernel) => void): void {
-  const kernel = new Kernel();
-  let ran = false;
-  const status = kernel.run(module, () => {
-    ran = true;
-    script(kernel);
-  });
-  assert.equal(status, 0);
-  assert.ok(ran, "main has not come to enter_keepalive");
-}
+const run = application("http");
 
 interface Response {
   status: number;
@@ -65,18 +51,6 @@ function one(client: Client): Response {
 }
 
 const get = (path: string, lines = ""): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n${lines}\r\n`;
-
-test("http: the module imports aemos only", () => {
-  for (const entry of WebAssembly.Module.imports(module)) assert.equal(entry.module, "aemos");
-});
-
-test("http: no object is created that a collector would have to look for", () => {
-  const [names] = WebAssembly.Module.customSections(module, "name");
-  assert.ok(names);
-  const text = Buffer.from(names).toString("latin1");
-  assert.ok(text.includes("accepted"), "functions have names");
-  assert.equal(/rt\/(itcms|tcms)/.test(text), false);
-});
 
 test("http: the page, and the connection stays open", () => {
   run((kernel) => {

@@ -5,36 +5,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { askUdp } from "./client.ts";
-import { DEFAULT_IMAGE, type Machine, boot, specImage } from "./machine.ts";
+import { DEFAULT_IMAGE, boot, specImage } from "./machine.ts";
+import { reportOf } from "./report.ts";
 
 describe("handlers", () => {
-  let machine: Machine;
-
-  before(async () => {
-    machine = await boot(specImage("core.json"), { netdev: "none", ready: false });
-    await machine.exited(30_000);
-  });
-  after(() => machine?.stop());
-
-  const one = (name: string): number[] => {
-    const rows = machine.rows(name);
-    assert.equal(rows.length, 1, machine.console());
-    return rows[0] as number[];
-  };
+  const report = reportOf(specImage("core.json"));
+  const { one } = report;
 
   test("a timer comes for a process that makes calls and never blocks", () => {
-    assert.deepEqual(one("timer-calling"), [1], machine.console());
+    assert.deepEqual(one("timer-calling"), [1], report.console());
   });
 
   test("memory.grow runs no handler; the next call does", () => {
-    assert.deepEqual(one("grow"), [1, 0, 0, 1], machine.console());
+    assert.deepEqual(one("grow"), [1, 0, 0, 1], report.console());
   });
 
   test("the calls of a handler start no other handler", () => {
-    assert.deepEqual(one("nesting"), [0, 3, 1], machine.console());
+    assert.deepEqual(one("nesting"), [0, 3, 1], report.console());
   });
 });
 

@@ -15,7 +15,7 @@ import {
   PROCESS_ZOMBIE,
   processOfPid,
 } from "../../kernel/process/process";
-import { raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
+import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import { sys_close } from "../../net/socket/calls";
 import { setUp, user } from "../aem/driver";
 import { FakeSocket, newStream, open, switchTo } from "../aem/machine";

@@ -1,20 +1,14 @@
 /** The scheduler, with stacks that are not switched: who runs after what, and that no thread is lost or in two places, in random operations. */
 import { exitWork, WORK_DISPATCH, WORK_RESCHEDULE } from "../../kernel/glue";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import { currentProcess, Process } from "../../kernel/process/process";
 import { createWorkers } from "../../kernel/process/workers";
 import { setShare, SHARE_PERIOD, QUANTUM, takeExpired } from "../../kernel/scheduler/quantum";
 import { readyFirst, readyIsEmpty, readyLevel } from "../../kernel/scheduler/ready";
-import {
-  currentThread,
-  NO_DEADLINE,
-  noteDispatch,
-  preempt,
-  raiseThread,
-  settle,
-  waitOn,
-  wakeThread,
-  yieldPoint,
-} from "../../kernel/scheduler/scheduler";
+import { waitOn } from "../../kernel/scheduler/block";
+import { preempt, settle, yieldPoint } from "../../kernel/scheduler/preempt";
+import { currentThread, noteDispatch } from "../../kernel/scheduler/running";
+import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import {
   Thread,
   THREAD_BLOCKED,

@@ -2,6 +2,7 @@
 import {
   clockFrequency,
   now,
+  SECOND,
   setClockFrequency,
   setClockStart,
   timeAt,
@@ -25,7 +26,6 @@ import { growMemory } from "../arena";
 import { chance, chance64, seedChance } from "../chance";
 import * as fake from "../fake";
 
-const SECOND: u64 = 1_000_000_000;
 const YEAR: u64 = 365 * 86400 * SECOND;
 const NEVER: u64 = u64.MAX_VALUE;
 

@@ -1,5 +1,5 @@
 /** Timers of several priority levels side by side (kernel/time/timers.ts): none waits for those of lower levels. (One wheel alone: time.spec.ts.) */
-import { setClockFrequency, setClockStart } from "../../kernel/time/clock";
+import { SECOND, setClockFrequency, setClockStart } from "../../kernel/time/clock";
 import {
   addTimerLevel,
   initializeTimers,
@@ -24,7 +24,6 @@ import { growMemory, setUpArena } from "../arena";
 import { chance, chance64, seedChance } from "../chance";
 import * as fake from "../fake";
 
-const SECOND: u64 = 1_000_000_000;
 const NEVER: u64 = u64.MAX_VALUE;
 const COUNT: u32 = 200;
 const timers: usize = growMemory(COUNT * 32, 8);

@@ -1,5 +1,6 @@
-/** Work that was left to the polls beside threads: what ranks higher goes first, and nothing is shut out (kernel/scheduler/scheduler.ts). */
+/** Work that was left to the polls beside threads: what ranks higher goes first, and nothing is shut out (kernel/scheduler/scheduler.ts, preempt.ts). */
 import { clearExitWork, exitWork, setExitWork, WORK_RESCHEDULE } from "../../kernel/glue";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import {
   leavePoll,
   POLL_PACKETS,
@@ -12,17 +13,10 @@ import {
 import { currentProcess, Process } from "../../kernel/process/process";
 import { QUANTUM, startQuantum, startReserve } from "../../kernel/scheduler/quantum";
 import { readyLevel } from "../../kernel/scheduler/ready";
-import {
-  currentThread,
-  NO_DEADLINE,
-  noteWork,
-  preempt,
-  settle,
-  waitOn,
-  wakeThread,
-  workAfterInterrupt,
-  yieldPoint,
-} from "../../kernel/scheduler/scheduler";
+import { waitOn } from "../../kernel/scheduler/block";
+import { preempt, settle, workAfterInterrupt, yieldPoint } from "../../kernel/scheduler/preempt";
+import { currentThread } from "../../kernel/scheduler/running";
+import { noteWork, wakeThread } from "../../kernel/scheduler/wake";
 import { now, setClockFrequency } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/timers";
 import { newProcess, setUpMachine } from "../aem/machine";

@@ -13,7 +13,7 @@ import { translate } from "../../kernel/memory/paging";
 import { currentProcess, Process } from "../../kernel/process/process";
 import { shadowStackTop } from "../../kernel/process/shadow-stack";
 import { createWorkers } from "../../kernel/process/workers";
-import { raiseThread, wakeThread } from "../../kernel/scheduler/scheduler";
+import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import { threadOfMember } from "../../kernel/scheduler/thread";
 import { newProcess, setUpMachine, switchTo, theModule, WORKERS } from "../aem/machine";
 import * as fake from "../fake";

@@ -1,4 +1,5 @@
 /** What is too long for one packet is sent in fragments; and identifications. */
+import { SECOND } from "../../kernel/time/clock";
 import {
   allocateBuffer,
   BUFFER_HEADROOM,
@@ -10,7 +11,8 @@ import {
 import { checksumAdd, checksumFold } from "../../net/checksum";
 import { Endpoint } from "../../net/flow";
 import { setAddress } from "../../net/interface";
-import { ipv4Output, MAY_FRAGMENT } from "../../net/ipv4";
+import { ipv4Output } from "../../net/ipv4-output";
+import { MAY_FRAGMENT } from "../../net/service";
 import { gatherOne } from "../../net/socket/gather";
 import { readDatagram } from "../../net/socket/datagram";
 import { Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
@@ -37,7 +39,6 @@ import {
   packets,
   peer,
   pseudo,
-  SECOND,
   step,
   version,
   whole,

@@ -1,4 +1,5 @@
 /** Fragments, as far as only IPv6 has it: headers in front of and behind the fragment header, who is told what, the MTU of a path, identifications, and what attackers do. */
+import { SECOND } from "../../kernel/time/clock";
 import { bufferPool, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import { pathMtu } from "../../net/pmtu";
@@ -29,7 +30,6 @@ import {
   peerAnswers,
   piece,
   pieces,
-  SECOND,
 } from "./pieces";
 
 const NOTHING: i32 = -11;

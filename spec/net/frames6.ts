@@ -1,5 +1,6 @@
 /** IPv6 for specs: a stack whose frames are recorded, and frames for it, which are filled in layer by layer in the scratch frame of frames.ts. */
 import { setLogLevel } from "../../kernel/console";
+import { SECOND } from "../../kernel/time/clock";
 import { checksumAdd, internetChecksum, pseudoHeaderSum } from "../../net/checksum";
 import { Endpoint, Flow, FLOW_SIZE } from "../../net/flow";
 import { startIpv6 } from "../../net/slaac";
@@ -21,7 +22,6 @@ export const GROUP: u64 = 0xff02_0000_0000_0000;
 export const OWN_GROUP_LOW: u64 = 0x0001_ff00_0001;
 
 export const TRANSPORT6: usize = NETWORK + IPV6_HEADER;
-const SECOND: u64 = 1_000_000_000;
 
 const storage = new StaticArray<u64>(64);
 let nextEnd: u32 = 0;

@@ -1,4 +1,5 @@
 /** Datagrams of many fragments that wait for the link address of their neighbour: whole, or not at all. */
+import { SECOND } from "../../kernel/time/clock";
 import { bufferPool, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import {
@@ -30,7 +31,6 @@ import {
   peer,
   peerAnswers,
   questions,
-  SECOND,
   step,
   version,
   WHOLE,

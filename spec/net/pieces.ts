@@ -1,6 +1,7 @@
 /** Datagrams in pieces, for specs of both versions of IP: makes one, hands it in as fragments, and puts together what the stack has sent. */
 import { setLogLevel } from "../../kernel/console";
 import { setUserLimits } from "../../kernel/memory/user";
+import { SECOND } from "../../kernel/time/clock";
 import { allocateBuffer, BUFFER_HEADROOM, BufferQueue, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum as sumOf } from "../../net/checksum";
 import { Endpoint, Flow, FLOW_SIZE } from "../../net/flow";
@@ -19,8 +20,6 @@ import * as six from "./frames6";
 import { address6, LINK_LOCAL, OWN_ID, PEER_ID, TRANSPORT6 } from "./frames6";
 import * as link from "./link";
 import { OWN, PEER, PEER4 } from "./link";
-
-export const SECOND: u64 = 1_000_000_000;
 
 /** Of IP. */
 export let version: u32 = 4;

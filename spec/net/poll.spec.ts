@@ -1,5 +1,5 @@
 /** poll over sockets that the spec plays the transport of: what is ready, waits and their ends, and that no waiter is left anywhere. */
-import { activate } from "../../aem/dispatch";
+import { activate } from "../../aem/activation";
 import { eventOfJid } from "../../aem/jids";
 import { EFAULT, EINTR, EINVAL, ENOMEM, ERESTART } from "../../kernel/errno";
 import { setQuietCall } from "../../kernel/glue";
@@ -8,11 +8,11 @@ import { setVector } from "../../kernel/interrupts/vectors";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { currentProcess } from "../../kernel/process/process";
 import { sys_kill, sys_sigtake, SIGUSR1 } from "../../kernel/process/calls";
-import { currentThread } from "../../kernel/scheduler/scheduler";
+import { currentThread } from "../../kernel/scheduler/running";
 import { THREAD_BLOCKED, THREAD_RUNNABLE } from "../../kernel/scheduler/thread";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
 import { createWaitSet } from "../../kernel/scheduler/waitset";
-import { now } from "../../kernel/time/clock";
+import { MILLISECOND, now } from "../../kernel/time/clock";
 import { nextTimer, runTimers } from "../../kernel/time/timers";
 import { sys_close } from "../../net/socket/calls";
 import { POLL_LIMIT, POLLNVAL, sys_poll } from "../../net/socket/calls-poll";
@@ -34,7 +34,6 @@ import {
 
 /** A vector that nobody has. */
 const NO_VECTOR: u32 = 0x40;
-const MILLISECOND: u64 = 1_000_000;
 
 let sockets: FakeSocket[] = [];
 let descriptors: i32[] = [];

@@ -8,7 +8,7 @@ import {
   releaseBuffer,
 } from "../../net/buffer";
 import { Flow } from "../../net/flow";
-import { ipv4Output } from "../../net/ipv4";
+import { ipv4Output } from "../../net/ipv4-output";
 import { registerTransport } from "../../net/transports";
 import { ARP_REPLY, ArpPacket } from "../../net/wire/arp";
 import { BROADCAST0, ETHERNET_HEADER, EthernetHeader, ETHERTYPE_ARP } from "../../net/wire/ethernet";

@@ -72,6 +72,10 @@ function bound(address: u32, port: u32): Socket {
 function bind(s: Socket, address: u32, port: u32): i32 {
   return call_indirect<i32>(s.protocol.bind, s, endpoint(address, port));
 }
+function reuse(s: Socket): void {
+  s.flags |= REUSE;
+  call_indirect<void>(s.protocol.shared, s);
+}
 function connect(s: Socket, address: u32, port: u32): i32 {
   return call_indirect<i32>(s.protocol.connect, s, endpoint(address, port));
 }
@@ -198,6 +202,39 @@ describe("udp", () => {
     expect<u32>(takers(list)).toBe(0);
     datagram(PEER, 1, OWN, 4000, 4);
     expect<u64>(networkCounters().udpNoPort).toBe(4);
+  });
+
+  it("of sockets that share a name, one with that peer goes first, then the latest without any", () => {
+    const list: Socket[] = [];
+    for (let i: u32 = 0; i < 6; i++) {
+      const socket = create();
+      reuse(socket);
+      expect<i32>(bind(socket, i == 0 ? 0 : OWN, 3000)).toBe(0);
+      list.push(socket);
+    }
+    expect<i32>(connect(list[2], PEER, 53)).toBe(0);
+    expect<i32>(connect(list[4], PEER, 54)).toBe(0);
+    datagram(PEER, 53, OWN, 3000, 4);
+    expect<u32>(takers(list)).toBe(1 << 2);
+    datagram(PEER, 54, OWN, 3000, 4);
+    expect<u32>(takers(list)).toBe(1 << 4);
+    datagram(PEER, 55, OWN, 3000, 4);
+    expect<u32>(takers(list)).toBe(1 << 5);
+    // Another peer; and none.
+    expect<i32>(connect(list[4], PEER, 55)).toBe(0);
+    datagram(PEER, 54, OWN, 3000, 4);
+    expect<u32>(takers(list)).toBe(1 << 5);
+    datagram(PEER, 55, OWN, 3000, 4);
+    expect<u32>(takers(list)).toBe(1 << 4);
+    expect<i32>(connect(list[4], 0, 0)).toBe(0);
+    datagram(PEER, 55, OWN, 3000, 4);
+    expect<u32>(takers(list)).toBe(1 << 4, "the latest now");
+    for (let i = 5; i > 0; i--) close(list[i]);
+    datagram(PEER, 53, OWN, 3000, 4);
+    expect<u32>(takers([list[0]])).toBe(1, "bound to every address");
+    close(list[0]);
+    datagram(PEER, 53, OWN, 3000, 4);
+    expect<u64>(networkCounters().udpNoPort).toBe(1);
   });
 
   it("binds as it should", () => {
@@ -476,9 +513,9 @@ describe("udp", () => {
     const a = bound(0, 4712);
     const b = create();
     expect<i32>(bind(b, OWN, 4712)).toBe(-98);
-    b.flags |= REUSE;
+    reuse(b);
     expect<i32>(bind(b, OWN, 4712)).toBe(-98, "the other one does not want it");
-    a.flags |= REUSE;
+    reuse(a);
     expect<i32>(bind(b, OWN, 4712)).toBe(0);
     close(a);
     close(b);

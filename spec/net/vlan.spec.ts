@@ -53,8 +53,9 @@ describe("frames with tags", () => {
     expect<bool>(taken(100)).toBe(true);
     expect<bool>(taken(0xa064)).toBe(true);
     expect<bool>(taken(-1)).toBe(false, "no tag");
-    expect<bool>(taken(0)).toBe(false, "a priority only");
-    expect<u64>(networkCounters().frameOtherVlan).toBe(4095 + 2);
+    for (let priority = 0; priority < 16; priority++)
+      expect<bool>(taken(priority << 12)).toBe(false, "a priority only: of what is untagged");
+    expect<u64>(networkCounters().frameOtherVlan).toBe(4095 + 17);
     expect<bool>(setVlan(0)).toBe(true);
     expect<bool>(taken(-1)).toBe(true);
   });

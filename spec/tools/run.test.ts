@@ -173,6 +173,10 @@ test("QEMU's command line", () => {
     text({ wire: { localPort: 5, remotePort: 6 } }),
     /dgram,id=n0,local\.type=inet,local\.host=127\.0\.0\.1,local\.port=5,remote\.type=inet,remote\.host=127\.0\.0\.1,remote\.port=6/,
   );
+  assert.match(
+    text({ wire: { streamPort: 5 } }),
+    /stream,id=n0,server=off,addr\.type=inet,addr\.host=127\.0\.0\.1,addr\.port=5 /,
+  );
   assert.doesNotMatch(text({ netdev: "none" }), /netdev|virtio-net/);
   assert.match(text({ icount: true, gdb: true, cpu: "qemu64" }), /-cpu qemu64 .*-icount shift=0 -s -S/);
   assert.throws(() => text({ netdev: "none", pcap: "x" }), /no network device/);

@@ -1,22 +1,6 @@
 /** Ends of a connection, as segments (RFC 9293, 3.6 and 3.10.4 to 3.10.7): every state, from both sides. */
-import { ACTIVE, PASSIVE, scenarios } from "./suite.ts";
+import { ACTIVE, CLOSE_WAIT, CLOSING, FIN_WAIT_2, PASSIVE, scenarios } from "./suite.ts";
 
-/** The guest has sent its FIN and it was acknowledged; the socket is still open. */
-const FIN_WAIT_2 = `${PASSIVE}
-    +0 call shutdown write
-    +0 > F. 1:1(0) ack 1
-    +0 < . 1:1(0) ack 2
-    *  call state = FIN_WAIT2`;
-const CLOSING = `${PASSIVE}
-    +0 call shutdown write
-    +0 > F. 1:1(0) ack 1
-    +0 < F. 1:1(0) ack 1
-    +0 > . 2:2(0) ack 2
-    *  call state = CLOSING`;
-const CLOSE_WAIT = `${PASSIVE}
-    +0 < F. 1:1(0) ack 1
-    +0 > . 1:1(0) ack 2
-    *  call state = CLOSE_WAIT`;
 scenarios("TCP close", {
   "by the guest: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT": `${PASSIVE}
     +0 call shutdown write

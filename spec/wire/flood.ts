@@ -1,4 +1,4 @@
-/** A SYN flood from forged addresses, at a rate that only frames made beforehand reach. */
+/** A SYN flood from forged addresses, at a rate that only frames made beforehand reach: so many a second, or as many as one says. */
 import { ETHERTYPE_IPV4, encodeEthernet } from "./frame.ts";
 import { PROTOCOL_TCP, encodeIpv4 } from "./ipv4.ts";
 import type { Peer } from "./peer.ts";
@@ -15,16 +15,16 @@ const DESTINATION_ADDRESS = 30;
 export class Flood {
   private readonly frames: Buffer[] = [];
   private readonly start: number;
-  private readonly timer: NodeJS.Timeout;
+  private readonly timer: NodeJS.Timeout | undefined;
   private readonly restore: () => void;
-  private sent = 0;
+  sent = 0;
   private ended: number | undefined;
 
-  /** Begins at once. The peer must have resolved the guest. */
+  /** Begins at once; without a rate with the first `send`. The peer must have resolved the guest. */
   constructor(
     private readonly peer: Peer,
     port: number,
-    private readonly perSecond: number,
+    perSecond?: number,
   ) {
     const destination = peer.macOf(peer.guest);
     for (let index = 0; index < FRAMES; index++) {
@@ -53,7 +53,7 @@ export class Flood {
       if (frame[DESTINATION_ADDRESS] !== SOURCES >>> 24) onFrame(frame);
     };
     this.start = performance.now();
-    this.timer = setInterval(() => this.send(), 1);
+    if (perSecond !== undefined) this.timer = setInterval(() => this.sendDue(perSecond), 1);
   }
 
   get seconds(): number {
@@ -71,9 +71,12 @@ export class Flood {
     clearInterval(this.timer);
   }
 
-  private send(): void {
-    const due = Math.floor(this.seconds * this.perSecond);
-    for (let burst = 0; this.sent < due && burst < BURST; burst++, this.sent++)
-      this.peer.wire.send(this.frames[this.sent % FRAMES] as Buffer);
+  /** The next ones. */
+  send(count: number): void {
+    for (let n = 0; n < count; n++) this.peer.wire.send(this.frames[this.sent++ % FRAMES] as Buffer);
+  }
+
+  private sendDue(perSecond: number): void {
+    this.send(Math.min(BURST, Math.floor(this.seconds * perSecond) - this.sent));
   }
 }

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, type Server, createServer } from "node:net";
 import { after, before, describe, test } from "node:test";
+import type { DatagramWire } from "../../tools/qemu.ts";
 import { TcpClient } from "./client.ts";
 import { DhcpServer, decodeDhcp } from "./dhcp.ts";
 import { ETHERTYPE_IPV4, address, encodeEthernet } from "./frame.ts";
@@ -31,7 +32,7 @@ describe("frame peer against libslirp", () => {
     await once(echo, "listening");
     port = (echo.address() as AddressInfo).port;
     peer = await Peer.open({ address: "10.0.2.15", guest: "10.0.2.2" });
-    const { localPort, remotePort } = peer.wire.guestEnd;
+    const { localPort, remotePort } = peer.wire.guestEnd as DatagramWire;
     const ends = `local.type=inet,local.host=127.0.0.1,local.port=${localPort},remote.type=inet,remote.host=127.0.0.1`;
     hub = spawn(
       "qemu-system-x86_64",

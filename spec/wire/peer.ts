@@ -50,6 +50,8 @@ export interface Received {
 }
 
 export interface PeerOptions {
+  /** On a wire where frames wait for room in the guest, and are not lost. */
+  lossless?: boolean;
   mac?: string;
   /** The peer's own address. */
   address?: string;
@@ -118,7 +120,7 @@ export class Peer {
 
   /** A peer on a new wire. */
   static async open(options: PeerOptions = {}): Promise<Peer> {
-    return new Peer(await Wire.open(), options);
+    return new Peer(await (options.lossless ? Wire.openStream() : Wire.open()), options);
   }
 
   close(): void {

@@ -1,22 +1,6 @@
 /** A reset that comes in each state, and what the application hears of it (RFC 9293, 3.10.7.4, second). Blind ones: attack.test.ts. */
-import { PASSIVE, scenarios } from "./suite.ts";
+import { CLOSE_WAIT, CLOSING, FIN_WAIT_2, PASSIVE, scenarios } from "./suite.ts";
 
-/** The guest has sent its FIN and it was acknowledged; the socket is still open. */
-const FIN_WAIT_2 = `${PASSIVE}
-    +0 call shutdown write
-    +0 > F. 1:1(0) ack 1
-    +0 < . 1:1(0) ack 2
-    *  call state = FIN_WAIT2`;
-const CLOSING = `${PASSIVE}
-    +0 call shutdown write
-    +0 > F. 1:1(0) ack 1
-    +0 < F. 1:1(0) ack 1
-    +0 > . 2:2(0) ack 2
-    *  call state = CLOSING`;
-const CLOSE_WAIT = `${PASSIVE}
-    +0 < F. 1:1(0) ack 1
-    +0 > . 1:1(0) ack 2
-    *  call state = CLOSE_WAIT`;
 scenarios("TCP reset", {
   "in ESTABLISHED: told once, data before it are read": `${PASSIVE}
     +0 < P. 1:6(5) ack 1 "hello"

@@ -38,6 +38,25 @@ export const ACTIVE = `
   +0 call get error = 0
 `;
 
+/** The guest has sent its FIN and it was acknowledged; the socket is still open. */
+export const FIN_WAIT_2 = `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < . 1:1(0) ack 2
+    *  call state = FIN_WAIT2`;
+/** Both have sent their FINs, and neither is acknowledged. */
+export const CLOSING = `${PASSIVE}
+    +0 call shutdown write
+    +0 > F. 1:1(0) ack 1
+    +0 < F. 1:1(0) ack 1
+    +0 > . 2:2(0) ack 2
+    *  call state = CLOSING`;
+/** The peer has sent its FIN. */
+export const CLOSE_WAIT = `${PASSIVE}
+    +0 < F. 1:1(0) ack 1
+    +0 > . 1:1(0) ack 2
+    *  call state = CLOSE_WAIT`;
+
 /** Lines for `count` full segments of the guest from `first` on, one after the other at once. */
 export function burst(first: number, count: number, size = 1460): string {
   const line = (from: number): string => `+0 > . ${from}:${from + size}(${size}) ack 1`;

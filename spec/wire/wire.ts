@@ -1,10 +1,12 @@
 /**
- * The wire between a frame peer and a guest: QEMU's `-netdev dgram`, one Ethernet frame per UDP datagram on 127.0.0.1.
+ * The wire between a frame peer and a guest: QEMU's `-netdev dgram`, one Ethernet frame per UDP datagram on 127.0.0.1, or `-netdev stream`, which loses none (stream.ts).
  *
  * Each end has a port of its own. What a bad network would do to frames is done here, in both directions (link.ts).
  */
 import { type Socket, createSocket } from "node:dgram";
+import type { Wire as GuestEnd } from "../../tools/qemu.ts";
 import { type Impairment, Link } from "./link.ts";
+import { type Carrier, FrameStream } from "./stream.ts";
 
 export { generator } from "./link.ts";
 
@@ -39,25 +41,32 @@ export class Wire {
   private closed = false;
 
   private constructor(
-    private readonly socket: Socket,
-    /** The peer's UDP port. */
-    readonly port: number,
-    /** The guest's, that is QEMU's, UDP port. */
-    readonly guestPort: number,
-  ) {
-    // QEMU not there yet or gone: like a cable that is not plugged in.
-    socket.on("error", () => {});
-    socket.on("message", (frame) => {
-      this.received += 1;
-      if (this.inward) this.inward.pass(frame);
-      else this.onFrame(frame);
-    });
-  }
+    private readonly carrier: Carrier,
+    /** The guest's end as tools/qemu.ts takes it (`wire`). */
+    readonly guestEnd: GuestEnd,
+  ) {}
 
   /** Opens our end; without ports free ones are chosen. */
   static async open(guestPort?: number, port = 0): Promise<Wire> {
     const socket = await bound(port);
-    return new Wire(socket, socket.address().port, guestPort ?? (await freeUdpPort()));
+    const localPort = guestPort ?? (await freeUdpPort());
+    const carrier: Carrier = {
+      send: (frame) => socket.send(frame, localPort, "127.0.0.1", () => {}),
+      close: () => socket.close(),
+    };
+    const wire = new Wire(carrier, { localPort, remotePort: socket.address().port });
+    // QEMU not there yet or gone: like a cable that is not plugged in.
+    socket.on("error", () => {});
+    socket.on("message", (frame) => wire.arrives(frame));
+    return wire;
+  }
+
+  /** The same, and no frame is ever lost for want of room. */
+  static async openStream(): Promise<Wire> {
+    const stream = await FrameStream.listen();
+    const wire = new Wire(stream, { streamPort: stream.port });
+    stream.onFrame = (frame) => wire.arrives(frame);
+    return wire;
   }
 
   /** Sends a frame of at most 65,507 bytes. */
@@ -77,21 +86,22 @@ export class Wire {
     this.inward = fromGuest && new Link({ ...fromGuest, seed }, (frame) => this.onFrame(frame));
   }
 
-  /** The guest's end as tools/qemu.ts takes it (`wire`). */
-  get guestEnd(): { localPort: number; remotePort: number } {
-    return { localPort: this.guestPort, remotePort: this.port };
-  }
-
   close(): void {
     if (this.closed) return;
     this.impair(undefined);
     this.closed = true;
-    this.socket.close();
+    this.carrier.close();
+  }
+
+  private arrives(frame: Buffer): void {
+    this.received += 1;
+    if (this.inward) this.inward.pass(frame);
+    else this.onFrame(frame);
   }
 
   private transmit(frame: Buffer): void {
     if (this.closed) return;
     this.sent += 1;
-    this.socket.send(frame, this.guestPort, "127.0.0.1", () => {});
+    this.carrier.send(frame);
   }
 }

@@ -12,7 +12,7 @@ import { Endpoint, Flow, flowHash, HASH_PORT, HASH_TABLE } from "../../flow";
 import { isOurs } from "../../ip";
 import { PORT_SEARCHES, SOCKET_REUSE } from "../socket";
 import { TcpConnection } from "./connection";
-import { findBound, findConnection, findRequest, findTimeWait, insertBound } from "./demux";
+import { findConnection, findRequest, findTimeWait, insertBound, isBound } from "./demux";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST } from "./parameters";
 import { TCP_CLOSE } from "./state";
 import { mayTakeOver, TimeWait } from "./timewait";
@@ -32,7 +32,7 @@ export function initializeBind(frame: usize): void {
 }
 
 /**
- * `bind`: 0, -EINVAL when bound or connected, -EADDRNOTAVAIL, -EADDRINUSE; for port 0 -EAGAIN: none was found yet. A port is in use while another socket is
+ * `bind`: 0, -EINVAL when bound or connected, -EADDRNOTAVAIL, -EADDRINUSE, -ENOBUFS; for port 0 -EAGAIN: none was found yet. A port is in use while another socket is
  * bound to it, unless both have SO_REUSEADDR and the other one does not listen; connections that remain from before, in TIME-WAIT for
  * instance, are no hindrance.
  */
@@ -40,19 +40,17 @@ export function bindTo(c: TcpConnection, name: Endpoint): i32 {
   const local = c.flow.local;
   if (c.state != TCP_CLOSE || local.port != 0) return -EINVAL;
   if (!name.isAny && !isOurs(name)) return -EADDRNOTAVAIL;
-  if (name.port != 0 && findBound(name, (c.flags & SOCKET_REUSE) != 0) !== null) return -EADDRINUSE;
-  local.copyAddress(name);
-  if (name.port == 0) {
-    const result = bindEphemeral(c);
-    if (result < 0) c.clearAddress(local);
-    return result;
+  if (name.port != 0 && isBound(name, (c.flags & SOCKET_REUSE) != 0)) return -EADDRINUSE;
+  local.copy(name);
+  const result = name.port == 0 ? bindEphemeral(c) : insertBound(c);
+  if (result < 0) {
+    c.clearAddress(local);
+    local.port = 0;
   }
-  local.port = name.port;
-  insertBound(c);
-  return 0;
+  return result;
 }
 
-/** Binds to a port that no one else is bound to. 0, or -EAGAIN: there was none among some random ones. */
+/** Binds to a port that no one else is bound to. 0, -ENOBUFS, or -EAGAIN: there was none among some random ones. */
 export function bindEphemeral(c: TcpConnection): i32 {
   const local = c.flow.local;
   let offset = random32() % EPHEMERAL_COUNT;
@@ -60,9 +58,10 @@ export function bindEphemeral(c: TcpConnection): i32 {
   const step = (random32() & 0xffff) | 1;
   for (let i: u32 = 0; i < PORT_TRIES; i++) {
     local.port = EPHEMERAL_FIRST + offset;
-    if (findBound(local) === null) {
-      insertBound(c);
-      return 0;
+    if (!isBound(local)) {
+      const result = insertBound(c);
+      if (result < 0) local.port = 0;
+      return result;
     }
     offset = (offset + step) % EPHEMERAL_COUNT;
   }
@@ -83,7 +82,7 @@ export function chooseEphemeral(flow: Flow): i32 {
   for (let i: u32 = 0; i < FLOW_TRIES; i++) {
     local.port = EPHEMERAL_FIRST + ((<u32>hash + next) % EPHEMERAL_COUNT);
     next++;
-    if (findBound(local) === null && isFree(flow)) {
+    if (!isBound(local) && isFree(flow)) {
       store<u32>(counter, next);
       return 0;
     }

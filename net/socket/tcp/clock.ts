@@ -20,8 +20,8 @@ export function initialSequence(flow: Flow): u32 {
   return <u32>(now() / 4000) + <u32>flowHash(flow, HASH_SEQUENCE);
 }
 
-/** The same over a connection in TIME-WAIT: beyond `least`, all that it has sent (RFC 9293, 3.6.1). 0: there is none. */
+/** The same over a connection in TIME-WAIT: beyond `least`, all that it has sent (RFC 9293, 3.6.1). */
 export function sequenceBeyond(flow: Flow, least: u32): u32 {
   const sequence = initialSequence(flow);
-  return least != 0 && !after(sequence, least + 65536) ? least + 65536 : sequence;
+  return after(sequence, least + 65536) ? sequence : least + 65536;
 }

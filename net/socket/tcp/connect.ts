@@ -12,8 +12,8 @@ import { timerStartAt } from "../../../kernel/time/timers";
 import { Endpoint } from "../../flow";
 import { chooseSource, isForAll, isHost, matches } from "../../ip";
 import { chooseEphemeral, former, isFree } from "./bind";
-import { sequenceBeyond, timestampOffset } from "./clock";
-import { IS_BOUND, resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
+import { initialSequence, sequenceBeyond, timestampOffset } from "./clock";
+import { resetConnection, TcpConnection, TIMER_RETRANSMIT } from "./connection";
 import { insertConnection, wanted } from "./demux";
 import { openSequences } from "./listen";
 import { offeredScale } from "./mss";
@@ -22,6 +22,7 @@ import { setState, TCP_CLOSE, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
 import { statistics } from "./statistics";
 import { takeOver } from "./timewait";
 import { sendSyn } from "./transmit";
+import { firstWindow } from "./window";
 
 /**
  * `connect`: -EINPROGRESS when begun (POLLOUT tells the end of it, with POLLERR when it failed), -EISCONN, -EALREADY,
@@ -33,7 +34,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   if (name.port == 0) return -EADDRNOTAVAIL;
   if (!isHost(name) || isForAll(name)) return -ENETUNREACH;
   if (!matches(c.flow.local, name)) return -ENETUNREACH;
-  const bound = c.has(IS_BOUND);
+  const bound = c.place !== null;
   const local = wanted.local;
   local.copy(c.flow.local);
   wanted.remote.copy(name);
@@ -42,7 +43,8 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
     const result = chooseEphemeral(wanted);
     if (result < 0) return result;
   } else if (!isFree(wanted)) return -EADDRINUSE;
-  const least = takeOver(former);
+  const old = former;
+  const sequence = old === null ? initialSequence(wanted) : sequenceBeyond(wanted, takeOver(old));
 
   // What an earlier connection of this socket has left goes.
   c.received.clear();
@@ -54,8 +56,8 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   c.timestampOffset = timestampOffset(c.flow);
   c.receiveScale = <u8>offeredScale();
   c.RCV_NXT = 0;
-  c.receiveEdge = min<u32>(c.receiveLimit, 65535);
-  openSequences(c, sequenceBeyond(c.flow, least));
+  c.receiveEdge = firstWindow(c);
+  openSequences(c, sequence);
   insertConnection(c);
   statistics.activeOpens++;
   setState(c, TCP_SYN_SENT);

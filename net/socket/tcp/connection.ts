@@ -21,6 +21,7 @@ import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { Timer, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
 import { TTL_DEFAULT } from "../../ipv4";
+import { LocalName } from "../names";
 import { addSocketLevel, removeSocketLevel } from "../rank";
 import { SOCK_STREAM, Socket, SOCKET_INHERITED, SocketProtocol } from "../socket";
 import { MSS_DEFAULT, RECEIVE_LIMIT, RTO_INITIAL, SEND_BUFFERS } from "./parameters";
@@ -46,8 +47,6 @@ export const ACK_NOW: u32 = 32;
 export const NO_SPACE: u32 = 64;
 /** In fast recovery, until SND.UNA passes `recover`. */
 export const IN_RECOVERY: u32 = 128;
-/** In the table of bound ports. */
-export const IS_BOUND: u32 = 256;
 /** In the table of connections. */
 export const IS_HASHED: u32 = 512;
 /** Has been connected at some time: the end is EPIPE and end of stream, not ENOTCONN. */
@@ -218,7 +217,8 @@ export class TcpConnection extends Socket {
 
   // Identity
   hash: u32;
-  boundNext: TcpConnection | null;
+  /** The name that it is bound to; null: none. */
+  place: LocalName | null;
   /** LISTEN only. */
   listener: TcpListener | null;
   private link0: usize;
@@ -315,7 +315,7 @@ export class TcpConnection extends Socket {
 
   // ---- Embedded objects ----
 
-  /** Member of the accept queue, later of the list of starved connections. */
+  /** Member of the accept queue, later of the list of starved connections; of a listener, of those that are served at its name. */
   @inline get queueLink(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<TcpConnection>("link0"));
   }
@@ -472,7 +472,7 @@ export function inheritOptions(child: TcpConnection, listener: TcpConnection): v
 /** Puts the variables of the protocol back to those of a fresh connection in CLOSE. Its queues are empty already. */
 export function resetConnection(connection: TcpConnection): void {
   connection.state = TCP_CLOSE;
-  connection.status &= IS_BOUND;
+  connection.status = 0;
   connection.sendMss = MSS_DEFAULT;
   connection.mssAcked = 0;
   connection.mssFull = 0;

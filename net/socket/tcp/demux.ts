@@ -1,14 +1,24 @@
 /**
  * Who a segment is for. Tables are indexed by a keyed hash of the flow (SipHash: a peer cannot aim at a bucket): one with a chain for each
  * kind of thing that is open, a connection or a half-open request, and one for connections in TIME-WAIT, of which there may be several times as many. A third
- * table holds the bound sockets by local port, listeners among them.
+ * table holds the bound sockets by local name, listeners among them (net/socket/names.ts).
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
-import { Endpoint, Flow, flowHash, HASH_TABLE } from "../../flow";
+import { Endpoint, Flow, FLOW_SIZE, flowHash, HASH_TABLE } from "../../flow";
+import { ENOBUFS } from "../../../kernel/errno";
+import { Pool } from "../../../kernel/memory/pool";
+import {
+  LocalName,
+  NAME_BOUND,
+  NAME_EXCLUSIVE,
+  NAME_SERVED,
+  NAME_WIDTHS,
+  nameShared,
+  NameTable,
+} from "../names";
 import { SOCKET_REUSE } from "../socket";
-import { IS_BOUND, IS_HASHED, TcpConnection } from "./connection";
+import { connectionOfLink, IS_HASHED, TcpConnection } from "./connection";
 import { TcpRequest } from "./request";
-import { TCP_LISTEN } from "./state";
 import { TimeWait } from "./timewait";
 
 
@@ -19,31 +29,35 @@ class Bucket {
 }
 
 const BUCKET_SIZE: usize = offsetof<Bucket>();
-/** A chain for each port, where there may be as many connections. */
-const PORT_BUCKETS_MOST: u32 = 65536;
+/** Most buckets of local names, which are ports for the most part. */
+const NAME_BUCKETS_MOST: u32 = 65536;
+/** Bytes of what `initializeDemux` has room for at `storage`. */
+export const DEMUX_STORAGE: usize = FLOW_SIZE + offsetof<NameTable>() + offsetof<Pool>();
 
 let buckets: usize = 0;
 let bucketMask: u32 = 0;
 let timeWaits: usize = 0;
 let timeWaitMask: u32 = 0;
-let ports: usize = 0;
-let portMask: u32 = 0;
+let names: NameTable = changetype<NameTable>(0);
 
 /** A flow that is looked for. It does not outlive the call that filled it in. */
 export let wanted: Flow = changetype<Flow>(0);
 
 /**
- * `connections`, `waiting`: most that there may be, in TIME-WAIT the latter; there is a bucket for each of the former, and for two of the latter. `flow`:
- * FLOW_SIZE bytes. False: no memory.
+ * `connections`, `waiting`: most that there may be, in TIME-WAIT the latter; there is a bucket for each of the former, and for two of the latter. `storage`:
+ * DEMUX_STORAGE bytes, zeroed. False: no memory.
  */
-export function initializeDemux(connections: u32, waiting: u32, flow: usize): bool {
-  wanted = changetype<Flow>(flow);
+export function initializeDemux(connections: u32, waiting: u32, storage: usize): bool {
+  wanted = changetype<Flow>(storage);
+  names = changetype<NameTable>(storage + FLOW_SIZE);
   bucketMask = powerFrom(connections) - 1;
   timeWaitMask = powerFrom(waiting / 2) - 1;
-  portMask = min(powerFrom(connections), PORT_BUCKETS_MOST) - 1;
+  const places = min(powerFrom(connections), NAME_BUCKETS_MOST);
   buckets = takeTable(<usize>(bucketMask + 1) * BUCKET_SIZE);
   timeWaits = takeTable(<usize>(timeWaitMask + 1) * sizeof<usize>());
-  ports = takeTable(<usize>(portMask + 1) * sizeof<usize>());
+  const ports = takeTable(<usize>places * sizeof<usize>());
+  const pool = changetype<Pool>(changetype<usize>(names) + offsetof<NameTable>());
+  names.initialize(pool, connections, ports, ctz(places));
   return buckets != 0 && timeWaits != 0 && ports != 0;
 }
 
@@ -183,79 +197,42 @@ export function removeTimeWait(t: TimeWait, flow: Flow): void {
   }
 }
 
-// ---- Bound ports ----
+// ---- Local names ----
 
-// @ts-ignore: decorator
-@inline
-function portBucket(port: u32): usize {
-  return ports + <usize>(port & portMask) * sizeof<usize>();
-}
-
-/** A socket bound to the port of `name` whose address overlaps with that of `name`. `reuse`: one that lets others share it does not count. */
-export function findBound(name: Endpoint, reuse: bool = false): TcpConnection | null {
-  let c = changetype<TcpConnection | null>(load<usize>(portBucket(name.port)));
-  while (c !== null) {
-    if (overlaps(c, name) && !(reuse && (c.flags & SOCKET_REUSE) != 0 && c.state != TCP_LISTEN)) return c;
-    c = c.boundNext;
+/** The listener for a segment to `name`; one that is bound to the address goes before one for all. */
+export function findListener(name: Endpoint): TcpConnection | null {
+  for (let width: u32 = 0; width < NAME_WIDTHS; width++) {
+    const entry = names.covering(name, width);
+    if (entry !== null && entry.served != 0) return connectionOfLink(entry.list.next);
   }
   return null;
 }
 
-// @ts-ignore: decorator
-@inline
-function overlaps(c: TcpConnection, name: Endpoint): bool {
-  const local = c.flow.local;
-  return local.port == name.port && (local.covers(name) || name.covers(local));
+/** Is a socket bound to a name that overlaps with `name`? `reuse`: one that lets others share it does not count, unless it listens. */
+export function isBound(name: Endpoint, reuse: bool = false): bool {
+  return (names.users(name) & (reuse ? NAME_EXCLUSIVE | NAME_SERVED : NAME_BOUND)) != 0;
 }
 
-/** Does another socket listen where `self` is bound to? */
-export function hasListener(self: TcpConnection): bool {
-  const name = self.flow.local;
-  let c = changetype<TcpConnection | null>(load<usize>(portBucket(name.port)));
-  while (c !== null) {
-    if (c !== self && c.state == TCP_LISTEN && overlaps(c, name)) return true;
-    c = c.boundNext;
-  }
-  return false;
+/** Does another socket listen where one that does not is bound to? */
+export function hasListener(place: LocalName): bool {
+  return (names.users(place) & NAME_SERVED) != 0;
 }
 
-/** The listener for a segment to `name`; one that is bound to the address goes before one for all. */
-export function findListener(name: Endpoint): TcpConnection | null {
-  let any: TcpConnection | null = null;
-  let c = changetype<TcpConnection | null>(load<usize>(portBucket(name.port)));
-  while (c !== null) {
-    const local = c.flow.local;
-    if (local.port == name.port && c.state == TCP_LISTEN) {
-      if (local.same(name)) return c;
-      if (local.covers(name)) any = c;
-    }
-    c = c.boundNext;
-  }
-  return any;
-}
-
-export function insertBound(c: TcpConnection): void {
-  const bucket = portBucket(c.flow.local.port);
-  c.boundNext = changetype<TcpConnection | null>(load<usize>(bucket));
-  store<usize>(bucket, changetype<usize>(c));
-  c.status |= IS_BOUND;
+/** Binds `c` to its local end. 0, or -ENOBUFS. */
+export function insertBound(c: TcpConnection): i32 {
+  c.place = names.bind(c.flow.local, (c.flags & SOCKET_REUSE) != 0);
+  return c.place === null ? -ENOBUFS : 0;
 }
 
 export function removeBound(c: TcpConnection): void {
-  if (!c.has(IS_BOUND)) return;
-  c.status &= ~IS_BOUND;
-  const bucket = portBucket(c.flow.local.port);
-  let other = changetype<TcpConnection | null>(load<usize>(bucket));
-  if (other === c) {
-    store<usize>(bucket, changetype<usize>(c.boundNext));
-    return;
-  }
-  while (other !== null) {
-    const next = other.boundNext;
-    if (next === c) {
-      other.boundNext = c.boundNext;
-      return;
-    }
-    other = next;
-  }
+  const place = c.place;
+  if (place === null) return;
+  names.unbind(place, (c.flags & SOCKET_REUSE) != 0);
+  c.place = null;
+}
+
+/** SOCKET_REUSE of `c` is another one. */
+export function reuseChanged(c: TcpConnection): void {
+  const place = c.place;
+  if (place !== null) nameShared(place, (c.flags & SOCKET_REUSE) != 0);
 }

@@ -7,7 +7,7 @@ import { CHECKSUM_VALID, PacketBuffer, releaseBuffer, releaseEach, TUPLE_HASHED 
 import { Flow, flowHash, HASH_TABLE } from "../../flow";
 import { believableMtu, receivedFlow } from "../../ip";
 import { packetAgain, PACKET_PROMISED } from "../../packets";
-import { TCP_ACK, TCP_HEADER, TCP_SYN, TcpHeader } from "../../wire/tcp";
+import { TCP_HEADER, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { clearCutShort, cutShort } from "./delivered";
@@ -16,12 +16,12 @@ import { findConnection, findListener, findRequest, findTimeWait, wanted } from 
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
-import { requestSegment } from "./request";
+import { forgetRequest, requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
-import { isEvidence, mayReuse, reusedSequence, timeWaitSegment } from "./timewait";
+import { isEvidence, mayBeginOver, mayReuse, rememberTimeWait, timeWaitSegment } from "./timewait";
 import { sendResetFor } from "./transmit";
 
 /** A segment from the network layer: takes the reference. */
@@ -59,32 +59,29 @@ export function tcpDestination(buffer: PacketBuffer): usize {
 function demultiplex(s: Segment): void {
   const flow = s.flow;
   const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
-  let least: u32 = 0;
   const c = findConnection(hash, flow);
   if (c !== null) {
-    if (c.state != TCP_TIME_WAIT || !beginsAnew(c, s)) return segmentArrives(c, s);
-    least = c.SND_MAX;
+    // What has to be remembered stands by itself then, and its socket is at its end.
+    if (c.state != TCP_TIME_WAIT || !mayBeginOverOpen(c, s) || !rememberTimeWait(c))
+      return segmentArrives(c, s);
     finish(c, 0);
-  } else {
-    const t = findTimeWait(hash, flow);
-    if (t !== null) {
-      if (!timeWaitSegment(t, s)) return;
-      least = reusedSequence;
-    }
-    const r = findRequest(hash, flow);
-    if (r !== null) return requestSegment(r, s);
   }
+  const r = findRequest(hash, flow);
+  if (r !== null) {
+    const owner = r.owner;
+    if (owner !== null) return requestSegment(r, owner, s);
+    forgetRequest(r);
+  }
+  const t = findTimeWait(hash, flow);
+  if (t !== null && !mayBeginOver(t, s)) return timeWaitSegment(t, s);
   const listener = findListener(flow.local);
-  if (listener !== null) listenSegment(listener, s, hash, least);
+  if (listener !== null) listenSegment(listener, s, hash, t);
   else sendResetFor(s);
 }
 
-/** A SYN for a connection in TIME-WAIT whose socket is still open, and to which a listener may answer anew. */
-function beginsAnew(c: TcpConnection, s: Segment): bool {
-  return (
-    (s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
-    mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), isEvidence(c), c.timestampRecent)
-  );
+/** A SYN that may begin a new connection over one in TIME-WAIT whose socket is still open. */
+function mayBeginOverOpen(c: TcpConnection, s: Segment): bool {
+  return s.isFirst && mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), isEvidence(c), c.timestampRecent);
 }
 
 // ---- ICMP errors (RFC 1122, 4.2.3.9; RFC 5927) ----

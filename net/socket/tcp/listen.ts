@@ -1,8 +1,8 @@
 /**
  * Passive open (RFC 9293, 3.10.7.2): a listener, the connections that wait to be accepted, and the SYN.
  *
- * Half-open connections are requests (request.ts), at most REQUESTS_PER_LISTENER of them; beyond that SYN cookies. A
- * connection becomes a socket with the ACK that completes the handshake. When `backlog` of them already wait, or there is no
+ * Half-open connections are requests (request.ts), at most REQUESTS_PER_LISTENER of them; beyond that SYN cookies, but for a SYN over a
+ * connection in TIME-WAIT. A connection becomes a socket with the ACK that completes the handshake. When `backlog` of them already wait, or there is no
  * memory, that ACK is dropped, and so are new SYNs: the client sends again, as with Linux.
  */
 import { Link } from "../../../kernel/list";
@@ -10,9 +10,12 @@ import { Pool } from "../../../kernel/memory/pool";
 import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
+import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { serve, unserve } from "../names";
+import { receiveLevel } from "../../levels";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { milliseconds, sequenceBeyond, timestampOffset } from "./clock";
+import { initialSequence, milliseconds, sequenceBeyond, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
   allocateConnection,
@@ -30,16 +33,20 @@ import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
 import { BACKLOG_LIMIT, REQUESTS_PER_LISTENER } from "./parameters";
 import { segmentArrives } from "./receive";
-import { addRequest, closeRequests } from "./request";
+import { addRequest } from "./request";
 import { Segment } from "./segment";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
 import { offeredScale, setPeerMss, peerMss } from "./mss";
+import { TimeWait } from "./timewait";
 import { sendResetFor, sendSynFrom } from "./transmit";
+import { firstWindow } from "./window";
 
 
 @unmanaged
-export class TcpListener {
+export class TcpListener extends Link {
+  /** The socket; null: closed, and there are still connections or requests of it. */
+  owner: TcpConnection | null;
   private head0: usize;
   private head1: usize;
   /** Connections that wait to be accepted, and how many may. */
@@ -49,6 +56,8 @@ export class TcpListener {
   requestCount: u32;
   /** Time of the last SYN cookie, ns; 0: never. Without one no ACK is taken for a cookie. */
   cookieTime: u64;
+  /** The largest window that came with one of those still honoured. */
+  cookieWindow: u32;
 
 
   @inline get acceptQueue(): Link {
@@ -59,16 +68,35 @@ export class TcpListener {
   @inline get isFull(): bool {
     return this.acceptCount > this.backlog;
   }
+
+  /** There may be cookies under way that are honoured. */
+  @inline get hasCookies(): bool {
+    return this.cookieTime != 0 && now() - this.cookieTime <= COOKIE_LIFETIME;
+  }
 }
 
 /** A cookie is honoured for this long after the last one was made: two periods of cookie.ts. */
 const COOKIE_LIFETIME: u64 = 2 << 36;
 
 let pool: Pool = changetype<Pool>(0);
+/** Those that are closed and have connections that wait. */
+let closing: Link = changetype<Link>(0);
+let timer: Timer = changetype<Timer>(0);
 
-export function initializeListeners(storage: Pool, limit: u32): void {
+/** `head`: room for a Link; `clock`: room for a Timer; `callback`: index of `listenersClosing`. */
+export function initializeListeners(
+  storage: Pool,
+  limit: u32,
+  head: Link,
+  clock: Timer,
+  callback: u32,
+): void {
   pool = storage;
   pool.initialize(offsetof<TcpListener>(), limit);
+  closing = head;
+  closing.initialize();
+  timer = clock;
+  timerPrepare(timer, callback);
 }
 
 /** `listen`: 0, -EINVAL when connected, -EADDRINUSE when another socket listens there, -EAGAIN when no port was found yet (bind.ts), -ENOBUFS. */
@@ -80,47 +108,80 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
     return 0;
   }
   if (c.state != TCP_CLOSE || c.has(WAS_CONNECTED)) return -EINVAL;
-  if (c.flow.local.port == 0) {
+  if (c.place === null) {
+    // There may be an end of a connect that failed.
+    c.clearAddress(c.flow.local);
     const result = bindEphemeral(c);
     if (result < 0) return result;
-  } else if (hasListener(c)) return -EADDRINUSE;
+  }
+  const place = c.place!;
+  if (hasListener(place)) return -EADDRINUSE;
   const address = pool.allocate();
   if (address == 0) return -ENOBUFS;
   const listener = changetype<TcpListener>(address);
+  listener.initialize();
+  listener.owner = c;
   listener.acceptQueue.initialize();
   listener.backlog = limit;
   c.listener = listener;
+  // What a connect has chosen is no part of the name.
+  c.flow.local.copy(place);
+  serve(place, c.queueLink);
   setState(c, TCP_LISTEN);
   return 0;
 }
 
-/** Ends a listener: what is half open is forgotten, what waits to be accepted is reset. */
+/** Ends a listener: what waits to be accepted is reset, and what is half open forgotten, bit by bit: there may be thousands. */
 export function closeListener(c: TcpConnection): void {
   const listener = c.listener;
   if (listener === null) return;
-  closeRequests(c);
-  let child = acceptFrom(c);
-  while (child !== null) {
-    abortConnection(child);
-    child = acceptFrom(c);
-  }
+  unserve(c.place!, c.queueLink);
   c.listener = null;
-  pool.release(changetype<usize>(listener));
+  listener.owner = null;
   setState(c, TCP_CLOSE);
+  if (listener.acceptCount == 0) return releaseListener(listener);
+  closing.append(listener);
+  if (!timerPending(timer)) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
+}
+
+/** Connections of closed listeners that one call resets; the others in the next tick. */
+const CLOSING_BUDGET: u32 = 4;
+
+/** Call-back of the timer: resets some of the connections that waited at listeners which have been closed. */
+export function listenersClosing(_: Timer): void {
+  for (let budget = CLOSING_BUDGET; budget > 0 && !closing.isEmpty; budget--) {
+    const listener = changetype<TcpListener>(closing.next);
+    const child = takeFrom(listener);
+    if (child !== null) abortConnection(child);
+    if (listener.acceptCount != 0) continue;
+    listener.remove();
+    releaseListener(listener);
+  }
+  if (!closing.isEmpty) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
+}
+
+/** Gives the memory back once it has been closed and nothing is left of it. */
+export function releaseListener(listener: TcpListener): void {
+  if (listener.owner === null && listener.acceptCount == 0 && listener.requestCount == 0)
+    pool.release(changetype<usize>(listener));
 }
 
 /** The connection that has waited longest, or null. */
 export function acceptFrom(c: TcpConnection): TcpConnection | null {
   const listener = c.listener;
-  if (listener === null || listener.acceptCount == 0) return null;
+  return listener === null ? null : takeFrom(listener);
+}
+
+function takeFrom(listener: TcpListener): TcpConnection | null {
+  if (listener.acceptCount == 0) return null;
   const link = listener.acceptQueue.next;
   link.remove();
   listener.acceptCount--;
   return connectionOfLink(link);
 }
 
-/** A segment for a listener and for nothing else. `leastSequence`: our initial sequence number has to be after it; 0: any. */
-export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequence: u32): void {
+/** A segment for a listener and for nothing else, or a SYN over `old`, to which it may be answered. */
+export function listenSegment(c: TcpConnection, s: Segment, hash: u32, old: TimeWait | null): void {
   if (s.has(TCP_RST)) return;
   if (s.has(TCP_ACK)) {
     if (s.has(TCP_SYN) || !cookieAck(c, s)) sendResetFor(s);
@@ -133,12 +194,14 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, leastSequ
     statistics.listenOverflows++;
     return;
   }
-  if (
-    listener.requestCount < REQUESTS_PER_LISTENER &&
-    addRequest(c, s, hash, sequenceBeyond(s.flow, leastSequence))
-  )
+  if (old === null) {
+    const room = listener.requestCount < REQUESTS_PER_LISTENER;
+    if (!room || !addRequest(c, s, hash, initialSequence(s.flow))) sendCookie(c, listener, s);
     return;
-  sendCookie(c, listener, s);
+  }
+  // RFC 9293, 3.6.1: our number has to be beyond those of the old connection, and what is in a cookie cannot be chosen. So there is a request, beyond the listener's number, too:
+  // each of these has a handshake behind it that was completed, so forged addresses do not come here.
+  if (!addRequest(c, s, hash, sequenceBeyond(s.flow, old.SND_NXT))) statistics.listenOverflows++;
 }
 
 /** The bits of AGREED that the SYN `s` offers. */
@@ -152,6 +215,8 @@ export function offeredBy(s: Segment): u32 {
 
 function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
   statistics.cookiesSent++;
+  const window = firstWindow(c);
+  if (!listener.hasCookies || window > listener.cookieWindow) listener.cookieWindow = window;
   listener.cookieTime = now();
   // What cannot come back in a timestamp is not agreed on.
   const agreed = s.hasTimestamps ? offeredBy(s) : 0;
@@ -161,6 +226,7 @@ function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
     makeCookie(s, peerMss(s)),
     s.sequence + 1,
     TCP_ACK,
+    window,
     s.hasTimestamps && s.scale != NO_SCALE ? offeredScale() : NO_SCALE,
     agreed,
     hideOptions(milliseconds(), s.scale, agreed) + timestampOffset(s.flow),
@@ -171,8 +237,7 @@ function sendCookie(c: TcpConnection, listener: TcpListener, s: Segment): void {
 /** Does the ACK complete a handshake that was begun with a cookie? Then it has been dealt with. */
 function cookieAck(c: TcpConnection, s: Segment): bool {
   const listener = c.listener;
-  if (listener === null || listener.cookieTime == 0 || now() - listener.cookieTime > COOKIE_LIFETIME)
-    return false;
+  if (listener === null || !listener.hasCookies) return false;
   const mss = checkCookie(s);
   if (mss == 0) {
     statistics.cookiesFailed++;
@@ -190,7 +255,8 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
     scale = hiddenScale(hidden);
     agreed = hiddenAgreed(hidden);
   }
-  completeOpen(c, s, s.acknowledgement - 1, s.sequence - 1, mss, scale, agreed, s.timestampValue);
+  const window = listener.cookieWindow;
+  completeOpen(c, s, s.acknowledgement - 1, s.sequence - 1, window, mss, scale, agreed, s.timestampValue);
   return true;
 }
 
@@ -198,13 +264,14 @@ function cookieAck(c: TcpConnection, s: Segment): bool {
 
 /**
  * The handshake is complete with the ACK `s`, which has been checked: makes the connection, lets it have the segment,
- * and queues it for `accept`. `agreed`: of AGREED and SYN_WAS_LOST. False: dropped for want of memory, the client will send again.
+ * and queues it for `accept`. `window`: what its SYN,ACK offered, or more, whatever the listener would offer now; `agreed`: of AGREED and SYN_WAS_LOST. False: dropped for want of memory, the client will send again.
  */
 export function completeOpen(
   c: TcpConnection,
   s: Segment,
   iss: u32,
   irs: u32,
+  window: u32,
   mss: u32,
   scale: u32,
   agreed: u32,
@@ -231,7 +298,7 @@ export function completeOpen(
   child.IRS = irs;
   child.RCV_NXT = irs + 1;
   child.lastAckSent = irs + 1;
-  child.receiveEdge = irs + 1 + min<u32>(child.receiveLimit, 65535);
+  child.receiveEdge = irs + 1 + window;
   if (scale != NO_SCALE) {
     child.sendScale = <u8>scale;
     child.receiveScale = <u8>offeredScale();

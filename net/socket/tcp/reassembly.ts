@@ -5,7 +5,7 @@
  * So its bytes are copied once, to the application. But a segment of one octet takes a buffer like any other, and a peer must not hold memory out of proportion
  * to what it has sent: the receive queue may take the buffers that its bytes need, BUFFER_COST in each, and as many again as the receive limit needs, so
  * long as half of the machine's buffers are free. What comes beyond that is put together with what came before it, a second copy, which is counted
- * (payloadCopied). With segments of 512 octets on average that never happens, however slow the application is; with smaller ones, when it lets 256 and more of
+ * (payloadCopied), of each octet once at most. With segments of 512 octets on average that never happens, however slow the application is; with smaller ones, when it lets 256 and more of
  * them wait (with the usual limit of 256 KiB).
  */
 import { addCost } from "../../../kernel/interrupts/polls";

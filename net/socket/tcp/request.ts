@@ -1,5 +1,5 @@
 /**
- * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 96 bytes, until the final ACK
+ * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 104 bytes, until the final ACK
  * comes. The SYN,ACK is repeated as a SYN is (RFC 9293, 3.8.3): after 1, 2, 4, 8, 16, 32 and 60 s, and the request is forgotten 60 s later. While more
  * than half of the requests of a listener are taken it is repeated twice only, and when all are there are SYN cookies.
  *
@@ -15,8 +15,8 @@ import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
 import { HAS_TIMESTAMPS, SYN_WAS_LOST, TcpConnection } from "./connection";
-import { insertRequest, removeRequest } from "./demux";
-import { completeOpen, offeredBy } from "./listen";
+import { findTimeWait, insertRequest, removeRequest } from "./demux";
+import { completeOpen, offeredBy, releaseListener, TcpListener } from "./listen";
 import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
 import {
@@ -30,9 +30,11 @@ import {
 import { Segment } from "./segment";
 import { before, within } from "./sequence";
 import { statistics } from "./statistics";
+import { timeWaitReplaced } from "./timewait";
 import { emit, sendResetFor, sendSynFrom } from "./transmit";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { pushTimestamps } from "./options";
+import { firstWindow } from "./window";
 
 
 @unmanaged
@@ -45,7 +47,7 @@ export class TcpRequest extends Link {
   private flow3: u64;
   private flow4: u64;
   private flow5: u64;
-  listener: TcpConnection;
+  listener: TcpListener;
   ISS: u32;
   IRS: u32;
   timestampRecent: u32;
@@ -58,11 +60,18 @@ export class TcpRequest extends Link {
   agreed: u16;
   /** When a segment that was not acceptable was answered last, in milliseconds modulo 2^16; 0: never. One in a hundred goes without an answer for that. */
   lastChallenge: u16;
+  /** Window field of the SYN,ACK: what was offered is kept, whatever the listener is set meanwhile. */
+  window: u16;
   expires: u64;
 
 
   @inline get flow(): Flow {
     return changetype<Flow>(changetype<usize>(this) + offsetof<TcpRequest>("flow0"));
+  }
+
+  /** The listening socket; null: it has been closed, and whoever meets the request forgets it. */
+  @inline get owner(): TcpConnection | null {
+    return this.listener.owner;
   }
 }
 
@@ -107,7 +116,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   if (address == 0 || listener === null) return false;
   const r = changetype<TcpRequest>(address);
   r.hash = hash;
-  r.listener = c;
+  r.listener = listener;
   r.flow.copy(s.flow);
   r.ISS = iss;
   r.IRS = s.sequence;
@@ -115,10 +124,11 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.scale = <u8>s.scale;
   r.agreed = <u16>offeredBy(s);
   r.timestampRecent = s.timestampValue;
+  r.window = <u16>firstWindow(c);
   listener.requestCount++;
   insertRequest(r);
   enqueue(r);
-  sendSynAck(r);
+  sendSynAck(r, c);
   return true;
 }
 
@@ -128,25 +138,13 @@ function enqueue(r: TcpRequest): void {
   if (!timerPending(timer) || timer.expires > r.expires) timerStartAt(timer, r.expires, receiveLevel);
 }
 
-function forget(r: TcpRequest): void {
-  const listener = r.listener.listener;
-  if (listener !== null) listener.requestCount--;
+export function forgetRequest(r: TcpRequest): void {
+  const listener = r.listener;
+  listener.requestCount--;
+  releaseListener(listener);
   r.remove();
   removeRequest(r);
   pool.release(changetype<usize>(r));
-}
-
-/** Forgets all requests of listener `c`. */
-export function closeRequests(c: TcpConnection): void {
-  for (let i: u32 = 0; i < QUEUES; i++) {
-    const queue = queueOf(i);
-    let link = queue.next;
-    while (link !== queue) {
-      const r = changetype<TcpRequest>(link);
-      link = link.next;
-      if (r.listener === c) forget(r);
-    }
-  }
 }
 
 /** Requests that one call repeats or gives up; the others have their turn in the next tick. */
@@ -175,27 +173,28 @@ export function requestsExpired(_: Timer): void {
 }
 
 function repeat(r: TcpRequest): void {
-  const listener = r.listener.listener;
-  const busy = listener !== null && listener.requestCount > REQUESTS_PER_LISTENER / 2;
-  if (r.retries >= (busy ? RETRIES_SYN_BUSY : RETRIES_SYN)) {
+  const c = r.owner;
+  const busy = r.listener.requestCount > REQUESTS_PER_LISTENER / 2;
+  if (c === null || r.retries >= (busy ? RETRIES_SYN_BUSY : RETRIES_SYN)) {
     statistics.attemptsFailed++;
-    forget(r);
+    forgetRequest(r);
     return;
   }
   r.remove();
   r.retries++;
   enqueue(r);
   statistics.retransmitted++;
-  sendSynAck(r);
+  sendSynAck(r, c);
 }
 
-function sendSynAck(r: TcpRequest): void {
+function sendSynAck(r: TcpRequest, c: TcpConnection): void {
   sendSynFrom(
-    r.listener,
+    c,
     r.flow,
     r.ISS,
     r.IRS + 1,
     TCP_ACK,
+    r.window,
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.agreed,
     milliseconds() + timestampOffset(r.flow),
@@ -204,7 +203,7 @@ function sendSynAck(r: TcpRequest): void {
 }
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> to a segment that is not acceptable, limited in rate (RFC 5961, 7). */
-function sendAckOf(r: TcpRequest): void {
+function sendAckOf(r: TcpRequest, c: TcpConnection): void {
   const time = <u16>milliseconds();
   if (r.lastChallenge != 0 && <u32>(<u16>(time - r.lastChallenge)) < CHALLENGE_INTERVAL) return;
   r.lastChallenge = max<u16>(time, 1);
@@ -214,32 +213,32 @@ function sendAckOf(r: TcpRequest): void {
   let options: u32 = 0;
   if (r.agreed & HAS_TIMESTAMPS)
     options = pushTimestamps(buffer, milliseconds() + timestampOffset(r.flow), r.timestampRecent);
-  const window = min<u32>(r.listener.receiveLimit, 65535) >> (r.scale == NO_SCALE ? 0 : offeredScale());
-  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, r.listener.service);
+  const window = (<u32>r.window) >> (r.scale == NO_SCALE ? 0 : offeredScale());
+  emit(buffer, options, r.flow, r.ISS + 1, r.IRS + 1, TCP_ACK, window, c.service);
   releaseBuffer(buffer);
 }
 
-/** A segment for request `r`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
-export function requestSegment(r: TcpRequest, s: Segment): void {
-  const window = min<u32>(r.listener.receiveLimit, 65535);
+/** A segment for request `r` of listener `c`: the checks of RFC 9293, 3.10.7.4 in SYN-RECEIVED. */
+export function requestSegment(r: TcpRequest, c: TcpConnection, s: Segment): void {
+  const window: u32 = r.window;
   if (s.has(TCP_RST)) {
     // RFC 5961, 3.2: exactly the next one, or it is an attempt.
     if (s.sequence == r.IRS + 1) {
       statistics.attemptsFailed++;
-      forget(r);
-    } else if (within(s.sequence, r.IRS + 1, window)) sendAckOf(r);
+      forgetRequest(r);
+    } else if (within(s.sequence, r.IRS + 1, window)) sendAckOf(r, c);
     return;
   }
   if (s.has(TCP_SYN)) {
     // The same SYN again: the SYN,ACK was lost. Another one: the peer will reset what it does not know.
-    if (s.sequence == r.IRS && !s.has(TCP_ACK)) sendSynAck(r);
-    else sendAckOf(r);
+    if (s.sequence == r.IRS && !s.has(TCP_ACK)) sendSynAck(r, c);
+    else sendAckOf(r, c);
     return;
   }
   const old =
     (r.agreed & HAS_TIMESTAMPS) != 0 && s.hasTimestamps && before(s.timestampValue, r.timestampRecent);
   if (old || !within(s.sequence, r.IRS + 1, window)) {
-    sendAckOf(r);
+    sendAckOf(r, c);
     return;
   }
   if (!s.has(TCP_ACK)) return;
@@ -247,15 +246,15 @@ export function requestSegment(r: TcpRequest, s: Segment): void {
     sendResetFor(s);
     return;
   }
-  const c = r.listener;
-  const listener = c.listener;
-  if (listener === null) return;
-  if (listener.isFull) {
+  if (r.listener.isFull) {
     statistics.listenOverflows++;
     return;
   }
   let agreed = <u32>r.agreed;
   if (!s.hasTimestamps) agreed &= ~HAS_TIMESTAMPS;
   if (r.retries != 0) agreed |= SYN_WAS_LOST;
-  if (completeOpen(c, s, r.ISS, r.IRS, r.mss, r.scale, agreed, r.timestampRecent)) forget(r);
+  if (completeOpen(c, s, r.ISS, r.IRS, window, r.mss, r.scale, agreed, r.timestampRecent)) {
+    timeWaitReplaced(findTimeWait(r.hash, r.flow));
+    forgetRequest(r);
+  }
 }

@@ -10,7 +10,7 @@ import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
 import { Flow } from "../../flow";
 import { congestionSeen, isHost, receivedFlow } from "../../ip";
-import { TCP_FIN, TCP_SYN, TCP_URG, TcpHeader } from "../../wire/tcp";
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, TCP_URG, TcpHeader } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { parseOptions, SegmentOptions } from "./options";
 import { statistics } from "./statistics";
@@ -75,6 +75,11 @@ export class Segment extends SegmentOptions {
 
   @inline has(bits: u32): bool {
     return (this.flags & bits) != 0;
+  }
+
+  /** A SYN with which a connection begins. */
+  @inline get isFirst(): bool {
+    return (this.flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) == TCP_SYN;
   }
 
   /** Takes `bytes` of sequence space off the front (never more than there are): SYN first, then payload. */

@@ -90,10 +90,9 @@ function getReceiveBuffer(socket: Socket, place: usize): i32 {
   return answer(place, connectionOf(socket).receiveLimit);
 }
 
-/** Not on a listener: what it has offered in a SYN,ACK is what the connection has to keep. */
+/** What has been offered already stays so, by a connection or by a listener in a SYN,ACK (TcpRequest.window). */
 function setReceiveBuffer(socket: Socket, place: usize): i32 {
   const c = connectionOf(socket);
-  if (c.state == TCP_LISTEN) return -EINVAL;
   c.receiveLimit = max(RECEIVE_LIMIT_LEAST, min(load<u32>(place), receiveLimit()));
   return 0;
 }

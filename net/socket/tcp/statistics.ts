@@ -32,7 +32,7 @@ export class TcpStatistics {
   cookiesSent: u64;
   cookiesAccepted: u64;
   cookiesFailed: u64;
-  /** SYN or final acknowledgement dropped: the accept queue was full, or no connection was to be had. */
+  /** SYN or final acknowledgement dropped: the accept queue was full, or no connection was to be had, or, over TIME-WAIT, no request. */
   listenOverflows: u64;
   /** Connections in TIME-WAIT that made room before their time; that were not remembered at all; that an active open of ours took over. */
   timeWaitRecycled: u64;

@@ -5,7 +5,7 @@ import { timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
-import { ACK_NOW, HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
+import { HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ecnAgreed } from "./ecn";
 import { timeoutHeard } from "./failure";
 import { setPeerMss, peerMss } from "./mss";
@@ -16,7 +16,7 @@ import { Segment } from "./segment";
 import { after } from "./sequence";
 import { setState, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
-import { sendResetFor, sendSyn } from "./transmit";
+import { sendAck, sendResetFor, sendSyn } from "./transmit";
 
 export function synSentSegment(c: TcpConnection, s: Segment): void {
   if (s.has(TCP_ACK) && (!after(s.acknowledgement, c.ISS) || after(s.acknowledgement, c.SND_MAX)))
@@ -29,10 +29,12 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
     return finish(c, ECONNREFUSED);
   }
   if (!s.has(TCP_SYN)) return;
+  // As our SYN said, whatever the application has set since.
+  const window = c.receiveWindow;
   c.IRS = s.sequence;
   c.RCV_NXT = s.sequence + 1;
   c.lastAckSent = c.RCV_NXT;
-  c.receiveEdge = c.RCV_NXT + min<u32>(c.receiveLimit, 65535);
+  c.receiveEdge = c.RCV_NXT + window;
   if (s.hasTimestamps) {
     c.status |= HAS_TIMESTAMPS;
     c.timestampRecent = s.timestampValue;
@@ -47,7 +49,8 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   if (s.has(TCP_ACK)) {
     established(c, s);
     s.trimFront(1);
-    c.status |= ACK_NOW;
+    // Not with what else may come: it opens the connection for the peer, who may be a thread of this machine that is to be told before this one goes on.
+    sendAck(c);
     return textAndFin(c, s);
   }
   setState(c, TCP_SYN_RECV);

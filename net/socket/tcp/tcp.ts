@@ -22,10 +22,10 @@ import { bindTo, initializeBind } from "./bind";
 import { abortConnection, closeConnection, setOrphanLimit, shutdownConnection } from "./close";
 import { allocateConnection, initializeConnections, setBufferLimits, TcpConnection } from "./connection";
 import { connectTo } from "./connect";
-import { initializeDemux } from "./demux";
+import { DEMUX_STORAGE, initializeDemux, reuseChanged } from "./demux";
 import { tcpError, tcpInput, tcpDestination } from "./input";
 import { sendPoll } from "./flush";
-import { acceptFrom, initializeListeners, listenOn } from "./listen";
+import { acceptFrom, initializeListeners, listenersClosing, listenOn } from "./listen";
 import { RECEIVE_LIMIT, RECEIVE_LIMIT_MINIMUM, SEND_BUFFERS, SEND_BUFFERS_MINIMUM } from "./parameters";
 import { initializeRequests, REQUEST_QUEUES_SIZE, requestsExpired } from "./request";
 import { initializeSack } from "./sack";
@@ -41,7 +41,7 @@ import { usableWindow } from "./window";
 export { TcpConnection } from "./connection";
 export { TcpStatistics } from "./statistics";
 
-/** Most half-open requests in all listeners together, and listeners. */
+/** Most half-open requests in all listeners together, and listeners; one that is closed counts as long as there are requests of it. */
 export const REQUEST_LIMIT: u32 = 2048;
 export const LISTENER_LIMIT: u32 = 256;
 
@@ -69,7 +69,7 @@ export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
   memory.fill(storage, 0, FRAME_SIZE);
   storageEnd = storage + FRAME_SIZE;
   initializeBind(counters);
-  if (!initializeDemux(maxConnections, maxTimeWaits, take(FLOW_SIZE))) return false;
+  if (!initializeDemux(maxConnections, maxTimeWaits, take(DEMUX_STORAGE))) return false;
   operations = changetype<SocketProtocol>(take(offsetof<SocketProtocol>()));
   fillOperations();
   initializeStatistics(take(offsetof<TcpStatistics>()));
@@ -83,7 +83,13 @@ export function initializeTcp(maxConnections: u32, maxTimeWaits: u32): bool {
     ackExpired.index,
   );
   initializeSack(changetype<Pool>(take(offsetof<Pool>())), maxConnections);
-  initializeListeners(changetype<Pool>(take(offsetof<Pool>())), LISTENER_LIMIT);
+  initializeListeners(
+    changetype<Pool>(take(offsetof<Pool>())),
+    LISTENER_LIMIT,
+    changetype<Link>(take(offsetof<Link>())),
+    changetype<Timer>(take(TIMER_SIZE)),
+    listenersClosing.index,
+  );
   initializeRequests(
     changetype<Pool>(take(offsetof<Pool>())),
     REQUEST_LIMIT,
@@ -141,6 +147,7 @@ function fillOperations(): void {
   operations.queue = queueOperation.index;
   operations.end = endOperation.index;
   operations.ranked = rankedOperation.index;
+  operations.shared = sharedOperation.index;
 }
 
 export function tcpStatistics(): TcpStatistics {
@@ -242,6 +249,10 @@ function roomOperation(socket: Socket): u32 {
 
 function queueOperation(socket: Socket): BufferQueue {
   return connectionOf(socket).received;
+}
+
+function sharedOperation(socket: Socket): void {
+  reuseChanged(connectionOf(socket));
 }
 
 function endOperation(socket: Socket): i32 {

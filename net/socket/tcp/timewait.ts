@@ -5,7 +5,8 @@
  * There is a limit, from the memory (kernel/main.ts); what they have had of it stays theirs. At the limit, or when there is no memory for one more, the oldest makes room,
  * which is counted: its flow may be used again too early then. Before its time is over a flow may be used again
  *
- *   - by a SYN of the peer that cannot be an old one: of a later timestamp, or of a greater sequence number (`mayReuse`);
+ *   - by a SYN of the peer that cannot be an old one: of a later timestamp, or of a greater sequence number (`mayReuse`). The entry stays until the new connection
+ *     is there: if the SYN was an old duplicate after all, it is as if it had not come;
  *   - by an active open of our own, if the connection had timestamps and has rested for a second at least (`mayTakeOver`; Linux: tcp_tw_reuse).
  *     The timestamps of the new one are later than any of the old one then, so at both ends PAWS (RFC 7323, 5) keeps old segments out.
  *
@@ -142,8 +143,8 @@ export function timeWaitPool(): Pool {
   return pool;
 }
 
-/** What remains of connection `c`, which leaves the table of connections. Nothing remains without any memory. */
-export function rememberTimeWait(c: TcpConnection): void {
+/** What remains of connection `c`, which leaves the table of connections. False: nothing, there is no memory at all. */
+export function rememberTimeWait(c: TcpConnection): bool {
   let address: usize = 0;
   if (pool.inUse < pool.limit) address = pool.allocateRaw();
   if (address == 0 && !queue.isEmpty) {
@@ -153,7 +154,7 @@ export function rememberTimeWait(c: TcpConnection): void {
   }
   if (address == 0) {
     statistics.timeWaitLost++;
-    return;
+    return false;
   }
   const t = changetype<TimeWait>(address);
   t.setFlow(c.flow);
@@ -166,6 +167,7 @@ export function rememberTimeWait(c: TcpConnection): void {
   t.marks = marks;
   insertTimeWait(t, c.hash);
   enqueue(t);
+  return true;
 }
 
 // @ts-ignore: decorator
@@ -241,42 +243,38 @@ export function mayTakeOver(t: TimeWait): bool {
   return t.has(COMPARABLE) && t.age(second()) >= TIME_WAIT_REST;
 }
 
-/** An active open takes the flow over: SND.NXT of the old connection, 0 where `t` is null. */
-export function takeOver(t: TimeWait | null): u32 {
-  if (t === null) return 0;
+/** An active open takes the flow over: SND.NXT of the old connection. */
+export function takeOver(t: TimeWait): u32 {
   statistics.timeWaitReused++;
   const sequence = t.SND_NXT;
   forget(t);
   return sequence;
 }
 
-/**
- * A segment for a connection in TIME-WAIT. True: it is a SYN that may begin a new connection, and `t` is forgotten; its SND.NXT is in
- * `reusedSequence`.
- */
-export function timeWaitSegment(t: TimeWait, s: Segment): bool {
+/** May the segment begin a new connection over `t`? */
+export function mayBeginOver(t: TimeWait, s: Segment): bool {
+  return s.isFirst && mayReuse(s, t.RCV_NXT, t.has(STAMPED), t.has(COMPARABLE), t.timestampRecent);
+}
+
+/** A new connection has been established over `t`; null: there was none. */
+export function timeWaitReplaced(t: TimeWait | null): void {
+  if (t !== null) forget(t);
+}
+
+/** A segment for a connection in TIME-WAIT that begins no new one. */
+export function timeWaitSegment(t: TimeWait, s: Segment): void {
   if (s.has(TCP_RST)) {
     if (s.sequence == t.RCV_NXT) forget(t);
-    return false;
+    return;
   }
-  if ((s.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-    if (mayReuse(s, t.RCV_NXT, t.has(STAMPED), t.has(COMPARABLE), t.timestampRecent)) {
-      reusedSequence = t.SND_NXT;
-      forget(t);
-      return true;
-    }
-  } else if (s.has(TCP_FIN) && !before(s.sequence + 65536, t.RCV_NXT)) {
+  if (!s.has(TCP_SYN) && s.has(TCP_FIN) && !before(s.sequence + 65536, t.RCV_NXT)) {
     // The peer did not get the last acknowledgement: 2 MSL begin again.
     t.remove();
     enqueue(t);
   }
   // A segment that occupies no sequence space gets no answer: two ends in TIME-WAIT would talk for ever.
   if (s.length != 0) answer(t);
-  return false;
 }
-
-/** SND.NXT of the connection that `timeWaitSegment` forgot last. */
-export let reusedSequence: u32 = 0;
 
 function answer(t: TimeWait): void {
   const buffer = allocateBuffer(BUFFER_HEADROOM);

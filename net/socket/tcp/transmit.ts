@@ -207,6 +207,7 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
     c.ISS,
     flags & TCP_ACK ? c.RCV_NXT : 0,
     flags,
+    min<u32>(c.receiveWindow, 65535),
     c.receiveScale,
     agreed,
     milliseconds() + c.timestampOffset,
@@ -216,7 +217,7 @@ export function sendSyn(c: TcpConnection, flags: u32): i32 {
 
 /**
  * The same from its parts: a SYN,ACK is sent by who has no control block yet. `c`: whose options of the application count, the connection, or
- * the listener. `scale` NO_SCALE: without the option. `agreed`: options of AGREED that it shall have.
+ * the listener. `window`: the field. `scale` NO_SCALE: without the option. `agreed`: options of AGREED that it shall have.
  */
 export function sendSynFrom(
   c: TcpConnection,
@@ -224,6 +225,7 @@ export function sendSynFrom(
   sequence: u32,
   acknowledgement: u32,
   flags: u32,
+  window: u32,
   scale: u32,
   agreed: u32,
   timestampValue: u32,
@@ -240,7 +242,6 @@ export function sendSynFrom(
   options += pushMss(buffer, localMss(c, flow));
   if (agreed & HAS_ECN) flags |= ecnSetup((flags & TCP_ACK) != 0);
   flags |= TCP_SYN;
-  const window = min<u32>(c.receiveLimit, 65535);
   const result = emit(buffer, options, flow, sequence, acknowledgement, flags, window, c.service);
   releaseBuffer(buffer);
   return result;

@@ -24,6 +24,13 @@ function possibleEdge(c: TcpConnection): u32 {
   return c.RCV_NXT + min<u32>(c.receiveLimit - c.receivedBytes, (<u32>65535) << c.receiveScale);
 }
 
+/** What a SYN offers, whose window field has no scale. */
+// @ts-ignore: decorator
+@inline
+export function firstWindow(c: TcpConnection): u32 {
+  return min<u32>(c.receiveLimit, 65535);
+}
+
 /** The least by which the edge is moved on. */
 // @ts-ignore: decorator
 @inline

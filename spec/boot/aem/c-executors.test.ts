@@ -3,9 +3,10 @@
  * thread has one of and each clone has a copy of. And what becomes of a process when a thread's overflows (spec/boot/apps/c-guard).
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { type Machine, boot, specImage } from "../machine.ts";
+import { before, describe, test } from "node:test";
+import { specImage } from "../machine.ts";
 import { EFAULT } from "../numbers.ts";
+import { reportOf } from "../report.ts";
 
 const EPERM = -1;
 const ECHILD = -10;
@@ -14,20 +15,8 @@ const CALLS = 6;
 const STATUS = 21;
 
 describe("executors in C", () => {
-  let machine: Machine;
-  let status: number;
-
-  before(async () => {
-    machine = await boot(specImage("c-executors.json"), { netdev: "none", ready: false });
-    status = await machine.exited(60_000);
-  });
-  after(() => machine?.stop());
-
-  const one = (name: string): number[] => {
-    const rows = machine.rows(name);
-    assert.equal(rows.length, 1, `rows "${name}"\n${machine.console()}`);
-    return rows[0] as number[];
-  };
+  const report = reportOf(specImage("c-executors.json"));
+  const { one } = report;
 
   test("3.1.6 C: a fork in the middle of a recursion: each side has its own locals and globals", () => {
     assert.deepEqual(one("c-fork-child"), [0, 105, 1], "no cell wrong, its globals, another pid");
@@ -45,17 +34,17 @@ describe("executors in C", () => {
       [3, 3, 0, 0, 1],
       "ended, at once, cells wrong, frames that overlap, handlers on the main thread meanwhile",
     );
-    assert.deepEqual(machine.rows("c-thread-refused"), []);
+    assert.deepEqual(report.rows("c-thread-refused"), []);
   });
 
   test("3.1.6 C: fork in a handler on a thread: -EPERM", () => {
-    const rows = machine.rows("c-thread-fork");
+    const rows = report.rows("c-thread-fork");
     assert.deepEqual(
       rows.map(([result]) => result),
       rows.map(() => EPERM),
     );
     // One of the three threads, and one in each generation.
-    assert.equal(rows.length, 7, machine.console());
+    assert.equal(rows.length, 7, report.console());
   });
 
   test("3.1.6 C: a fork has threads of its own, and room for their stacks, six generations deep", () => {
@@ -74,8 +63,8 @@ describe("executors in C", () => {
 
   test("3.2.3 C: EVF_CAPSULE: one clone serves all, and its memory stays from call to call", () => {
     assert.deepEqual(one("c-capsules"), [1, 0, 1, 0, 0, 0]);
-    const seen = machine.rows("c-clone").map(([calls]) => calls as number);
-    assert.ok(seen.length >= 3 * CALLS, machine.console());
+    const seen = report.rows("c-clone").map(([calls]) => calls as number);
+    assert.ok(seen.length >= 3 * CALLS, report.console());
     // Of forks each is the first; of the capsule they go on.
     const first = seen.lastIndexOf(1);
     assert.deepEqual(
@@ -91,35 +80,30 @@ describe("executors in C", () => {
   });
 
   test("3.5.1 C: no activation is lost on the way to a clone", () => {
-    assert.deepEqual(machine.rows("c-counted"), [[0], [0], [0]], machine.console());
+    assert.deepEqual(report.rows("c-counted"), [[0], [0], [0]], report.console());
   });
 
   test("3.2.3 C: a child event for a process that is no child: -ECHILD", () => {
     assert.deepEqual(one("c-end").slice(0, 2), [ECHILD, 5]);
   });
 
-  test("nothing has trapped", () => assert.equal(status, STATUS, machine.console()));
+  test("nothing has trapped", () => assert.equal(report.status, STATUS, report.console()));
 });
 
 describe("shadow stacks of threads", () => {
-  let machine: Machine;
   const WITHIN = 9;
   /** Of a process that has touched what is not mapped. */
   const TRAPPED = 64 + 11;
-
-  before(async () => {
-    machine = await boot(specImage("c-guard.json"), { netdev: "none", ready: false });
-    assert.equal(await machine.exited(60_000), STATUS, machine.console());
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("c-guard.json"));
+  before(() => assert.equal(report.status, STATUS, report.console()));
 
   test("3.1.6 C: a handler on a thread uses its stack, and the kernel writes to it, but not beyond its end", () => {
     // 820 is the sum of 40 frames.
-    assert.deepEqual(machine.rows("c-within"), [[64, EFAULT, 820]]);
+    assert.deepEqual(report.rows("c-within"), [[64, EFAULT, 820]]);
   });
 
   test("3.1.6 C: a thread that overflows its shadow stack traps before it has written into anything: its process ends", () => {
-    assert.deepEqual(machine.rows("c-guarded"), [
+    assert.deepEqual(report.rows("c-guarded"), [
       [0, 1, WITHIN],
       // By many frames, by one that is larger than the stack, by one operation, and on the lowest of the stacks.
       [1, 1, TRAPPED],
@@ -127,12 +111,12 @@ describe("shadow stacks of threads", () => {
       [3, 1, TRAPPED],
       [4, 1, TRAPPED],
     ]);
-    assert.deepEqual(machine.rows("c-overflowed"), [[0, 0]]);
-    const said = machine.guest.lines.filter((line) => /c-guard.*trapped.*out of bounds/.test(line));
-    assert.equal(said.length, 4, machine.console());
+    assert.deepEqual(report.rows("c-overflowed"), [[0, 0]]);
+    const said = report.lines.filter((line) => /c-guard.*trapped.*out of bounds/.test(line));
+    assert.equal(said.length, 4, report.console());
   });
 
   test("3.1.6 C: meanwhile the threads of the other process keep what is on theirs", () => {
-    assert.deepEqual(machine.rows("c-neighbours"), [[0]]);
+    assert.deepEqual(report.rows("c-neighbours"), [[0]]);
   });
 });

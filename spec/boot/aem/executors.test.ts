@@ -6,25 +6,12 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Connection, askUdp } from "../client.ts";
-import { type Machine, type MachineOptions, boot, specImage } from "../machine.ts";
+import { type Machine, boot, specImage } from "../machine.ts";
 import { EBADF, EFAULT, EINVAL, ESRCH } from "../numbers.ts";
+import { EXACT, Report, reportOf } from "../report.ts";
 
 const ECHILD = -10;
 const EPERM = -1;
-
-/** Instructions instead of time, and time that nobody needs is skipped. */
-const QUICK: MachineOptions = { netdev: "none", ready: false, icount: "shift=0,sleep=off" };
-
-async function run(name: string, options: MachineOptions = {}): Promise<Machine> {
-  const machine = await boot(specImage(name), { ...QUICK, ...options });
-  try {
-    await machine.exited(120_000);
-  } catch (error) {
-    await machine.stop();
-    throw error;
-  }
-  return machine;
-}
 
 function sum(data: Buffer): number {
   let value = 0;
@@ -177,75 +164,71 @@ describe("executors of data from the network", () => {
 });
 
 describe("fork", () => {
-  let machine: Machine;
-  before(async () => {
-    machine = await run("fork/main.ts");
-    assert.deepEqual(machine.rows("done"), [[1]], machine.console());
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("fork/main.ts"), EXACT);
+  before(() => assert.deepEqual(report.rows("done"), [[1]], report.console()));
 
   test("3.2.3 a fork inside of a recursion: both sides return through frames of their own", () => {
-    assert.deepEqual(machine.rows("stack-child"), [[10_000, 0]]);
-    assert.deepEqual(machine.rows("stack-parent"), [[10, 1]], "the child's value is not the parent's");
+    assert.deepEqual(report.rows("stack-child"), [[10_000, 0]]);
+    assert.deepEqual(report.rows("stack-parent"), [[10, 1]], "the child's value is not the parent's");
   });
 
   test("3.2.3 globals, memory and its growth are each side's own, whoever writes first", () => {
-    const [pages] = machine.rows("pages")[0] as [number];
+    const [pages] = report.rows("pages")[0] as [number];
     // The parent has changed all of it and grown before the child looked.
-    assert.deepEqual(machine.rows("child-later"), [[2, 100, pages, 42]]);
-    assert.deepEqual(machine.rows("child-grown"), [[pages + 3, 77]]);
+    assert.deepEqual(report.rows("child-later"), [[2, 100, pages, 42]]);
+    assert.deepEqual(report.rows("child-grown"), [[pages + 3, 77]]);
     // And the child before the parent looked.
-    assert.deepEqual(machine.rows("parent-later"), [[3, 100, 0]]);
-    assert.deepEqual(machine.rows("waited"), [[1, 5]]);
+    assert.deepEqual(report.rows("parent-later"), [[3, 100, 0]]);
+    assert.deepEqual(report.rows("waited"), [[1, 5]]);
   });
 
   test("3.2.3 waitpid tells how a child has ended: its status, or by what", () => {
-    assert.deepEqual(machine.rows("nobody"), [[ECHILD, ECHILD, EINVAL, EINVAL, EFAULT]]);
-    assert.deepEqual(machine.rows("not-yet"), [[0, 0]]);
-    assert.deepEqual(machine.rows("exited"), [[1, 17, ECHILD]]);
-    assert.deepEqual(machine.rows("killed"), [[1, 64 + 9]]);
-    assert.deepEqual(machine.rows("trapped"), [[1, 64 + 4]]);
+    assert.deepEqual(report.rows("nobody"), [[ECHILD, ECHILD, EINVAL, EINVAL, EFAULT]]);
+    assert.deepEqual(report.rows("not-yet"), [[0, 0]]);
+    assert.deepEqual(report.rows("exited"), [[1, 17, ECHILD]]);
+    assert.deepEqual(report.rows("killed"), [[1, 64 + 9]]);
+    assert.deepEqual(report.rows("trapped"), [[1, 64 + 4]]);
   });
 
   test("3.2.3 FORK_NO_WAIT: waitpid waits until all such children have ended, and says -ECHILD", () => {
-    assert.deepEqual(machine.rows("no-wait"), [[ECHILD, ECHILD, ESRCH]]);
+    assert.deepEqual(report.rows("no-wait"), [[ECHILD, ECHILD, ESRCH]]);
   });
 
   test("3.1.1, 3.2.3 a child event tells of each child that has ended, and with that it is waited for", () => {
-    const [[first, second]] = machine.rows("children") as [[number, number]];
-    assert.deepEqual(machine.rows("child-event"), [
+    const [[first, second]] = report.rows("children") as [[number, number]];
+    assert.deepEqual(report.rows("child-event"), [
       [first, 21],
       [second, 22],
     ]);
-    assert.deepEqual(machine.rows("no-child"), [[ECHILD, ECHILD, ECHILD]]);
+    assert.deepEqual(report.rows("no-child"), [[ECHILD, ECHILD, ECHILD]]);
   });
 
   test("3.6.4 without FORK_EVENTS a child starts with a fresh list, with it with its parent's; the parent keeps its own", () => {
-    const [fresh, inherited] = machine.rows("inherited") as [number[], number[]];
+    const [fresh, inherited] = report.rows("inherited") as [number[], number[]];
     assert.deepEqual(fresh, [0, 0, 0]);
     assert.deepEqual([inherited[0], inherited[2]], [1, 1]);
     assert.ok((inherited[1] as number) >= 10, `${inherited[1]} expirations of the child's copy`);
-    for (const [, ticks, count] of machine.rows("kept")) {
+    for (const [, ticks, count] of report.rows("kept")) {
       assert.ok((ticks as number) >= 10);
       assert.equal(count, 1);
     }
-    assert.deepEqual(machine.rows("flags"), [[EINVAL, EINVAL]]);
+    assert.deepEqual(report.rows("flags"), [[EINVAL, EINVAL]]);
   });
 
   test("3.2.3 a fork inside of a handler; on a thread it is refused", () => {
     assert.deepEqual(
-      machine.rows("handler-fork").sort(([a], [b]) => (a as number) - (b as number)),
+      report.rows("handler-fork").sort(([a], [b]) => (a as number) - (b as number)),
       [[30], [31]],
     );
-    assert.deepEqual(machine.rows("handler-child"), [[1, 31]]);
-    assert.deepEqual(machine.rows("thread-fork"), [[EPERM]]);
+    assert.deepEqual(report.rows("handler-child"), [[1, 31]]);
+    assert.deepEqual(report.rows("thread-fork"), [[EPERM]]);
   });
 });
 
 test("3.2.3 the cost of a fork does not grow with the memory: 1 MiB and 64 MiB within 10 %", async () => {
-  const machine = await run("forkcost.json", { memory: 256 });
-  const rows = machine.rows("fork");
-  assert.equal(rows.length, 10, machine.console());
+  const report = await new Report().run(specImage("forkcost.json"), { ...EXACT, memory: 256 });
+  const rows = report.rows("fork");
+  assert.equal(rows.length, 10, report.console());
   const median = (size: number, column: number): number =>
     rows
       .filter((values) => values[0] === size)
@@ -261,11 +244,7 @@ test("3.2.3 the cost of a fork does not grow with the memory: 1 MiB and 64 MiB w
 });
 
 describe("more activations than children", () => {
-  let machine: Machine;
-  before(async () => {
-    machine = await run("crowd.json");
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("crowd.json"), EXACT);
 
   for (const [kind, name, limit] of [
     [1, "EVF_FORK", 3],
@@ -273,11 +252,11 @@ describe("more activations than children", () => {
     [3, "EVF_CAPSULE", 2],
   ] as const) {
     test(`3.1.6, 3.5.1, 3.5.4 ${name}: no more than ${limit} at once, the others wait, nothing is lost`, () => {
-      const [, most, ended, total, distinct, longest] = machine
+      const [, most, ended, total, distinct, longest] = report
         .rows("crowd")
         .find((values) => values[0] === kind) as number[];
-      assert.deepEqual([most, ended, total], [limit, 24, 300], machine.console());
-      const [, activations, handled, waiting, calls] = machine
+      assert.deepEqual([most, ended, total], [limit, 24, 300], report.console());
+      const [, activations, handled, waiting, calls] = report
         .rows("crowd-event")
         .find((values) => values[0] === kind) as number[];
       assert.deepEqual([activations, handled, waiting], [24, 24, 0], "statistics of the event");
@@ -290,30 +269,26 @@ describe("more activations than children", () => {
   }
 
   test("3.1.6 nobody has to wait for capsules, nor with EVF_NOCLDWAIT", () => {
-    assert.deepEqual(machine.rows("left"), [[ECHILD, ESRCH]]);
+    assert.deepEqual(report.rows("left"), [[ECHILD, ESRCH]]);
   });
 });
 
 describe("threads", () => {
-  let machine: Machine;
-  before(async () => {
-    machine = await run("threads.json");
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("threads.json"), EXACT);
 
   test("3.6.2 handlers on threads and in the context interleave only at system calls: no increment is lost", () => {
-    const [calls, counter, intrusions, sleeping, most] = machine.rows("protocol")[0] as number[];
-    assert.ok((calls as number) > 50, machine.console());
+    const [calls, counter, intrusions, sleeping, most] = report.rows("protocol")[0] as number[];
+    assert.ok((calls as number) > 50, report.console());
     assert.deepEqual([counter, intrusions, sleeping], [calls, 0, 0]);
     assert.ok((most as number) >= 2, "threads were under way at the same time, each blocked in a call");
   });
 
   test("3.2.3 a thread that blocks in a call lets function handlers run, and goes on when its call is done", () => {
-    const [[steps]] = machine.rows("steps") as [[number]];
-    assert.ok(steps >= 18, machine.console());
-    assert.deepEqual(machine.rows("bound"), [[0]]);
-    assert.deepEqual(machine.rows("sent"), [[3]]);
-    const [received] = machine.rows("received") as [number[]];
+    const [[steps]] = report.rows("steps") as [[number]];
+    assert.ok(steps >= 18, report.console());
+    assert.deepEqual(report.rows("bound"), [[0]]);
+    assert.deepEqual(report.rows("sent"), [[3]]);
+    const [received] = report.rows("received") as [number[]];
     assert.deepEqual(
       [received[0], received[1], received[3]],
       [3, 99, 1],
@@ -323,8 +298,8 @@ describe("threads", () => {
   });
 
   test("3.2.3 a socket that is closed while a thread that its data have woken is still to go on: EBADF for the thread", () => {
-    assert.deepEqual(machine.rows("closed"), [[0, 0]], machine.console());
-    assert.deepEqual(machine.rows("lost"), [[EBADF]]);
-    assert.deepEqual(machine.rows("outside"), [[1]]);
+    assert.deepEqual(report.rows("closed"), [[0, 0]], report.console());
+    assert.deepEqual(report.rows("lost"), [[EBADF]]);
+    assert.deepEqual(report.rows("outside"), [[1]]);
   });
 });

@@ -1,27 +1,17 @@
 /** AEM 3.1.7, 3.4.1, 3.6.1: each operation of evctl, event data and the queue of a process, in a booted image (spec/boot/apps/operations). */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { type Machine, boot, specImage } from "../machine.ts";
+import { before, describe, test } from "node:test";
+import { specImage } from "../machine.ts";
 import { EINVAL, ESRCH } from "../numbers.ts";
+import { reportOf } from "../report.ts";
 
 const [REGISTERED, STOPPED, OCCURRED] = [1, 8, 16];
 const KEEPALIVE = 16;
 
 describe("operations", () => {
-  let machine: Machine;
-
-  before(async () => {
-    machine = await boot(specImage("operations.json"), { netdev: "none", ready: false });
-    await machine.exited(60_000);
-    assert.deepEqual(machine.rows("done"), [[1]], machine.console());
-  });
-  after(() => machine?.stop());
-
-  const one = (name: string): number[] => {
-    const rows = machine.rows(name);
-    assert.equal(rows.length, 1, `rows "${name}"\n${machine.console()}`);
-    return rows[0] as number[];
-  };
+  const report = reportOf(specImage("operations.json"));
+  before(() => assert.deepEqual(report.rows("done"), [[1]], report.console()));
+  const { one } = report;
 
   test("3.1.7 disable and enable: what occurs meanwhile waits, all of it; lookup says so", () => {
     assert.deepEqual(one("enabled"), [7, REGISTERED]);

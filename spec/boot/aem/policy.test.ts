@@ -1,8 +1,9 @@
 /** AEM 3.5.3 and 3.5.4: policy and limits of a process from the manifest, in a booted image; and watching it (processinfo). */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { type Machine, boot, specImage } from "../machine.ts";
+import { describe, test } from "node:test";
+import { specImage } from "../machine.ts";
 import { EFAULT, ESRCH } from "../numbers.ts";
+import { EXACT, reportOf } from "../report.ts";
 
 const EPERM = -1;
 const EAGAIN = -11;
@@ -11,25 +12,8 @@ const EMSGSIZE = -90;
 const EDQUOT = -122;
 
 describe("policy and limits", () => {
-  let machine: Machine;
-  let status: number;
-
-  before(async () => {
-    // Instructions instead of time: what a busy host takes away would count as the time of whoever runs.
-    machine = await boot(specImage("policy.json"), {
-      netdev: "none",
-      ready: false,
-      icount: "shift=0,sleep=off",
-    });
-    status = await machine.exited(60_000);
-  });
-  after(() => machine?.stop());
-
-  const one = (name: string): number[] => {
-    const rows = machine.rows(name);
-    assert.equal(rows.length, 1, `rows "${name}"\n${machine.console()}`);
-    return rows[0] as number[];
-  };
+  const report = reportOf(specImage("policy.json"), EXACT);
+  const { one } = report;
 
   test("3.5.3 what is not refused works as ever", () => assert.deepEqual(one("guarded-allowed"), [1, 0]));
   test("3.5.3 refused calls: -EPERM, with results of 32 and of 64 bits, and without effect", () => {
@@ -37,8 +21,8 @@ describe("policy and limits", () => {
     assert.deepEqual(one("guarded-again"), [EPERM, 0]);
   });
   test("3.5.3 a refused call is logged once for each process, with its name", () => {
-    const lines = machine.guest.lines.filter((line) => /guarded\) may not call getrandom/.test(line));
-    assert.equal(lines.length, 1, machine.console());
+    const lines = report.lines.filter((line) => /guarded\) may not call getrandom/.test(line));
+    assert.equal(lines.length, 1, report.console());
   });
   test("3.5.3 event types that are not allowed: -EPERM", () =>
     assert.deepEqual(one("guarded-types"), [EPERM, 1]));
@@ -104,5 +88,5 @@ describe("policy and limits", () => {
     assert.deepEqual(one("watcher-kill"), [0, ESRCH]);
   });
 
-  test("the image ends as its processes did", () => assert.equal(status, 73, machine.console()));
+  test("the image ends as its processes did", () => assert.equal(report.status, 73, report.console()));
 });

@@ -10,8 +10,9 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SectionCounter } from "../../../bench/sections.ts";
 import { buildImage } from "../../../tools/build.ts";
-import { type Machine, type MachineOptions, boot, specImage } from "../machine.ts";
+import { type Machine, boot, specImage } from "../machine.ts";
 import { EINVAL } from "../numbers.ts";
+import { EXACT, Report, reportOf } from "../report.ts";
 
 const DEFAULT = 32;
 const MILLISECOND = 1_000_000;
@@ -24,49 +25,30 @@ const PREEMPTION = 3_000;
 /** So late a handler of the highest level begins at most: found a tick late, at the end of a section, and the way. */
 const LATENESS = TICK + DISPATCH + PREEMPTION;
 
-/** Virtual time that nobody needs is skipped. */
-const QUICK: MachineOptions = { netdev: "none", ready: false, icount: "shift=0,sleep=off" };
-
-/** Runs the image to its end. */
-async function run(name: string): Promise<Machine> {
-  const machine = await boot(specImage(`${name}.json`), QUICK);
-  try {
-    await machine.exited(120_000);
-  } catch (error) {
-    await machine.stop();
-    throw error;
-  }
-  return machine;
-}
-
 describe("order of dispatch", () => {
-  let machine: Machine;
-  before(async () => {
-    machine = await run("priority-order");
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("priority-order.json"), EXACT);
 
   test("3.1.5 a priority at registration, the default 32 without one, another one with EVJOBPRIO; -EINVAL outside of 0 to 63", () => {
-    const registered = machine.rows("registered");
-    assert.equal(registered.length, 64, machine.console());
+    const registered = report.rows("registered");
+    assert.equal(registered.length, 64, report.console());
     for (const [index, wanted, found] of registered)
       assert.equal(found, wanted === -1 ? DEFAULT : wanted, `event ${index}`);
-    const changed = machine.rows("changed");
+    const changed = report.rows("changed");
     assert.equal(changed.length, 16);
     for (const [index, result, wanted, found] of changed)
       assert.deepEqual([result, found], [0, wanted], `event ${index}`);
-    assert.deepEqual(machine.rows("refused"), [[EINVAL, EINVAL, EINVAL]]);
+    assert.deepEqual(report.rows("refused"), [[EINVAL, EINVAL, EINVAL]]);
   });
 
   test("3.2.1 64 pending events are handled by priority, first in, first out within one", () => {
-    const waiting = machine
+    const waiting = report
       .rows("activated")
       .map(([index, result, priority], order) => ({ index, result, priority: priority as number, order }));
     assert.equal(waiting.length, 64);
     assert.ok(waiting.every(({ result }) => result === 0));
     assert.ok(new Set(waiting.map(({ priority }) => priority)).size >= 8, "several levels");
     // Who gets a new priority while it waits goes behind those that wait there.
-    machine.rows("moved").forEach(([index, , , priority], order) => {
+    report.rows("moved").forEach(([index, , , priority], order) => {
       const event = waiting.find((one) => one.index === index);
       assert.ok(event);
       event.priority = priority as number;
@@ -74,17 +56,17 @@ describe("order of dispatch", () => {
     });
     waiting.sort((a, b) => b.priority - a.priority || a.order - b.order);
     assert.deepEqual(
-      machine.rows("called").map(([index]) => index),
+      report.rows("called").map(([index]) => index),
       waiting.map(({ index }) => index),
     );
   });
 
   test("3.1.5 EVJOBPRIO holds for an activation that waits already", () => {
-    const moved = machine.rows("moved");
+    const moved = report.rows("moved");
     assert.equal(moved.length, 13);
     for (const [index, result, found, wanted] of moved)
       assert.deepEqual([result, found], [0, wanted], `event ${index}`);
-    const order = machine.rows("called").map(([index]) => index as number);
+    const order = report.rows("called").map(([index]) => index as number);
     const [highest] = moved.reduce((a, b) => ((b[3] as number) > (a[3] as number) ? b : a)) as [number];
     const [lowest] = moved.reduce((a, b) => ((b[3] as number) < (a[3] as number) ? b : a)) as [number];
     assert.ok(order.indexOf(highest) < order.indexOf(lowest));
@@ -92,14 +74,10 @@ describe("order of dispatch", () => {
 });
 
 describe("levels under load", () => {
-  let machine: Machine;
-  before(async () => {
-    machine = await run("priority-levels");
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("priority-levels.json"), EXACT);
 
   test("3.2.1 each of seven levels begins within its bound, which follows from the load of the higher ones", () => {
-    const levels = machine
+    const levels = report
       .rows("level")
       .map(([level, calls, latest, latency, longest, period]) => ({
         level: level as number,
@@ -113,7 +91,7 @@ describe("levels under load", () => {
     assert.deepEqual(
       levels.map(({ level }) => level),
       [63, 56, 48, 40, 32, 16, 5],
-      machine.console(),
+      report.console(),
     );
     // Nobody preempts the highest: so long does a handler compute; and the kernel's way to it and back.
     const work = (levels[0]?.longest as number) + DISPATCH;
@@ -127,7 +105,7 @@ describe("levels under load", () => {
         for (const { period } of higher) bound += (Math.floor((before + TICK) / period) + 1) * work;
       }
       assert.ok(one.calls >= 34, `level ${one.level}: ${one.calls} calls`);
-      assert.ok(one.latest <= bound, `level ${one.level}: ${one.latest} > ${bound}\n${machine.console()}`);
+      assert.ok(one.latest <= bound, `level ${one.level}: ${one.latest} > ${bound}\n${report.console()}`);
     }
     const [highest, ...others] = levels;
     assert.ok((highest?.latency as number) <= PREEMPTION, `${highest?.latency} instructions`);
@@ -137,14 +115,10 @@ describe("levels under load", () => {
 });
 
 describe("preemption", () => {
-  let machine: Machine;
-  before(async () => {
-    machine = await run("priority-preemption");
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("priority-preemption.json"), EXACT);
 
   test("3.2.2 a handler of higher priority in another process preempts a running one at any instruction, which notices nothing", () => {
-    const [[before], [behind]] = machine.rows("ticks") as [[number], [number]];
+    const [[before], [behind]] = report.rows("ticks") as [[number], [number]];
     assert.ok(behind - before > 200, `${behind - before} preemptions`);
     let x = 2463534242;
     let y = 0;
@@ -156,18 +130,18 @@ describe("preemption", () => {
     }
     const bits = Buffer.alloc(8);
     bits.writeDoubleLE(y);
-    assert.deepEqual(machine.rows("sum"), [[x >>> 0, bits.readUInt32LE(0), bits.readUInt32LE(4)]]);
+    assert.deepEqual(report.rows("sum"), [[x >>> 0, bits.readUInt32LE(0), bits.readUInt32LE(4)]]);
   });
 
   test("3.2.2 a process ranks as its highest pending event until that is handled, and then as before", () => {
-    const [begins] = machine.rows("over-begins")[0] as [number];
-    const [ends] = machine.rows("over-ends")[0] as [number];
-    const [due] = machine.rows("under-begins").map(([time]) => (time as number) + 150 * MILLISECOND);
-    const [handled] = machine.rows("handler")[0] as [number];
-    const rounds = machine.rows("round").map(([time]) => time as number);
+    const [begins] = report.rows("over-begins")[0] as [number];
+    const [ends] = report.rows("over-ends")[0] as [number];
+    const [due] = report.rows("under-begins").map(([time]) => (time as number) + 150 * MILLISECOND);
+    const [handled] = report.rows("handler")[0] as [number];
+    const rounds = report.rows("round").map(([time]) => time as number);
     const length = (rounds[5] as number) - (rounds[4] as number);
     // Main code at 10 has its turn before and after, and meanwhile only as much as the handler has to wait for.
-    assert.ok(rounds.filter((time) => time < begins).length >= 8, machine.console());
+    assert.ok(rounds.filter((time) => time < begins).length >= 8, report.console());
     assert.ok(rounds.filter((time) => time > ends).length >= 1);
     const meanwhile = rounds.filter((time) => time > begins && time < ends);
     assert.equal(meanwhile.length, 1, `${meanwhile}`);
@@ -180,10 +154,10 @@ describe("preemption", () => {
 });
 
 /** Share of the processor that process `pid` had between the last two looks of the witness, in percent; and their distance in ns. */
-function share(machine: Machine, pid: number): { percent: number; span: number } {
-  const looks = machine.rows("cpu").filter((values) => values[2] === pid);
+function share(report: Report, pid: number): { percent: number; span: number } {
+  const looks = report.rows("cpu").filter((values) => values[2] === pid);
   const [first, last] = looks.slice(-2) as [number[], number[]];
-  assert.ok(looks.length === 3, machine.console());
+  assert.ok(looks.length === 3, report.console());
   const span = (last[1] as number) - (first[1] as number);
   return { percent: (100 * ((last[3] as number) - (first[3] as number))) / span, span };
 }
@@ -191,8 +165,8 @@ function share(machine: Machine, pid: number): { percent: number; span: number }
 describe("a loop at the highest priority", () => {
   for (const reserve of [5, 0, 20]) {
     test(`3.2.2 reservePercent ${reserve}: the default level keeps ${reserve} %`, async () => {
-      const machine = await run(`priority-reserve-${reserve}`);
-      const { percent, span } = share(machine, 1);
+      const report = await new Report().run(specImage(`priority-reserve-${reserve}.json`), EXACT);
+      const { percent, span } = share(report, 1);
       // It is given in quanta.
       const quantum = (100 * (MILLISECOND + 2 * TICK)) / span;
       if (reserve === 0) assert.equal(percent, 0);
@@ -200,37 +174,33 @@ describe("a loop at the highest priority", () => {
         percent >= reserve - quantum && percent <= reserve + quantum,
         `${percent} % for the lower level`,
       );
-      assert.ok(share(machine, 2).percent > 99 - reserve - quantum, "the loop has the rest");
+      assert.ok(share(report, 2).percent > 99 - reserve - quantum, "the loop has the rest");
     });
   }
 
   test("3.2.1 a short handler above the loop does not stand back for what the loop owes", async () => {
-    const machine = await run("priority-debt");
-    const rows = machine.rows("urgent");
-    assert.ok(rows.length >= 5, machine.console());
+    const report = await new Report().run(specImage("priority-debt.json"), EXACT);
+    const rows = report.rows("urgent");
+    assert.ok(rows.length >= 5, report.console());
     for (const [calls, latest, latency] of rows) {
       assert.ok((latest as number) <= LATENESS, `${latest} ns late, up to call ${calls}`);
       assert.ok((latency as number) <= DISPATCH, `${latency} instructions, up to call ${calls}`);
     }
-    assert.ok(share(machine, 1).percent >= 4.4, `${share(machine, 1).percent} % for the lower level`);
+    assert.ok(share(report, 1).percent >= 4.4, `${share(report, 1).percent} % for the lower level`);
   });
 });
 
 describe("shares", () => {
-  let machine: Machine;
-  before(async () => {
-    machine = await run("priority-shares");
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("priority-shares.json"), EXACT);
 
   test("3.2.2 cpuPercent caps a process that would take all", () => {
-    const { percent } = share(machine, 4);
+    const { percent } = share(report, 4);
     assert.ok(percent > 28 && percent <= 31, `${percent} % instead of 30`);
   });
 
   test("3.2.2 processes of equal priority share by time slices of 1 ms", () => {
-    const rows = machine.rows("slices");
-    assert.equal(rows.length, 3, machine.console());
+    const rows = report.rows("slices");
+    assert.equal(rows.length, 3, report.console());
     for (const [slices, longest, , own] of rows) {
       assert.ok((longest as number) <= MILLISECOND + 2 * TICK, `a slice of ${longest} ns`);
       assert.ok(

@@ -3,8 +3,9 @@
  * application measures (spec/boot/apps/scale) is exact and the same in every run; with `sleep=off` an idle machine skips to its next timer.
  */
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import { type Machine, boot, specImage } from "../machine.ts";
+import { before, describe, test } from "node:test";
+import { specImage } from "../machine.ts";
+import { EXACT, reportOf } from "../report.ts";
 
 const ENOSPC = -28;
 const NUMBERS = [1, 1000, 100_000, 1_000_000];
@@ -36,24 +37,16 @@ const PHASES: ReadonlyMap<number, string> = new Map([
 ]);
 
 describe("3.3.1 scale", () => {
-  let machine: Machine;
-
-  before(async () => {
-    machine = await boot(specImage("scale.json"), {
-      netdev: "none",
-      ready: false,
-      memory: 512,
-      icount: "shift=0,sleep=off",
-    });
-    assert.equal(await machine.exited(200_000), 0, machine.console());
-    assert.deepEqual(machine.rows("failed"), [], machine.console());
+  const report = reportOf(specImage("scale.json"), { ...EXACT, memory: 512 }, 200_000);
+  before(() => {
+    assert.equal(report.status, 0, report.console());
+    assert.deepEqual(report.rows("failed"), [], report.console());
   });
-  after(() => machine?.stop());
 
   function cost(path: number): { medians: number[]; most: number[] } {
     const rows = NUMBERS.map((number) => {
-      const found = machine.rows("cost").filter(([p, n]) => p === path && n === number);
-      assert.equal(found.length, 1, `path ${path}, ${number} events\n${machine.console()}`);
+      const found = report.rows("cost").filter(([p, n]) => p === path && n === number);
+      assert.equal(found.length, 1, `path ${path}, ${number} events\n${report.console()}`);
       return found[0] as number[];
     });
     return { medians: rows.map((row) => row[2] as number), most: rows.map((row) => row[3] as number) };
@@ -73,8 +66,8 @@ describe("3.3.1 scale", () => {
 
   for (const [phase, name] of PHASES)
     test(`3.3.1, 3.2.1 a timer of priority 63 in another process is on time while ${name}`, (t) => {
-      const rows = machine.rows("urgent").filter(([p]) => p === phase);
-      assert.ok(rows.length > 0, machine.console());
+      const rows = report.rows("urgent").filter(([p]) => p === phase);
+      assert.ok(rows.length > 0, report.console());
       for (const [, samples = 0, worst = Infinity, at] of rows) {
         t.diagnostic(`${samples} expirations, ${worst} instructions late at most, at ${at}`);
         assert.ok(samples >= 100, `${samples} expirations`);
@@ -83,23 +76,23 @@ describe("3.3.1 scale", () => {
     });
 
   test("3.3.1, 3.5.1 all of the 100,000 timers have run", () => {
-    const [expirations, left = 0] = machine.rows("due")[0] as number[];
+    const [expirations, left = 0] = report.rows("due")[0] as number[];
     assert.equal(expirations, 100_000);
     assert.ok(left > 0, "they were registered before they were due");
   });
 
   test("3.3.1, 3.6.4 a fork inherits a million events; the same again, with three million in all, fails whole", () => {
-    const outcome = (name: string) => machine.rows(name).map((row) => row.slice(0, 2));
+    const outcome = (name: string) => report.rows(name).map((row) => row.slice(0, 2));
     assert.deepEqual(outcome("fork"), [[1_000_000, 1]]);
     assert.deepEqual(outcome("fork-fails"), [[1_000_000, ENOSPC]]);
-    assert.deepEqual(machine.rows("inherited"), [[1_000_000]]);
-    assert.deepEqual(machine.rows("end-all"), [[1_000_001]]);
+    assert.deepEqual(report.rows("inherited"), [[1_000_000]]);
+    assert.deepEqual(report.rows("end-all"), [[1_000_001]]);
     // All events but the two of the process that says so.
-    assert.deepEqual(machine.rows("reaped"), [[2]]);
+    assert.deepEqual(report.rows("reaped"), [[2]]);
   });
 
   test("3.3.1 an event takes less than 100 bytes of the kernel's memory", (t) => {
-    const [events, bytes] = machine.rows("memory")[0] as number[];
+    const [events, bytes] = report.rows("memory")[0] as number[];
     t.diagnostic(`${bytes} bytes, of ${events} events`);
     assert.equal(events, 900_000);
     assert.ok(bytes !== undefined && bytes > 0 && bytes < BYTES);

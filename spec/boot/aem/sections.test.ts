@@ -25,6 +25,10 @@ const CASES: ReadonlyMap<number, [string, number]> = new Map([
   [11, ["the same, read", 65507]],
   [12, ["a stream and a datagram in 64 pieces", 128]],
   [13, ["every port toward one address and port is taken (IPv6): -EADDRNOTAVAIL, and all are closed", -99]],
+  [14, ["10,000 streams share a port (SO_REUSEADDR), one of them listens, and all are closed", 10_000]],
+  [15, ["4,000 connected sockets of datagrams share a port, one of them gets one, and all are closed", 4000]],
+  [16, ["a listener is closed at which 1,000 connections wait", 1000]],
+  [17, ["a process ends with such a listener, and the connections to it", 10]],
 ]);
 
 describe("sections with interrupts off", () => {

@@ -12,6 +12,7 @@ import { after, before, describe, test } from "node:test";
 import { Connection, askUdp } from "../client.ts";
 import { type Machine, boot, specImage } from "../machine.ts";
 import { ESRCH } from "../numbers.ts";
+import { reportOf } from "../report.ts";
 
 const SIGKILL = 9;
 const SIGUSR1 = 10;
@@ -20,32 +21,26 @@ const ENOMEM = -12;
 const EDQUOT = -122;
 
 describe("messages between processes", () => {
-  let machine: Machine;
-
-  before(async () => {
-    machine = await boot(specImage("messages.json"), { netdev: "none", ready: false });
-    await machine.exited(150_000);
-  });
-  after(() => machine?.stop());
+  const report = reportOf(specImage("messages.json"), {}, 150_000);
 
   test("3.4.2 10,000 messages each way, of 0 to 64 KiB: all arrive, once, in order, byte for byte", () => {
-    assert.deepEqual(machine.rows("messages-failed"), [], machine.console());
-    const rows = machine.rows("messages").sort((a, b) => (a[0] as number) - (b[0] as number));
-    assert.equal(rows.length, 2, machine.console());
+    assert.deepEqual(report.rows("messages-failed"), [], report.console());
+    const rows = report.rows("messages").sort((a, b) => (a[0] as number) - (b[0] as number));
+    assert.equal(rows.length, 2, report.console());
     for (const [, received, wrong, , bytes] of rows) {
-      assert.deepEqual([received, wrong], [10_000, 0], machine.console());
+      assert.deepEqual([received, wrong], [10_000, 0], report.console());
       assert.ok((bytes as number) > 10_000_000, `${bytes} bytes`);
     }
     assert.equal(rows[0]?.[4], rows[1]?.[4], "both sent the same");
   });
 
   test("3.5.1 a slow receiver: the sender hears -EAGAIN, and nothing is lost", () => {
-    const [, , , refused] = machine.rows("messages").find(([slow]) => slow === 0) as number[];
-    assert.ok((refused as number) > 0, machine.console());
+    const [, , , refused] = report.rows("messages").find(([slow]) => slow === 0) as number[];
+    assert.ok((refused as number) > 0, report.console());
   });
 
   test("getpidof: -ESRCH for a name that nobody has", () => {
-    assert.deepEqual(machine.rows("messages-nobody"), [[ESRCH], [ESRCH]]);
+    assert.deepEqual(report.rows("messages-nobody"), [[ESRCH], [ESRCH]]);
   });
 });
 

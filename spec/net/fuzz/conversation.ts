@@ -2,6 +2,7 @@
  * A peer that a connection gets on with for a while: it takes what is sent, in order or with holes that it reports, and sends on, so that windows grow, segments are
  * lost and recovered, and queues fill. It knows the connection's own numbers.
  */
+import { MILLISECOND } from "../../../kernel/time/clock";
 import { Socket } from "../../../net/socket/socket";
 import { milliseconds } from "../../../net/socket/tcp/clock";
 import { HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "../../../net/socket/tcp/connection";
@@ -13,7 +14,6 @@ import { BODY, hand } from "./packets";
 import { finish, header } from "./segments";
 import { set32, setFrom, setTo } from "./words";
 
-const MILLISECOND: u64 = 1_000_000;
 const PSH_ACK: u32 = 0x18;
 const URG: u32 = 0x20;
 const ECE: u32 = 0x40;

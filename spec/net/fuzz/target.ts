@@ -13,6 +13,7 @@ import {
   runPolls,
   setPoll,
 } from "../../../kernel/interrupts/polls";
+import { MILLISECOND } from "../../../kernel/time/clock";
 import { allocateBuffer, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
 import { networkCounters } from "../../../net/counters";
 import { dhcpStart } from "../../../net/dhcp";
@@ -41,7 +42,6 @@ import { checkAll } from "./invariants";
 import { setFrameVlan } from "./packets";
 import { forgetSent, look } from "./sent";
 
-const MILLISECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60_000_000_000;
 const BUFFERS: u32 = 1000;
 const DATAGRAMS: u32 = 200;

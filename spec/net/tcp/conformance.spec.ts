@@ -34,6 +34,7 @@ import {
   heard,
   heardBriefly,
   meetPeer,
+  permitSack,
   say,
   setOptions,
   setOwnIsn,
@@ -56,6 +57,20 @@ function optionsOf(packet: Uint8Array): string {
   const end = 20 + (packet[32] >> 4) * 4;
   for (let at = 40; at < end; at++) text += (text == "" ? "" : " ") + packet[at].toString();
   return text;
+}
+
+/** Each option of a segment but NOP and END has its length, all end where the header does, and behind END there are only zeros. */
+function isOrderly(packet: Uint8Array): bool {
+  const end = 20 + (packet[32] >> 4) * 4;
+  let at = 40;
+  while (at < end && packet[at] != 0) {
+    if (packet[at] == 1) at++;
+    else if (at + 1 < end && packet[at + 1] >= 2) at += packet[at + 1];
+    else return false;
+  }
+  if (at > end) return false;
+  while (at < end) if (packet[at++] != 0) return false;
+  return true;
 }
 
 /** The sequence number of the SYN with which a new connection from port `from` to PEER begins. */
@@ -217,7 +232,45 @@ describe("conformance", () => {
     expect(after.indexOf("mss")).toBe(-1, after);
   });
 
-  it("MUST-15, MUST-16: segments are the smaller of the peer's MSS, 536 if it says none, and what the link takes, less options", () => {
+  it("MUST-65, MUST-68, MUST-69: the options of every segment, whichever it has", () => {
+    // SACK blocks of any number, a user time-out, timestamps or none, data, FIN; and a reset.
+    let kinds: u64 = 0;
+    for (let round: u32 = 0; round < 200; round++) {
+      converse(++port, 80);
+      setOptions(1460, 7, round & 1 ? 1000 : 0);
+      permitSack(true);
+      say("S", 0, 0, 0, 60000);
+      expect(isOrderly(outbox[0])).toBe(true);
+      heard();
+      say(".", 1, 0, 1, 60000);
+      const one = accept(server)!;
+      if (round % 3 == 0) setOption(one, 6, 0x4003, 1);
+      for (let i = 0; i < 12; i++) {
+        if (chance(4) == 0) write(one, 0, 0, 1 + chance(2000));
+        else say("P.", 1 + 100 * chance(20), 1 + chance(150), 1, 60000);
+        if (chance(6) == 0) run(300 * MILLISECOND);
+      }
+      if (chance(2) == 0) close(one);
+      else abort_(one);
+      for (let i = 0; i < outbox.length; i++) {
+        assert(isOrderly(outbox[i]), optionsOf(outbox[i]));
+        for (
+          let at = 40;
+          at < 20 + (outbox[i][32] >> 4) * 4;
+          at += outbox[i][at] == 1 ? 1 : outbox[i][at + 1]
+        ) {
+          kinds |= (<u64>1) << outbox[i][at];
+          assert(outbox[i][at] != 2, "MSS without SYN");
+        }
+      }
+      heard();
+    }
+    expect(kinds).toBe(((<u64>1) << 1) | ((<u64>1) << 5) | ((<u64>1) << 8) | ((<u64>1) << 28));
+    permitSack(false);
+    setStamp(0);
+  });
+
+  it("MUST-14, MUST-15, MUST-16: segments are the smaller of the peer's MSS, 536 if it says none, and what the link takes, less options", () => {
     const offers: u32[] = [0, 536, 88, 1000, 1460, 9000, 65535];
     for (let stamps: u32 = 0; stamps < 2; stamps++)
       for (let i = 0; i < offers.length; i++) {

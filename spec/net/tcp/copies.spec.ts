@@ -158,6 +158,7 @@ describe("copies of received data", () => {
         else send(size < 60 ? 60 : size);
         const held = bufferPool().inUse - before;
         assert(held <= free + (2 * c.receivedBytes) / BUFFER_COST + 4, "out of proportion");
+        assert(copied() <= sent, "an octet was moved twice");
         heard();
       }
       readAll();

@@ -84,7 +84,7 @@ describe("congestion control", () => {
     s = create();
   });
 
-  it("grows as the cubic function says, first towards W_max and then beyond it", () => {
+  it("MUST-19: grows as the cubic function says, first towards W_max and then beyond it", () => {
     const rtts: u32[] = [50, 100, 200];
     const windows: u32[] = [100, 400, 1000];
     for (let i = 0; i < 9; i++) {
@@ -155,7 +155,7 @@ describe("congestion control", () => {
     done(c);
   });
 
-  it("grows by a segment in each round trip as Reno", () => {
+  it("MUST-19: grows by a segment in each round trip as Reno", () => {
     chooseCongestionControl(CONGESTION_NEWRENO);
     const c = open(20, 100);
     congestionLoss(c);

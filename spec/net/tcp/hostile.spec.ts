@@ -3,7 +3,7 @@ import { Socket } from "../../../net/socket/socket";
 import { CONNECTION_SIZE, HAS_ECN, HAS_SACK, TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpError } from "../../../net/socket/tcp/input";
 import { requestPool, TcpRequest } from "../../../net/socket/tcp/request";
-import { tcpCreate, tcpStatistics } from "../../../net/socket/tcp/tcp";
+import { REQUEST_LIMIT, tcpCreate, tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { TimeWait } from "../../../net/socket/tcp/timewait";
 import { TcpHeader } from "../../../net/wire/tcp";
 import { chance, chance64, seedChance } from "../../chance";
@@ -34,6 +34,7 @@ import {
   setOwnIsn,
   setStamp,
 } from "./script";
+import { find, leave } from "./remains";
 import { leftOver, MAX_CONNECTIONS, MIRROR, PEER, run, SECOND, settleWorld, setUpWorld } from "./world";
 
 let server: Socket = changetype<Socket>(0);
@@ -157,6 +158,47 @@ describe("under attack", () => {
     abort_(d);
   });
 
+  it("over TIME-WAIT no cookie, whose number cannot be chosen, but one beyond all that the old connection has sent (RFC 9293, 3.6.1)", () => {
+    fillRequests();
+    seedChance(12);
+    const sent = tcpStatistics().cookiesSent;
+    for (let i: u32 = 0; i < 200; i++) {
+      leave(80, 30000 + i, 0);
+      const least = <u32>chance64();
+      find(80, 30000 + i)!.SND_NXT = least;
+      converse(30000 + i, 80);
+      say("S", 100, 0, 0, 1000);
+      expect(heardBriefly()).toBe("S. 0:0(0) ack 101");
+      expect(<i32>(ownIsn - least)).toBeGreaterThan(0);
+      if (i % 10 != 0) continue;
+      say(".", 101, 0, 1, 1000);
+      expect(find(80, 30000 + i) === null).toBe(true, "the new one has taken its place");
+      abort_(accept(server)!);
+      heard();
+    }
+    expect(tcpStatistics().cookiesSent).toBe(sent);
+  });
+
+  it("a SYN over TIME-WAIT for which there is no memory is dropped and counted, and may come again", () => {
+    for (let i: u32 = 0; i < REQUEST_LIMIT; i++) {
+      leave(80, 30000 + i, 0);
+      converse(30000 + i, 80);
+      say("S", 100, 0, 0, 1000);
+      expect(heardBriefly()).toBe("S. 0:0(0) ack 101");
+    }
+    const overflows = tcpStatistics().listenOverflows;
+    leave(80, 20000, 0);
+    converse(20000, 80);
+    say("S", 100, 0, 0, 1000);
+    expect(heardBriefly()).toBe("");
+    expect(tcpStatistics().listenOverflows - overflows).toBe(1);
+    expect(find(80, 20000) === null).toBe(false, "it stays");
+    run(8 * SECOND);
+    heard();
+    say("S", 100, 0, 0, 1000);
+    expect(heardBriefly()).toBe("S. 0:0(0) ack 101");
+  });
+
   it("takes no forged cookie, none of another peer, and none that is too old", () => {
     // None was ever made: an ACK is just wrong.
     converse(30002, 80);
@@ -223,7 +265,7 @@ describe("under attack", () => {
 
   it("keeps its objects small", () => {
     expect(CONNECTION_SIZE).toBeLessThan(681, "a connection without data: six of them in a frame");
-    expect<u32>(offsetof<TcpRequest>()).toBeLessThan(97);
+    expect<u32>(offsetof<TcpRequest>()).toBeLessThan(105);
     expect<u32>(offsetof<TimeWait>()).toBeLessThan(97);
   });
 

@@ -1,4 +1,5 @@
 /** RFC 9293, 3.5: opening a connection, from both ends, against a scripted peer. */
+import { connectionPool } from "../../../net/socket/tcp/connection";
 import { requestPool } from "../../../net/socket/tcp/request";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import {
@@ -212,9 +213,50 @@ describe("passive open", () => {
     say("S", 0, 0, 0, 1000);
     expect(heardBriefly()).toBe("S. 0:0(0) ack 1");
     close(server);
-    converse(5008, 80);
     say(".", 1, 0, 1, 1000);
     expect(heardBriefly()).toBe("R 1:1(0)");
+    run(MILLISECOND);
+    expect(heardBriefly().startsWith("R. ")).toBe(true, "the one that waited");
+  });
+
+  it("closes a listener bit by bit: each step resets a few, and a new one at its port has nothing to do with it", () => {
+    const server = listener(80, 200);
+    for (let i: u32 = 0; i < 200; i++) {
+      converse(6000 + i, 80);
+      say("S", 0, 0, 0, 1000);
+      heard();
+      // The first hundred are half open.
+      if (i >= 100) say(".", 1, 0, 1, 1000);
+    }
+    const connections = connectionPool().inUse;
+    close(server);
+    expect(connections - connectionPool().inUse).toBe(1, "itself");
+    expect(heard()).toBe("");
+    const fresh = listener(80, 200);
+    let steps: u32 = 0;
+    while (connectionPool().inUse != 1) {
+      const before = connectionPool().inUse;
+      run(MILLISECOND / 10);
+      assert(before - connectionPool().inUse <= 8, "two steps at most in this time");
+      steps++;
+    }
+    expect(steps).toBeGreaterThan(100 / 8);
+    expect(heardBriefly().split(" | ").length).toBe(100, "resets");
+    expect(requestPool().inUse).toBe(100);
+    // What was half open is so again, with the new one; the others go when their time comes.
+    for (let i: u32 = 0; i < 50; i++) {
+      converse(6000 + i, 80);
+      say("S", 1000, 0, 0, 1000);
+      expect(heardBriefly()).toBe("S. 0:0(0) ack 1001");
+      say(".", 1001, 0, 1, 1000);
+      abort_(accept(fresh)!);
+    }
+    heard();
+    expect(requestPool().inUse).toBe(50);
+    run(2 * SECOND);
+    expect(requestPool().inUse).toBe(0);
+    expect(heard()).toBe("", "nobody repeats a SYN,ACK of a listener that is gone");
+    close(fresh);
   });
 
   it("drops the final ACK while the accept queue is full, and takes it later", () => {

@@ -2,6 +2,8 @@
 import { ENOPROTOOPT } from "../../../kernel/errno";
 import { Socket } from "../../../net/socket/socket";
 import { connectionPool, TcpConnection } from "../../../net/socket/tcp/connection";
+import { REQUESTS_PER_LISTENER } from "../../../net/socket/tcp/parameters";
+import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { chance, seedChance } from "../../chance";
 import { udpCreate } from "../../../net/socket/udp";
 import {
@@ -31,12 +33,18 @@ const IPPROTO_TCP: u32 = 6;
 const SO_REUSEADDR: u32 = 2;
 const SO_SNDBUF: u32 = 7;
 const SO_RCVBUF: u32 = 8;
+const SO_KEEPALIVE: u32 = 9;
 const SO_LINGER: u32 = 13;
 const IP_TOS: u32 = 1;
 const IP_TTL: u32 = 2;
 const TCP_NODELAY: u32 = 1;
 const TCP_MAXSEG: u32 = 2;
+const TCP_KEEPIDLE: u32 = 4;
+const TCP_KEEPINTVL: u32 = 5;
+const TCP_KEEPCNT: u32 = 6;
 const TCP_INFO: u32 = 11;
+const TCP_USER_TIMEOUT: u32 = 18;
+const TCP_UTO: u32 = 0x4003;
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -44,9 +52,18 @@ let s: Socket = changetype<Socket>(0);
 let blank: Socket = changetype<Socket>(0);
 let port: u32 = 14000;
 
-function open(window: u32 = 60000): TcpConnection {
-  s = openPair(server, window, 1000);
+function open(window: u32 = 60000, at: Socket = server): TcpConnection {
+  s = openPair(at, window, 1000);
   return changetype<TcpConnection>(s);
+}
+
+/** Half-open connections take up all the room of the listener at `port_`: the next one gets a cookie. */
+function fillRequests(port_: u32): void {
+  for (let i: u32 = 0; i < REQUESTS_PER_LISTENER; i++) {
+    converse(40000 + i, port_);
+    say("S", 0, 0, 0, 1000);
+  }
+  heard();
 }
 
 /** Type of service and time to live of all that was sent: "tos/ttl", each once. */
@@ -251,8 +268,7 @@ describe("socket options", () => {
     expect(c.receivedBytes).toBeLessThan(8193);
     expect(c.receivedBytes).toBeGreaterThan(7000);
     heard();
-    expect(setOption(server, SOL_SOCKET, SO_RCVBUF, 8192)).toBe(-22, "a listener's is offered already");
-    // Set before listen, it is what connections have.
+    // Of a listener, it is what connections have.
     const small = create();
     expect(setOption(small, SOL_SOCKET, SO_RCVBUF, 5000)).toBe(0);
     expect(bind(small, 0, 81)).toBe(0);
@@ -362,17 +378,91 @@ describe("socket options", () => {
     heard();
   });
 
-  it("what a listener has been set, its connections have", () => {
-    expect(setOption(server, IPPROTO_TCP, TCP_NODELAY, 1)).toBe(0);
-    expect(setOption(server, SOL_SOCKET, SO_SNDBUF, 20480)).toBe(0);
-    expect(setOption(server, SOL_SOCKET, SO_LINGER, 1, 7)).toBe(0);
-    expect(setOption(server, IPPROTO_IP, IP_TTL, 9)).toBe(0);
-    open();
-    expect(getOption(s, IPPROTO_TCP, TCP_NODELAY)).toBe(1);
-    expect(getOption(s, SOL_SOCKET, SO_SNDBUF)).toBe(20480);
-    expect(getOption(s, SOL_SOCKET, SO_LINGER, 4)).toBe(7);
-    expect(getOption(s, IPPROTO_IP, IP_TTL)).toBe(9);
-    shutdown(s, 1);
+  it("whatever a listener has been set, before listen or after, its connections have, those by a cookie, too", () => {
+    // Level, name, value, and the second word of those that have two.
+    const options: u32[][] = [
+      [SOL_SOCKET, SO_REUSEADDR, 1, 0],
+      [SOL_SOCKET, SO_SNDBUF, 20480, 0],
+      [SOL_SOCKET, SO_RCVBUF, 6000, 0],
+      [SOL_SOCKET, SO_KEEPALIVE, 1, 0],
+      [SOL_SOCKET, SO_LINGER, 1, 7],
+      [IPPROTO_TCP, TCP_NODELAY, 1, 0],
+      [IPPROTO_TCP, TCP_MAXSEG, 700, 0],
+      [IPPROTO_TCP, TCP_KEEPIDLE, 11, 0],
+      [IPPROTO_TCP, TCP_KEEPINTVL, 12, 0],
+      [IPPROTO_TCP, TCP_KEEPCNT, 3, 0],
+      [IPPROTO_TCP, TCP_USER_TIMEOUT, 9000, 0],
+      [IPPROTO_TCP, TCP_UTO, 1, 0],
+      [IPPROTO_IP, IP_TOS, 0x28, 0],
+      [IPPROTO_IP, IP_TTL, 9, 0],
+    ];
+    for (let mode = 0; mode < 3; mode++)
+      for (let i = 0; i < options.length; i++) {
+        const level = options[i][0];
+        const name = options[i][1];
+        const words: usize = level == SOL_SOCKET && name == SO_LINGER ? 2 : 1;
+        const one = create();
+        expect(bind(one, 0, 81)).toBe(0);
+        if (mode != 0) expect(listen(one, 5)).toBe(0);
+        const before = getOption(one, level, name);
+        expect(setOption(one, level, name, options[i][2], options[i][3])).toBe(0);
+        if (mode == 0) expect(listen(one, 5)).toBe(0);
+        if (mode == 2) fillRequests(81);
+        const cookies = tcpStatistics().cookiesAccepted;
+        open(60000, one);
+        expect(tcpStatistics().cookiesAccepted - cookies).toBe(mode == 2 ? 1 : 0);
+        for (let word: usize = 0; word < words; word++) {
+          const value = getOption(s, level, name, 4 * word);
+          expect(value).toBe(options[i][2 + <i32>word], name.toString());
+          if (word == 0) expect(value).not.toBe(before);
+        }
+        abort_(s);
+        s = blank;
+        close(one);
+      }
+  });
+
+  it("SO_RCVBUF of a listener takes back nothing that a SYN,ACK has offered, nor that of a connection what its SYN has", () => {
+    s = create();
+    setOptions(1460, 255, 0);
+    converse(9, 0);
+    connect(s, PEER, 9);
+    expect(heard()).toBe("SEW 0:0(0) win 65535 <mss 1460,ws 3,sackOK,ts>");
+    expect(setOption(s, SOL_SOCKET, SO_RCVBUF, 5000)).toBe(0);
+    expect(silence(2000)).toBe(1000);
+    expect(heard()).toBe("S 0:0(0) win 65535 <mss 1460,ws 3,sackOK,ts>");
+    say("S.", 0, 0, 1, 60000);
+    expect(heard()).toBe(". 1:1(0) ack 1 win 65535");
+    abort_(s);
+    s = blank;
     heard();
+    for (let cookie = 0; cookie < 2; cookie++) {
+      const one = listener(81, 5);
+      if (cookie == 1) fillRequests(81);
+      setOptions(1460, 255, 0);
+      converse(++port, 81);
+      say("S", 0, 0, 0, 60000);
+      expect(heard()).toBe("S. 0:0(0) ack 1 win 65535 <mss 1460>");
+      expect(setOption(one, SOL_SOCKET, SO_RCVBUF, 5000)).toBe(0);
+      if (cookie == 0) {
+        say("S", 0, 0, 0, 60000);
+        expect(heard()).toBe("S. 0:0(0) ack 1 win 65535 <mss 1460>", "repeated");
+      }
+      say(".", 1, 0, 1, 60000);
+      s = accept(one)!;
+      expect(getOption(s, SOL_SOCKET, SO_RCVBUF)).toBe(5000);
+      for (let at: u32 = 1; at < 60000; at += 1000) say(".", at, 1000, 1, 60000);
+      expect(changetype<TcpConnection>(s).receivedBytes).toBe(60000);
+      heard();
+      run(SECOND);
+      expect(heard()).toBe("", "all of it was acknowledged");
+      abort_(s);
+      // The next one is offered less.
+      converse(++port, 81);
+      say("S", 0, 0, 0, 60000);
+      expect(heard()).toBe("S. 0:0(0) ack 1 win 5000 <mss 1460>");
+      s = blank;
+      close(one);
+    }
   });
 });

@@ -3,16 +3,31 @@
  * close.spec.ts.
  */
 import { Socket } from "../../../net/socket/socket";
+import { requestPool } from "../../../net/socket/tcp/request";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { TimeWait, timeWaitPool } from "../../../net/socket/tcp/timewait";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../../kernel/memory/frames";
 import { runTimers } from "../../../kernel/time/timers";
 import { chance, seedChance } from "../../chance";
 import { find, leave } from "./remains";
-import { abort_, bind, close, connect, create, poll, readText, taken } from "./ends";
+import {
+  abort_,
+  accept,
+  bind,
+  close,
+  connect,
+  create,
+  listener,
+  peekLength,
+  poll,
+  readText,
+  shutdown,
+  taken,
+} from "./ends";
 import {
   converse,
   echo,
+  establish,
   heard,
   heardBriefly,
   meetPeer,
@@ -81,7 +96,7 @@ describe("TIME-WAIT", () => {
     expect<usize>(offsetof<TimeWait>()).toBe(64);
   });
 
-  it("lasts 2 MSL at 10,000 closed connections a second, and not much longer; none makes room before", () => {
+  it("MUST-13: lasts 2 MSL at 10,000 closed connections a second, and not much longer; none makes room before", () => {
     const recycled = tcpStatistics().timeWaitRecycled + tcpStatistics().timeWaitLost;
     const failures = timeWaitPool().failures;
     run(SECOND - (time % SECOND) + 500 * MILLISECOND);
@@ -154,6 +169,73 @@ describe("TIME-WAIT", () => {
       assert(timeWaitPool().inUse == <u32>since.size, "another number");
       assert((find(port, 7) !== null) == since.has(port), "another one");
     }
+  });
+
+  it("is there again when the SYN that came over it was an old duplicate, and gone when the handshake is complete (RFC 9293, 3.6.1)", () => {
+    const server = listener(80, 1);
+    leave(80, 7, 0);
+    const old = find(80, 7)!;
+    converse(7, 80);
+    say("S", 100, 0, 0, 1000);
+    expect(heardBriefly()).toBe("S. 0:0(0) ack 101");
+    // The peer knows nothing of it.
+    say("R", 101, 0, 0, 0);
+    expect(requestPool().inUse).toBe(0);
+    expect(find(80, 7) === old).toBe(true);
+    setOwnIsn(0);
+    say("F.", 1, 0, 0, 1000);
+    expect(heardBriefly()).toBe(". 0:0(0) ack 2");
+    say("S", 100, 0, 0, 1000);
+    heard();
+    say(".", 101, 0, 1, 1000);
+    expect(find(80, 7) === null).toBe(true);
+    say("P.", 101, 3, 1, 1000);
+    s = accept(server)!;
+    expect(readText(s)).toBe("xyz");
+    abort_(s);
+    close(server);
+    heard();
+  });
+
+  it("stays where a SYN begins nothing: without a listener it is reset, by a full one not heard", () => {
+    leave(80, 7, 0);
+    converse(7, 80);
+    setOwnIsn(0);
+    say("S", 100, 0, 0, 1000);
+    expect(heardBriefly()).toBe("R. 0:0(0) ack 101");
+    expect(find(80, 7) === null).toBe(false);
+    const server = listener(80, 1);
+    const first = establish(server, 5001, 1000);
+    for (let i: u32 = 0; i < 2; i++) {
+      converse(5002 + i, 80);
+      say("S", 0, 0, 0, 1000);
+      heard();
+      say(".", 1, 0, 1, 1000);
+    }
+    converse(7, 80);
+    say("S", 100, 0, 0, 1000);
+    expect(heard()).toBe("");
+    expect(find(80, 7) === null).toBe(false);
+    abort_(first);
+    close(server);
+    heard();
+  });
+
+  it("of a socket that is still open is left behind when a SYN begins anew over it", () => {
+    const server = listener(80, 1);
+    const open = establish(server, 7, 1000);
+    shutdown(open, 1);
+    say("F.", 1, 0, 2, 1000);
+    heard();
+    const old = ownIsn;
+    say("S", 100, 0, 0, 1000);
+    expect(heardBriefly()).toBe("S. 0:0(0) ack 101");
+    expect(<i32>(ownIsn - old)).toBeGreaterThan(2);
+    say("R", 101, 0, 0, 0);
+    expect(find(80, 7) === null).toBe(false, "an old duplicate");
+    expect(peekLength(open)).toBe(0);
+    close(open);
+    close(server);
   });
 
   it("is not taken over by an active open within a second, nor without timestamps", () => {

@@ -6,6 +6,9 @@
 import {
   AF_INET,
   AF_INET6,
+  EADDRINUSE,
+  EAGAIN,
+  ECONNRESET,
   EINPROGRESS,
   EVF_PRIORITY,
   EVF_THREAD,
@@ -17,6 +20,9 @@ import {
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
+  SOL_SOCKET,
+  SO_REUSEADDR,
+  bind,
   bindUdp,
   close,
   connect,
@@ -24,6 +30,7 @@ import {
   exit,
   fork,
   iovec,
+  listen,
   listenTcp,
   nanosleep,
   onClose,
@@ -33,6 +40,7 @@ import {
   sendto,
   setAddress,
   setAddress6,
+  setsockopt,
   socket,
   spawn,
   waitpid,
@@ -140,12 +148,22 @@ function endDatagrams(): i32 {
   return (exit(0), 0);
 }
 
+/** The next connection of a listener that does not block: the last acknowledgement of a handshake may still be under way when the client is connected. */
+function acceptOne(listener: i32): i32 {
+  let fd = accept(listener, 0, 0);
+  for (let tries = 0; tries < 100 && fd == -EAGAIN; tries++) {
+    nanosleep(MILLISECOND);
+    fd = accept(listener, 0, 0);
+  }
+  return fd;
+}
+
 function closeConnection(): i32 {
   const listener = listenTcp(TCP_PORT);
   const client = socket(AF_INET, SOCK_STREAM, 0);
   setAddress(address, INADDR_LOOPBACK, TCP_PORT);
   const connected = connect(client, address, SOCKADDR_SIZE);
-  const server = accept(listener, 0, 0);
+  const server = acceptOne(listener);
   readers(server, EVENTS >> 1);
   for (let n = 0; n < EVENTS >> 1; n++) onClose(server, closed, EVF_PRIORITY(20));
   close(server);
@@ -217,7 +235,7 @@ function manyPieces(): i32 {
   const client = socket(AF_INET, SOCK_STREAM, 0);
   setAddress(address, INADDR_LOOPBACK, TCP_PORT);
   connect(client, address, SOCKADDR_SIZE);
-  const server = accept(listener, 0, 0);
+  const server = acceptOne(listener);
   let sent = writev(client, vector, IOV_MAX);
   const fd = bindUdp(UDP_PORT);
   setAddress(address, INADDR_LOOPBACK, UDP_PORT);
@@ -253,6 +271,90 @@ function exhaustPorts(): i32 {
   return opened == PORTS ? result : opened;
 }
 
+/** Streams, and datagrams, that share one port, each with a peer of its own. */
+const STREAMS: i32 = 10_000;
+const DATAGRAMS: i32 = 4000;
+const SHARED_PORT: u32 = 3002;
+
+/** A socket of `type` that shares SHARED_PORT; or the errno. */
+function sharePort(type: i32): i32 {
+  const fd = socket(AF_INET, type, 0);
+  if (fd < 0) return fd;
+  store<i32>(word, 1);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, word, 4);
+  setAddress(address, 0, SHARED_PORT);
+  const bound = bind(fd, address, SOCKADDR_SIZE);
+  return bound < 0 ? bound : fd;
+}
+
+/** `count` sockets share a port; one is served, with a connection or a datagram; then all are closed, the first of them first. How many. */
+function manyShare(type: i32, count: i32): i32 {
+  const fds = heap.alloc((<usize>count) << 2);
+  let shared = 0;
+  for (let n = 0; n < count; n++) {
+    const fd = sharePort(type);
+    if (fd < 0) {
+      row("failed", fd, n);
+      break;
+    }
+    store<i32>(fds + ((<usize>shared) << 2), fd);
+    shared++;
+    if (type != SOCK_DGRAM) continue;
+    setAddress(address, INADDR_LOOPBACK, 10_000 + n);
+    connect(fd, address, SOCKADDR_SIZE);
+  }
+  // Bound by itself it has to look at all of them, or at none.
+  const alone = socket(AF_INET, type, 0);
+  setAddress(address, INADDR_LOOPBACK, SHARED_PORT);
+  if (bind(alone, address, SOCKADDR_SIZE) != -EADDRINUSE) row("failed", 1);
+  close(alone);
+  if (type == SOCK_DGRAM) {
+    const one = load<i32>(fds + ((<usize>count) << 1));
+    const sender = bindUdp(10_000 + count / 2);
+    setAddress(address, INADDR_LOOPBACK, SHARED_PORT);
+    sendto(sender, address, 8, 0, address, SOCKADDR_SIZE);
+    if (recv(one, address, 8, 0) != 8) row("failed", 2);
+    close(sender);
+  } else {
+    const one = load<i32>(fds + ((<usize>count) << 1));
+    if (listen(one, 5) != 0) row("failed", 3);
+    const client = socket(AF_INET, SOCK_STREAM, 0);
+    setAddress(address, INADDR_LOOPBACK, SHARED_PORT);
+    if (connect(client, address, SOCKADDR_SIZE) != 0) row("failed", 4);
+    close(client);
+  }
+  for (let n = 0; n < shared; n++) close(load<i32>(fds + ((<usize>n) << 2)));
+  heap.free(fds);
+  return shared;
+}
+
+/** Connections that wait to be accepted, of two kinds of end. */
+const WAITING: i32 = 1000;
+
+/** A listener is closed, or ends with its process, while connections wait at it. How many of them were reset. */
+function closeWaiting(ends: i32): i32 {
+  const pid = ends != 0 ? fork(0) : -1;
+  if (pid > 0) return ended(pid);
+  const listener = listenTcp(TCP_PORT, WAITING);
+  setAddress(address, INADDR_LOOPBACK, TCP_PORT);
+  const fds = heap.alloc((<usize>WAITING) << 2);
+  for (let n = 0; n < WAITING; n++) {
+    const fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(fd, address, SOCKADDR_SIZE) != 0) row("failed", n);
+    store<i32>(fds + ((<usize>n) << 2), fd);
+  }
+  if (ends != 0) exit(WAITING / 100);
+  close(listener);
+  let reset = 0;
+  for (let n = 0; n < WAITING; n++) {
+    const fd = load<i32>(fds + ((<usize>n) << 2));
+    if (recv(fd, word, 4, 0) == -ECONNRESET) reset++;
+    close(fd);
+  }
+  heap.free(fds);
+  return reset;
+}
+
 // ---- Threads ----
 
 function sleep(jid: i32, overrun: i32): void {
@@ -283,5 +385,9 @@ export function main(): i32 {
   row("done", 11, longDatagram(1));
   row("done", 12, manyPieces());
   row("done", 13, exhaustPorts());
+  row("done", 14, manyShare(SOCK_STREAM, STREAMS));
+  row("done", 15, manyShare(SOCK_DGRAM, DATAGRAMS));
+  row("done", 16, closeWaiting(0));
+  row("done", 17, closeWaiting(1));
   return 0;
 }

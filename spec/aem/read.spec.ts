@@ -1,21 +1,13 @@
-/** What each type of event promises (docs/aem-calls.md, "What each type promises"). */
+/** sockasync_read (docs/aem-calls.md): streams and datagrams. */
 import {
-  EVENT_ACCEPT,
   EVENT_ENDED,
-  EVENT_PENDING,
   EVENT_READ,
   EVENT_REGISTERED,
-  EVENT_STARVED,
   EVF_ONESHOT,
   EVJOBLOOKUP,
-  EVJOBSHTDN,
-  EVJOBSTART,
-  EVJOBSTOP,
   READ_LIMIT,
-  SHUTDOWN_DELIVER,
 } from "../../aem/abi";
 import { sys_evctl } from "../../aem/evctl";
-import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free, sys_vmtable_keep } from "../../aem/vmtable";
 import { ECONNREFUSED, ECONNRESET, EINVAL, ENOTCONN, ESRCH } from "../../kernel/errno";
 import {
@@ -26,29 +18,11 @@ import {
   upcallArgument5,
 } from "../../kernel/glue";
 import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
-import { HANDLE_LIMIT, HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from "../../kernel/scheduler/wait";
-import { sys_close } from "../../net/socket/calls";
 import { SOCKADDR_SIZE } from "../../net/socket/sockaddr";
-import * as fake from "../fake";
+import { fail, finish, newDatagram, newStream, open, receive, receiveDatagram } from "./machine";
 import {
-  nextHandler,
-  establish,
-  fail,
-  FakeSocket,
-  finish,
-  handlerOf,
-  newDatagram,
-  newListener,
-  newStream,
-  open,
-  receive,
-  receiveDatagram,
-  switchTo,
-} from "./machine";
-import {
-  user,
   statistics,
   setUp,
   expectNothingLeft,
@@ -59,30 +33,7 @@ import {
   expectData,
   expectRead,
   onRead,
-  starvedCount,
 } from "./driver";
-
-const BLOCK: u32 = 64;
-
-/** Takes all of the vmtable but for what the caller frees of it: blocks of 64 bytes, the first one returned, linked by their first word. */
-function fillVmtable(): usize {
-  const vmtable = currentProcess().vmtable;
-  let first: usize = 0;
-  for (let block = vmtableAllocate(vmtable, BLOCK); block != 0; block = vmtableAllocate(vmtable, BLOCK)) {
-    store<usize>(zone(<u32>block), first);
-    first = block;
-  }
-  return first;
-}
-/** Frees `count` of them through the system call, as the application would; returns the rest. */
-function freeBlocks(first: usize, count: u32): usize {
-  for (let i: u32 = 0; i < count && first != 0; i++) {
-    const next = load<usize>(zone(<u32>first));
-    expect<i32>(sys_vmtable_free(<u32>first)).toBe(0);
-    first = next;
-  }
-  return first;
-}
 
 beforeAll(() => {
   setUp();
@@ -90,82 +41,6 @@ beforeAll(() => {
 
 afterEach(() => {
   expectNothingLeft();
-});
-
-describe("sockasync_accept", () => {
-  it("hands over one connection for each call, in a descriptor of its own", () => {
-    const listener = newListener();
-    const fd = open(listener);
-    establish(listener);
-    const jid = sys_sockasync_accept(fd, 0, 0, 0, handlerOf(EVENT_ACCEPT));
-    establish(listener);
-    establish(listener);
-    for (let i: u32 = 0; i < 3; i++) {
-      expectHandler(EVENT_ACCEPT, "a connection, also the one that was there before");
-      expect<i32>(<i32>upcallArgument1).toBe(jid);
-      expect<i32>(<i32>upcallArgument2).toBe(fd);
-      const socket = changetype<FakeSocket>(
-        handleObject(currentProcess(), <i32>upcallArgument3, HANDLE_SOCKET),
-      );
-      expect<u32>(socket.flow.remote.port).toBe(1000 + i);
-    }
-    expectNone("no more");
-    readStatistics(jid);
-    expect<u64>(statistics.handled).toBe(3);
-  });
-
-  it("fills in the peer's address as accept does", () => {
-    const listener = newListener();
-    const length = user + 32;
-    store<u32>(length, 16);
-    const jid = sys_sockasync_accept(open(listener), user, length, 0, handlerOf(EVENT_ACCEPT));
-    establish(listener);
-    expectHandler(EVENT_ACCEPT, "called");
-    expect<u16>(load<u16>(user)).toBe(2, "AF_INET");
-    expect<u16>(bswap<u16>(load<u16>(user, 2))).toBe(1000);
-    expect<u32>(bswap<u32>(load<u32>(user, 4))).toBe(0x0a000002);
-    expect<u32>(load<u32>(length)).toBe(16);
-    // Less room: cut off, and the whole length told.
-    store<u32>(length, 2);
-    store<u16>(user, 0, 2);
-    establish(listener);
-    expectHandler(EVENT_ACCEPT, "called");
-    expect<u16>(load<u16>(user, 2)).toBe(0, "beyond the room");
-    expect<u32>(load<u32>(length)).toBe(16);
-    // Memory that is no more: counted, and the connection comes all the same.
-    fake.unmapUser(user, 16);
-    establish(listener);
-    expectHandler(EVENT_ACCEPT, "called");
-    readStatistics(jid);
-    expect<u64>(statistics.errors).toBe(1);
-    switchTo(currentProcess());
-  });
-
-  it("leaves connections in their queue while there is no descriptor", () => {
-    const process = currentProcess();
-    const listener = newListener();
-    const jid = sys_sockasync_accept(open(listener), 0, 0, 0, handlerOf(EVENT_ACCEPT));
-    const socket = newStream();
-    const last = open(socket);
-    // The table as it is when it is full.
-    const free = process.handleFree;
-    const capacity = process.handleCapacity;
-    process.handleFree = 0;
-    process.handleCapacity = HANDLE_LIMIT;
-    establish(listener);
-    expectNone("no descriptor");
-    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED | EVENT_PENDING | EVENT_STARVED);
-    establish(listener);
-    expectNone("and nothing spins");
-    expect<u32>(listener.waiting).toBe(2);
-    expect<i32>(sys_close(last)).toBe(0);
-    expectHandler(EVENT_ACCEPT, "a descriptor was closed");
-    expect<i32>(<i32>upcallArgument3).toBe(last);
-    expectNone("only one");
-    expect<u32>(listener.waiting).toBe(1);
-    process.handleCapacity = capacity;
-    process.handleFree = free;
-  });
 });
 
 describe("sockasync_read of a stream", () => {
@@ -316,93 +191,6 @@ describe("sockasync_read of a stream", () => {
     expectNone("returns");
     expect<u32>(vmtable.blocks).toBe(1);
     vmtableFree(vmtable, other);
-  });
-});
-
-describe("shortage of vmtable memory", () => {
-  it("leaves data in the socket, and loses nothing", () => {
-    let blocks = fillVmtable();
-    const socket = newStream();
-    const jid = onRead(open(socket));
-    receive(socket, 1000);
-    expectNone("no block");
-    receive(socket, 1000);
-    expectNone("and nothing spins");
-    expect<u32>(socket.taken).toBe(0);
-    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED | EVENT_PENDING | EVENT_STARVED);
-    readStatistics(jid);
-    expect<u64>(statistics.waiting).toBe(1);
-    expect<u64>(statistics.errors).toBe(1);
-    blocks = freeBlocks(blocks, 1);
-    expect<bool>(currentProcess().thread.canDispatch).toBe(true, "tried again");
-    let position: u32 = 0;
-    // Whatever size there is a block of, the stream goes on.
-    for (let i = 0; i < 2000 && position < 2000; i++) {
-      if (<u32>nextHandler() == 0) break;
-      const length = upcallArgument4;
-      expectData(position, length, "a piece");
-      position += length;
-    }
-    expect<u32>(position).toBe(2000);
-    freeBlocks(blocks, u32.MAX_VALUE);
-  });
-
-  it("a datagram waits for a block that is large enough, others do not wait for it", () => {
-    let blocks = fillVmtable();
-    const large = newDatagram();
-    const small = newStream();
-    onRead(open(large));
-    onRead(open(small));
-    receiveDatagram(large, 1000);
-    receive(small, 10);
-    expectNone("no block");
-    blocks = freeBlocks(blocks, 1);
-    expectRead(0, 10, "the small one");
-    expectNone("the large one still waits");
-    expect<u32>(large.waiting).toBe(1);
-    blocks = freeBlocks(blocks, u32.MAX_VALUE);
-    expectHandler(EVENT_READ, "the large one");
-    expect<u32>(upcallArgument4).toBe(1000);
-  });
-
-  it("ends when another handler returns its block", () => {
-    const blocks = freeBlocks(fillVmtable(), 1);
-    const first = newStream();
-    const second = newStream();
-    const a = onRead(open(first));
-    const b = onRead(open(second));
-    receive(first, 10);
-    receive(second, 20);
-    expectRead(0, 10, "has the only block");
-    expect<i32>(<i32>upcallArgument1).toBe(a);
-    expectRead(0, 20, "has it next");
-    expect<i32>(<i32>upcallArgument1).toBe(b);
-    expectNone("no more");
-    // Two that wait, and a handler that frees its block early.
-    receive(first, 10);
-    receive(second, 20);
-    expectRead(10, 10, "has the only block");
-    expect<i32>(sys_vmtable_free(upcallArgument3)).toBe(0);
-    expectRead(20, 20, "has it next");
-    freeBlocks(blocks, u32.MAX_VALUE);
-  });
-
-  it("a starved event can be stopped, started, and shut down", () => {
-    const blocks = fillVmtable();
-    const socket = newStream();
-    const jid = onRead(open(socket));
-    receive(socket, 100);
-    expectNone("no block");
-    sys_evctl(jid, EVJOBSTOP, 0);
-    expect<i32>(starvedCount(currentProcess())).toBe(0);
-    sys_evctl(jid, EVJOBSTART, 0);
-    expectNone("no block");
-    sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DELIVER);
-    expectNone("still none");
-    freeBlocks(blocks, u32.MAX_VALUE);
-    expectHandler(EVENT_READ, "delivered, then ended");
-    expectNone("ended");
-    expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(-ESRCH);
   });
 });
 

@@ -1,0 +1,143 @@
+/** What RFC 9293 asks for that is another thing with IPv6: addresses that no host can have, and the MSS of who says none. The rest is spec/net/tcp, and spec/wire over both versions. */
+import { networkFlush } from "../../net/interface";
+import { Socket } from "../../net/socket/socket";
+import { TcpConnection } from "../../net/socket/tcp/connection";
+import { tcpCreate, initializeTcp, tcpStatistics } from "../../net/socket/tcp/tcp";
+import { TCP_ACK, TCP_SYN, TcpHeader } from "../../net/wire/tcp";
+import { deliver } from "./frames";
+import {
+  address6,
+  boot6,
+  checksum6,
+  forgetSent,
+  from,
+  GROUP,
+  ipv6,
+  knowPeer,
+  LINK_LOCAL,
+  OWN_GROUP_LOW,
+  OWN_ID,
+  PEER_ID,
+  sent,
+  to,
+  TRANSPORT6,
+} from "./frames6";
+import * as link from "./link";
+
+const SECOND: u64 = 1_000_000_000;
+const TCP: u32 = 6;
+const CHECKSUM: u32 = 16;
+
+let server: Socket = changetype<Socket>(0);
+
+function create(): Socket {
+  const socket = tcpCreate()!;
+  socket.setFamily6();
+  return socket;
+}
+
+function connect(s: Socket, high: u64, low: u64): i32 {
+  const result = call_indirect<i32>(s.protocol.connect, s, address6(high, low, 9));
+  networkFlush();
+  return result;
+}
+
+/** A segment from port 9 of the peer to port 80, without options; its addresses are those of the peer and of the stack, unless `from` and `to` say otherwise before `go`. */
+function segment(flags: u32, sequence: u32, acknowledgement: u32): void {
+  ipv6(TCP, 20);
+  const header = changetype<TcpHeader>(TRANSPORT6);
+  header.sourcePort = 9;
+  header.destinationPort = 80;
+  header.sequence = sequence;
+  header.acknowledgement = acknowledgement;
+  header.setLengthAndFlags(20, flags);
+  header.window = 60000;
+  header.urgent = 0;
+}
+
+function go(): void {
+  checksum6(TCP, CHECKSUM);
+  deliver();
+  networkFlush();
+}
+
+describe("TCP over IPv6", () => {
+  beforeEach(() => {
+    boot6();
+    knowPeer();
+    assert(initializeTcp(64, 64));
+    server = create();
+    assert(call_indirect<i32>(server.protocol.bind, server, address6(0, 0, 80)) == 0);
+    assert(call_indirect<i32>(server.protocol.listen, server, 5) == 0);
+    forgetSent();
+  });
+  afterEach(() => {
+    call_indirect<void>(server.protocol.close, server);
+  });
+
+  it("MUST-57: a SYN to a group is discarded in silence", () => {
+    const out = tcpStatistics().segmentsOut;
+    const lows: u64[] = [1, OWN_GROUP_LOW, 0x16];
+    for (let i = 0; i < lows.length; i++)
+      for (let flags = TCP_SYN; flags <= TCP_ACK; flags += TCP_ACK - TCP_SYN) {
+        segment(flags, 100, 0);
+        to(GROUP, lows[i]);
+        go();
+      }
+    link.run(SECOND);
+    expect<u64>(tcpStatistics().segmentsOut).toBe(out);
+    expect<u32>(changetype<TcpConnection>(server).listener!.requestCount).toBe(0);
+  });
+
+  it("MUST-63: a SYN from an address that no host can have is ignored", () => {
+    const out = tcpStatistics().segmentsOut;
+    // ::, ::1, ::ffff:10.0.2.2, ::10.0.2.2, groups, our own.
+    const highs: u64[] = [0, 0, 0, 0, GROUP, 0xff0e_0000_0000_0000, LINK_LOCAL];
+    const lows: u64[] = [0, 1, 0xffff_0a00_0202, 0x0a00_0202, 1, 7, OWN_ID];
+    for (let i = 0; i < highs.length; i++) {
+      segment(TCP_SYN, 100, 0);
+      from(highs[i], lows[i]);
+      go();
+    }
+    link.run(SECOND);
+    expect<u64>(tcpStatistics().segmentsOut).toBe(out);
+    expect<u32>(changetype<TcpConnection>(server).listener!.requestCount).toBe(0);
+  });
+
+  it("MUST-46: an open to an address that no host can have is refused", () => {
+    const highs: u64[] = [0, GROUP, 0xff0e_0000_0000_0000];
+    const lows: u64[] = [0, 1, 7];
+    const s = create();
+    for (let i = 0; i < highs.length; i++) {
+      expect<i32>(connect(s, highs[i], lows[i])).toBe(-101);
+      expect<u32>(changetype<TcpConnection>(s).state).toBe(7);
+    }
+    expect<i32>(sent.length).toBe(0);
+    expect<i32>(connect(s, LINK_LOCAL, PEER_ID)).toBe(-115);
+    call_indirect<void>(s.protocol.close, s);
+  });
+
+  it("MUST-15, MUST-16: who says no MSS gets segments of 1,220 bytes at most", () => {
+    segment(TCP_SYN, 100, 0);
+    go();
+    expect<i32>(sent.length).toBe(1);
+    const answer = changetype<TcpHeader>(sent[0].transport);
+    expect<u32>(answer.acknowledgement).toBe(101);
+    segment(TCP_ACK, 101, answer.sequence + 1);
+    go();
+    const s = call_indirect<Socket | null>(server.protocol.accept, server)!;
+    expect<u32>(changetype<TcpConnection>(s).sendMss).toBe(1220);
+    expect<bool>(s.flow.remote.same(address6(LINK_LOCAL, PEER_ID))).toBe(true);
+    forgetSent();
+    for (let left: i32 = 3000; left > 0;) {
+      assert(call_indirect<usize>(s.protocol.reserve, s) != 0);
+      const part = min<i32>(call_indirect<i32>(s.protocol.reserveLength, s), left);
+      call_indirect<void>(s.protocol.commit, s, part);
+      left -= part;
+    }
+    call_indirect<void>(s.protocol.push, s, false);
+    networkFlush();
+    expect<u32>(sent[0].transportLength).toBe(20 + 1220);
+    call_indirect<void>(s.protocol.abort, s);
+  });
+});
