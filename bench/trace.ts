@@ -25,7 +25,7 @@ export interface Trace {
 /** Rows of aemos that are measured in one guest. */
 export interface Session {
   names: readonly string[];
-  /** Nothing depends on the host: another run finds the same, within one percent. */
+  /** Nothing depends on the host: another run finds the same, or nearly so (docs/profiling.md). */
   exact: boolean;
   /** `quick`: fewer samples. */
   measure(stacks: boolean, quick: boolean): Promise<Record<string, Trace>>;
