@@ -1,21 +1,26 @@
 /** Instructions of a guest from interrupt to halt, counted by the tcg plugin of bursts.c. */
 import { execFile } from "node:child_process";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, rename, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { BUILD, ROOT } from "../tools/paths.ts";
+import { symbol, symbolsOf } from "./symbols.ts";
 
 const execute = promisify(execFile);
+
+/** Bytes that are read at once. */
+const CHUNK = 1 << 22;
 
 /** kernel/interrupts/apic.ts */
 export const VECTOR_TIMER = 0xe0;
 
-export interface Block {
+/** A function, called by the chain of functions that its parents are. */
+export interface Node {
+  /** Index among the nodes; 0: the root. */
+  parent: number;
+  /** The function's address. */
   address: number;
-  instructions: number;
-  /** Instructions of the burst ahead of it. */
-  before: number;
 }
 
 /** What ran from one interrupt that ended a halt to the next halt. */
@@ -26,112 +31,132 @@ export interface Burst {
   total: number;
   /** For each target, instructions ahead of its first one, or -1 when it did not run. */
   reached: number[];
-  /** With `blocks`. With `busy` a burst ends where it reaches a target. */
-  blocks: Block[];
+  /** With `stacks`: instructions by node, all together `total`; or when a target was reached, what ran before the first. */
+  ran: Map<number, number>;
 }
 
-export interface CodeSymbol {
-  address: number;
-  name: string;
-}
-
-/** The functions and labels of an ELF file, by address. */
-export async function symbolsOf(elf: string): Promise<CodeSymbol[]> {
-  const { stdout } = await execute("nm", ["-n", elf], { maxBuffer: 1 << 26 });
-  return stdout
-    .split("\n")
-    .map((line) => line.split(" "))
-    .filter(([, type]) => type === "t" || type === "T")
-    .map(([address, , name]) => ({ address: Number.parseInt(address as string, 16), name: name as string }));
-}
-
-/** `w2c_kernel_net0x2Fipv40x2Fipv4Input` as `net/ipv4/ipv4Input`. */
-function readable(name: string): string {
-  return name
-    .replace(/^(wrap_)?w2c_(kernel_|app__)?/, "")
-    .replace(/0x([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-}
-
-/** Name of the function at an address. */
-export function functionAt(symbols: readonly CodeSymbol[], address: number): string {
-  let [low, high] = [0, symbols.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((symbols[middle] as CodeSymbol).address <= address) low = middle + 1;
-    else high = middle;
-  }
-  const found = symbols[low - 1];
-  return found ? readable(found.name) : "?";
-}
-
-/** The one symbol with this end of its name. */
-export function symbol(symbols: readonly CodeSymbol[], end: string): number {
-  const [found, another] = symbols.filter(({ name }) => name.endsWith(end));
-  if (found === undefined || another !== undefined) throw new Error(`not one symbol ends with ${end}`);
-  return found.address;
-}
+const plugins = new Map<string, Promise<string>>();
 
 /** Compiles bench/NAME.c as a plugin; its path. */
-export async function buildPlugin(name: string): Promise<string> {
+export function buildPlugin(name: string): Promise<string> {
+  let plugin = plugins.get(name);
+  if (plugin === undefined) {
+    plugin = compilePlugin(name);
+    plugins.set(name, plugin);
+  }
+  return plugin;
+}
+
+async function compilePlugin(name: string): Promise<string> {
   const folder = join(BUILD, "bench");
   await mkdir(folder, { recursive: true });
   const plugin = join(folder, `${name}.so`);
+  // A guest of another process may be about to load it.
+  const output = join(folder, `${name}.${process.pid}.so`);
   const options = ["-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-Wl,--unresolved-symbols=ignore-all"];
-  await execute("gcc", [...options, "-o", plugin, join(ROOT, "bench", `${name}.c`)]);
+  await execute("gcc", [...options, "-o", output, join(ROOT, "bench", `${name}.c`)]);
+  await rename(output, plugin);
   return plugin;
+}
+
+export interface BurstOptions {
+  /** Ends of the names of functions whose beginning is of interest. */
+  targets?: readonly string[];
+  /** Also the stacks that ran, for a profile. */
+  stacks?: boolean;
+  /** A burst is also what runs from an interrupt that stops an application; it ends where it reaches a target. */
+  busy?: boolean;
+  /** End of the name of a function: a burst is what runs from its return to its next call. Such bursts have stacks, which do not end at a target. */
+  between?: string;
 }
 
 /** Counts the bursts of one guest. */
 export class BurstCounter {
+  /** Of the stacks that were seen so far, by index; the first is the root. */
+  readonly nodes: Node[] = [{ parent: 0, address: 0 }];
+  private readonly found: Burst[] = [];
+  /** Bytes of the file that have been read, and the beginning of a line that is not complete. */
+  private done = 0;
+  private rest = "";
+
   private constructor(
     private readonly path: string,
     /** Arguments for QEMU. */
     readonly qemuArguments: readonly string[],
   ) {}
 
-  /** `elf`: the image with symbols; `targets`: ends of the names of functions whose beginning is of interest. */
+  /** `elf`: the image with symbols. `targets`, `stacks`, `busy`: as in BurstOptions. */
   static async create(
     name: string,
     elf: string,
     targets: readonly string[],
-    blocks = false,
+    stacks = false,
     busy = false,
   ): Promise<BurstCounter> {
-    const folder = join(BUILD, "bench");
-    const plugin = await buildPlugin("bursts");
+    return BurstCounter.with(name, elf, { targets, stacks, busy });
+  }
+
+  static async with(name: string, elf: string, options: BurstOptions): Promise<BurstCounter> {
     const symbols = await symbolsOf(elf);
-    const path = join(folder, `${name}.bursts`);
+    const { targets = [], between, stacks = false, busy = false } = options;
+    const address = (end: string): string => symbol(symbols, end).toString(16);
+    const further = busy ? ["busy=1"] : [];
+    if (between !== undefined) further.push(`between=${address(between)}`);
+    if (stacks || between !== undefined) {
+      const functions = join(BUILD, "bench", `${name}.functions`);
+      const addresses = [...new Set(symbols.map((known) => known.address))];
+      await mkdir(dirname(functions), { recursive: true });
+      await writeFile(functions, addresses.map((known) => `${known.toString(16)}\n`).join(""));
+      further.push(`entry=${address("long_mode")}`, `functions=${functions}`);
+    }
+    return BurstCounter.at(name, address("vector_stubs"), targets.map(address), further);
+  }
+
+  /** The same for any kernel: `from` where the stubs of its interrupts are, `to` what is of interest, both hexadecimal. */
+  static async at(
+    name: string,
+    from: string,
+    to: readonly string[],
+    further: readonly string[] = [],
+  ): Promise<BurstCounter> {
+    const plugin = await buildPlugin("bursts");
+    const path = join(BUILD, "bench", `${name}.bursts`);
     await writeFile(path, "");
-    const addresses = targets.map((end) => `to=${symbol(symbols, end).toString(16)}`);
-    const from = `from=${symbol(symbols, "vector_stubs").toString(16)}`;
-    const list = [
-      plugin,
-      `out=${path}`,
-      from,
-      ...addresses,
-      ...(blocks ? ["blocks=1"] : []),
-      ...(busy ? ["busy=1"] : []),
-    ];
+    const addresses = to.map((address) => `to=${address}`);
+    const list = [plugin, `out=${path}`, `from=${from}`, ...addresses, ...further];
     return new BurstCounter(path, ["-plugin", list.join(",")]);
   }
 
   /** Those that have ended so far. */
   async bursts(): Promise<Burst[]> {
-    const bursts: Burst[] = [];
-    const lines = (await readFile(this.path, "latin1")).split("\n");
-    // The last one is not complete, or empty.
-    for (const line of lines.slice(0, -1)) {
-      const [kind, ...values] = line.split(" ");
-      if (kind === "burst") {
-        const [vector, interrupts, total, ...reached] = values.map(Number) as [number, number, number];
-        bursts.push({ vector, interrupts, total, reached, blocks: [] });
-      } else {
-        const [address, instructions, before] = values as [string, string, string];
-        const block = { address: Number.parseInt(address, 16), instructions: +instructions, before: +before };
-        bursts.at(-1)?.blocks.push(block);
+    const file = await open(this.path);
+    try {
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(CHUNK), 0, CHUNK, this.done);
+        if (bytesRead === 0) break;
+        this.done += bytesRead;
+        const lines = (this.rest + buffer.toString("latin1", 0, bytesRead)).split("\n");
+        this.rest = lines.pop() as string;
+        for (const line of lines) this.take(line);
       }
+    } finally {
+      await file.close();
     }
-    return bursts;
+    return [...this.found];
+  }
+
+  private take(line: string): void {
+    const [kind, ...values] = line.split(" ");
+    if (kind === "burst") {
+      const [vector, interrupts, total, ...reached] = values.map(Number) as [number, number, number];
+      this.found.push({ vector, interrupts, total, reached, ran: new Map() });
+    } else if (kind === "ran") {
+      const [node, instructions] = values.map(Number) as [number, number];
+      this.found.at(-1)?.ran.set(node, instructions);
+    } else {
+      const [id, parent, address] = values as [string, string, string];
+      this.nodes[Number(id)] = { parent: Number(parent), address: Number.parseInt(address, 16) };
+    }
   }
 
   /** Waits until no burst has ended for a while; says how many there were. */

@@ -3,6 +3,7 @@
  * runs in the same QEMU as aemos does, with the same devices (tools/qemu.ts).
  */
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { copyFile, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -16,7 +17,16 @@ const execute = promisify(execFile);
 const FOLDER = join(BUILD, "linux");
 /** The package that depends on the newest kernel. */
 const META_PACKAGE = "linux-image-cloud-amd64";
-const SOURCES = ["init.c", "serve.c", "measure.c"];
+const SOURCES = [
+  "init.c",
+  "serve.c",
+  "streams.c",
+  "load.c",
+  "response.c",
+  "measure.c",
+  "quality.c",
+  "digests.c",
+];
 /** Drivers, in the order in which they need one another. */
 const MODULES = [
   "virtio_ring",
@@ -28,15 +38,19 @@ const MODULES = [
   "net_failover",
   "virtio_net",
 ];
-/** What a Linux guest needs to say that it is up, at most. */
-const BOOT_TIMEOUT = 60_000;
-/** No names by slot for the network device, no messages below errors, no address randomization (each run alike), a clock that is read without a system call. */
-const APPEND = "console=ttyS0 quiet net.ifnames=0 nokaslr tsc=reliable";
-const NETWORK = `address=10.0.2.15/24 gateway=10.0.2.2 modules=${MODULES.join(",")}`;
+/** The guest says it when it serves. */
+export const SERVING = /^serving$/m;
+/**
+ * No names by slot for the network device, no messages below errors, no address randomization (each run alike), a clock that is read without a system call; who cannot start
+ * ends.
+ */
+const APPEND = "console=ttyS0 quiet net.ifnames=0 nokaslr tsc=reliable panic=-1";
 
 export interface LinuxImage {
   kernel: string;
   initrd: string;
+  /** The one program, with symbols. */
+  program: string;
   /** "6.1.0-56-cloud-amd64" */
   release: string;
   /** Bytes of both. */
@@ -64,16 +78,33 @@ async function unpackedKernel(): Promise<{ folder: string; release: string }> {
   return { folder, release: name[2] as string };
 }
 
-/** Builds the initramfs; `page` is what its web server answers with. */
-export async function buildLinux(page: Buffer): Promise<LinuxImage> {
-  const { folder, release } = await unpackedKernel();
-  const files = join(FOLDER, "initramfs");
+const builds = new Map<string, Promise<LinuxImage>>();
+
+/** Builds the initramfs, once for each `page`, which is what its web server answers with. */
+export function buildLinux(page = Buffer.alloc(0)): Promise<LinuxImage> {
+  const digest = createHash("sha256").update(page).digest("hex").slice(0, 8);
+  let build = builds.get(digest);
+  if (!build) {
+    build = buildInitramfs(page, join(FOLDER, digest));
+    builds.set(digest, build);
+  }
+  return build;
+}
+
+let unpacking: ReturnType<typeof unpackedKernel> | undefined;
+
+async function buildInitramfs(page: Buffer, target: string): Promise<LinuxImage> {
+  unpacking ??= unpackedKernel();
+  const { folder, release } = await unpacking;
+  const files = join(target, "initramfs");
   await rm(files, { recursive: true, force: true });
   await mkdir(join(files, "modules"), { recursive: true });
   await writeFile(join(files, "page"), page);
   const sources = SOURCES.map((name) => join(ROOT, "bench", "linux", name));
   const gcc = await requireTool("gcc");
-  await execute(gcc, ["-O2", "-Wall", "-Wextra", "-static", "-s", "-o", join(files, "init"), ...sources]);
+  const program = join(target, "init");
+  await execute(gcc, ["-O2", "-Wall", "-Wextra", "-static", "-no-pie", "-o", program, ...sources]);
+  await execute(await requireTool("objcopy"), ["--strip-all", program, join(files, "init")]);
   const kernelModules = join(folder, "lib", "modules", release, "kernel");
   const found = await readdir(kernelModules, { recursive: true });
   for (const name of MODULES) {
@@ -82,7 +113,7 @@ export async function buildLinux(page: Buffer): Promise<LinuxImage> {
     await copyFile(join(kernelModules, path), join(files, "modules", `${name}.ko`));
   }
   const list = ["init", "page", "modules", ...MODULES.map((name) => `modules/${name}.ko`)];
-  const initrd = join(FOLDER, "initrd");
+  const initrd = join(target, "initrd");
   const packing = execute(
     await requireTool("cpio"),
     ["-o", "-H", "newc", "-R", "0:0", "--quiet", "-F", initrd],
@@ -92,28 +123,23 @@ export async function buildLinux(page: Buffer): Promise<LinuxImage> {
   await packing;
   const kernel = join(folder, "boot", `vmlinuz-${release}`);
   const sizes = await Promise.all([kernel, initrd].map((path) => stat(path)));
-  return { kernel, initrd, release, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
+  return { kernel, initrd, program, release, bytes: sizes.reduce((sum, { size }) => sum + size, 0) };
 }
 
-/** Starts it; resolves when it serves, or with mode "measure" as soon as QEMU runs. */
-export async function startLinux(
+/** Starts it, with mode "serve" on the network 10.0.`subnet`.0/24; resolves as soon as QEMU runs. */
+export function startLinux(
   image: LinuxImage,
-  mode: "serve" | "measure",
+  mode: "serve" | "measure" | "load" | "response" | "quality" | "symbols",
   options: Omit<GuestOptions, "image"> = {},
+  subnet = 2,
 ): Promise<Guest> {
   const { extra = [], append = "", ...rest } = options;
-  const network = options.netdev === "none" ? "" : NETWORK;
-  const guest = await startGuest({
+  const network = `address=10.0.${subnet}.15/24 gateway=10.0.${subnet}.2 modules=${MODULES.join(",")}`;
+  const words = [APPEND, options.netdev === "none" ? "" : network, `mode=${mode}`, append];
+  return startGuest({
     ...rest,
     image: image.kernel,
-    append: [APPEND, network, `mode=${mode}`, append].filter((part) => part !== "").join(" "),
+    append: words.filter((word) => word !== "").join(" "),
     extra: ["-initrd", image.initrd, ...extra],
   });
-  try {
-    if (mode === "serve") await guest.waitFor(/^serving$/m, BOOT_TIMEOUT);
-  } catch (error) {
-    await guest.stop();
-    throw error;
-  }
-  return guest;
 }

@@ -1,64 +1,91 @@
-/** A handler of the highest priority while all others have more to do than there is time for: bench/apps/load.json, and a flood of datagrams. */
+/**
+ * A handler of the highest priority while all others have more to do than there is time for, and a flood of datagrams: bench/apps/load.json, and bench/linux/load.c. Instructions are
+ * counted (-icount shift=0); how much later the latest call came than the earliest one says what others keep it from.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { bootWired } from "../spec/boot/machine.ts";
+import type { Peer } from "../spec/wire/peer.ts";
 import { buildImage } from "../tools/build.ts";
+import type { Guest } from "../tools/qemu.ts";
 import { STATIC, benchImage } from "./instructions.ts";
-import type { Row } from "./rows.ts";
-import { type Section, SectionCounter } from "./sections.ts";
+import { buildLinux } from "./linux.ts";
+import type { Figure, Measurement } from "./rows.ts";
+import { SectionCounter, sectionFigures } from "./sections.ts";
+import { wiredLinux } from "./wired.ts";
 
+const NAME = "latency.highest-priority.worst";
+/** Datagrams that are sent at once, every PAUSE ms. */
 const BATCH = 64;
+const PAUSE = 2;
 const DISCARD = 9;
+/** The guest's lines of 100 calls each. */
+const ROUNDS = 15;
+const QUICK_ROUNDS = 2;
+const LIMIT = 400_000;
 
-export async function load(quick: boolean): Promise<{ rows: Row[]; sections: Section[] }> {
+async function resolves(peer: Peer): Promise<boolean> {
+  return peer.resolve().then(
+    () => true,
+    () => false,
+  );
+}
+
+const ROW = /row late (\d+) (\d+)/;
+
+/** Floods the guest until it has said so many lines; the last one's two numbers, and the datagrams sent. */
+async function flooded(guest: Guest, peer: Peer, rounds: number): Promise<{ worst: number; note: string }> {
+  const rows = (): string[] => guest.lines.filter((line) => ROW.test(line));
+  const end = Date.now() + LIMIT;
+  const payload = Buffer.alloc(64, 1);
+  let sent = 0;
+  let resolved = false;
+  while (rows().length < rounds) {
+    if (Date.now() > end || guest.ended)
+      throw new Error(`${rows().length} rows of ${rounds}\n${guest.output}`);
+    resolved ||= rows().length > 0 && (await resolves(peer));
+    for (let i = 0; resolved && i < BATCH; i++)
+      peer.sendUdp({ sourcePort: 5000 + i, destinationPort: DISCARD, payload });
+    sent += resolved ? BATCH : 0;
+    await sleep(PAUSE);
+  }
+  const [, earliest, latest] = ROW.exec(rows().at(-1) as string) as unknown as [string, string, string];
+  return { worst: Number(latest) - Number(earliest), note: `${rounds * 100} calls, ${sent} datagrams` };
+}
+
+async function aemos(rounds: number): Promise<Figure[]> {
   const image = benchImage("load.json");
   const { elf } = await buildImage(image);
   const counter = await SectionCounter.create("load", elf);
-  const options = {
-    append: STATIC,
-    icount: true,
-    cpu: "qemu64",
-    ready: false as const,
-    extra: counter.qemuArguments,
-  };
-  const { machine, peer, stop } = await bootWired(image, options);
-  let flooding = true;
-  let sent = 0;
-  const flood = async (): Promise<void> => {
-    await machine.waitForRows("late", 1, 120_000);
-    while (!(await resolved())) await sleep(100);
-    const payload = Buffer.alloc(64, 1);
-    while (flooding) {
-      for (let i = 0; i < BATCH; i++)
-        peer.sendUdp({ sourcePort: 5000 + i, destinationPort: DISCARD, payload });
-      sent += BATCH;
-      await sleep(2);
-    }
-  };
-  const resolved = (): Promise<boolean> =>
-    peer.resolve().then(
-      () => true,
-      () => false,
-    );
-  const flooded = flood();
-  flooded.catch(() => {});
+  const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.qemuArguments };
+  const { machine, peer, stop } = await bootWired(image, { ...options, ready: false });
   try {
-    const rows = await machine.waitForRows("late", quick ? 5 : 15, 400_000);
-    flooding = false;
-    await flooded;
-    const [earliest, latest] = rows.at(-1) as [number, number];
-    return {
-      rows: [
-        {
-          name: "priority 63 under full load: latest call after the earliest",
-          value: latest - earliest,
-          unit: "instructions",
-          note: `${rows.length * 100} calls, ${sent} datagrams sent meanwhile`,
-        },
-      ],
-      sections: await counter.sections(),
-    };
+    const { worst, note } = await flooded(machine.guest, peer, rounds);
+    const sections = sectionFigures("interrupts-off.load", await counter.sections());
+    return [{ name: NAME, aemos: worst, note }, ...sections];
   } finally {
-    flooding = false;
     await stop();
   }
 }
+
+async function linux(rounds: number): Promise<Figure[]> {
+  const { guest, peer, stop } = await wiredLinux(await buildLinux(), "load", {
+    icount: true,
+    cpu: "qemu64",
+    memory: 256,
+  });
+  try {
+    const { worst, note } = await flooded(guest, peer, rounds);
+    return [{ name: NAME, linux: worst, note: `Linux: ${note}` }];
+  } finally {
+    await stop();
+  }
+}
+
+export const underLoad: Measurement = {
+  rows: [NAME, "interrupts-off.load"],
+  exact: true,
+  run: async (quick) => {
+    const rounds = quick ? QUICK_ROUNDS : ROUNDS;
+    return (await Promise.all([aemos(rounds), linux(rounds)])).flat();
+  },
+};

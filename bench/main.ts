@@ -1,90 +1,92 @@
 /**
- * npm run bench [-- --json FILE] [--quick] [--only NAME]: the figures of this build, beside the goals of docs/performance-goals.md. None is
- * asserted anywhere; the group `linux` sets some of them beside Linux.
+ * npm run bench [-- --json FILE] [--quick] [--only PREFIX] [--ceilings]: aemos and a Linux guest side by side, in one table. None of the figures is asserted anywhere.
  *
- * --quick leaves out the million of events and shortens the rest; --only prints the groups of figures whose name begins with NAME.
+ * --quick takes shorter turns and leaves the million out: two minutes; --only measures the rows whose names begin with PREFIX. --json writes the rows (rows.ts), of which
+ * bench/report.ts makes docs/performance.md.
  *
- * Times depend on the machine; bytes and instructions do not (-icount shift=0 and -cpu qemu64 repeat exactly, but for when
- * frames arrive).
+ * Instructions and bytes do not depend on the machine (-icount shift=0 and -cpu qemu64 repeat exactly, but for when frames arrive): such measurements run two at a time.
+ * Rates and times do: they run alone, aemos and Linux by turns.
  */
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { compared, measuredLinux } from "./compare.ts";
-import { costs } from "./costs.ts";
-import { executors, preemption } from "./executors.ts";
-import { latencies, perRequest } from "./instructions.ts";
-import { load } from "./load.ts";
+import { messageOf } from "../tools/errors.ts";
+import { CATALOG } from "./catalog.ts";
+import { writeCeilings } from "./ceilings.ts";
+import { crowds } from "./crowds.ts";
+import { timerPaths } from "./executors.ts";
+import { inside } from "./inside.ts";
+import { fromDevice } from "./latency.ts";
+import { underLoad } from "./load.ts";
 import { lossy } from "./lossy.ts";
-import { type Row, print } from "./rows.ts";
-import type { Section } from "./sections.ts";
-import { connectRequestClose, idleConnection, segments } from "./tcp.ts";
-import { imageBytes, smallestMemory, timeToFirstResponse } from "./startup.ts";
+import { offload } from "./offload.ts";
+import { quality } from "./quality.ts";
+import { rates, tapRates } from "./rates.ts";
+import { requests } from "./requests.ts";
+import { response } from "./response.ts";
+import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
+import { serving } from "./serving.ts";
+import { startCosts, startTimes } from "./startup.ts";
+import { segments } from "./tcp.ts";
 
-const { values: options } = parseArgs({
-  options: { json: { type: "string" }, quick: { type: "boolean" }, only: { type: "string" } },
-});
-const quick = options.quick ?? false;
-const BOOTS = quick ? 3 : 9;
-/** Most instructions with interrupts off. */
-const SECTION_GOAL = 15_000;
-const SECTIONS_SHOWN = 5;
-
-async function firstResponse(name: string, append: string): Promise<Row> {
-  const value = await timeToFirstResponse(append, BOOTS);
-  return {
-    name: `QEMU start to first HTTP response, ${name}`,
-    value,
-    unit: "ms",
-    note: `median of ${BOOTS}`,
-  };
-}
-
-function withSections(where: string, { rows, sections }: { rows: Row[]; sections: Section[] }): Row[] {
-  const longest = sections.slice(0, SECTIONS_SHOWN).map(({ instructions, begin, functions }, i) => ({
-    name: `interrupts off, ${where}: ${i === 0 ? "longest" : `${i + 1}.`}`,
-    value: instructions,
-    unit: "instructions",
-    goal: SECTION_GOAL,
-    note: `begun by ${begin}; most of it in ${functions.join(", ")}`,
-  }));
-  return [...rows, ...longest];
-}
-
-const figures: [string, () => Promise<Row | Row[]>][] = [
-  ["size", async () => ({ name: "image of apps/default.json", value: await imageBytes(), unit: "bytes" })],
-  [
-    "memory",
-    async () => ({ name: "smallest -m with which it serves", value: await smallestMemory(), unit: "MiB" }),
-  ],
-  ["start", () => firstResponse("static address", "ip=10.0.2.15/24,gw=10.0.2.2")],
-  ["start", () => firstResponse("DHCP", "ip=dhcp")],
-  ["latency", () => latencies("qemu64")],
-  ["latency", () => latencies("max")],
-  ["executors", executors],
-  ["preemption", preemption],
-  ["costs", async () => withSections("many events", await costs(quick))],
-  ["load", async () => withSections("full load", await load(quick))],
-  ["request", () => perRequest("/")],
-  ["request", () => perRequest("/stats")],
-  ["tcp", segments],
-  ["tcp", connectRequestClose],
-  ["memory", idleConnection],
-  ["lossy", () => lossy(quick)],
-  ["linux", () => compared(quick)],
-  ["linux", measuredLinux],
+const MEASUREMENTS: readonly Measurement[] = [
+  inside,
+  timerPaths,
+  fromDevice,
+  quality,
+  requests,
+  segments,
+  underLoad,
+  response,
+  lossy,
+  crowds,
+  offload,
+  startCosts,
+  startTimes,
+  serving,
+  rates,
+  tapRates,
 ];
 
-const rows: Row[] = [];
-for (const [name, figure] of figures) {
-  if (!name.startsWith(options.only ?? "")) continue;
-  try {
-    for (const row of [await figure()].flat()) {
-      print(row);
-      rows.push(row);
+const { values: options } = parseArgs({
+  options: {
+    json: { type: "string" },
+    quick: { type: "boolean" },
+    only: { type: "string" },
+    ceilings: { type: "boolean" },
+  },
+});
+const quick = options.quick ?? false;
+const only = options.only ?? "";
+const wanted = CATALOG.map(({ name }) => name).filter(
+  (name) => name.startsWith(only) || entryOf(only)?.name === name,
+);
+const selected = MEASUREMENTS.filter(({ rows }) => rows.some((name) => wanted.includes(name)));
+
+if (options.ceilings) {
+  await writeCeilings();
+  process.exit();
+}
+
+const figures: Figure[] = [];
+async function lane(queue: Measurement[]): Promise<void> {
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    const start = performance.now();
+    try {
+      figures.push(...(await next.run(quick)));
+    } catch (error) {
+      process.exitCode = 1;
+      process.stderr.write(`${next.rows.join(", ")}: ${messageOf(error)}\n`);
+      continue;
     }
-  } catch (error) {
-    process.exitCode = 1;
-    process.stderr.write(`${name}: ${(error as Error).message}\n`);
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    process.stderr.write(`${seconds.padStart(6)} s  ${next.rows.join(", ")}\n`);
   }
 }
+
+const exact = selected.filter((measurement) => measurement.exact);
+await Promise.all([lane(exact), lane(exact)]);
+await lane(selected.filter((measurement) => !measurement.exact));
+
+const rows = makeRows(figures, (name) => name.startsWith(only));
+process.stdout.write(`${table(rows)}\n`);
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);

@@ -1,84 +1,63 @@
 /**
- * npx tsx bench/profile.ts: where the instructions from interrupt to handler go, function by function, in the median sample of
- * each path. With `--path`, in the order in which they run. With `--segments`, where those of a TCP segment go that is received, or sent.
+ * npm run profile -- NAME: where the instructions of a path go, by function: a table, and a flame graph in build/profile/NAME.svg. Without a name: the paths that there are.
+ *
+ * What is shown is one measurement of what `npm run bench` measures under this name, and its sum is that figure.
  */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Burst, type CodeSymbol, functionAt, symbolsOf } from "./bursts.ts";
-import { latencyBursts, samples } from "./instructions.ts";
-import { Counted, STREAMS, TRANSFERS } from "./tcp.ts";
-import { median } from "./rows.ts";
+import { BUILD, shown } from "../tools/paths.ts";
+import { type Call, callTree, sums } from "./call-tree.ts";
+import { flameGraph } from "./flame.ts";
+import { SESSIONS } from "./paths.ts";
+import { entryOf } from "./rows.ts";
+import { functionsOf } from "./symbols.ts";
+import type { Session, Trace } from "./trace.ts";
 
-const { values: options } = parseArgs({
-  options: { path: { type: "boolean" }, segments: { type: "boolean" } },
-});
+const { positionals } = parseArgs({ allowPositionals: true });
+/** Functions with less than this share of their own are one line together. */
+const LEAST = 0.003;
 
-/** Runs of blocks of one function, in order. */
-function pathOf(burst: Burst, end: number, symbols: readonly CodeSymbol[]): [string, number][] {
-  const path: [string, number][] = [];
-  for (const { address, instructions, before } of burst.blocks) {
-    if (before >= end) break;
-    const name = functionAt(symbols, address);
-    const last = path.at(-1);
-    if (last?.[0] === name) last[1] += instructions;
-    else path.push([name, instructions]);
-  }
-  return path;
+function number(value: number): string {
+  return value.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 }).padStart(11);
 }
 
-const SEGMENTS = 40;
-/** Every frame gets there: bursts without any say nothing of their blocks. */
-const EVERY_FRAME = ["net0x2Finput0x2FethernetInput"];
-/** Functions that have less are not shown. */
-const SHOWN = 10;
-
-async function paths(): Promise<void> {
-  const { bursts, elf } = await latencyBursts("qemu64", true);
-  const symbols = await symbolsOf(elf);
-  for (const [target, title] of [
-    "timer interrupt to handler",
-    "virtio interrupt to TCP read handler",
-  ].entries()) {
-    const found = samples(bursts, target);
-    const count = median(found.map(({ reached }) => reached[target] as number));
-    const sample = found.find(({ reached }) => reached[target] === count) as Burst;
-    let path = pathOf(sample, count, symbols);
-    if (!options.path) {
-      const sums = new Map<string, number>();
-      for (const [name, instructions] of path) sums.set(name, (sums.get(name) ?? 0) + instructions);
-      path = [...sums].sort(([, a], [, b]) => b - a);
-    }
-    process.stdout.write(`${title}: ${count}\n`);
-    for (const [name, instructions] of path)
-      process.stdout.write(`${String(instructions).padStart(7)} ${name}\n`);
-  }
+function table(root: Call): string {
+  const all = sums(root);
+  const seen = all.filter(({ self }) => Math.abs(self) >= LEAST * root.total);
+  const rest = all.slice(seen.length).reduce((sum, { self }) => sum + self, 0);
+  const lines = seen.map(({ name, self, total }) => {
+    const percent = ((100 * self) / root.total).toFixed(1).padStart(5);
+    return `${number(self)} ${percent} %${number(total)}  ${name}`;
+  });
+  const others = `${number(rest)}${" ".repeat(19)}  ${all.length - seen.length} others`;
+  return [
+    "       self             inclusive  function",
+    ...lines,
+    others,
+    `${number(root.total)}  in all`,
+  ].join("\n");
 }
 
-/** What a transfer of SEGMENTS takes, by functions, for each of them. */
-async function segments(): Promise<void> {
-  for (const [title, open] of TRANSFERS) {
-    const guest = await Counted.boot("profile", STREAMS, EVERY_FRAME, true);
-    try {
-      const [client, transfer] = await open(guest.peer);
-      await transfer(5 * SEGMENTS);
-      const bursts = await guest.during(() => transfer(SEGMENTS));
-      client.abort();
-      const symbols = await symbolsOf(guest.elf);
-      const sums = new Map<string, number>();
-      for (const { address, instructions } of bursts.flatMap(({ blocks }) => blocks)) {
-        const name = functionAt(symbols, address);
-        sums.set(name, (sums.get(name) ?? 0) + instructions / SEGMENTS);
-      }
-      const all = [...sums.values()].reduce((sum, value) => sum + value, 0);
-      const interrupts = bursts.reduce((sum, burst) => sum + burst.interrupts, 0);
-      process.stdout.write(
-        `${title}: ${all.toFixed(0)} for each of ${SEGMENTS}, in ${interrupts} interrupts\n`,
-      );
-      for (const [name, value] of [...sums].sort(([, a], [, b]) => b - a))
-        if (value >= SHOWN) process.stdout.write(`${value.toFixed(0).padStart(7)} ${name}\n`);
-    } finally {
-      await guest.stop();
-    }
-  }
+async function profile(name: string, { measure }: Session): Promise<void> {
+  const { value, note, bursts, nodes, elf } = (await measure(true, true))[name] as Trace;
+  const root = callTree(bursts, nodes, await functionsOf(elf));
+  const title = `${name}: ${value.toLocaleString("en", { maximumFractionDigits: 1 })} instructions`;
+  const folder = join(BUILD, "profile");
+  const path = join(folder, `${name}.svg`);
+  await mkdir(folder, { recursive: true });
+  await writeFile(path, flameGraph(root, title));
+  process.stdout.write(`${title}\n${note}\n\n${table(root)}\n\n${shown(path)}\n`);
+  if (Math.abs(root.total - value) > 1e-6 * value)
+    throw new Error(`the graph's sum is ${root.total}, not ${value}`);
 }
 
-await (options.segments ? segments() : paths());
+const [name] = positionals;
+const session = SESSIONS.find(({ names }) => name !== undefined && names.includes(name));
+if (name !== undefined && session !== undefined) await profile(name, session);
+else {
+  if (name !== undefined) process.stderr.write(`there is no path ${name}\n`);
+  process.exitCode = name === undefined ? 0 : 1;
+  for (const known of SESSIONS.flatMap(({ names }) => names))
+    process.stdout.write(`${known.padEnd(28)}${entryOf(known)?.what ?? ""}\n`);
+}

@@ -1,74 +1,103 @@
-/** The two systems that are compared, each serving echo (TCP and UDP port 7) and HTTP (port 80) in a QEMU of its own, with instructions counted. */
-import { DEFAULT_IMAGE, freeTcpPort } from "../spec/boot/machine.ts";
+/** The two systems that are compared, each serving HTTP, echo and streams in a QEMU of its own: bench/apps/serve.json, and bench/linux/. */
+import { freeTcpPort } from "../spec/boot/machine.ts";
 import { freeUdpPort } from "../spec/wire/wire.ts";
 import { buildImage } from "../tools/build.ts";
-import { type Forward, type Guest, type GuestOptions, startGuest } from "../tools/qemu.ts";
-import { buildLinux, startLinux } from "./linux.ts";
+import { type Guest, type GuestOptions, startGuest } from "../tools/qemu.ts";
+import { benchImage } from "./instructions.ts";
+import { SERVING, buildLinux, startLinux } from "./linux.ts";
 import { InstructionCounter } from "./total.ts";
 
 /** Linux runs with no less than 70 MiB; both get the same. */
 const MEMORY = 256;
-const READY = /app: http: /;
+const READY = /aemos: ready in \d+ ms/;
+const BOOT_TIMEOUT = 60_000;
 
-export interface Ports {
-  http: number;
-  echo: number;
-  datagrams: number;
+/** Where a system's services are, for clients of the host. */
+export interface Reached {
+  host: string;
+  ports: { http: number; echo: number; datagrams: number; source: number; sink: number };
 }
 
-export interface System {
+export interface System extends Reached {
   name: "aemos" | "linux";
-  ports: Ports;
   guest: Guest;
-  /** Instructions executed so far. */
+  /** Instructions executed so far; 0 without `counted`. */
   instructions(): Promise<number>;
   stop(): Promise<void>;
 }
 
-async function start(
-  name: System["name"],
-  options: Omit<GuestOptions, "image" | "forwards">,
-  run: (options: Omit<GuestOptions, "image">) => Promise<Guest>,
-): Promise<System> {
-  const ports = { http: await freeTcpPort(), echo: await freeTcpPort(), datagrams: await freeUdpPort() };
-  const forwards: Forward[] = [
-    { host: ports.http, guest: 80 },
-    { host: ports.echo, guest: 7 },
-    { host: ports.datagrams, guest: 7, udp: true },
-  ];
-  const counter = await InstructionCounter.create(`system-${name}`);
-  const extra = [...(options.extra ?? []), ...counter.qemuArguments];
-  const guest = await run({ memory: MEMORY, ...options, forwards, extra });
+const GUEST_PORTS = { http: 80, echo: 7, datagrams: 7, source: 8, sink: 9 };
+
+export interface SystemOptions {
+  cpu?: string;
+  /** Instructions are counted. */
+  counted?: boolean;
+  /** Further arguments for QEMU. */
+  extra?: readonly string[];
+  /** On a tap device of this name, with the network 10.0.`subnet`.0/24; absent: user networking. */
+  tap?: { name: string; subnet: number };
+}
+
+type Starter = (options: Omit<GuestOptions, "image">, subnet: number) => Promise<Guest>;
+
+async function start(name: System["name"], options: SystemOptions, run: Starter): Promise<System> {
+  const { cpu, counted, extra, tap } = options;
+  const counter = counted ? await InstructionCounter.create(`system-${name}`) : undefined;
+  const ports = { ...GUEST_PORTS };
+  if (!tap) {
+    for (const key of ["http", "echo", "source", "sink"] as const) ports[key] = await freeTcpPort();
+    ports.datagrams = await freeUdpPort();
+  }
+  const forwards = Object.entries(GUEST_PORTS).map(([key, guest]) => ({
+    host: ports[key as keyof typeof ports],
+    guest,
+    udp: key === "datagrams",
+  }));
+  const guest = await run(
+    {
+      memory: MEMORY,
+      extra: [...(counter?.qemuArguments ?? []), ...(extra ?? [])],
+      ...(cpu === undefined ? {} : { cpu }),
+      ...(tap ? { tap: tap.name } : { forwards }),
+    },
+    tap?.subnet ?? 2,
+  );
+  try {
+    await guest.waitFor(name === "linux" ? SERVING : READY, BOOT_TIMEOUT);
+  } catch (error) {
+    await guest.stop();
+    throw error;
+  }
   return {
     name,
+    host: tap ? `10.0.${tap.subnet}.15` : "127.0.0.1",
     ports,
     guest,
-    instructions: () => counter.read(),
+    instructions: async () => (await counter?.read()) ?? 0,
     stop: async () => {
       await guest.stop();
-      await counter.close();
+      await counter?.close();
     },
   };
 }
 
-export async function startAemos(options: Omit<GuestOptions, "image" | "forwards"> = {}): Promise<System> {
-  const { image } = await buildImage(DEFAULT_IMAGE);
-  return start("aemos", options, async (all) => {
-    const guest = await startGuest({ ...all, image });
-    await guest.waitFor(READY, 20_000);
-    return guest;
-  });
+export const AEMOS_IMAGE = benchImage("serve.json");
+
+export async function startAemos(options: SystemOptions): Promise<System> {
+  const { image } = await buildImage(AEMOS_IMAGE);
+  return start("aemos", options, (all, subnet) =>
+    startGuest({ ...all, image, append: `ip=10.0.${subnet}.15/24,gw=10.0.${subnet}.2` }),
+  );
 }
 
 /** Both, aemos first; Linux answers with the page that aemos has. */
-export async function startBoth(
-  options: Omit<GuestOptions, "image" | "forwards"> = {},
-): Promise<[System, System]> {
-  const aemos = await startAemos(options);
+export async function startBoth(options: (name: System["name"]) => SystemOptions): Promise<[System, System]> {
+  const aemos = await startAemos(options("aemos"));
   try {
-    const answer = await fetch(`http://127.0.0.1:${aemos.ports.http}/`);
+    const answer = await fetch(`http://${aemos.host}:${aemos.ports.http}/`);
     const linux = await buildLinux(Buffer.from(await answer.arrayBuffer()));
-    return [aemos, await start("linux", options, (all) => startLinux(linux, "serve", all))];
+    const run: Starter = (all, subnet) => startLinux(linux, "serve", all, subnet);
+    return [aemos, await start("linux", options("linux"), run)];
   } catch (error) {
     await aemos.stop();
     throw error;

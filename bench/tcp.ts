@@ -1,90 +1,21 @@
-/**
- * What TCP costs: guest instructions for a segment that is received, for one that is sent, and for a connection, counted exactly (bursts.c) in bench/apps/streams; and bytes of
- * memory of a connection that is idle.
- */
-import { setTimeout as sleep } from "node:timers/promises";
-import { get, parseResponse } from "../spec/boot/client.ts";
-import { DEFAULT_IMAGE, bootWired, specImage } from "../spec/boot/machine.ts";
+/** What TCP costs: guest instructions for a segment that is received, for one that is sent, and for a connection, counted exactly (counted.ts) in bench/apps/streams. */
 import { TcpClient } from "../spec/wire/client.ts";
-import { Crowd } from "../spec/wire/crowd.ts";
-import { address } from "../spec/wire/frame.ts";
 import type { Peer } from "../spec/wire/peer.ts";
-import { buildImage } from "../tools/build.ts";
-import { type Burst, BurstCounter, VECTOR_TIMER } from "./bursts.ts";
-import { STATIC, benchImage, spread } from "./instructions.ts";
-import { type Row, median } from "./rows.ts";
+import { Counted } from "./counted.ts";
+import { benchImage } from "./instructions.ts";
+import { type Session, type Trace, meanOf, measurement, medianOf } from "./trace.ts";
 
 export const STREAMS = benchImage("streams");
-const SINK = 7;
-const SOURCE = 8;
-const CONNECTIONS = 9;
-export const SEGMENT = 1460;
-/** Segments of a short and of a long transfer: what is the same for both falls out of the difference. */
-const SHORT = 20;
-const LONG = 40;
-const ROUNDS = 30;
+export const SOURCE = 8;
+export const SINK = 9;
+const CONNECTIONS = 10;
+const SEGMENT = 1460;
+/** Of a transfer; they and their acknowledgements come together. */
+const SEGMENTS = 40;
 /** Segments that open the congestion window ahead of the first round. */
 const WARM = 200;
-/** Milliseconds after which no timer of the last transfer is left (delayed acknowledgement, tail loss probe). */
-const SETTLED = 100;
-
-/** A guest under the counter. */
-export class Counted {
-  private constructor(
-    readonly peer: Peer,
-    readonly elf: string,
-    private readonly counter: BurstCounter,
-    readonly stop: () => Promise<void>,
-  ) {}
-
-  /** `targets`, `blocks`: as BurstCounter has them. */
-  static async boot(name: string, image: string, targets: string[] = [], blocks = false): Promise<Counted> {
-    const { elf } = await buildImage(image);
-    const counter = await BurstCounter.create(name, elf, targets, blocks);
-    const options = { append: STATIC, icount: true, cpu: "qemu64", extra: counter.qemuArguments };
-    const { peer, stop } = await bootWired(image, options);
-    return new Counted(peer, elf, counter, stop);
-  }
-
-  /** What runs in the guest because of `work`, timers that end with nothing else left out. */
-  async during(work: () => Promise<void>): Promise<Burst[]> {
-    await sleep(SETTLED);
-    const before = await this.counter.quiet();
-    await work();
-    await sleep(10);
-    const after = await this.counter.quiet();
-    const bursts = (await this.counter.bursts()).slice(before, after);
-    return bursts.filter(({ vector, interrupts }) => vector !== VECTOR_TIMER || interrupts > 1);
-  }
-
-  async instructions(work: () => Promise<void>): Promise<number> {
-    return sum((await this.during(work)).map(({ total }) => total));
-  }
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((all, value) => all + value, 0);
-}
-
-/** Instructions for one segment more: the difference between the medians of transfers of LONG and of SHORT segments. */
-async function perSegment(
-  guest: Counted,
-  transfer: (segments: number) => Promise<void>,
-): Promise<{ value: number; note: string }> {
-  const totals: [number[], number[]] = [[], []];
-  const interrupts: number[] = [];
-  await transfer(WARM);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, count] of [SHORT, LONG].entries()) {
-      const bursts = await guest.during(() => transfer(count));
-      totals[index as 0 | 1].push(sum(bursts.map(({ total }) => total)));
-      if (count === LONG) interrupts.push(sum(bursts.map((burst) => burst.interrupts)));
-    }
-  }
-  const [short, long] = totals;
-  const value = Math.round((median(long) - median(short)) / (LONG - SHORT));
-  return { value, note: `${LONG} in ${median(interrupts)} interrupts; all: ${spread(long)}` };
-}
+const ROUNDS = 40;
+const QUICK_ROUNDS = 20;
 
 /** A connection, and a transfer of so many segments over it. */
 type Transfer = readonly [TcpClient, (segments: number) => Promise<void>];
@@ -113,86 +44,35 @@ async function outward(peer: Peer): Promise<Transfer> {
   return [client, transfer];
 }
 
-/** Both, with what they are for. */
-export const TRANSFERS = [
-  ["tcp.segment.received", inward, "driver to read handler, with the acknowledgement of every second one"],
-  ["tcp.segment.sent", outward, "send to driver, with the acknowledgement of every second one"],
+/** Both, with their rows. */
+const TRANSFERS = [
+  ["tcp.segment.received", inward],
+  ["tcp.segment.sent", outward],
 ] as const;
+const CONNECTION = "tcp.connection";
 
-async function segment(guest: Counted, [name, open, what]: (typeof TRANSFERS)[number]): Promise<Row> {
-  const [client, transfer] = await open(guest.peer);
-  const { value, note } = await perSegment(guest, transfer);
-  client.abort();
-  return { name, value, unit: "instructions", note: `${what}; ${note}` };
-}
+export const streams: Session = {
+  names: [...TRANSFERS.map(([name]) => name), CONNECTION],
+  exact: true,
+  async measure(stacks, quick) {
+    const guest = await Counted.boot("streams", STREAMS, stacks);
+    const count = quick ? QUICK_ROUNDS : ROUNDS;
+    try {
+      const traces: Record<string, Trace> = {};
+      for (const [name, open] of TRANSFERS) {
+        const [client, transfer] = await open(guest.peer);
+        await transfer(WARM);
+        // The mean: the driver does some of its work for many frames at once, not in each transfer.
+        traces[name] = meanOf(await guest.rounds(count, () => transfer(SEGMENTS)), guest, SEGMENTS);
+        client.abort();
+      }
+      // SYN to the accept handler, whose connection then stays.
+      const opened = await guest.rounds(count, () => new TcpClient(guest.peer, CONNECTIONS).connect(5000));
+      return { ...traces, [CONNECTION]: medianOf(opened, guest) };
+    } finally {
+      await guest.stop();
+    }
+  },
+};
 
-/** SYN to the accept handler, whose connection then stays. */
-async function connection(guest: Counted): Promise<Row> {
-  const values: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
-    const client = new TcpClient(guest.peer, CONNECTIONS);
-    values.push(await guest.instructions(() => client.connect(5000)));
-    client.abort();
-  }
-  const note = `SYN to accept handler; ${spread(values)}`;
-  return { name: "tcp.connection", value: median(values), unit: "instructions", note };
-}
-
-export async function segments(): Promise<Row[]> {
-  const guest = await Counted.boot("streams", STREAMS);
-  try {
-    const rows: Row[] = [];
-    for (const one of TRANSFERS) rows.push(await segment(guest, one));
-    return [...rows, await connection(guest)];
-  } finally {
-    await guest.stop();
-  }
-}
-
-/** A connection that is opened, asked for one page, and closed by the server. */
-export async function connectRequestClose(): Promise<Row> {
-  const guest = await Counted.boot("connections", DEFAULT_IMAGE);
-  try {
-    const values: number[] = [];
-    const request = Buffer.from(get("/", "Connection: close"));
-    for (let i = 0; i < ROUNDS; i++)
-      values.push(
-        await guest.instructions(async () => {
-          const done = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
-          await TcpClient.request(guest.peer, 80, request, 5000, done);
-        }),
-      );
-    const note = `GET / of the default image, from SYN to TIME-WAIT; ${spread(values.slice(1))}`;
-    return { name: "tcp.connect-request-close", value: median(values.slice(1)), unit: "instructions", note };
-  } finally {
-    await guest.stop();
-  }
-}
-
-// ---- Memory ----
-
-const CROWD = 20_000;
-const MEMORY = 256;
-const CONTROL = 9;
-/** Of an idle connection, with its descriptor and two events. */
-const BYTES_GOAL = 1024;
-
-/** Kernel memory of a connection that is idle, with its descriptor, a read event and a close event (spec/boot/apps/many). */
-export async function idleConnection(): Promise<Row> {
-  const { peer, stop } = await bootWired(specImage("many.json"), { memory: MEMORY });
-  // struct SystemInformation: memoryFree.
-  const free = async (): Promise<number> =>
-    Number((await peer.askUdp(CONTROL, Buffer.from("?"), 10_000)).readBigUInt64LE(8 * 4));
-  const before = await free();
-  const crowd = new Crowd(peer, SINK, CROWD, address("10.0.2.100"));
-  try {
-    await crowd.open(120_000);
-    await sleep(1000);
-    const value = Math.round((before - (await free())) / CROWD);
-    const note = `${CROWD} of them; the connection, its descriptor, two events`;
-    return { name: "memory.idle-connection", value, unit: "bytes", goal: BYTES_GOAL, note };
-  } finally {
-    crowd.dispose();
-    await stop();
-  }
-}
+export const segments = measurement(streams);

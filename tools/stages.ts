@@ -14,6 +14,8 @@ export interface Outcome extends Counts {
   output: string;
   /** TAP report of a stage of node:test. */
   report?: string;
+  /** What passed tests want said all the same. */
+  notes?: readonly string[];
 }
 
 export interface Stage {
@@ -117,6 +119,14 @@ export function countTap(report: string, code: number | null): Counts {
   return { passed: last("pass"), failed: code === 0 || failed > 0 ? failed : 1 };
 }
 
+/** Begins a diagnostic of a test (`t.diagnostic`) that `npm test` prints. */
+export const NOTE = "note: ";
+
+/** Those of a TAP report. */
+export function notesOf(report: string): string[] {
+  return [...report.matchAll(new RegExp(`^ *# ${NOTE}(.*)$`, "gm"))].map(([, note = ""]) => note);
+}
+
 /** Runs test files of node:test, one after another. `limit`: milliseconds of a file, and of a test that says nothing else. */
 export async function runNodeTests(
   name: string,
@@ -135,5 +145,5 @@ export async function runNodeTests(
   const { code, output } = await execute(process.execPath, list);
   const report = await readFile(tap, "utf8").catch(() => "");
   const counts = countTap(report, code);
-  return { ...counts, output: counts.failed > 0 ? output : "", report };
+  return { ...counts, output: counts.failed > 0 ? output : "", report, notes: notesOf(report) };
 }

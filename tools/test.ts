@@ -36,6 +36,7 @@ const FOLDERS = [
   ["net", join("spec", "boot", "net")],
   ["wire", join("spec", "wire")],
   ["boot", join("spec", "boot")],
+  ["ceilings", join("spec", "bench")],
 ] as const;
 
 /** Milliseconds that the fuzzer may take on a busy machine for its minute, and for cutting down what it finds. */
@@ -73,6 +74,7 @@ function stages(): Stage[] {
     // On the frame wire: they wait more than they compute.
     nodeTests("net"),
     { name: "specs", files: find(".spec.ts"), run: runSpecs },
+    nodeTests("ceilings"),
     nodeTests("host"),
     nodeTests("boot"),
     nodeTests("wire"),
@@ -96,7 +98,7 @@ async function runLane(queue: Stage[], total: Counts, reports: string[]): Promis
     const { name, files, run } = stage;
     if (files?.length === 0) continue;
     const start = performance.now();
-    const { passed, failed, output, report } = await run(files ?? []);
+    const { passed, failed, output, report, notes = [] } = await run(files ?? []);
     if (report !== undefined) reports.push(report);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
     total.passed += passed;
@@ -105,6 +107,7 @@ async function runLane(queue: Stage[], total: Counts, reports: string[]): Promis
     process.stdout.write(
       `${failed > 0 ? "FAILED" : "ok    "}  ${name.padEnd(8)} ${seconds.padStart(6)} s  ${passed} passed, ${failed} failed\n`,
     );
+    for (const note of notes) process.stdout.write(`        ${note}\n`);
   }
 }
 

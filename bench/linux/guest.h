@@ -6,8 +6,18 @@
 void die(const char *what) __attribute__((noreturn));
 /* Writes a value into a file of /proc. */
 void setting(const char *path, const char *value);
+/* Memory that nobody has, in bytes; files and freed slabs count as free only when they are. */
+unsigned long free_bytes(void);
+/* streams.c: starts its processes. */
+void streams(void);
 /* serve.c: never returns. */
 void serve(void);
+/* load.c: never returns. */
+void load(void);
+/* response.c: never returns. */
+void response(void);
+/* quality.c */
+void quality(void);
 /* measure.c */
 void measure(void);
 

@@ -1,8 +1,8 @@
 /*
- * The first and only process of the Linux guest that aemos is measured beside: it loads the drivers, sets the network up, and then serves (serve.c) or measures
- * (measure.c). One static program in an initramfs; bench/linux.ts builds it.
+ * The first and only process of the Linux guest that aemos is measured beside: it loads the drivers, sets the network up, and then serves (serve.c, streams.c),
+ * measures (measure.c) or is under load (load.c). One static program in an initramfs; bench/linux.ts builds it.
  *
- * Of the kernel's command line come, as environment, mode=serve|measure, address=A.B.C.D/LEN, gateway=A.B.C.D, and modules=NAME,…: drivers that stand in /modules,
+ * Of the kernel's command line come, as environment, mode=serve|measure|load|response|quality|symbols, address=A.B.C.D/LEN, gateway=A.B.C.D, and modules=NAME,…: drivers that stand in /modules,
  * in the order in which they need one another.
  */
 #include <arpa/inet.h>
@@ -19,6 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "guest.h"
 
@@ -30,7 +31,7 @@ void die(const char *what) {
   _exit(1);
 }
 
-static void load(const char *name) {
+static void load_module(const char *name) {
   char path[64];
   snprintf(path, sizeof path, "/modules/%s.ko", name);
   int fd = open(path, O_RDONLY);
@@ -85,6 +86,22 @@ void setting(const char *path, const char *value) {
   close(fd);
 }
 
+unsigned long free_bytes(void) {
+  struct sysinfo information;
+  if (sysinfo(&information) < 0) die("sysinfo");
+  return information.freeram * information.mem_unit;
+}
+
+/* Where the kernel's functions are: the package has no list of them. */
+static void symbols(void) {
+  char line[256];
+  FILE *list = fopen("/proc/kallsyms", "r");
+  if (!list) die("kallsyms");
+  while (fgets(line, sizeof line, list))
+    if (strstr(line, " irq_entries_start\n") || strstr(line, " spurious_entries_start\n")) fputs(line, stdout);
+  puts("listed");
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   mkdir("/proc", 0755);
@@ -101,14 +118,21 @@ int main(void) {
   const char *address = getenv("address");
   if (address) {
     char *modules = getenv("modules");
-    for (char *name = modules ? strtok(modules, ",") : NULL; name; name = strtok(NULL, ",")) load(name);
+    for (char *name = modules ? strtok(modules, ",") : NULL; name; name = strtok(NULL, ",")) load_module(name);
     const char *gateway = getenv("gateway");
     network(address, gateway ? gateway : "10.0.2.2");
     setting("/proc/sys/net/core/somaxconn", "65535");
     setting("/proc/sys/net/ipv4/tcp_max_syn_backlog", "65535");
   }
   if (mode && strcmp(mode, "measure") == 0) measure();
-  else serve();
+  else if (mode && strcmp(mode, "load") == 0) load();
+  else if (mode && strcmp(mode, "symbols") == 0) symbols();
+  else if (mode && strcmp(mode, "quality") == 0) quality();
+  else if (mode && strcmp(mode, "response") == 0) response();
+  else {
+    streams();
+    serve();
+  }
   sync();
   reboot(RB_AUTOBOOT);
   return 0;

@@ -1,11 +1,13 @@
 /*
- * What Linux needs inside of the guest for what aemos has events for: a line `row NAME VALUE` for each figure, in instructions (-icount shift=0: a tick of the TSC
+ * What Linux needs inside of the guest for what aemos has events for: a line `row NAME CROWD VALUE` for each figure, with CROWD registered or armed, in instructions (-icount shift=0: a tick of the TSC
  * is one), up to the return of epoll_wait; reading the event's data would come on top. Medians of ROUNDS; what reading the counter costs is taken off.
  */
 #define _GNU_SOURCE
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -18,9 +20,11 @@
 
 #define ROUNDS 201
 #define MILLISECOND 1000000
-/* Descriptors that are registered, or timers that are armed, beside the one that is measured. */
-static const unsigned crowds[] = {0, 1000, 10000, 100000};
-#define CROWDS (sizeof crowds / sizeof *crowds)
+/* Of poll and select, which take long. */
+#define FEW 5
+/* Descriptors that are registered, or timers that are armed, beside the one that is measured; the largest is `crowd=` of the command line. */
+static const unsigned crowds[] = {0, 1000, 10000, 100000, 1000000};
+static unsigned crowd_count;
 
 static uint64_t samples[ROUNDS], overhead;
 
@@ -29,15 +33,21 @@ static int ascending(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static uint64_t median(void) {
-  qsort(samples, ROUNDS, sizeof *samples, ascending);
-  uint64_t value = samples[ROUNDS / 2];
+static uint64_t median(unsigned rounds) {
+  qsort(samples, rounds, sizeof *samples, ascending);
+  uint64_t value = samples[rounds / 2];
   return value > overhead ? value - overhead : 0;
 }
 
-static void row(const char *name, unsigned crowd) {
-  if (crowd) printf("row %s.%u %llu\n", name, crowd, (unsigned long long)median());
-  else printf("row %s %llu\n", name, (unsigned long long)median());
+static void row_of(const char *name, unsigned crowd, unsigned rounds) {
+  printf("row %s %u %llu\n", name, crowd ? crowd : 1, (unsigned long long)median(rounds));
+}
+
+static void row(const char *name, unsigned crowd) { row_of(name, crowd, ROUNDS); }
+
+/* What each of the `crowd` takes: bytes of memory that are free no more. */
+static void memory_row(const char *name, unsigned crowd, unsigned long before) {
+  printf("row %s 1 %lu\n", name, (before - free_bytes()) / crowd);
 }
 
 #define SAMPLES(code)                 \
@@ -66,8 +76,9 @@ static void timers(void) {
   int poll_fd = epoll_create1(0), fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
   struct epoll_event event;
   unsigned armed = 0;
+  unsigned long before = free_bytes();
   add(poll_fd, fd);
-  for (unsigned c = 0; c < CROWDS; c++) {
+  for (unsigned c = 0; c < crowd_count; c++) {
     for (; armed < crowds[c]; armed++) {
       int other = timerfd_create(CLOCK_MONOTONIC, 0);
       /* Far away, spread over an hour. */
@@ -89,6 +100,46 @@ static void timers(void) {
     }
     row("timer.to-handler", armed);
   }
+  memory_row("memory.timer", armed, before);
+}
+
+/* poll and select of `count` descriptors from `first` on, of which the last one, `ready`, has an event. */
+static void poll_all(int first, unsigned count, int ready) {
+  struct pollfd *list = malloc((count + 1) * sizeof *list);
+  size_t bytes = ((size_t)ready / 64 + 1) * 8;
+  unsigned char *set = malloc(bytes);
+  if (!list || !set) die("memory");
+  for (unsigned i = 0; i <= count; i++) list[i] = (struct pollfd){.fd = i == count ? ready : first + (int)i, .events = POLLIN};
+  eventfd_write(ready, 1);
+  for (int i = 0; i < FEW; i++) {
+    uint64_t begin = ticks();
+    poll(list, count + 1, -1);
+    samples[i] = ticks() - begin;
+  }
+  row_of("event.wait.poll", count, FEW);
+  for (int i = 0; i < FEW; i++) {
+    memset(set, 0, bytes);
+    for (unsigned n = 0; n <= count; n++) set[list[n].fd / 8] |= (unsigned char)(1 << list[n].fd % 8);
+    uint64_t begin = ticks();
+    syscall(SYS_select, ready + 1, set, NULL, NULL, NULL);
+    samples[i] = ticks() - begin;
+  }
+  row_of("event.wait.select", count, FEW);
+  free(list);
+  free(set);
+}
+
+/* An event that has occurred is waited for, with so many registered: epoll_wait, and beside it poll and select. */
+static void wait_for(int poll_fd, int fd, int first, unsigned registered) {
+  struct epoll_event event;
+  eventfd_t value;
+  eventfd_write(fd, 1);
+  SAMPLES(epoll_wait(poll_fd, &event, 1, -1))
+  row("event.wait.epoll", registered);
+  eventfd_read(fd, &value);
+  int ready = eventfd(0, EFD_NONBLOCK);
+  poll_all(first, registered, ready);
+  close(ready);
 }
 
 static void events(void) {
@@ -96,18 +147,19 @@ static void events(void) {
   struct epoll_event event;
   eventfd_t value;
   add(poll_fd, fd);
-  for (int i = 0; i < ROUNDS; i++) {
-    uint64_t begin = ticks();
-    eventfd_write(fd, 1);
-    epoll_wait(poll_fd, &event, 1, -1);
-    samples[i] = ticks() - begin;
-    eventfd_read(fd, &value);
-  }
-  row("event.same-process", 0);
   unsigned registered = 0;
-  for (unsigned c = 0; c < CROWDS; c++) {
+  unsigned long before = free_bytes();
+  for (unsigned c = 0; c < crowd_count; c++) {
     for (; registered < crowds[c]; registered++)
       if (add(poll_fd, eventfd(0, 0)) < 0) die("epoll_ctl");
+    for (int i = 0; i < ROUNDS; i++) {
+      uint64_t begin = ticks();
+      eventfd_write(fd, 1);
+      epoll_wait(poll_fd, &event, 1, -1);
+      samples[i] = ticks() - begin;
+      eventfd_read(fd, &value);
+    }
+    row("event.same-process", registered);
     for (int i = 0; i < ROUNDS; i++) {
       int other = eventfd(0, 0);
       uint64_t begin = ticks();
@@ -116,7 +168,9 @@ static void events(void) {
       close(other);
     }
     row("event.register", registered);
+    wait_for(poll_fd, fd, fd + 1, registered);
   }
+  memory_row("memory.event", registered, before);
 }
 
 /* A blocked process of the highest priority gets an event: from the write to its first instruction behind the read. */
@@ -144,13 +198,27 @@ static void other_process(void) {
   row("event.other-process", 0);
 }
 
+/* In a process that ends with all it has opened. */
+static void in_child(void (*work)(void)) {
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    work();
+    fflush(stdout);
+    _exit(0);
+  }
+  waitpid(child, NULL, 0);
+}
+
 void measure(void) {
+  const char *most = getenv("crowd");
+  while (crowd_count < sizeof crowds / sizeof *crowds && crowds[crowd_count] <= (most ? (unsigned)atoi(most) : 100000)) crowd_count++;
   SAMPLES({})
-  overhead = median();
+  overhead = median(ROUNDS);
   SAMPLES(syscall(SYS_getppid))
   row("syscall", 0);
-  events();
   other_process();
-  timers();
+  in_child(events);
+  in_child(timers);
   puts("measured");
 }

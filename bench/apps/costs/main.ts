@@ -2,22 +2,26 @@
  * What a call costs with 1, 1000, … events registered, in ticks of the time-stamp counter: instructions, when QEMU counts those
  * (-icount shift=0). The registered ones are timers that are due in the next days, at times of their own.
  *
- *     row memory EVENTS BYTES           frames that so many timer events took, in bytes, for each number but 1
+ *     row memory EVENTS BYTES          frames that so many timer events took, in bytes, for each number but 1
  *     row cost EVENTS WHAT MEDIAN WORST of SAMPLES calls; WHAT as in `enum` below
- *     row timeouts COUNT BYTES           memory of so many time-outs
- *     row costs 1                       the end, and the process ends with all its events
+ *     row timeouts COUNT BYTES          memory of so many time-outs
+ *     row costs 1                      the end, and the process ends with all its events
+ *
+ * Between the rows of one number of events a periodic timer calls `expired` SAMPLES times while nothing else runs: bench/inside.ts counts its instructions from outside.
  */
 import {
-  CLOCK_TSC,
+  EVF_KEEPALIVE,
   EVJOBSHTDN,
   SYSTEM_INFORMATION_SIZE,
   SystemInformation,
   bindUdp,
-  clock_gettime,
+  enter_keepalive,
   evctl,
   evpost,
   exit,
   getpid,
+  getpidof,
+  nanosleep,
   onMessage,
   onRead,
   onTimer,
@@ -25,6 +29,7 @@ import {
   sysinfo,
 } from "../../../sdk";
 import { row } from "../../../spec/boot/apps/report";
+import { SAMPLES, keep, measureOverhead, report, ticks } from "./samples";
 
 enum What {
   REGISTER,
@@ -33,38 +38,40 @@ enum What {
   DISPATCH,
   UNREGISTER,
   UNREGISTER_TIMER,
+  SYSCALL,
+  // bench/apps/receiver says what another process takes.
 }
 
-const SAMPLES: i32 = 101;
 const HOUR: i64 = 3_600_000_000_000;
 /** UDP sockets for read events, which may have time-outs. */
 const SOCKETS: i32 = 500;
 const FIRST_PORT: i32 = 10_000;
 const MOST: i32 = 1_000_000;
-const samples = memory.data(101 * 8, 8);
+/** Of the timer whose way to its handler is counted. */
+const PERIOD: i64 = 5_000_000;
+const RECEIVER = "receiver";
+const name = memory.data(8, 8);
 const jids = memory.data(500 * 4, 8);
 const sockets = memory.data(500 * 4, 8);
 const information = memory.data(512, 8);
+const question = memory.data(8, 8);
 
-/** What two looks at the counter cost themselves. */
-let overhead: i64 = 0;
 let registered: i32 = 0;
 let random: u64 = 0x9e3779b97f4a7c15;
 /** The counter at the begin of the message handler. */
 let reached: i64 = 0;
+let expirations: i32 = 0;
 
 function never(jid: i32, overrun: i32): void {}
 
 function received(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {}
 
 function arrived(jid: i32, from: i32, data: usize, length: i32): void {
-  reached = clock_gettime(CLOCK_TSC);
+  reached = ticks();
 }
 
-
-@inline
-function ticks(): i64 {
-  return clock_gettime(CLOCK_TSC);
+function expired(jid: i32, overrun: i32): void {
+  if (++expirations == SAMPLES) evctl(jid, EVJOBSHTDN, 0);
 }
 
 function freeBytes(): i64 {
@@ -78,28 +85,6 @@ function someTime(): i64 {
   random ^= random >> 7;
   random ^= random << 17;
   return HOUR + <i64>(random % (120 * HOUR));
-}
-
-function keep(index: i32, value: i64): void {
-  store<i64>(samples + ((<usize>index) << 3), value - overhead);
-}
-
-/** Sorts the samples and says the middle and the last one. */
-function report(what: What): void {
-  for (let i: usize = 8; i < (<usize>SAMPLES) << 3; i += 8) {
-    const value = load<i64>(samples + i);
-    let at = i;
-    for (; at > 0 && load<i64>(samples + at - 8) > value; at -= 8)
-      store<i64>(samples + at, load<i64>(samples + at - 8));
-    store<i64>(samples + at, value);
-  }
-  row(
-    "cost",
-    registered,
-    what,
-    load<i64>(samples + ((SAMPLES >> 1) << 3)),
-    load<i64>(samples + ((SAMPLES - 1) << 3)),
-  );
 }
 
 function keepJid(index: i32, jid: i32): void {
@@ -129,14 +114,14 @@ function measureTimers(): void {
     keep(i, ticks() - begin);
     keepJid(i, jid);
   }
-  report(What.REGISTER_TIMER);
+  report(registered, What.REGISTER_TIMER);
   for (let i = 0; i < SAMPLES; i++) {
     const jid = jidAt(i);
     const begin = ticks();
     evctl(jid, EVJOBSHTDN, 0);
     keep(i, ticks() - begin);
   }
-  report(What.UNREGISTER_TIMER);
+  report(registered, What.UNREGISTER_TIMER);
 }
 
 function socketAt(index: i32): i32 {
@@ -151,7 +136,7 @@ function measureReads(): void {
     keep(i, ticks() - begin);
     keepJid(i, jid);
   }
-  report(What.REGISTER);
+  report(registered, What.REGISTER);
   for (let i = 0; i < SAMPLES; i++) setTimeout(jidAt(i), someTime());
   for (let i = 0; i < SAMPLES; i++) {
     const due = someTime();
@@ -160,26 +145,55 @@ function measureReads(): void {
     setTimeout(jid, due);
     keep(i, ticks() - begin);
   }
-  report(What.START_TIMER);
+  report(registered, What.START_TIMER);
   for (let i = 0; i < SAMPLES; i++) {
     const jid = jidAt(i);
     const begin = ticks();
     evctl(jid, EVJOBSHTDN, 0);
     keep(i, ticks() - begin);
   }
-  report(What.UNREGISTER);
+  report(registered, What.UNREGISTER);
 }
 
 function measureMessages(): void {
-  const pid = getpid();
-  for (let i = 0; i < SAMPLES; i++) keepJid(i, onMessage(i + 1, arrived));
+  const jid = onMessage(1, arrived);
   for (let i = 0; i < SAMPLES; i++) {
     const begin = ticks();
-    evpost(pid, i + 1, samples, 0);
+    evpost(0, jid, 0, 0);
     keep(i, reached - begin);
   }
-  report(What.DISPATCH);
-  for (let i = 0; i < SAMPLES; i++) evctl(jidAt(i), EVJOBSHTDN, 0);
+  report(registered, What.DISPATCH);
+  evctl(jid, EVJOBSHTDN, 0);
+}
+
+/** A message to a process of the highest priority, which waits for it: the time at which it was sent. */
+function measureOtherProcess(): void {
+  String.UTF8.encodeUnsafe(changetype<usize>(RECEIVER), RECEIVER.length, name);
+  const pid = getpidof(name, RECEIVER.length);
+  for (let i = 0; i < SAMPLES; i++) {
+    nanosleep(PERIOD);
+    store<i64>(question, ticks());
+    if (evpost(pid, 1, question, 8) >= 0) continue;
+    row("refused", pid);
+    exit(1);
+  }
+}
+
+/** The cheapest one. */
+function measureCall(): void {
+  for (let i = 0; i < SAMPLES; i++) {
+    const begin = ticks();
+    getpid();
+    keep(i, ticks() - begin);
+  }
+  report(registered, What.SYSCALL);
+}
+
+/** Waits for them in the call that all wait in who only have handlers. */
+function measureExpirations(): void {
+  expirations = 0;
+  onTimer(PERIOD, PERIOD, expired, EVF_KEEPALIVE);
+  enter_keepalive();
 }
 
 function measureTimeouts(): void {
@@ -197,17 +211,16 @@ function fits(count: i32): bool {
 }
 
 export function main(): i32 {
-  overhead = i64.MAX_VALUE;
-  for (let i = 0; i < 16; i++) {
-    const begin = ticks();
-    overhead = min(overhead, ticks() - begin);
-  }
+  measureOverhead();
+  measureCall();
+  measureOtherProcess();
   for (let i = 0; i < SOCKETS; i++) store<i32>(sockets + ((<usize>i) << 2), bindUdp(FIRST_PORT + i));
-  for (let count = 1; fits(count); count = count == 1 ? 1000 : count == 1000 ? 100_000 : count * 10) {
+  for (let count = 1; fits(count); count = count == 1 ? 1000 : count * 10) {
     fill(count);
     measureTimers();
     measureReads();
     measureMessages();
+    measureExpirations();
   }
   measureTimeouts();
   row("costs", 1);

@@ -1,5 +1,5 @@
 /**
- * Handlers to be reached: `expired` from a timer, SAMPLES times, then `received` from what a peer sends to the TCP port. What is
+ * Handlers to be reached: `expired` from a timer, SAMPLES times, then `received` and `datagram` from what a peer sends to the port, which is sent back. What is
  * measured is counted outside of the guest (bench/instructions.ts).
  *
  *     row listening FD    row timers SAMPLES, after the last one
@@ -7,6 +7,8 @@
 import {
   EVJOBSHTDN,
   MSG_DONTWAIT,
+  SOCKADDR_SIZE,
+  bindUdp,
   close,
   enter_keepalive,
   evctl,
@@ -15,6 +17,7 @@ import {
   onRead,
   onTimer,
   send,
+  sendto,
 } from "../../../sdk";
 import { row } from "../../../spec/boot/apps/report";
 
@@ -39,9 +42,14 @@ function received(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
   else send(fd, data, length, MSG_DONTWAIT);
 }
 
+function datagram(jid: i32, fd: i32, data: usize, length: i32, from: usize): void {
+  if (length >= 0 && from != 0) sendto(fd, data, length, MSG_DONTWAIT, from, SOCKADDR_SIZE);
+}
+
 export function main(): i32 {
   const listener = listenTcp(PORT);
   onAccept(listener, accepted);
+  onRead(bindUdp(PORT), datagram);
   row("listening", listener);
   onTimer(PERIOD, PERIOD, expired);
   return enter_keepalive();

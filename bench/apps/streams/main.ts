@@ -1,9 +1,9 @@
 /**
  * Streams in both directions, and connections, to be counted from outside (bench/tcp.ts):
  *
- *     port 7    takes what comes, in a read handler
  *     port 8    sends as many bytes as each four that come ask for, by blocking calls
- *     port 9    accepts, and no more
+ *     port 9    takes what comes, in a read handler (discard, RFC 863), and closes when the peer has
+ *     port 10   accepts, and no more
  */
 import {
   AF_INET,
@@ -23,9 +23,9 @@ import {
   socket,
 } from "../../../sdk";
 
-const SINK: u32 = 7;
 const SOURCE: u32 = 8;
-const CONNECTIONS: u32 = 9;
+const SINK: u32 = 9;
+const CONNECTIONS: u32 = 10;
 const PIECE: i32 = 64 * 1024;
 
 const name = memory.data(16, 8);

@@ -1,0 +1,6 @@
+/** A server of bench/apps/response, of priority 32. */
+import { serve } from "./worker";
+
+export function main(): i32 {
+  return serve(32);
+}

@@ -1,0 +1,125 @@
+/** Rows of the catalog (catalog.ts): size, load, and what the pipeline makes of programs. */
+import type { Entry } from "./catalog.ts";
+
+const AEMOS_ONLY = "aemos only";
+const INSTRUCTIONS = "instructions";
+
+export const SYSTEM: readonly Entry[] = [
+  {
+    name: "boot.first-response",
+    unit: "ms",
+    what: "from the start of QEMU to the first answer over HTTP, static address",
+    aim: { most: 100 },
+    missed:
+      "most of it is QEMU's own start and the firmware's, and what else runs on the host; boot.guest is the guest's part",
+  },
+  { name: "boot.first-response.dhcp", unit: "ms", what: "the same, with DHCP", only: AEMOS_ONLY },
+  {
+    name: "boot.guest",
+    unit: INSTRUCTIONS,
+    what: "from the kernel's first instruction (the firmware's are not counted) to the services being ready",
+    aim: { most: 5_000_000 },
+  },
+  {
+    name: "image.bytes",
+    unit: "bytes",
+    what: "the image of apps/default.json; kernel and initramfs",
+    aim: { most: 300_000 },
+    missed:
+      "two thirds are the kernel's code, with IPv6, TCP, DHCP and all; the names of functions for backtraces and static data in whole pages are the rest",
+  },
+  {
+    name: "memory.smallest",
+    unit: "MiB",
+    what: "smallest `-m` with which it serves",
+    aim: { most: 4 },
+    missed:
+      "6 MiB are the zones for event data (vmtable) of the two applications, which are mapped from the start; their manifests can ask for less",
+  },
+  {
+    name: "memory.idle-connection",
+    unit: "bytes",
+    what: "a connection that is idle, with its descriptor and the application's events (epoll)",
+    aim: { most: 1024 },
+  },
+  {
+    name: "memory.event",
+    unit: "bytes",
+    what: "a registered event with its handle (eventfd and its registration)",
+    aim: { most: 100 },
+  },
+  {
+    name: "memory.event.more",
+    unit: "bytes",
+    what: "more for an event with a time-out, a filter or the like",
+    only: AEMOS_ONLY,
+  },
+  {
+    name: "memory.timer",
+    unit: "bytes",
+    what: "a timer that is armed, with its event (timerfd and its registration)",
+    aim: { most: 64 },
+    missed: "the timer is part of the event, so this is the figure of both together",
+  },
+
+  {
+    name: "latency.highest-priority.worst",
+    unit: INSTRUCTIONS,
+    what: "a periodic timer of the highest priority under full load: processes that compute, a thousand timers, a flood of datagrams; latest call after the earliest one (SCHED_FIFO)",
+    aim: { most: 20_000 },
+  },
+  {
+    name: "load.response",
+    unit: "µs",
+    what: "virtual time from a request to its end, of which 200 are work, to servers of three priorities at 0.5, 1 and 10 times what the processor can do; requests to the highest are always a tenth of that",
+  },
+  {
+    name: "load.goodput",
+    unit: "% of capacity",
+    more: true,
+    what: "work that was done meanwhile",
+  },
+  {
+    name: "load.goodput.10x",
+    unit: "% of capacity",
+    more: true,
+    what: "at ten times as much as can be done",
+    aim: { least: 90 },
+  },
+  {
+    name: "interrupts-off.events",
+    unit: INSTRUCTIONS,
+    what: "longest sections with interrupts off, with 100,000 events and more",
+    aim: { most: 15_000 },
+    only: AEMOS_ONLY,
+  },
+  {
+    name: "interrupts-off.load",
+    unit: INSTRUCTIONS,
+    what: "the same under full load",
+    aim: { most: 15_000 },
+    only: AEMOS_ONLY,
+  },
+  {
+    name: "lossy.throughput",
+    unit: "KiB/s",
+    more: true,
+    what: "a stream over a link with 20 ms each way, of whose frames so many percent are lost in each direction and as many reordered",
+    aim: { times: 1 },
+  },
+  {
+    name: "aot.quality",
+    unit: INSTRUCTIONS,
+    what: "programs that compute, geometric mean: AssemblyScript through the pipeline, and the same in C through gcc -O2 (in the Linux guest)",
+    aim: { times: 0.95, than: "gcc -O2" },
+    missed:
+      "wasm's addresses are 32-bit offsets into a window at a fixed place: gcc loads its base and the ends of loops as 64-bit constants inside of loops, and computes offsets by itself where C has a scaled index; these are instructions, not time",
+  },
+  { name: "aot.quality.crc", unit: INSTRUCTIONS, what: "of that: crc" },
+  { name: "aot.quality.sieve", unit: INSTRUCTIONS, what: "of that: sieve" },
+  { name: "aot.quality.chase", unit: INSTRUCTIONS, what: "of that: chase" },
+  { name: "aot.quality.sort", unit: INSTRUCTIONS, what: "of that: sort" },
+  { name: "aot.quality.sha256", unit: INSTRUCTIONS, what: "of that: sha256" },
+  { name: "aot.quality.json", unit: INSTRUCTIONS, what: "of that: json" },
+  { name: "aot.quality.multiply", unit: INSTRUCTIONS, what: "of that: multiply" },
+];

@@ -1,0 +1,26 @@
+/** How the rows are measured: a part of docs/performance.md (report.ts). */
+export const MEASURED = `## How it is measured
+
+\`npm run bench\` does all of this; \`--only PREFIX\` measures the rows whose names begin so, \`--quick\` takes shorter turns and leaves the largest numbers out, \`--json FILE\` writes the
+rows, and \`npx tsx bench/report.ts FILE\` makes this page of them.
+
+Linux is Debian's cloud kernel as its package has it (\`apt-get download\`), with one static program in an initramfs (\`bench/linux/\`): the same services over epoll, one thread,
+and the same measurements inside of the guest. It has the mitigations that it turns on by itself. Both guests run in the same QEMU with the same devices and clients, under tcg, as there is no KVM
+that runs ring 0 natively.
+
+- **Instructions** are the guest's, under \`-cpu qemu64\`: the same on every host. Inside of a guest they are read from the time-stamp counter with \`-icount shift=0\`, where a tick is an instruction,
+  and what reading it costs is taken off; medians of 101 (aemos) and 201 (Linux). From an interrupt on they are counted from outside, by the tcg plugin \`bench/bursts.c\`: from the first
+  instruction of the interrupt's stub, taken while the processor had halted, to the first of the handler. In Linux the handler is the function that is called with the data in place.
+- **Instructions per operation** are all that the guest executes while a client asks, what it executes by itself taken off, by the operations that the client counted (\`bench/total.c\`).
+- **Rates** are what the clients see: wrk, ab, and \`bench/client.c\` for echo and bulk transfers. Both guests stand ready, and are asked by turns; medians of three. They depend on
+  the host, and on what else runs there: the notes say how busy it was. Over user networking TCP ends in QEMU, which hands each piece from thread to thread; on a tap device in a network
+  namespace of its own it ends in the guest, and segments may be merged and cut (vnet_hdr).
+- **Memory** of events, timers and connections is what is free less after so many more. \`memory.smallest\` is looked for by halving.
+- **With so many connections** (\`tcp.echo.crowd\`): a peer made of frames in Node opens them, and then one more, on which it asks.
+- **Full load** (\`bench/apps/load.json\`, \`bench/linux/load.c\`): a periodic timer of the highest priority, and below it two processes that compute, one with a thousand periodic timers, and one that
+  takes a flood of datagrams. The figure is by how much the latest call came later than the earliest.
+- **Interrupts off** (\`bench/sections.c\`): the plugin follows \`cli\`, \`sti\`, \`iretq\` and the stubs, and keeps the longest section of each place where one begins. What runs before the first application
+  does not count.
+- **Lossy links** (\`bench/lossy.ts\`): in real time, with the link of \`spec/wire/link.ts\` and a peer whose window is 64 KiB and whose sender has no congestion control.
+- **Programs that compute** (\`bench/apps/quality\`, \`bench/linux/quality.c\`): the same statements in AssemblyScript and in C, whose results have to agree. The C runs in the Linux guest; instructions of a
+  program that makes no calls are the same wherever it runs.`;
