@@ -89,6 +89,16 @@ static inline u64 w2c_hal_scale(struct w2c_hal* hal, u64 value, u64 factor) {
   UNUSED_HAL;
   return (u64)((unsigned __int128)value * factor >> 32);
 }
+static inline u64 w2c_hal_sum64(struct w2c_hal* hal, u32 address, u64 sum) {
+  const u64(*words)[8] = (const u64(*)[8])(uintptr_t)address;
+  UNUSED_HAL;
+  __asm__("add %q1, %0\n\tadc 8+%q1, %0\n\tadc 16+%q1, %0\n\tadc 24+%q1, %0\n\t"
+          "adc 32+%q1, %0\n\tadc 40+%q1, %0\n\tadc 48+%q1, %0\n\tadc 56+%q1, %0\n\tadc $0, %0"
+          : "+r"(sum)
+          : "o"(*words)
+          : "cc");
+  return sum;
+}
 static inline u64 w2c_hal_tsc(struct w2c_hal* hal) {
   u32 low, high;
   UNUSED_HAL;

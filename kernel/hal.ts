@@ -58,6 +58,9 @@
 /** (value × factor) >> 32 of the whole 128-bit product, modulo 2^64: one multiplication, where wasm needs three. */
 // @ts-ignore: decorator
 @external("hal", "scale") export declare function scale(value: u64, factor: u64): u64;
+/** One's complement sum of `sum` and the eight u64 at `address`: additions with carry, which wasm does not have. */
+// @ts-ignore: decorator
+@external("hal", "sum64") export declare function sum64(address: usize, sum: u64): u64;
 
 /** Time-stamp counter. */
 // @ts-ignore: decorator

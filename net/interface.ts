@@ -25,7 +25,7 @@ export class NetworkInterface {
   mtu: u32;
   /** VLAN of all frames; 0: they have no tag. */
   vlan: u32;
-  /** 1: the device cuts packets of TCP into segments, of some version of IP at least. */
+  /** 1: packets of TCP may be of several segments, which the device cuts, or net/cut.ts; 0: each segment goes by itself (the specs compare the two). */
   cuts: u32;
   /** 1: something was handed to the device since the last doorbell. */
   dirty: u32;
@@ -105,7 +105,7 @@ export function attachDevice(device: NetworkDevice): void {
   const mtu = <u32>device.mtu;
   networkInterface_.device = device;
   networkInterface_.mtu = mtu < MTU_MINIMUM || mtu > MTU_ETHERNET ? MTU_ETHERNET : mtu;
-  networkInterface_.cuts = (device.segmented4 | device.segmented6) != 0 ? 1 : 0;
+  networkInterface_.cuts = 1;
   device.receive = receiveIndex;
   device.linkChanged = linkChangedIndex;
 }

@@ -3,6 +3,7 @@
  * from one of IPv6 (net/ipv6-output.ts).
  */
 import { PacketBuffer } from "./buffer";
+import { CUT_LIMIT } from "./cut";
 import { Endpoint, Flow, IpAddress } from "./flow";
 import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, fragmentPayload } from "./fragment";
 import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
@@ -159,14 +160,12 @@ export function fragmentSize(remote: IpAddress): u32 {
   return fragmentPayload(packetLimit(remote), FRAGMENT_HEADERS6);
 }
 
-/**
- * Largest packet of TCP to `remote` that the device cuts into segments by itself, with its network header, in bytes; 0: it does not, or the packet would not
- * go to the device.
- */
+/** Largest packet of TCP to `remote` that is cut into segments, with its network header, in bytes; 0: the packet would not go to the device. */
 export function segmentedLimit(remote: IpAddress): u32 {
   if (!hasDevice() || isOurs(remote)) return 0;
   const device = networkInterface().device;
-  return remote.isMapped ? device.segmented4 : device.segmented6;
+  const limit = remote.isMapped ? device.segmented4 : device.segmented6;
+  return limit != 0 ? limit : CUT_LIMIT;
 }
 
 /** `mtu`, what an error says that the path to `remote` takes, or the least that every path must take. */

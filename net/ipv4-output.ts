@@ -4,7 +4,7 @@
 import { EINVAL, ENETDOWN, ENETUNREACH } from "../kernel/errno";
 import { arpDoubt, arpOutput } from "./arp";
 import { PacketBuffer } from "./buffer";
-import { checksumAdd, internetChecksum } from "./checksum";
+import { checksum20, internetChecksum } from "./checksum";
 import { networkCounters } from "./counters";
 import { ethernetOutput, readyForLink } from "./ethernet";
 import { mapped } from "./flow";
@@ -118,7 +118,7 @@ function pushHeader(
   header.checksum = 0;
   header.source = source;
   header.destination = destination;
-  header.checksum = internetChecksum(checksumAdd(changetype<usize>(header), IPV4_HEADER, 0));
+  header.checksum = internetChecksum(checksum20(changetype<usize>(header)));
 }
 
 /** The neighbour to which packets to another host go; 0: there is no way, or there are many hosts. */

@@ -4,7 +4,7 @@
  * **Not** here: forwarding and multicast groups.
  */
 import { LINK_BROADCAST, PacketBuffer, releaseBuffer, trimPieces } from "./buffer";
-import { checksumAdd, checksumFold } from "./checksum";
+import { checksum20, checksumAdd, checksumFold } from "./checksum";
 import { networkCounters } from "./counters";
 import { isBroadcast, isLocalAddress, isLoopback, isUnicast, networkInterface } from "./interface";
 import { fragmentArrives4 } from "./ipv4-fragment";
@@ -52,7 +52,8 @@ export function ipv4Input(buffer: PacketBuffer): void {
   }
   const header = changetype<Ipv4Header>(address);
   const headerLength = header.headerLength;
-  if (checksumFold(checksumAdd(address, headerLength, 0)) != 0xffff) {
+  const sum = headerLength == IPV4_HEADER ? checksum20(address) : checksumAdd(address, headerLength, 0);
+  if (checksumFold(sum) != 0xffff) {
     counters.ipBadChecksum++;
     releaseBuffer(buffer);
     return;

@@ -148,6 +148,15 @@ export function createMachine(exports) {
     readBarrier: () => void barriers++,
     writeBarrier: () => void barriers++,
     fullBarrier: () => void barriers++,
+    sum64: (address, sum) => {
+      const most = 0xffff_ffff_ffff_ffffn;
+      let total = BigInt.asUintN(64, sum);
+      for (let at = 0; at < 64; at += 8) {
+        total += view().getBigUint64((address >>> 0) + at, true);
+        if (total > most) total -= most;
+      }
+      return total;
+    },
     scale: (value, factor) => (BigInt.asUintN(64, value) * BigInt.asUintN(64, factor)) >> 32n,
     tsc: () => (tsc += tscStep),
     cpuid: (leaf, subleaf, register) => cpuids.get(`${leaf >>> 0}.${subleaf >>> 0}.${register}`) ?? 0,

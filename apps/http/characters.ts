@@ -50,6 +50,14 @@ export function is(c: u32, bits: u32): bool {
   return (load<u8>(classes + c) & bits) != 0;
 }
 
+/** Where the octets of the classes in `bits` end that begin at `at`; `end` at the latest. */
+// @ts-ignore: decorator
+@inline
+export function classRun(bits: u32, at: usize, end: usize): usize {
+  while (at < end && is(load<u8>(at), bits)) at++;
+  return at;
+}
+
 // @ts-ignore: decorator
 @inline
 export function lower(c: u32): u32 {

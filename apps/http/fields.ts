@@ -3,7 +3,7 @@
  *
  * Every rule that keeps two readers of one request from disagreeing about where it ends is strict here (RFC 9112, 11.2).
  */
-import { DIGIT, TOKEN, equals, is, lower } from "./characters";
+import { DIGIT, TOKEN, VALUE, classRun, equals, is, lower } from "./characters";
 import {
   CHUNKED,
   CODING_UNKNOWN,
@@ -18,7 +18,7 @@ import {
   SEEN_LENGTH,
   TRAILERS,
 } from "./request";
-import { hostComplete, hostStep } from "./target";
+import { hostComplete, hostRun, hostStep } from "./target";
 
 export const FIELD_OTHER: u32 = 0;
 const FIELD_HOST: u32 = 1;
@@ -26,6 +26,9 @@ const FIELD_LENGTH: u32 = 2;
 const FIELD_CODING: u32 = 3;
 const FIELD_CONNECTION: u32 = 4;
 const FIELD_EXPECT: u32 = 5;
+
+/** "host", as a load sees it. */
+const HOST_FIELD: u32 = 0x7473_6f68;
 
 /** Part of a list: before a member, in it, behind its token, in the parameters of an unknown coding. */
 const MEMBER_START: u32 = 0;
@@ -61,7 +64,7 @@ function once(request: Request, seen: u32): bool {
 function fieldOf(name: usize, length: u32): u32 {
   switch (length) {
     case 4:
-      return equals(name, "host") ? FIELD_HOST : FIELD_OTHER;
+      return load<u32>(name) == HOST_FIELD ? FIELD_HOST : FIELD_OTHER;
     case 6:
       return equals(name, "expect") ? FIELD_EXPECT : FIELD_OTHER;
     case 10:
@@ -73,6 +76,12 @@ function fieldOf(name: usize, length: u32): u32 {
     default:
       return FIELD_OTHER;
   }
+}
+
+/** Takes the octets at `at` that change nothing but where the value is. Returns where they end. */
+export function valueRun(request: Request, at: usize, end: usize): usize {
+  if (request.field == FIELD_OTHER) return classRun(VALUE, at, end);
+  return request.field == FIELD_HOST && !(request.flags & GAP) ? hostRun(request.part, at, end) : at;
 }
 
 /** Takes one octet, checked to be of class VALUE, of a field that is not FIELD_OTHER. False: 400. */

@@ -1,14 +1,17 @@
 /** The web server of the default image: HTTP/1.1 (RFC 9110, RFC 9112) on port 80. Limits: request.ts, connection.ts. */
 import {
   AF_INET6,
+  IPPROTO_TCP,
   LOG_ERROR,
   LOG_NOTICE,
   SIGTERM,
+  TCP_NODELAY,
   enter_keepalive,
   listenTcp,
   logText,
   onAccept,
   onTimer,
+  setsockopt,
   sigtake,
 } from "../../sdk";
 import { initializeCharacters } from "./characters";
@@ -19,6 +22,8 @@ import { accepted } from "./server";
 const PORT: u32 = 80;
 const BACKLOG: i32 = 512;
 const SECOND: i64 = 1_000_000_000;
+
+const option = memory.data(4, 4);
 
 function tick(jid: i32, overrun: i32): void {
   expire(1 + <u32>overrun);
@@ -31,7 +36,11 @@ function start(): i32 {
   const jid = onTimer(SECOND, SECOND, tick);
   if (jid < 0) return jid;
   const listener = listenTcp(PORT, BACKLOG, AF_INET6);
-  return listener < 0 ? listener : onAccept(listener, accepted);
+  if (listener < 0) return listener;
+  // Connections have it from their listener: the last segment of a response does not wait until those before it are acknowledged.
+  store<i32>(option, 1);
+  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, option, sizeof<i32>());
+  return onAccept(listener, accepted);
 }
 
 export function main(): i32 {

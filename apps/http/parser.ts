@@ -4,8 +4,8 @@
  *
  * Lines end in CR LF and nothing else; a bare CR or LF, obsolete line folding and white space before a colon are refused.
  */
-import { HEX, TOKEN, VALUE, equals, hexValue, is, lower } from "./characters";
-import { FIELD_OTHER, nameComplete, valueComplete, valueStep } from "./fields";
+import { HEX, TOKEN, VALUE, equals, hexValue, is } from "./characters";
+import { FIELD_OTHER, nameComplete, valueComplete, valueRun, valueStep } from "./fields";
 import {
   BODY_LIMIT,
   CHUNKED,
@@ -28,8 +28,9 @@ import {
   SEEN_HOST,
   SEEN_LENGTH,
   TRAILERS,
+  WORD_ROOM,
 } from "./request";
-import { targetComplete, targetStep } from "./target";
+import { targetComplete, targetRun, targetStep } from "./target";
 
 /** Nothing of the request has come, empty lines apart (RFC 9112, 2.2). */
 const START: u32 = 0;
@@ -53,6 +54,9 @@ const CHUNK_LF: u32 = 17;
 
 const CR: u32 = 0x0d;
 const LF: u32 = 0x0a;
+/** "HTTP/1.1" and "GET", as a load sees them. */
+const HTTP_1_1: u64 = 0x312e_312f_5054_5448;
+const GET: u32 = 0x54_4547;
 /** Digits of a chunk size: more would only be zeros or too much. */
 const SIZE_DIGITS: u32 = 8;
 
@@ -63,16 +67,37 @@ export function parse(request: Request, data: usize, length: u32): u32 {
   while (at < end) {
     const state = request.state;
     if (state >= HEAD) break;
-    if (state == CONTENT || state == CHUNK_DATA) {
+    if (state <= LINE_LF) {
+      const stop = min<usize>(end, at + (LINE_LIMIT - request.used));
+      if (at == stop) request.fail(414);
+      else at = readLine(request, at, stop);
+    } else if (state <= HEAD_LF) {
+      const stop = min<usize>(end, at + (HEAD_LIMIT - request.used));
+      if (at == stop) request.fail(431);
+      else at = readFields(request, at, stop);
+    } else if (state == CONTENT || state == CHUNK_DATA) {
       at += content(request, <u64>(end - at));
-    } else if (state == VALUE_TEXT && request.field == FIELD_OTHER) {
-      at = plainValue(request, at, end);
     } else {
-      step(request, load<u8>(at));
+      chunkStep(request, load<u8>(at));
       at++;
     }
   }
   return <u32>(at - data);
+}
+
+/** Octets of a token, as long as they fit in the word. `fold`: 0x20 to make letters small. */
+function wordRun(request: Request, at: usize, end: usize, fold: u32): usize {
+  let to = request.word + request.wordLength;
+  const stop = min<usize>(end, at + (WORD_ROOM - request.wordLength));
+  while (at < stop) {
+    const c: u32 = load<u8>(at);
+    if (!is(c, TOKEN)) break;
+    store<u8>(to, c - 0x41 < 26 ? c | fold : c);
+    to++;
+    at++;
+  }
+  request.wordLength = <u32>(to - request.word);
+  return at;
 }
 
 /** After HEAD: on to the content, or DONE when there is none. */
@@ -90,80 +115,76 @@ function content(request: Request, available: u64): usize {
   return <usize>taken;
 }
 
-/** A value that says nothing to us, in one go as far as it has come. */
-function plainValue(request: Request, start: usize, end: usize): usize {
+/**
+ * request-line (RFC 9112, 3): octets that leave the parser in its state all at once, then the one behind them. Returns where it stopped: at `end`, behind the line, or where it
+ * failed.
+ */
+function readLine(request: Request, start: usize, end: usize): usize {
   let at = start;
-  const limit = min<usize>(end, start + (HEAD_LIMIT - request.used));
-  while (at < limit && is(load<u8>(at), VALUE)) at++;
+  while (at != end && request.state <= LINE_LF) {
+    let good = true;
+    switch (request.state) {
+      case START:
+        if (load<u8>(at) == CR) {
+          at++;
+          request.state = START_LF;
+          break;
+        }
+        request.state = METHOD;
+      case METHOD: {
+        at = wordRun(request, at, end, 0);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c == 0x20) {
+          good = request.wordLength != 0;
+          request.method = methodOf(request.word, request.wordLength);
+          request.state = TARGET;
+        } else if (!is(c, TOKEN)) good = false;
+        else request.fail(501);
+        break;
+      }
+      case START_LF:
+        good = load<u8>(at++) == LF;
+        request.state = START;
+        break;
+      case TARGET: {
+        at = targetRun(request, at, end);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c != 0x20) {
+          good = targetStep(request, c);
+          break;
+        }
+        good = targetComplete(request);
+        request.part = 0;
+        request.state = VERSION;
+        break;
+      }
+      case VERSION:
+        at = versionRun(request, at, end);
+        if (at != end) versionStep(request, load<u8>(at++));
+        break;
+      default:
+        if (load<u8>(at) != LF) request.fail(400);
+        else request.state = FIELD;
+        request.used = 0;
+        return at + 1;
+    }
+    if (!good) request.fail(400);
+  }
   request.used += <u32>(at - start);
-  if (at == end) return at;
-  step(request, load<u8>(at));
-  return at + 1;
+  return at;
 }
 
-function step(request: Request, c: u32): void {
-  switch (request.state) {
-    case START:
-    case START_LF:
-    case METHOD:
-    case TARGET:
-    case VERSION:
-    case LINE_LF:
-      if (request.used++ >= LINE_LIMIT) request.fail(414);
-      else lineStep(request, c);
-      break;
-    case FIELD:
-    case NAME:
-    case VALUE_TEXT:
-    case VALUE_LF:
-    case HEAD_LF:
-      if (request.used++ >= HEAD_LIMIT) request.fail(431);
-      else if (!fieldStep(request, c)) request.fail(400);
-      break;
-    default:
-      chunkStep(request, c);
-  }
-}
-
-/** request-line (RFC 9112, 3). */
-function lineStep(request: Request, c: u32): void {
-  let good = true;
-  switch (request.state) {
-    case START:
-      if (c == CR) {
-        request.state = START_LF;
-        break;
-      }
-      request.state = METHOD;
-    case METHOD:
-      if (c == 0x20) {
-        good = request.wordLength != 0;
-        request.method = methodOf(request.word, request.wordLength);
-        request.state = TARGET;
-      } else if (!is(c, TOKEN)) good = false;
-      else if (!request.push(c)) return request.fail(501);
-      break;
-    case START_LF:
-      good = c == LF;
-      request.state = START;
-      break;
-    case TARGET:
-      if (c != 0x20) {
-        good = targetStep(request, c);
-        break;
-      }
-      good = targetComplete(request);
-      request.part = 0;
-      request.state = VERSION;
-      break;
-    case VERSION:
-      return versionStep(request, c);
-    default:
-      good = c == LF;
-      request.used = 0;
-      request.state = FIELD;
-  }
-  if (!good) request.fail(400);
+/** The version that most requests have, if it is there as a whole. */
+// @ts-ignore: decorator
+@inline
+function versionRun(request: Request, at: usize, end: usize): usize {
+  if (request.part != 0 || end - at < 8 || load<u64>(at) != HTTP_1_1) return at;
+  request.digit = 0x31;
+  request.minor = 1;
+  request.part = 8;
+  return at + 8;
 }
 
 /** HTTP-version and the CR behind it. Another major version is 505, another minor one is as good as 1 (RFC 9110, 2.5). */
@@ -181,7 +202,7 @@ function versionStep(request: Request, c: u32): void {
 function methodOf(word: usize, length: u32): u32 {
   switch (length) {
     case 3:
-      if (equals(word, "GET")) return METHOD_GET;
+      if ((load<u32>(word) & 0xff_ffff) == GET) return METHOD_GET;
       return equals(word, "PUT") ? METHOD_OTHER : METHOD_UNKNOWN;
     case 4:
       if (equals(word, "HEAD")) return METHOD_HEAD;
@@ -198,39 +219,57 @@ function methodOf(word: usize, length: u32): u32 {
   }
 }
 
-/** A field line or the empty line behind the last (RFC 9112, 5). False: 400. */
-function fieldStep(request: Request, c: u32): bool {
-  switch (request.state) {
-    case FIELD:
-      if (c == CR) {
-        request.state = HEAD_LF;
-        return true;
+/** Field lines and the empty line behind the last (RFC 9112, 5): as readLine. */
+function readFields(request: Request, start: usize, end: usize): usize {
+  let at = start;
+  while (at != end && request.state - FIELD <= HEAD_LF - FIELD) {
+    let good = true;
+    switch (request.state) {
+      case FIELD:
+        if (load<u8>(at) == CR) {
+          at++;
+          request.state = HEAD_LF;
+          break;
+        }
+        request.wordLength = 0;
+        request.state = NAME;
+      case NAME: {
+        at = wordRun(request, at, end, 0x20);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c == 0x3a /* : */) {
+          request.state = VALUE_TEXT;
+          good = nameComplete(request);
+        } else {
+          // A name that does not fit is none that we know; "transfer-encoding" is shorter than the room by seven octets.
+          good = is(c, TOKEN);
+        }
+        break;
       }
-      request.wordLength = 0;
-      request.state = NAME;
-    case NAME:
-      if (c == 0x3a /* : */) {
-        request.state = VALUE_TEXT;
-        return nameComplete(request);
+      case VALUE_TEXT: {
+        at = valueRun(request, at, end);
+        if (at == end) break;
+        const c: u32 = load<u8>(at++);
+        if (c == CR) {
+          request.state = VALUE_LF;
+          good = valueComplete(request);
+        } else good = is(c, VALUE) && (request.field == FIELD_OTHER || valueStep(request, c));
+        break;
       }
-      // A name that does not fit is none that we know; "transfer-encoding" is shorter than the room by seven octets.
-      request.push(lower(c));
-      return is(c, TOKEN);
-    case VALUE_TEXT:
-      if (c == CR) {
-        request.state = VALUE_LF;
-        return valueComplete(request);
-      }
-      return is(c, VALUE) && (request.field == FIELD_OTHER || valueStep(request, c));
-    case VALUE_LF:
-      request.state = FIELD;
-      return c == LF;
-    default:
-      if (c != LF) return false;
-      if (request.flags & TRAILERS) request.state = DONE;
-      else headComplete(request);
-      return true;
+      case VALUE_LF:
+        request.state = FIELD;
+        good = load<u8>(at++) == LF;
+        break;
+      default:
+        good = load<u8>(at++) == LF;
+        if (!good) break;
+        if (request.flags & TRAILERS) request.state = DONE;
+        else headComplete(request);
+    }
+    if (!good) request.fail(400);
   }
+  request.used += <u32>(at - start);
+  return at;
 }
 
 /** The header section is complete: can the end of the request be told (RFC 9112, 6.3), and will we read up to there? */

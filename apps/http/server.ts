@@ -174,7 +174,7 @@ function wait(connection: Connection, again: bool): void {
 function resourceOf(request: Request): u32 {
   const length = request.pathLength;
   if (length > PATH_ROOM) return RESOURCE_NONE;
-  if (length == 1 && equals(request.path, "/")) return RESOURCE_PAGE;
+  if (length == 1 && load<u8>(request.path) == 0x2f /* / */) return RESOURCE_PAGE;
   if (length == 6 && equals(request.path, "/stats")) return RESOURCE_STATISTICS;
   return RESOURCE_NONE;
 }

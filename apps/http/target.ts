@@ -1,5 +1,5 @@
 /** The request target (RFC 9112, 3.2) and the host it may name, octet by octet. `part` of the request is the state. */
-import { DIGIT, HEX, HOST, PATH, UNRESERVED, equals, hexValue, is, lower } from "./characters";
+import { DIGIT, HEX, HOST, PATH, UNRESERVED, classRun, equals, hexValue, is, lower } from "./characters";
 import { METHOD_CONNECT, METHOD_OPTIONS, Request } from "./request";
 
 const START: u32 = 0;
@@ -54,6 +54,23 @@ export function hostStep(state: u32, c: u32): u32 {
 export function hostComplete(state: u32, mayBeEmpty: bool): bool {
   if (state == HOST_START) return mayBeEmpty;
   return state == HOST_NAME || state == HOST_LITERAL_END || state == HOST_PORT;
+}
+
+/** Where the octets of a host end that leave it in `state`. */
+export function hostRun(state: u32, at: usize, end: usize): usize {
+  return classRun(state == HOST_NAME ? HOST : state == HOST_PORT ? DIGIT : 0, at, end);
+}
+
+/** Takes the octets of a path that mean themselves. Returns where they end. */
+export function targetRun(request: Request, at: usize, end: usize): usize {
+  if (request.part != PATH_PART) return at;
+  while (at < end) {
+    const c: u32 = load<u8>(at);
+    if (!is(c, PATH)) break;
+    request.pushPath(c);
+    at++;
+  }
+  return at;
 }
 
 /** Takes one octet of the target. False: it may not be there (400). */

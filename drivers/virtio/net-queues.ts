@@ -6,7 +6,7 @@
  * were used up are replaced in batches. When the pool is empty the ring shrinks; each round and a timer try again, so that it
  * fills up as buffers come back.
  *
- * Transmitting: no interrupts. A frame's reference is given back when the queue is half full, before each round of receiving and, at
+ * Transmitting: no interrupts. A frame's reference is given back when the queue is half full, before a round of receiving when a sixteenth of it is in use and, at
  * the latest, HOUSEKEEPING_TIME after the device has read it.
  */
 import { read16, read32 } from "../../kernel/hal";

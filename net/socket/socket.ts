@@ -171,9 +171,9 @@ export class SocketProtocol {
   peekSource: u32;
   /** (socket) => usize: where bytes to be sent may be written; 0 when there is no room. TCP only. */
   reserve: u32;
-  /** (socket) => i32: bytes at `reserve()`, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
+  /** (socket) => i32: bytes at the last `reserve()`, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
   reserveLength: u32;
-  /** (socket, bytes: u32) => void: that many were written and are to be sent. */
+  /** (socket, bytes: u32) => void: that many, at least one and not more than there was room for, were written at `reserve()` and are to be sent. */
   commit: u32;
   /** (socket, urgent: bool) => void: sends what was committed, as far as windows allow. TCP: with `urgent` all of it is urgent data. */
   push: u32;

@@ -95,6 +95,11 @@ export class Ipv4Header {
     return this.service & 3;
   }
   /** Header and payload, in bytes. */
+  @inline set totalLength(value: u32) {
+    store<u16>(changetype<usize>(this), bswap<u16>(<u16>value), 2);
+  }
+
+
   @inline get totalLength(): u32 {
     return bswap<u16>(load<u16>(changetype<usize>(this), 2));
   }

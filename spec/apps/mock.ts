@@ -343,6 +343,7 @@ export class Kernel {
         assert.equal(this.bytes(address, 16).readUInt16BE(2), socket.peerPort);
         return send(fd, at, length);
       },
+      setsockopt: (fd: number): number => (this.sockets.has(fd) ? 0 : EBADF),
       shutdown: (fd: number, how: number): number => {
         assert.equal(how, 1);
         (this.sockets.get(fd) as Socket).shut = true;

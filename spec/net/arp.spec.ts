@@ -24,7 +24,7 @@ import {
   releaseBuffer,
 } from "../../net/buffer";
 import { ENOBUFS } from "../../kernel/errno";
-import { DEVICE_CHECKSUM_TX } from "../../net/device";
+import { DEVICE_CHECKSUM_TX, SEGMENTS_TCP4 } from "../../net/device";
 import { ipv4Output } from "../../net/ipv4-output";
 import { networkCounters } from "../../net/counters";
 import { setAddress } from "../../net/interface";
@@ -91,6 +91,8 @@ describe("arp", () => {
     const first = allocateBuffer(BUFFER_HEADROOM)!;
     first.length = 1000;
     first.segmentSize = 980;
+    first.segmentKind = <u16>SEGMENTS_TCP4;
+    link.linkDevice().segmented4 = 65535;
     first.more = allocateBuffer(BUFFER_HEADROOM);
     first.more!.length = 980;
     const data = first.data;
@@ -107,6 +109,7 @@ describe("arp", () => {
     expect<u32>(seen.ipPackets).toBe(1);
     const header = changetype<Ipv4Header>(LAST + ETHERNET_HEADER);
     expect<u32>(header.totalLength).toBe(IPV4_HEADER + 1980, "more than the MTU");
+    link.linkDevice().segmented4 = 0;
     releaseBuffer(first);
   });
 

@@ -3,7 +3,6 @@
  * (delivered.ts), lets recovery and congestion control know (recovery.ts), moves the windows, and restarts the timer.
  */
 import { now } from "../../../kernel/time/clock";
-import { timerStop } from "../../../kernel/time/timers";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { SOCKET_ORPHAN } from "../socket";
 import { HAS_SACK, NO_SPACE, PROBE_SENT, TcpConnection } from "./connection";
@@ -17,7 +16,7 @@ import {
 } from "./delivered";
 import { probeAcked } from "./probe";
 import { recoveryAcked, recoveryDuplicate, recoveryDuplicateReported } from "./recovery";
-import { isForFlight, restartTimeout, schedule } from "./retransmission";
+import { flightEnds, isForFlight, restartTimeout, schedule } from "./retransmission";
 import { Segment } from "./segment";
 import { after, before, from, upTo } from "./sequence";
 
@@ -57,7 +56,7 @@ export function acknowledge(c: TcpConnection, s: Segment): bool {
   if ((acked | delivered) != 0) {
     recoveryAcked(c, s, acked, delivered, flight, time);
     if (acked != 0) roomAgain(c);
-    if (c.SND_UNA == c.SND_MAX) timerStop(c.retransmitTimer);
+    if (c.SND_UNA == c.SND_MAX) flightEnds(c);
     else if (c.flight != 0 && isForFlight(c)) {
       if (acked != 0) restartTimeout(c, time);
       else schedule(c);

@@ -9,7 +9,7 @@ import {
 } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
 import { timerStartAt } from "../../../kernel/time/timers";
-import { Endpoint } from "../../flow";
+import { Endpoint, flowHash, HASH_TABLE } from "../../flow";
 import { chooseSource, isForAll, isHost, matches } from "../../ip";
 import { chooseEphemeral, former, isFree } from "./bind";
 import { initialSequence, sequenceBeyond, timestampOffset } from "./clock";
@@ -58,7 +58,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   c.RCV_NXT = 0;
   c.receiveEdge = firstWindow(c);
   openSequences(c, sequence);
-  insertConnection(c);
+  insertConnection(c, <u32>flowHash(c.flow, HASH_TABLE));
   statistics.activeOpens++;
   setState(c, TCP_SYN_SENT);
   c.lastSent = now();

@@ -91,6 +91,8 @@ export const SAID_ONCE: u32 = URGENT_SENT | BLOCKS_DUE | DUPLICATE_DUE | ECHO_CO
 export const SOFT_NEWS: u32 = 1 << 29;
 /** The next acknowledgement carries our user time-out (RFC 5482). */
 export const TIMEOUT_DUE: u32 = 1 << 30;
+/** The retransmission timer, running for what is in flight, runs out before that time (retransmission.ts). */
+export const PUT_OFF: u32 = 1 << 26;
 
 // ---- What the retransmission timer is running for ----
 
@@ -102,11 +104,13 @@ export const TIMER_RESOURCE: u8 = 2;
 export const TIMER_KEEPALIVE: u8 = 3;
 /** The connection ends then (timers.ts). */
 export const TIMER_LIFE: u8 = 4;
+/** Nothing any more: what it was started for has been acknowledged. */
+export const TIMER_NONE: u8 = 5;
 // From here on for what is in flight (retransmission.ts).
 /** A tail loss probe is due (RFC 8985, 7). */
-export const TIMER_PROBE: u8 = 5;
+export const TIMER_PROBE: u8 = 6;
 /** What may have been overtaken is lost then (RFC 8985, 6.2 step 5). */
-export const TIMER_REORDERING: u8 = 6;
+export const TIMER_REORDERING: u8 = 7;
 
 
 @unmanaged

@@ -12,7 +12,7 @@ import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { clearCutShort, cutShort } from "./delivered";
 import { noteSoftError } from "./failure";
-import { findConnection, findListener, findRequest, findTimeWait, wanted } from "./demux";
+import { findConnection, findListener, findRecent, findRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
@@ -47,6 +47,8 @@ function comeAgain(c: TcpConnection, buffer: PacketBuffer): void {
 export function tcpDestination(buffer: PacketBuffer): usize {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
   receivedFlow(wanted, buffer);
+  const known = findRecent(wanted);
+  if (known !== null) return changetype<usize>(known) | PACKET_PROMISED;
   const hash = <u32>flowHash(wanted, HASH_TABLE);
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
@@ -58,7 +60,10 @@ export function tcpDestination(buffer: PacketBuffer): usize {
 
 function demultiplex(s: Segment): void {
   const flow = s.flow;
+  const known = findRecent(flow);
+  if (known !== null && known.state != TCP_TIME_WAIT) return segmentArrives(known, s);
   const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
+  s.hash = hash;
   const c = findConnection(hash, flow);
   if (c !== null) {
     // What has to be remembered stands by itself then, and its socket is at its end.

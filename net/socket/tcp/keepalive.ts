@@ -11,7 +11,7 @@ import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/time
 import { SOCKET_KEEPALIVE } from "../socket";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
-import { TcpConnection, TIMER_KEEPALIVE } from "./connection";
+import { TcpConnection, TIMER_KEEPALIVE, TIMER_NONE } from "./connection";
 import { userTimeout } from "./failure";
 import { KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL } from "./parameters";
 import { stateIn, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT2 } from "./state";
@@ -42,7 +42,7 @@ function startTimer(c: TcpConnection, wait: u64): void {
 export function armIdle(c: TcpConnection): void {
   const timer = c.retransmitTimer;
   if ((c.flags & SOCKET_KEEPALIVE) == 0 || !stateIn(c.state, MAY_IDLE)) {
-    if (timerPending(timer)) timerStop(timer);
+    if (c.timerMode != TIMER_NONE) timerStop(timer);
     return;
   }
   if (timerPending(timer) && c.timerMode == TIMER_KEEPALIVE) return;
@@ -55,7 +55,8 @@ export function armIdle(c: TcpConnection): void {
 export function keepAliveChanged(c: TcpConnection): void {
   if (c.timerMode == TIMER_KEEPALIVE) timerStop(c.retransmitTimer);
   c.lastHeard = milliseconds();
-  if (stateIn(c.state, MAY_IDLE) && !timerPending(c.retransmitTimer)) armIdle(c);
+  if (stateIn(c.state, MAY_IDLE) && (c.timerMode == TIMER_NONE || !timerPending(c.retransmitTimer)))
+    armIdle(c);
 }
 
 /** A segment of the peer was found acceptable. */

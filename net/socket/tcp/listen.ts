@@ -288,9 +288,9 @@ export function completeOpen(
   inheritOptions(child, c);
   child.ownLevel = c.ownLevel;
   setSocketLevel(child, c.level);
-  child.timestampOffset = timestampOffset(s.flow);
   child.status |= agreed;
   if (agreed & HAS_TIMESTAMPS) {
+    child.timestampOffset = timestampOffset(s.flow);
     child.timestampRecent = timestampRecent;
     child.timestampAge = milliseconds();
   }
@@ -304,7 +304,7 @@ export function completeOpen(
     child.receiveScale = <u8>offeredScale();
   }
   setPeerMss(child, mss);
-  insertConnection(child);
+  insertConnection(child, s.hash);
   // RFC 9293 lets the listener's own block go on as the connection's; here it is a new one that takes over in LISTEN.
   child.state = TCP_LISTEN;
   child.history = TCP_LISTEN;

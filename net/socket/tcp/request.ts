@@ -197,7 +197,7 @@ function sendSynAck(r: TcpRequest, c: TcpConnection): void {
     r.window,
     r.scale == NO_SCALE ? NO_SCALE : offeredScale(),
     r.agreed,
-    milliseconds() + timestampOffset(r.flow),
+    r.agreed & HAS_TIMESTAMPS ? milliseconds() + timestampOffset(r.flow) : 0,
     r.timestampRecent,
   );
 }

@@ -4,13 +4,15 @@
  * keep-alive (keepalive.ts).
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStartAt } from "../../../kernel/time/timers";
+import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
 import {
   HAS_SACK,
   IN_LOSS,
   IN_RECOVERY,
   PROBE_SENT,
+  PUT_OFF,
   TcpConnection,
+  TIMER_NONE,
   TIMER_PERSIST,
   TIMER_PROBE,
   TIMER_REORDERING,
@@ -42,13 +44,25 @@ export function armTimer(c: TcpConnection, waiting: bool): void {
   } else armIdle(c);
 }
 
+/**
+ * All is acknowledged (RFC 6298, 5.2). The timer runs on for nothing: the next data finds it running, which saves 180 instructions of a request, and if none come it runs out
+ * once.
+ */
+export function flightEnds(c: TcpConnection): void {
+  if (isForFlight(c)) c.timerMode = TIMER_NONE;
+  else timerStop(c.retransmitTimer);
+}
+
 /** RFC 6298, 5.1 and 5.3: the time-out runs from `time` on. Something is in flight. */
 export function restartTimeout(c: TcpConnection, time: u64): void {
   c.rtoStart = time;
   schedule(c);
 }
 
-/** Starts the timer for whatever is next. Something is in flight. */
+/**
+ * Starts the timer for whatever is next. Something is in flight. Acknowledgements put that off, each a little: then the timer stays where it is, and goes on from there
+ * when it runs out (retransmitExpired). That is 20 instructions for each, instead of 90.
+ */
 export function schedule(c: TcpConnection): void {
   let at = c.rtoStart + retransmitInterval(c);
   c.timerMode = TIMER_RETRANSMIT;
@@ -61,7 +75,13 @@ export function schedule(c: TcpConnection): void {
     at = min(at, probeTime(c));
     c.timerMode = TIMER_PROBE;
   }
-  timerStartAt(c.retransmitTimer, at, c.level);
+  const timer = c.retransmitTimer;
+  if (timerPending(timer) && timer.expires <= at) {
+    c.status |= PUT_OFF;
+    return;
+  }
+  c.status &= ~PUT_OFF;
+  timerStartAt(timer, at, c.level);
 }
 
 /** RFC 8985, 7.2: nothing is known to be missing, and no probe is under way. */

@@ -32,6 +32,8 @@ export class Segment extends SegmentOptions {
   flags: u32;
   /** A router has seen congestion (ECN field: CE). */
   marked: bool;
+  /** Where no connection had its flow of late: the flow's hash (demux.ts). */
+  hash: u32;
   /** With URG: the sequence number behind the urgent data, as the peer says. */
   urgent: u32;
   /** Payload that is still to be looked at, from an address in `buffer` on, and its length in bytes. */

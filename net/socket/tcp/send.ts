@@ -18,15 +18,11 @@ import { firstLost, IN_FLIGHT, segmentLost, segmentSplit, UNSENT } from "./score
 import { after } from "./sequence";
 import { MAY_TRANSMIT, stateIn } from "./state";
 import { statistics } from "./statistics";
-import { maySendTogether, sendTogether } from "./together";
+import { maySendTogether, sendTogether, togetherCost } from "./together";
 import { sendControl, sendCopy, sendData } from "./transmit";
 
-/**
- * What one call sends at most, in segments: less than 15,000 instructions. Of those that leave together (together.ts) each 2^TOGETHER_SHIFT bytes count for
- * one more.
- */
+/** What one call sends at most, in segments: less than 15,000 instructions. Those that the device cuts count for fewer (together.ts). */
 export const OUTPUT_STEP: u32 = 8;
-const TOGETHER_SHIFT: u32 = 13;
 
 /** Sends what the windows allow, or `step` of it and the rest later (pending.ts). Called whenever one of them, or the queue, may have changed. */
 export function output(c: TcpConnection, step: i32 = OUTPUT_STEP): void {
@@ -60,10 +56,10 @@ export function output(c: TcpConnection, step: i32 = OUTPUT_STEP): void {
     } else if (nagleHolds(c, buffer, c.flight != 0)) break;
     else if (maySendTogether(c, buffer)) {
       // By its index, so that the C compiler leaves it where it is: taken in here, it would cost every call that sends one segment, or none.
-      const bytes = call_indirect<u32>(sendTogether.index, c, buffer, usable);
+      const bytes = call_indirect<u32>(sendTogether.index, c, buffer, usable, step);
       if (bytes != 0) {
         sent(c, bytes);
-        step -= 1 + (bytes >> TOGETHER_SHIFT);
+        step -= togetherCost(c, bytes);
         buffer = c.sendNext;
         continue;
       }

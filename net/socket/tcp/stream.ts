@@ -82,49 +82,65 @@ function openTail(c: TcpConnection): PacketBuffer | null {
   return tail;
 }
 
+/** What `reserveLength` says. */
+let reserved: i32 = 0;
+
 /** Address of room for bytes to be sent, or 0; `reserveLength` says how much, or why there is none. */
 export function reserve(c: TcpConnection): usize {
-  if (!stateIn(c.state, MAY_SEND) || c.has(FIN_QUEUED) || c.error != 0) return 0;
+  if (!stateIn(c.state, MAY_SEND) || c.has(FIN_QUEUED) || c.error != 0) {
+    reserved = refusal(c);
+    return 0;
+  }
   const tail = openTail(c);
-  if (tail !== null) return tail.data + tail.length;
+  if (tail !== null) {
+    reserved = min(c.sendMss - tail.length, tail.tailroom);
+    return tail.data + tail.length;
+  }
   let spare = c.spare;
-  if (spare !== null) return spare.data;
-  if (c.sendBuffers >= c.sendLimit) {
-    c.status |= NO_SPACE;
-    return 0;
-  }
-  // Some buffers are left for acknowledgements and for the device; a connection that has none gets its first.
-  if (!buffersScarce(c.sendBuffers == 0 ? 16 : 4)) spare = allocateBuffer(BUFFER_HEADROOM);
   if (spare === null) {
-    c.status |= NO_SPACE;
-    starve(c);
-    return 0;
+    spare = newSpare(c);
+    if (spare === null) {
+      reserved = -EAGAIN;
+      return 0;
+    }
   }
-  spare.flags = BUFFER_RETAINED;
-  c.spare = spare;
+  reserved = min(c.sendMss, spare.tailroom);
   return spare.data;
 }
 
-/** Bytes at `reserve`, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
-export function reserveLength(c: TcpConnection): i32 {
-  if (c.error != 0) return -c.error;
-  if (!stateIn(c.state, MAY_SEND) || c.has(FIN_QUEUED)) {
-    if (c.state == TCP_SYN_SENT || (c.state == TCP_SYN_RECV && !c.has(FIN_QUEUED))) return -EAGAIN;
-    if (c.state == TCP_LISTEN || !c.has(WAS_CONNECTED)) return -ENOTCONN;
-    return -EPIPE;
+/** An empty buffer for the end of the queue; null: the application has to wait. */
+// @ts-ignore: decorator
+@inline
+function newSpare(c: TcpConnection): PacketBuffer | null {
+  // Some buffers are left for acknowledgements and for the device; a connection that has none gets its first.
+  if (c.sendBuffers < c.sendLimit && !buffersScarce(c.sendBuffers == 0 ? 16 : 4)) {
+    const spare = allocateBuffer(BUFFER_HEADROOM);
+    if (spare !== null) {
+      spare.flags = BUFFER_RETAINED;
+      c.spare = spare;
+      return spare;
+    }
   }
-  const tail = openTail(c);
-  if (tail !== null) return min(c.sendMss - tail.length, tail.tailroom);
-  const spare = c.spare;
-  if (spare !== null) return min(c.sendMss, spare.tailroom);
-  return -EAGAIN;
+  c.status |= NO_SPACE;
+  if (c.sendBuffers < c.sendLimit) starve(c);
+  return null;
 }
 
-/** `bytes` were written at `reserve`. They leave with `push`. */
+/** Why nothing may be sent. */
+function refusal(c: TcpConnection): i32 {
+  if (c.error != 0) return -c.error;
+  if (c.state == TCP_SYN_SENT || (c.state == TCP_SYN_RECV && !c.has(FIN_QUEUED))) return -EAGAIN;
+  if (c.state == TCP_LISTEN || !c.has(WAS_CONNECTED)) return -ENOTCONN;
+  return -EPIPE;
+}
+
+/** After `reserve`. Bytes there, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
+export function reserveLength(): i32 {
+  return reserved;
+}
+
+/** `bytes`, at least one and not more than there is room, were written at `reserve`. They leave with `push`. */
 export function commit(c: TcpConnection, bytes: u32): void {
-  const room = reserveLength(c);
-  if (room <= 0 || bytes == 0) return;
-  bytes = min(bytes, <u32>room);
   const tail = openTail(c);
   if (tail !== null) tail.length += bytes;
   else {

@@ -216,7 +216,7 @@ function reserveOperation(socket: Socket): usize {
 }
 
 function reserveLengthOperation(socket: Socket): i32 {
-  return reserveLength(connectionOf(socket));
+  return reserveLength();
 }
 
 function commitOperation(socket: Socket, bytes: u32): void {

@@ -5,7 +5,6 @@
  * application wrote it: headers are pushed in front, IPv4 borrows it, and its bounds are put back.
  */
 import { now } from "../../../kernel/time/clock";
-import { timerPending, timerStop } from "../../../kernel/time/timers";
 import {
   allocateBuffer,
   BUFFER_HEADROOM,
@@ -119,7 +118,6 @@ export function emitFor(
   if (result >= 0) {
     c.lastAckSent = c.RCV_NXT;
     if (complete) c.status &= ~ACK_NOW;
-    if (timerPending(c.ackTimer)) timerStop(c.ackTimer);
   }
   return result;
 }

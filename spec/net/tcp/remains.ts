@@ -16,7 +16,7 @@ export function leave(localPort: u32, remotePort: u32, stamp: u32): void {
   c.timestampRecent = stamp;
   c.timestampAge = <u32>(time / MILLISECOND);
   if (stamp != 0) c.status |= HAS_TIMESTAMPS;
-  insertConnection(c);
+  insertConnection(c, <u32>flowHash(c.flow, HASH_TABLE));
   rememberTimeWait(c);
   removeConnection(c);
   freeConnection(c);

@@ -1,19 +1,35 @@
 /**
- * Segmentation offload: with a device that cuts packets the same segments are on the wire, octet for octet, as without. Each scenario is played twice, from the same seed, and
- * what the peer has got is compared: everything but the initial sequence number, the port and what follows from them.
+ * Segmentation offload: with a device that cuts packets, and with one that does not and packets cut in software, the same segments are on the wire, octet for octet, as when each
+ * goes by itself. Each scenario is played three times, from the same seed, and what the peer has got is compared: everything but the initial sequence number, the port and what follows from them.
  */
 import { close, consume, listener, octet, peek, peekLength, setOption, write } from "./ends";
 import { PATH_MTU_LIFE } from "../../../net/pmtu";
 import { SOL_TCP } from "../../../net/socket/options";
-import { TcpConnection } from "../../../net/socket/tcp/tcp";
+import { networkCounters } from "../../../net/counters";
+import { TcpConnection, tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { establish, meetPeer, ownIsn, PEER_ISN, permitSack, say, setOptions } from "./script";
 import { scoreboardFault } from "./scoreboard";
 import { cuts } from "./segments";
-import { leftOver, MILLISECOND, offer, outbox, run, settleWorld, setUpWorld, time } from "./world";
+import {
+  leftOver,
+  MILLISECOND,
+  offer,
+  outbox,
+  run,
+  sendSingly,
+  settleWorld,
+  setUpWorld,
+  time,
+} from "./world";
 
 /** A multiple of a millisecond and of a tick, 2^16 ns. */
 const ALIGNMENT: u64 = 1_024_000_000;
 const TCP_NODELAY: u32 = 1;
+
+/** How segments that would leave one after the other do. */
+const SINGLY: u32 = 0;
+const BY_DEVICE: u32 = 1;
+const IN_SOFTWARE: u32 = 2;
 
 let port: u32 = 20000;
 /** What the peer has got, and up to where in order. */
@@ -53,9 +69,10 @@ function listen_(): void {
 }
 
 /** A stream of random writes to a peer with random windows, that acknowledges what it likes, and loses some; closed in the end. What is wrong, or "". */
-function play(seed: u32, cutting: bool): string {
+function play(seed: u32, way: u32): string {
   state = seed * 2654435761 + 1;
-  offer(cutting, false);
+  offer(way == BY_DEVICE, false);
+  if (way == SINGLY) sendSingly();
   transcript = [];
   reached = 1;
   setOptions(300 + dice(1161), dice(2) == 0 ? 255 : dice(4), 0);
@@ -119,15 +136,20 @@ function play(seed: u32, cutting: bool): string {
   return leftOver();
 }
 
-function compare(seed: u32): string {
-  let fault = play(seed, false);
+function compare(seed: u32, way: u32): string {
+  let fault = play(seed, SINGLY);
   if (fault != "") return fault;
   const without = transcript;
-  fault = play(seed, true);
+  fault = play(seed, way);
   if (fault != "") return "cut: " + fault;
   for (let i = 0; i < min(without.length, transcript.length); i++)
     if (without[i] != transcript[i]) return i.toString() + ": " + transcript[i] + " instead of " + without[i];
   return without.length == transcript.length ? "" : "more or fewer segments";
+}
+
+/** Segments that went through IP in the packet of another one. */
+function segmentsTogether(): u64 {
+  return <u64>tcpStatistics().segmentsOut - networkCounters().ipSent;
 }
 
 describe("segmentation offload", () => {
@@ -142,12 +164,26 @@ describe("segmentation offload", () => {
   it("puts on the wire what would be there without it", () => {
     const before = cuts;
     for (let seed: u32 = 1; seed <= 120; seed++) {
-      const fault = compare(seed);
+      const fault = compare(seed, BY_DEVICE);
       if (fault != "") {
         expect("seed " + seed.toString() + ": " + fault).toBe("");
         return;
       }
     }
     expect(cuts - before).toBeGreaterThan(500);
+  });
+
+  it("in software, too", () => {
+    const before = cuts;
+    const together = segmentsTogether();
+    for (let seed: u32 = 201; seed <= 320; seed++) {
+      const fault = compare(seed, IN_SOFTWARE);
+      if (fault != "") {
+        expect("seed " + seed.toString() + ": " + fault).toBe("");
+        return;
+      }
+    }
+    expect(cuts).toBe(before, "the device has nothing to cut");
+    expect(segmentsTogether() - together).toBeGreaterThan(500);
   });
 });

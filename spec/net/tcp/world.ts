@@ -25,7 +25,7 @@ import { initializeTimers, nextTimer, runTimers } from "../../../kernel/time/tim
 import { allocateBuffer, BUFFER_ROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../../net/buffer";
 import { checksumAdd, internetChecksum } from "../../../net/checksum";
 import { DEVICE_CHECKSUM_TX, NetworkDevice } from "../../../net/device";
-import { attachDevice, networkFlush, setAddress } from "../../../net/interface";
+import { attachDevice, networkFlush, networkInterface, setAddress } from "../../../net/interface";
 import { receiveLevel } from "../../../net/levels";
 import { loopbackPoll } from "../../../net/loopback";
 import { packetsPoll } from "../../../net/packets";
@@ -168,6 +168,11 @@ export function offer(cutting: bool, merging: bool): void {
   device.pieces = 64;
   attachDevice(device);
   together = merging;
+}
+
+/** From now on, until `offer`, no segments go down together. */
+export function sendSingly(): void {
+  networkInterface().cuts = 0;
 }
 
 /** What arrives from now on is kept until `arriveTogether`. */
