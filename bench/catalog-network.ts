@@ -6,7 +6,7 @@ const INSTRUCTIONS = "instructions";
 const PER_OPERATION = "instructions per operation";
 
 const WAY_IN =
-  "the device's queue, the checks of each layer, the keyed hash by which the socket is found, the event and the copy of its data each have a part, and all of them are needed";
+  "the device's queue, the checks of each layer, the search for the socket, the event and the copy of its data each have a part, and all of them are needed";
 const BOTH_WAYS =
   "interrupt, way in, handler, way out and doorbell for each operation; the ways in and out are each above what they should be";
 const PAGE =
