@@ -37,6 +37,11 @@ export const LINK_BROADCAST: u32 = 4;
 export const BUFFER_RETAINED: u32 = 8;
 /** Received: `word1` is the hash of its flow (TCP). */
 export const TUPLE_HASHED: u32 = 16;
+/** Received (TCP): a part of what it acknowledges was dealt with (tcp/acknowledge.ts): `word0` bytes, of which `checksumStart` were news; `checksumOffset` had been in flight. */
+export const ACK_PART: u32 = 32;
+/** In that part was something that was sent more than once; something that was sent once. */
+export const ACK_REPEATED: u32 = 64;
+export const ACK_ORIGINAL: u32 = 128;
 
 
 @unmanaged

@@ -5,7 +5,7 @@
  * of its own work: they come in when the queue is drained (networkFlush), never from within the call that sent them.
  */
 import { ENOBUFS } from "../kernel/errno";
-import { leavePoll, POLL_RECEIVE } from "../kernel/interrupts/polls";
+import { leavePoll, POLL_RECEIVE, takeCost } from "../kernel/interrupts/polls";
 import { now } from "../kernel/time/clock";
 import { Timer, timerPrepare, timerStartAt } from "../kernel/time/timers";
 import {
@@ -20,7 +20,7 @@ import { networkCounters } from "./counters";
 import { receiveLevel } from "./levels";
 
 /** Packets that one drain hands in at most; a poll drains the rest, or a timer, so that nothing else starves. */
-const BUDGET: u32 = 8;
+const BUDGET: i32 = 8;
 
 
 @unmanaged
@@ -71,10 +71,11 @@ export function loopbackPoll(): void {
   if (loopback.count == 0 || loopback.draining != 0) return;
   loopback.draining = 1;
   let budget = BUDGET;
-  while (budget-- != 0) {
+  while (budget > 0) {
     const buffer = loopback.take();
     if (buffer === null) break;
     call_indirect<void>(loopback.receive, buffer);
+    budget -= 1 + <i32>takeCost();
   }
   loopback.draining = 0;
   if (loopback.count == 0) return;

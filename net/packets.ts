@@ -42,7 +42,7 @@ export function initializePackets(storage: usize, most: u32, promised: u32): voi
   limit = most;
   promisedLimit = promised;
   waiting = 0;
-  takenFrom = -1;
+  taken = 0;
   filled = 0;
   mixed = 0;
 }
@@ -86,8 +86,10 @@ function waits(buffer: PacketBuffer, input: u32, destination: u32): bool {
   return true;
 }
 
-/** The level whose queue the packet was taken from that is being dealt with; -1: it did not wait. */
-let takenFrom: i32 = -1;
+/** The packet that was taken out of a queue and is being dealt with, the queue's level, and its bit if that was a mixed one. */
+let taken: usize = 0;
+let takenFrom: u32 = 0;
+let takenMixed: u64 = 0;
 
 /**
  * The packet that is being dealt with, of `socket`, is more than one piece of work: it comes in again, by `input`, before all that wait at its level. Takes a
@@ -96,8 +98,10 @@ let takenFrom: i32 = -1;
 export function packetAgain(buffer: PacketBuffer, input: u32, socket: Socket): void {
   let level = <u32>socket.level;
   // One that was taken out of a queue is in its place again.
-  if (takenFrom >= 0) level = takenFrom;
-  else {
+  if (changetype<usize>(buffer) == taken) {
+    level = takenFrom;
+    mixed |= takenMixed;
+  } else {
     socket.queuedAt = <u8>level;
     socket.queuedNumber = count(level, 1);
   }
@@ -164,13 +168,15 @@ export function packetsPoll(level: u32): bool {
     const queue = queueOf(top);
     const buffer = queue.take()!;
     waiting -= buffer.pieces;
+    taken = changetype<usize>(buffer);
+    takenFrom = top;
+    takenMixed = mixed & ((<u64>1) << top);
     if (queue.count == 0) {
       filled &= ~((<u64>1) << top);
       mixed &= filled;
     }
-    takenFrom = top;
     call_indirect<void>(buffer.input, buffer);
-    takenFrom = -1;
+    taken = 0;
   }
   return ((filled >> level) & 1) != 0;
 }

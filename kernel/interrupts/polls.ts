@@ -133,7 +133,7 @@ export function runPolls(level: u32 = <u32>pollLevel): bool {
     setLeft(kind, left & ~bit);
     if (call_indirect<bool>(load<u32>(table + (kind << 2), FUNCTIONS), level))
       setLeft(kind, leftOf(kind) | bit);
-    if (letInterruptIn() && (pollLevel > <i32>level || (exitWork & WORK_RESCHEDULE) != 0)) break;
+    if (letInterruptLeave() && (pollLevel > <i32>level || (exitWork & WORK_RESCHEDULE) != 0)) break;
   }
   pollsFrom = from;
   count();
@@ -156,18 +156,21 @@ export function takeCost(): u32 {
   return units;
 }
 
-/**
- * Ends one section with interrupts off and begins the next one, in which nothing of what the interrupts do that have come is done. Whether one has come, and was
- * handled.
- */
+/** Ends one section with interrupts off and begins the next one. Whether an interrupt has come, and was handled. */
 // @ts-ignore: decorator
 @inline
 export function letInterruptIn(): bool {
-  let vector = poll();
+  const vector = poll();
   if (vector < 0) return false;
-  do {
-    handleVector(vector);
-    vector = poll();
-  } while (vector >= 0);
+  handleVector(vector);
   return true;
+}
+
+/** The same before a piece of work, which is to be a section by itself: the interrupt leaves what it would have done at once. */
+export function letInterruptLeave(): bool {
+  const from = pollsFrom;
+  pollsFrom = POLL_LEVEL_TOP;
+  const handled = letInterruptIn();
+  pollsFrom = from;
+  return handled;
 }

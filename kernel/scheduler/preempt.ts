@@ -5,7 +5,7 @@
 import { clearExitWork, exitWork, WORK_RESCHEDULE } from "../glue";
 import { restoreFpu, saveFpu } from "../hal";
 import { armDeadline } from "../interrupts/deadline";
-import { deferPolls, letInterruptIn, pollLevels, runPolls } from "../interrupts/polls";
+import { deferPolls, letInterruptIn, letInterruptLeave, pollLevels, runPolls } from "../interrupts/polls";
 import { now } from "../time/clock";
 import { chargePolls, startQuantum, takeExpired } from "./quantum";
 import { outranks, PRIORITY_DEFAULT, readyAppend, readyLevel, readyPrepend, turnOf } from "./ready";
@@ -24,7 +24,7 @@ const POLL_DELAY: u64 = 100_000;
  */
 export function workAfterInterrupt(): void {
   // What the interrupt has done itself may have been as much as a piece of this.
-  letInterruptIn();
+  letInterruptLeave();
   let poll = turnOf(pollLevels);
   if (!outranks(running.priority, poll)) {
     chargeRunning();
@@ -38,7 +38,7 @@ export function workAfterInterrupt(): void {
       }
       runPolls(poll);
       chargePolls(poll);
-      letInterruptIn();
+      letInterruptLeave();
       poll = turnOf(pollLevels);
     } while (poll >= 0 && !outranks(running.priority, poll));
   }

@@ -11,7 +11,7 @@
 import { clearExitWork, WORK_RESCHEDULE } from "../glue";
 import { idle } from "../hal";
 import { armDeadline, NO_DEADLINE } from "../interrupts/deadline";
-import { letInterruptIn, pollLevels, runPolls } from "../interrupts/polls";
+import { letInterruptIn, letInterruptLeave, pollLevels, runPolls } from "../interrupts/polls";
 import { handleVector } from "../interrupts/vectors";
 import {
   chargePolls,
@@ -150,7 +150,7 @@ function halt(): void {
   armDeadline(NO_DEADLINE);
   handleVector(idle());
   // What the interrupt has done may have been as much as a piece of what it has left.
-  if (pollLevels != 0) letInterruptIn();
+  if (pollLevels != 0) letInterruptLeave();
 }
 
 /** The level of the first thread that can run, the one whose stack this is included; -1: none. */
@@ -179,7 +179,7 @@ function workUntilReady(): i32 {
     if (poll < 0 || outranks(level, poll)) return level;
     runPolls(poll);
     chargePolls(poll);
-    letInterruptIn();
+    letInterruptLeave();
     const same = poll == level;
     level = foremost();
     idled = level < 0;

@@ -4,6 +4,7 @@
  */
 import { now } from "../../../kernel/time/clock";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
+import { ACK_PART, PacketBuffer } from "../../buffer";
 import { SOCKET_ORPHAN } from "../socket";
 import { HAS_SACK, NO_SPACE, PROBE_SENT, TcpConnection } from "./connection";
 import {
@@ -22,29 +23,33 @@ import { after, before, from, upTo } from "./sequence";
 
 /**
  * SND.UNA < SEG.ACK <= SND.MAX, SEG.ACK == SND.UNA, or an old one within the window: nothing else gets here. False: it acknowledges so much that the first part of it is
- * one piece of work. So far it was dealt with as an acknowledgement of that part and nothing else, and the whole segment is to come in again.
+ * one piece of work. That has left the queue, and the whole segment is to come in again: the last time it does all else.
  */
 export function acknowledge(c: TcpConnection, s: Segment): bool {
-  let ack = s.acknowledgement;
+  const ack = s.acknowledgement;
   const window = s.window << c.sendScale;
-  const flight = c.SND_MAX - c.SND_UNA;
+  let flight = c.SND_MAX - c.SND_UNA;
   let acked = after(ack, c.SND_UNA) ? ack - c.SND_UNA : 0;
   const time = now();
   let delivered: u32 = 0;
   nothingDelivered();
   if (acked != 0) {
     delivered = takeAcknowledged(c, s, ack, time);
-    ack = takenTo;
-    acked = ack - c.SND_UNA;
+    if (cutShort !== null) {
+      partTaken(c, s.packet, delivered, flight);
+      return false;
+    }
     c.SND_UNA = ack;
     if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
     c.retries = 0;
     c.softError = 0;
-  }
-  if (cutShort !== null) {
-    recoveryAcked(c, s, acked, delivered, flight, time);
-    restartTimeout(c, time);
-    return false;
+    const packet = s.packet;
+    if (packet.flags & ACK_PART) {
+      acked += packet.word0;
+      delivered += <u32>packet.checksumStart;
+      flight = packet.checksumOffset;
+      c.SND_WND += packet.word0;
+    }
   }
   if (c.has(HAS_SACK)) {
     if (s.sackCount != 0) {
@@ -64,6 +69,23 @@ export function acknowledge(c: TcpConnection, s: Segment): bool {
   }
   if (from(ack, c.SND_UNA)) updateWindow(c, s, window);
   return true;
+}
+
+/** Up to `takenTo` the queue is empty. `delivered` bytes of that were news; `flight` had been in flight. */
+function partTaken(c: TcpConnection, packet: PacketBuffer, delivered: u32, flight: u32): void {
+  const part = takenTo - c.SND_UNA;
+  if ((packet.flags & ACK_PART) == 0) {
+    packet.flags |= ACK_PART;
+    packet.word0 = 0;
+    packet.checksumStart = 0;
+    packet.checksumOffset = flight;
+  }
+  packet.word0 += part;
+  packet.checksumStart += delivered;
+  c.SND_UNA = takenTo;
+  if (before(c.SND_NXT, takenTo)) c.SND_NXT = takenTo;
+  // What the peer offers now it says with SEG.ACK: until that is reached its right edge stays where it was.
+  c.SND_WND -= min(part, c.SND_WND);
 }
 
 /** SND.WND from a segment that is not older than the one it came from last (RFC 9293, 3.10.7.4). */

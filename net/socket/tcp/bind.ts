@@ -14,6 +14,7 @@ import { PORT_SEARCHES, SOCKET_REUSE } from "../socket";
 import { TcpConnection } from "./connection";
 import { findConnection, findRequest, findTimeWait, insertBound, isBound } from "./demux";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST } from "./parameters";
+import { forgetRequest } from "./request";
 import { TCP_CLOSE } from "./state";
 import { mayTakeOver, TimeWait } from "./timewait";
 
@@ -98,7 +99,12 @@ export let former: TimeWait | null = null;
 export function isFree(flow: Flow): bool {
   const hash = <u32>flowHash(flow, HASH_TABLE);
   former = null;
-  if (findConnection(hash, flow) !== null || findRequest(hash, flow) !== null) return false;
+  if (findConnection(hash, flow) !== null) return false;
+  const r = findRequest(hash, flow);
+  if (r !== null) {
+    if (r.owner !== null) return false;
+    forgetRequest(r);
+  }
   const t = findTimeWait(hash, flow);
   if (t === null) return true;
   former = t;

@@ -7,7 +7,7 @@
  * to SND.MAX, and parts of a segment, count for nothing.
  */
 import { addCost } from "../../../kernel/interrupts/polls";
-import { releaseBuffer } from "../../buffer";
+import { ACK_ORIGINAL, ACK_REPEATED, releaseBuffer } from "../../buffer";
 import { milliseconds } from "./clock";
 import { HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { sizeAcked } from "./pmtu";
@@ -44,8 +44,10 @@ export function clearCutShort(): void {
  */
 export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u64): u32 {
   nothingMeasured();
+  const packet = s.packet;
   let sentAt: u64 = 0;
-  let repeated = false;
+  let repeated = (packet.flags & ACK_REPEATED) != 0;
+  if (packet.flags & ACK_ORIGINAL) originalDelivered = true;
   let delivered: u32 = 0;
   const selective = c.has(HAS_SACK);
   const queued = c.sendBuffers;
@@ -85,8 +87,12 @@ export function takeAcknowledged(c: TcpConnection, s: Segment, ack: u32, time: u
     buffer.pull(bytes);
     buffer.sequence += bytes;
   }
-  // How long the last of them took is known when that is reached.
-  if (cutShort !== null) return delivered;
+  if (cutShort !== null) {
+    // How long the last of them took is known when that is reached.
+    if (repeated) packet.flags |= ACK_REPEATED;
+    if (originalDelivered) packet.flags |= ACK_ORIGINAL;
+    return delivered;
+  }
   if (repeated && c.has(HAS_TIMESTAMPS) && s.hasTimestamps) {
     // RFC 7323, 4: the echo tells which transmission it was.
     if (s.timestampEcho != 0) rttMeasured(c, (milliseconds() + c.timestampOffset - s.timestampEcho) * 1000);
@@ -105,7 +111,7 @@ export let duplicateReported: bool = false;
 export let duplicateStart: u32 = 0;
 export let duplicateEnd: u32 = 0;
 
-/** So many segments that are looked at cost 1/COST_UNIT of a packet; those that are marked some times as much, but each is marked once only. */
+/** So many segments that are looked at cost 1/COST_UNIT of a packet; one that is marked as much. */
 const LOOKED_SHIFT: u32 = 2;
 
 /** Marks what the SACK blocks of `s` say; the bytes that are new. SEG.ACK has been dealt with. */
@@ -116,6 +122,7 @@ export function markBlocks(c: TcpConnection, s: Segment, time: u64): u32 {
   let buffer = c.sendHead;
   let index: u32 = 0;
   let looked: u32 = 0;
+  let marked: u32 = 0;
   for (; buffer !== null && index < blockCount && buffer.state != UNSENT; looked++) {
     const block = s.sortedBlocks + ((<usize>index) << 3);
     if (upTo(load<u32>(block, 4), buffer.sequence)) {
@@ -127,6 +134,7 @@ export function markBlocks(c: TcpConnection, s: Segment, time: u64): u32 {
       from(buffer.sequence, load<u32>(block)) &&
       upTo(buffer.sequence + buffer.length, load<u32>(block, 4))
     ) {
+      marked++;
       delivered += buffer.length;
       rackDelivered(c, s, buffer, time);
       if (buffer.word0 == 1) {
@@ -137,7 +145,7 @@ export function markBlocks(c: TcpConnection, s: Segment, time: u64): u32 {
     }
     buffer = buffer.next;
   }
-  addCost(looked >> LOOKED_SHIFT);
+  addCost((looked >> LOOKED_SHIFT) + marked);
   // A measurement of a segment sent once; one that was acknowledged in order has been made already.
   if (sentAt != 0 && s.acknowledgement == c.SND_UNA) rttMeasured(c, elapsed(sentAt, time));
   return delivered;

@@ -1,8 +1,10 @@
 /** The poll of POLL_SEND: connections that have something to send do so (pending.ts). */
+import { timerPending } from "../../../kernel/time/timers";
 import { ACK_NOW, TcpConnection } from "./connection";
 import { anyPending, isPending, mustWait, pend, takePending } from "./pending";
 import { output, OUTPUT_STEP } from "./send";
 import { statistics } from "./statistics";
+import { delayAck } from "./timers";
 import { sendAck } from "./transmit";
 
 /** Some of those of a level, and some of what each has. True: there is more. */
@@ -24,7 +26,8 @@ export function sendPoll(level: u32): bool {
 function acknowledgeNow(c: TcpConnection): void {
   const due = c.duplicatesDue;
   c.duplicatesDue = 0;
-  sendAck(c);
+  // The peer may wait for just this one.
+  if (sendAck(c) < 0 && !timerPending(c.ackTimer)) delayAck(c);
   let left = min<u32>(due, OUTPUT_STEP - 1);
   const rest = <u8>(due - left);
   for (; left != 0; left--) sendAck(c);

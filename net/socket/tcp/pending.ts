@@ -20,21 +20,25 @@ const LEVELS: u32 = 64;
 const LINK_SIZE: usize = offsetof<Link>();
 
 /** Bytes of storage for initializePending. */
-export const PENDING_STORAGE: usize = <usize>LEVELS * LINK_SIZE;
+const PATIENCES: usize = <usize>LEVELS * LINK_SIZE;
+export const PENDING_STORAGE: usize = PATIENCES + <usize>LEVELS;
 
 /**
- * Rounds of frames or packets (8 each) for whose end acknowledgements wait: as many as a receive queue of 256 has. Where more come all the time, they do not wait for ever.
+ * Rounds of frames or packets (8 each) for whose end acknowledgements wait: as many as a receive queue of 256 has. Where more come all the time, they do not wait for ever: then
+ * all that are in the list have their turn, a step beside each round.
  */
-const PATIENCE: u32 = 32;
+const PATIENCE: u8 = 32;
 
+/** A list for each level, then how many rounds more it waits, one byte each. */
 let lists: usize = 0;
-let patience: u32 = 0;
 
 /** Once at boot, after initializePolls. `poll`: index of a poll's function, see setPoll. */
 export function initializePending(storage: usize, poll: u32): void {
   lists = storage;
-  for (let level: u32 = 0; level < LEVELS; level++) listOf(level).initialize();
-  patience = PATIENCE;
+  for (let level: u32 = 0; level < LEVELS; level++) {
+    listOf(level).initialize();
+    setPatience(level, PATIENCE);
+  }
   setPoll(POLL_SEND, poll);
 }
 
@@ -42,6 +46,12 @@ export function initializePending(storage: usize, poll: u32): void {
 @inline
 function listOf(level: u32): Link {
   return changetype<Link>(lists + <usize>level * LINK_SIZE);
+}
+
+// @ts-ignore: decorator
+@inline
+function setPatience(level: u32, rounds: u8): void {
+  store<u8>(lists + <usize>level, rounds, PATIENCES);
 }
 
 /** `c` has something to send, or more. */
@@ -80,17 +90,18 @@ export function takePending(level: u32): TcpConnection | null {
   return c;
 }
 
-/** There is one of this level. */
+/** There is one of this level. If not, who comes next waits anew. */
 export function anyPending(level: u32): bool {
-  return !listOf(level).isEmpty;
+  if (!listOf(level).isEmpty) return true;
+  setPatience(level, PATIENCE);
+  return false;
 }
 
 /** Whether those of a level have to wait for segments that have come and were not looked at yet. */
 export function mustWait(level: u32): bool {
-  if ((pollsLeft(POLL_RECEIVE) | pollsLeft(POLL_PACKETS)) >> level == 0 || patience == 0) {
-    patience = PATIENCE;
-    return false;
-  }
-  patience--;
+  if ((pollsLeft(POLL_RECEIVE) | pollsLeft(POLL_PACKETS)) >> level == 0) return false;
+  const patience = load<u8>(lists + <usize>level, PATIENCES);
+  if (patience == 0) return false;
+  setPatience(level, patience - 1);
   return true;
 }

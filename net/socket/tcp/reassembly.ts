@@ -82,6 +82,8 @@ export function queuePieces(c: TcpConnection, s: Segment): void {
   let sequence = s.sequence;
   let left = s.payloadLength;
   let place: PacketBuffer | null = null;
+  // Some 180 instructions each.
+  addCost(2 * piece.pieces);
   for (;;) {
     const more = piece.more;
     const length = min(left, <u32>(s.bufferEnd - s.payload));

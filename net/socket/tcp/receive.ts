@@ -17,6 +17,7 @@ import { congestionEstablished } from "./congestion";
 import { ecnArrives } from "./ecn";
 import {
   ACK_NOW,
+  DUPLICATE_DUE,
   FIN_QUEUED,
   FIN_RECEIVED,
   FIN_WAITING,
@@ -32,11 +33,11 @@ import {
 import { announceTimeout, timeoutHeard } from "./failure";
 import { heard } from "./keepalive";
 import { CHALLENGE_INTERVAL, PAWS_LIFETIME, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
-import { pend } from "./pending";
+import { isPending, pend } from "./pending";
 import { appendPieces, appendReceived, queueOutOfOrder, queuePieces, takeInOrder } from "./reassembly";
 import { armTimer } from "./retransmission";
 import { rttMeasured } from "./rtt";
-import { duplicateReceived } from "./sack";
+import { blocksFull, duplicateReceived } from "./sack";
 import { Segment } from "./segment";
 import { after, before, from, upTo } from "./sequence";
 import {
@@ -123,6 +124,22 @@ export function textAndFin(c: TcpConnection, s: Segment): void {
 function leaveDue(c: TcpConnection): void {
   if (c.has(ACK_NOW | FIN_QUEUED) || c.sendNext !== null || c.lostBytes != 0) pend(c);
   else if (stateIn(c.state, MAY_TRANSMIT)) armTimer(c, false);
+}
+
+/**
+ * One is due already, and another segment out of order has come. Without SACK each counts; with it one says of all (MUST-58), as long as it can: what would be said no more goes
+ * before (RFC 2018, 4).
+ */
+function oweAnother(c: TcpConnection): void {
+  if (!c.has(HAS_SACK)) {
+    if (c.duplicatesDue < u8.MAX_VALUE) c.duplicatesDue++;
+  } else if (blocksFull(c)) sendAck(c);
+}
+
+/** [start, end) has come that had come before. RFC 2883, 4: one is reported in each acknowledgement. */
+function duplicateArrived(c: TcpConnection, start: u32, end: u32): void {
+  if (c.has(DUPLICATE_DUE) && isPending(c)) sendAck(c);
+  duplicateReceived(c, start, end);
 }
 
 /** An acknowledgement is due. */
@@ -231,7 +248,7 @@ function notAcceptable(c: TcpConnection, s: Segment): void {
   if (c.state == TCP_TIME_WAIT && s.has(TCP_FIN)) startLife(c, TIME_WAIT_LENGTH);
   if (s.length == 0 || s.has(TCP_SYN)) return challenge(c);
   statistics.duplicates++;
-  if (before(s.sequence, c.RCV_NXT)) duplicateReceived(c, s.sequence, s.sequence + s.payloadLength);
+  if (before(s.sequence, c.RCV_NXT)) duplicateArrived(c, s.sequence, s.sequence + s.payloadLength);
   oweAck(c);
 }
 
@@ -249,7 +266,7 @@ function trimToWindow(c: TcpConnection, s: Segment): void {
   if (before(s.sequence, c.RCV_NXT)) {
     statistics.duplicates++;
     c.status |= ACK_NOW;
-    duplicateReceived(c, s.sequence, c.RCV_NXT);
+    duplicateArrived(c, s.sequence, c.RCV_NXT);
     s.trimFront(c.RCV_NXT - s.sequence);
   }
   if (after(s.end, c.receiveEdge) && s.length != 0) {
@@ -316,7 +333,7 @@ function text(c: TcpConnection, s: Segment): bool {
     return false;
   }
   if (s.sequence != c.RCV_NXT) {
-    if (c.has(ACK_NOW) && !c.has(HAS_SACK) && c.duplicatesDue < u8.MAX_VALUE) c.duplicatesDue++;
+    if (isPending(c) && c.has(ACK_NOW)) oweAnother(c);
     c.status |= ACK_NOW;
     if (c.has(RECEIVE_SHUT)) return true;
     if (s.buffer.more === null) queueOutOfOrder(c, s, null);

@@ -146,7 +146,7 @@ export function recoveryDuplicate(c: TcpConnection, time: u64): void {
   if (c.has(IN_RECOVERY) || <u32>c.duplicateAcks < DUPLICATE_THRESHOLD) return;
   const head = c.sendHead;
   // 3.2, step 2: not for duplicates of what was sent before the last loss.
-  if (<u32>c.duplicateAcks > DUPLICATE_THRESHOLD || before(c.SND_UNA, c.recover) || head === null) {
+  if (<u32>c.duplicateAcks > DUPLICATE_THRESHOLD || !after(c.SND_UNA, c.recover) || head === null) {
     c.duplicateBytes = 0;
     return;
   }

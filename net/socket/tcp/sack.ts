@@ -61,6 +61,12 @@ function blocksOf(c: TcpConnection): SackBlocks | null {
   return c.sack;
 }
 
+/** So many blocks are there that one more drives one out of what an acknowledgement with timestamps says. */
+export function blocksFull(c: TcpConnection): bool {
+  const sack = c.sack;
+  return sack !== null && sack.count >= SACK_BLOCKS - 1;
+}
+
 /** There is nothing more to say, whatever there was. */
 export function clearBlocks(c: TcpConnection): void {
   const sack = c.sack;

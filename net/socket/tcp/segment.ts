@@ -25,6 +25,8 @@ export class Segment extends SegmentOptions {
   private flow3: u64;
   private flow4: u64;
   private flow5: u64;
+  /** What it came in: `buffer` is a piece of that. */
+  packet: PacketBuffer;
   /** SEG.SEQ, SEG.ACK, SEG.WND (not scaled), flags. */
   sequence: u32;
   acknowledgement: u32;
@@ -163,6 +165,7 @@ export function parseSegment(buffer: PacketBuffer): bool {
   }
   const header = changetype<TcpHeader>(address);
   const headerLength = header.headerLength;
+  segment.packet = buffer;
   segment.buffer = buffer;
   segment.sequence = header.sequence;
   segment.acknowledgement = header.acknowledgement;

@@ -8,6 +8,7 @@ import { Timer, timerPending, timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK } from "../../wire/tcp";
 import { finish } from "./close";
 import {
+  ACK_NOW,
   connectionOfAck,
   connectionOfRetransmit,
   PUT_OFF,
@@ -112,7 +113,7 @@ export function delayAck(c: TcpConnection): void {
  */
 export function ackExpired(timer: Timer): void {
   const c = connectionOfAck(timer);
-  if (c.lastAckSent == c.RCV_NXT) return;
+  if (c.lastAckSent == c.RCV_NXT && !c.has(ACK_NOW)) return;
   if (sendAck(c) < 0) delayAck(c);
 }
 

@@ -275,7 +275,9 @@ describe("a flood for a socket of a low level", () => {
     }, 1);
     const calls = setInterval(() => socket.send(payload, machine.udp(4063), "127.0.0.1", () => {}), 20);
     const received = (level: number): number => machine.rows("sink").filter((row) => row[1] === level).length;
-    const looks = (): number[][] => machine.rows("cpu").filter((row) => row[2] === 1);
+    // The two of a look are two lines.
+    const looks = (): number =>
+      Math.min(...[1, 2].map((pid) => machine.rows("cpu").filter((row) => row[2] === pid).length));
     const until = async (what: string, holds: () => boolean): Promise<void> => {
       for (const end = Date.now() + 30_000; !holds(); await sleep(20))
         assert.ok(Date.now() < end && !machine.guest.ended, `${what}\n${machine.console()}`);
@@ -283,8 +285,8 @@ describe("a flood for a socket of a low level", () => {
     try {
       await until("the loop at 40", () => machine.rows("hog").length > 0);
       const [high, low] = [received(63), received(10)];
-      const from = looks().length + 1;
-      await until("two looks", () => looks().length > from + 2);
+      const from = looks() + 1;
+      await until("two looks", () => looks() > from + 2);
       await until("datagrams for 63", () => received(63) >= high + 20);
       await until("the flood", () => received(10) > low);
       const of = (pid: number): number => {

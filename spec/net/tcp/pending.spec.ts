@@ -1,7 +1,7 @@
 /** When what segments cause is sent: behind all that wait (RFC 9293, 3.10.7.4), and some at a time (net/socket/tcp/pending.ts, send.ts). */
 import { pollLevel, runPolls } from "../../../kernel/interrupts/polls";
 import { Socket } from "../../../net/socket/socket";
-import { TcpConnection } from "../../../net/socket/tcp/connection";
+import { IN_RECOVERY, TcpConnection } from "../../../net/socket/tcp/connection";
 import { ACK_STEP } from "../../../net/socket/tcp/delivered";
 import { OUTPUT_STEP } from "../../../net/socket/tcp/send";
 import { TCP_TIME_WAIT } from "../../../net/socket/tcp/state";
@@ -12,11 +12,32 @@ import { abort_, close, listener, shutdown, write } from "./ends";
 import { endPair, openPair, readStream } from "./pair";
 import { scoreboardFault } from "./scoreboard";
 import { heard, heardBriefly, peerPort, permitSack, say, setOwnIsn, converse } from "./script";
-import { beginToLook, letFramesWait, lookAtFrames, lookAtOneFrame, outbox, setUpWorld } from "./world";
+import {
+  beginToLook,
+  letFramesWait,
+  lookAtFrames,
+  lookAtOneFrame,
+  MILLISECOND,
+  outbox,
+  run,
+  setUpWorld,
+} from "./world";
 
 const SIZE: u32 = 500;
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
+
+/** As much of `c` is in flight as its queue holds, in a window as large. */
+function fillQueue(c: TcpConnection): void {
+  for (let turn = 0; turn < 200 && c.congestionWindow < SIZE * c.sendLimit; turn++) {
+    write(s, 0, c.writeSequence - c.ISS - 1, SIZE * c.sendLimit);
+    say(".", 1, 0, c.SND_NXT - c.ISS, 60000);
+  }
+  say(".", 1, 0, c.SND_NXT - c.ISS, 60000);
+  write(s, 0, c.writeSequence - c.ISS - 1, SIZE * c.sendLimit);
+  heard();
+  expect(c.flight).toBe(SIZE * c.sendLimit);
+}
 
 /** PEER sends `count` segments of SIZE octets, from the one at `position` on. */
 function saySegments(position: u32, count: u32): void {
@@ -166,15 +187,7 @@ describe("what segments leave to be sent", () => {
 
   it("deals with an acknowledgement of many in goes, in its place among the segments that wait", () => {
     const c = changetype<TcpConnection>(s);
-    // The congestion window grows until the queue is the limit.
-    for (let turn = 0; turn < 200 && c.congestionWindow < SIZE * c.sendLimit; turn++) {
-      write(s, 0, c.writeSequence - c.ISS - 1, SIZE * c.sendLimit);
-      say(".", 1, 0, c.SND_NXT - c.ISS, 60000);
-    }
-    say(".", 1, 0, c.SND_NXT - c.ISS, 60000);
-    write(s, 0, c.writeSequence - c.ISS - 1, SIZE * c.sendLimit);
-    heard();
-    expect(c.flight).toBe(SIZE * c.sendLimit);
+    fillQueue(c);
     const end = c.SND_NXT - c.ISS;
     const segments = statistics.segmentsIn;
     letFramesWait();
@@ -194,5 +207,31 @@ describe("what segments leave to be sent", () => {
       ". " + end.toString() + ":" + end.toString() + "(0) ack " + (2 + 2 * SIZE).toString(),
     );
     expect(readStream(s, 1)).toBe(2 * SIZE);
+  });
+
+  it("takes such an acknowledgement for one, also when it ends a recovery (RFC 6582, RFC 6298, 3)", () => {
+    const c = changetype<TcpConnection>(s);
+    fillQueue(c);
+    run(100 * MILLISECOND);
+    const start = c.SND_UNA - c.ISS;
+    for (let i = 0; i < 3; i++) say(".", 1, 0, start, 60000);
+    expect(heardBriefly()).toBe(". " + start.toString() + ":" + (start + SIZE).toString() + "(500) ack 1");
+    const repeated = statistics.retransmitted;
+    const rtt = c.smoothedRtt;
+    const edge = c.SND_UNA + c.SND_WND;
+    run(150 * MILLISECOND);
+    letFramesWait();
+    say(".", 1, 0, c.SND_NXT - c.ISS, 10000);
+    beginToLook();
+    lookAtOneFrame();
+    expect(c.sendBuffers).toBeGreaterThan(0);
+    expect(c.SND_UNA + c.SND_WND).toBe(edge, "nothing more than was offered");
+    lookAtFrames();
+    expect(c.SND_UNA).toBe(c.SND_NXT);
+    expect(c.SND_WND).toBe(10000);
+    expect(statistics.retransmitted).toBe(repeated, "none of what it acknowledges is sent again");
+    expect(c.has(IN_RECOVERY)).toBeFalsy();
+    expect(c.smoothedRtt).toBe(rtt, "Karn: nothing is measured");
+    expect(heard()).toBe("");
   });
 });
