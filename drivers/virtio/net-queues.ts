@@ -41,7 +41,7 @@ import { VIRTQ_DESC_F_WRITE } from "./virtqueue";
  * the device has not checked costs an instruction more: 512 of them count for a frame. What costs more than others says so (addCost): an acknowledgement of many
  * segments, and buffers that the device gives back.
  */
-const BUDGET: i32 = 8;
+const BUDGET: i32 = 7;
 const CHECKED_SHIFT: u32 = 9;
 /** So many buffers that come back cost 1/COST_UNIT of a frame. */
 const RECLAIM_SHIFT: u32 = 1;

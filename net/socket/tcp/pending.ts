@@ -24,7 +24,7 @@ const PATIENCES: usize = <usize>LEVELS * LINK_SIZE;
 export const PENDING_STORAGE: usize = PATIENCES + <usize>LEVELS;
 
 /**
- * Rounds of frames or packets (8 each) for whose end acknowledgements wait: as many as a receive queue of 256 has. Where more come all the time, they do not wait for ever: then
+ * Rounds of frames or packets for whose end acknowledgements wait: about as many as a full receive queue takes. Where more come all the time, they do not wait for ever: then
  * all that are in the list have their turn, a step beside each round.
  */
 const PATIENCE: u8 = 32;
