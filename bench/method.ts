@@ -22,5 +22,5 @@ that runs ring 0 natively.
 - **Interrupts off** (\`bench/sections.c\`): the plugin follows \`cli\`, \`sti\`, \`iretq\` and the stubs, and keeps the longest section of each place where one begins. What runs before the first application
   does not count.
 - **Lossy links** (\`bench/lossy.ts\`): in real time, with the link of \`spec/wire/link.ts\` and a peer whose window is 64 KiB and whose sender has no congestion control.
-- **Programs that compute** (\`bench/apps/quality\`, \`bench/linux/quality.c\`): the same statements in AssemblyScript and in C, whose results have to agree. The C runs in the Linux guest; instructions of a
-  program that makes no calls are the same wherever it runs.`;
+- **Programs that compute** (\`bench/apps/quality\`, its \`native/\`): the same statements in AssemblyScript and in C, whose results have to agree. The C is compiled by gcc -O2 and linked into
+  the same image, where the application calls it; Linux has no part in these rows, the ratio is to gcc.`;

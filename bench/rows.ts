@@ -61,9 +61,9 @@ export function entryOf(name: string): Entry | undefined {
 function judge(aim: Aim, row: Row, rows: ReadonlyMap<string, Row>): { text: string; met: boolean | null } {
   const { aemos, ratio } = row;
   if ("flat" in aim) {
-    const one = rows.get(row.name.replace(CROWD, ""))?.aemos ?? null;
+    const one = rows.get(aim.of ?? row.name.replace(CROWD, ""))?.aemos ?? null;
     const met = one === null || aemos === null ? null : aemos <= one * (1 + aim.flat / 100);
-    return { text: `within ${aim.flat} % of one`, met };
+    return { text: `within ${aim.flat} % of ${aim.of ?? "one"}`, met };
   }
   if ("times" in aim) {
     const against = aim.than === undefined ? "Linux" : aim.than;
