@@ -70,10 +70,3 @@ export function medianOf(samples: readonly Burst[][], { counter, elf }: Source, 
   const sample = samples.find((one) => of(one) === value) as Burst[];
   return { value, note: spread(samples.map(of)), bursts: weighted(sample, 1), nodes: counter.nodes, elf };
 }
-
-/** The mean of samples that hold `operations` each: where some of the work is done for several of them at once. */
-export function meanOf(samples: readonly Burst[][], { counter, elf }: Source, operations = 1): Trace {
-  const bursts = weighted(samples.flat(), 1 / samples.length / operations);
-  const value = bursts.reduce((sum, { burst, weight }) => sum + weight * burst.total, 0);
-  return { value, note: `mean; ${spread(samples.map(totalOf))}`, bursts, nodes: counter.nodes, elf };
-}
