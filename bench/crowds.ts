@@ -98,7 +98,7 @@ async function measure(side: Side, sizes: number[]): Promise<Figure[]> {
 
 export const crowds: Measurement = {
   rows: ["tcp.echo.crowd", "memory.idle-connection"],
-  exact: true,
+  basis: "counted",
   run: async (quick) => {
     const sizes = quick ? QUICK_CROWDS : CROWDS;
     return (await Promise.all([measure("aemos", sizes), measure("linux", sizes)])).flat();

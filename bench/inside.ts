@@ -113,6 +113,6 @@ export const inside: Measurement = {
     "memory.timer",
     "interrupts-off.events",
   ],
-  exact: true,
+  basis: "exact",
   run: async (quick) => (await Promise.all([aemos(quick), linux(quick)])).flat(),
 };

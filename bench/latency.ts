@@ -113,7 +113,7 @@ async function linux(reads: number): Promise<Figure[]> {
 
 export const fromDevice: Measurement = {
   rows: NAMES,
-  exact: true,
+  basis: "exact",
   run: async (quick) => {
     const aemos = latencies.measure(false, quick).then(figures);
     return (await Promise.all([aemos, linux(quick ? QUICK_READS : READS)])).flat();

@@ -41,7 +41,7 @@ async function run(): Promise<Found[]> {
 
 export const quality: Measurement = {
   rows: ["aot.quality", ...PROGRAMS.map((name) => `aot.quality.${name}`)],
-  exact: true,
+  basis: "exact",
   run: async () => {
     const figures: Figure[] = (await run()).map(([program, least, result, native, expected]) => {
       const name = PROGRAMS[program] as string;

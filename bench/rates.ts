@@ -55,7 +55,8 @@ const NAMES = [
 
 export const rates: Measurement = {
   rows: NAMES,
-  exact: false,
+  basis: "real time",
+  alone: true,
   run: async (quick) => {
     const both = await startBoth(() => ({}));
     try {
@@ -68,6 +69,7 @@ export const rates: Measurement = {
 
 export const tapRates: Measurement = {
   rows: NAMES.map((name) => `${name}.tap`),
-  exact: false,
+  basis: "real time",
+  alone: true,
   run: (quick) => inNamespace<Figure[]>(join(import.meta.dirname, "tap-rates.ts"), { quick }),
 };

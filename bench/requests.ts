@@ -51,4 +51,9 @@ export const closing = session("http.request.close", false, async ({ peer }) => 
   const request = Buffer.from(get("/", "Connection: close"));
   return () => TcpClient.request(peer, 80, request, 5000, complete);
 });
-export const requests = measurement(page, closing, session("http.request.stats", false, keeping("/stats")));
+export const requests = measurement(
+  "counted",
+  page,
+  closing,
+  session("http.request.stats", false, keeping("/stats")),
+);

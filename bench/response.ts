@@ -84,6 +84,6 @@ async function linux(): Promise<Figure[]> {
 
 export const response: Measurement = {
   rows: ["load.response", "load.response.10x.high.p99.9", "load.goodput", "load.goodput.10x"],
-  exact: true,
+  basis: "exact",
   run: async () => (await Promise.all([aemos(), linux()])).flat(),
 };

@@ -141,13 +141,14 @@ async function times(quick: boolean): Promise<Figure[]> {
 
 export const startTimes: Measurement = {
   rows: ["boot.first-response", "image.bytes"],
-  exact: false,
+  basis: "real time",
+  alone: true,
   run: times,
 };
 
 export const startCosts: Measurement = {
   rows: ["boot.guest", "memory.smallest"],
-  exact: true,
+  basis: "counted",
   run: async (quick) => {
     const boots = quick ? 1 : COUNTED_BOOTS;
     const { aemos, linux } = await starters();

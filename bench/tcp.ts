@@ -74,4 +74,4 @@ export const streams: Session = {
   },
 };
 
-export const segments = measurement(streams);
+export const segments = measurement("counted", streams);

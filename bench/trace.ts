@@ -4,7 +4,7 @@
  */
 import type { Burst, BurstCounter, Node } from "./bursts.ts";
 import { spread } from "./instructions.ts";
-import { type Figure, type Measurement, median } from "./rows.ts";
+import { type Basis, type Figure, type Measurement, median } from "./rows.ts";
 
 /** A burst with the share of it that counts. */
 export interface Weighted {
@@ -25,17 +25,17 @@ export interface Trace {
 /** Rows of aemos that are measured in one guest. */
 export interface Session {
   names: readonly string[];
-  /** Nothing depends on the host: another run finds the same, or nearly so (docs/profiling.md). */
+  /** Another run finds the same, or so nearly that it can have a ceiling (docs/profiling.md). */
   exact: boolean;
   /** `quick`: fewer samples. */
   measure(stacks: boolean, quick: boolean): Promise<Record<string, Trace>>;
 }
 
 /** What `npm run bench` has of sessions. */
-export function measurement(...sessions: readonly Session[]): Measurement {
+export function measurement(basis: Basis, ...sessions: readonly Session[]): Measurement {
   return {
     rows: sessions.flatMap(({ names }) => names),
-    exact: sessions.every(({ exact }) => exact),
+    basis,
     async run(quick) {
       const rows: Figure[] = [];
       for (const session of sessions) rows.push(...figures(await session.measure(false, quick)));
