@@ -22,7 +22,7 @@ const TAIL = 2 * HELD + 10;
 /** Milliseconds that it is left alone ahead of counting what it does by itself, and for which that is counted. */
 const STARTED = 500;
 const ALONE = 4000;
-const QUICK_ALONE = 2000;
+const QUICK_ALONE = 1500;
 
 /** What ran in some milliseconds. */
 interface Stretch {

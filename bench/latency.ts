@@ -17,7 +17,7 @@ import { wiredLinux } from "./wired.ts";
 
 const LATENCY_IMAGE = benchImage("latency");
 const READS = 100;
-const QUICK_READS = 25;
+const QUICK_READS = 15;
 const OCTETS = Buffer.alloc(64, 1);
 /** Milliseconds after which no timer of the last exchange is left (delayed acknowledgement, the driver's housekeeping): each begins alike. */
 const SETTLED = 100;

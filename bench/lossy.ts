@@ -16,7 +16,7 @@ import { wiredLinux } from "./wired.ts";
 
 const BYTES = 10 << 20;
 /** Of a quick run. */
-const FEW_BYTES = 1 << 19;
+const FEW_BYTES = 1 << 18;
 const DELAY = 20;
 const LIMIT = 900_000;
 /** MiB. */

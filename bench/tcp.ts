@@ -15,7 +15,7 @@ const SEGMENTS = 40;
 /** Segments that open the congestion window ahead of the first round. */
 const WARM = 200;
 const ROUNDS = 40;
-const QUICK_ROUNDS = 20;
+const QUICK_ROUNDS = 15;
 
 /** A connection, and a transfer of so many segments over it. */
 type Transfer = readonly [TcpClient, (segments: number) => Promise<void>];
