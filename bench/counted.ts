@@ -19,10 +19,11 @@ const SETTLED = 30;
 /** And for what the guest does when the last frame has come: an acknowledgement may have been held back. */
 const TAIL = 2 * HELD + 10;
 
-/** Milliseconds that it is left alone ahead of counting what it does by itself, and for which that is counted. */
+/** Milliseconds that it is left alone ahead of counting what it does by itself, and of the slices in which that is counted: those in which it looks for a router or a neighbour do not count. */
 const STARTED = 500;
-const ALONE = 4000;
-const QUICK_ALONE = 1500;
+const SLICE = 100;
+const SLICES = 40;
+const QUICK_SLICES = 20;
 
 /** What ran in some milliseconds. */
 interface Stretch {
@@ -33,7 +34,7 @@ interface Stretch {
 }
 
 export class Counted {
-  private alone: Stretch = { ms: 1, bursts: [], frames: "" };
+  private alone: Stretch[] = [];
   private mark = { bursts: 0, ms: 0, sent: 0, received: 0 };
 
   private constructor(
@@ -54,8 +55,11 @@ export class Counted {
     await peer.resolve();
     await sleep(STARTED);
     await guest.stretch();
-    await sleep(quick ? QUICK_ALONE : ALONE);
-    guest.alone = await guest.stretch();
+    for (let i = 0; i < (quick ? QUICK_SLICES : SLICES); i++) {
+      await sleep(SLICE);
+      guest.alone.push(await guest.stretch());
+    }
+    guest.alone = alike(guest.alone);
     return guest;
   }
 
@@ -73,16 +77,16 @@ export class Counted {
     }
     const usual = alike(rounds.slice(1));
     const all = usual.length * operations;
-    const ms = usual.reduce((sum, one) => sum + one.ms, 0);
-    const share = ms / this.alone.ms / all;
+    const share = lengthOf(usual) / lengthOf(this.alone) / all;
+    const alone = this.alone.flatMap((one) => one.bursts);
     const bursts = [
       ...weighted(
         usual.flatMap((one) => one.bursts),
         1 / all,
       ),
-      ...weighted(this.alone.bursts, -share),
+      ...weighted(alone, -share),
     ];
-    const own = share * totalOf(this.alone.bursts);
+    const own = share * totalOf(alone);
     const value = bursts.reduce((sum, { burst, weight }) => sum + weight * burst.total, 0);
     const note = `mean of ${all} operations in ${usual.length} of ${count} rounds; by itself it does ${own.toFixed(1)} for each, taken off; rounds: ${spread(usual.map((one) => totalOf(one.bursts)))}`;
     return { value, note, bursts, nodes: this.counter.nodes, elf: this.elf };
@@ -100,6 +104,10 @@ export class Counted {
       frames: `${sent - before.sent} ${received - before.received}`,
     };
   }
+}
+
+function lengthOf(stretches: readonly Stretch[]): number {
+  return stretches.reduce((sum, { ms }) => sum + ms, 0);
 }
 
 /** Those with the numbers of frames that most have. */

@@ -74,7 +74,7 @@ async function lane(queue: Measurement[]): Promise<void> {
     const start = performance.now();
     try {
       const { run, basis } = next;
-      for (const figure of await run(quick)) figures.push({ ...figure, basis });
+      for (const figure of await run(quick)) figures.push({ basis, ...figure });
     } catch (error) {
       process.exitCode = 1;
       process.stderr.write(`${next.rows.join(", ")}: ${messageOf(error)}\n`);

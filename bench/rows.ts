@@ -11,7 +11,7 @@ export interface Figure {
   linux?: number;
   /** How it was measured this time, or why one side is missing. */
   note?: string;
-  /** Of its measurement. */
+  /** That of its measurement when absent. */
   basis?: Basis;
 }
 

@@ -38,6 +38,7 @@ async function starters(): Promise<{ aemos: Starter; linux: Starter; dhcp: Start
       name: "image.bytes",
       aemos: (await stat(image)).size,
       linux: linux.bytes,
+      basis: "exact",
       note: `Linux ${linux.release}`,
     },
   };
