@@ -110,8 +110,10 @@ export const SYSTEM: readonly Entry[] = [
     name: "lossy.throughput",
     unit: "KiB/s",
     more: true,
-    what: "a stream over a link with 20 ms each way, of whose frames so many percent are lost in each direction and as many reordered",
+    what: "10 MiB over a link with 20 ms each way, of whose frames so many percent are lost in each direction and as many reordered; the median of three links; what is received comes from the test's own sender (spec/wire/sender.ts), which counts duplicates and makes no use of SACK",
     aim: { times: 1 },
+    missed:
+      "which frames are lost decides more than who sends or receives: the same stream over one link and the next differs by as much as the two systems do (the notes have each link)",
   },
   {
     name: "aot.quality",

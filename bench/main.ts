@@ -1,8 +1,8 @@
 /**
  * npm run bench [-- --json FILE] [--quick] [--only PREFIX] [--ceilings]: aemos and a Linux guest side by side, in one table. None of the figures is asserted anywhere.
  *
- * --quick takes shorter turns and leaves the million out: two minutes; --only measures the rows whose names begin with PREFIX. --json writes the rows (rows.ts), of which
- * bench/report.ts makes docs/performance.md.
+ * --quick takes shorter turns and leaves out the largest numbers, the tap device, and what takes many boots: two minutes. --only measures the rows whose names begin with PREFIX. --json writes the rows (rows.ts), of which
+ * bench/report.ts makes docs/performance.md. What each measurement took, and all of them, is said on standard error.
  *
  * Instructions and bytes do not depend on how fast the machine is (-icount shift=0 and -cpu qemu64 repeat exactly, but for when frames arrive): such measurements run two at a time.
  * Rates and times do: they run alone, aemos and Linux by turns. Each row says which it is (Basis in rows.ts).
