@@ -26,8 +26,15 @@ const LOSSES = [0, 0.01, 0.05];
 const SEEDS = [7, 11, 13];
 const QUICK_SEEDS = [7];
 
-/** Seconds that `bytes` take to the guest, or from it. */
-async function transfer(peer: Peer, bytes: number, fromGuest: boolean): Promise<number> {
+/** KiB/s of `bytes` to the guest, or from it, over a link of `seed`. */
+async function transfer(
+  peer: Peer,
+  loss: number,
+  seed: number,
+  bytes: number,
+  fromGuest: boolean,
+): Promise<number> {
+  peer.wire.impair({ loss, reorder: loss, delay: DELAY, seed });
   const client = new TcpClient(peer, fromGuest ? SOURCE : SINK, { sack: true, acknowledgeEvery: 2 });
   await client.connect(20_000);
   const began = performance.now();
@@ -41,8 +48,10 @@ async function transfer(peer: Peer, bytes: number, fromGuest: boolean): Promise<
     await client.flushed(LIMIT);
   }
   const seconds = (performance.now() - began) / 1000;
+  // The RST has to arrive: the services take the next connection when this one has gone.
+  peer.wire.impair(undefined);
   client.abort();
-  return seconds;
+  return bytes / seconds / 1024;
 }
 
 type Side = "aemos" | "linux";
@@ -52,10 +61,8 @@ async function overLink(peer: Peer, seed: number, bytes: number): Promise<Map<st
   const found = new Map<string, number>();
   for (const fromGuest of [true, false]) {
     for (const loss of LOSSES) {
-      peer.wire.impair({ loss, reorder: loss, delay: DELAY, seed });
       const name = `lossy.throughput.${fromGuest ? "sent" : "received"}.${100 * loss}%`;
-      found.set(name, bytes / (await transfer(peer, bytes, fromGuest)) / 1024);
-      peer.wire.impair(undefined);
+      found.set(name, await transfer(peer, loss, seed, bytes, fromGuest));
     }
   }
   return found;
