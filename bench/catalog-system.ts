@@ -110,10 +110,10 @@ export const SYSTEM: readonly Entry[] = [
     name: "lossy.throughput",
     unit: "KiB/s",
     more: true,
-    what: "10 MiB over a link with 20 ms each way, of whose frames so many percent are lost in each direction and as many reordered; the median of three links; what is received comes from the test's own sender (spec/wire/sender.ts), which counts duplicates and makes no use of SACK",
+    what: "10 MiB over a link with 20 ms each way, of whose frames so many percent are lost in each direction and as many reordered; the median of three links; what is received comes from the test's own sender (spec/wire/sender.ts), which counts duplicates and offers no SACK",
     aim: { times: 1 },
     missed:
-      "which frames are lost decides more than who sends or receives: the same stream over one link and the next differs by as much as the two systems do (the notes have each link)",
+      "without loss the peer's window of 64 KiB for each round trip bounds both, and the difference is some milliseconds of a round trip in guests that share the processors with five others; with loss, links that lose other frames differ by as much as the systems do (the notes have each link)",
   },
   {
     name: "aot.quality",

@@ -23,7 +23,8 @@ that runs ring 0 natively.
   takes a flood of datagrams. The figure is by how much the latest call came later than the earliest.
 - **Interrupts off** (\`bench/sections.c\`): the plugin follows \`cli\`, \`sti\`, \`iretq\` and the stubs, and keeps the longest section of each place where one begins. What runs before the first application
   does not count.
-- **Lossy links** (\`bench/lossy.ts\`): in real time, with the link of \`spec/wire/link.ts\` and a peer whose window is 64 KiB and whose sender has no congestion control; three links that lose other
+- **Lossy links** (\`bench/lossy.ts\`): in real time, with the link of \`spec/wire/link.ts\` and a peer whose window is 64 KiB; it gives SACK for what it receives, and as a
+  sender counts duplicates (RFC 6582), has no congestion control and offers no SACK. Three links that lose other
   frames, all at the same time, the median of them; nothing else runs beside.
 - **Response under load** (\`bench/apps/response\`, \`bench/linux/response.c\`): virtual time. A request is 200 µs of work on either system: how many turns of the same loop that is each server finds out by the guest's
   clock, and the measurement fails where it is off by 0.2 %. So capacity is 5,000 a second for both, goodput what was done of it before the load ended. All response times are kept, none is cut off.
