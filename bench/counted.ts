@@ -10,12 +10,15 @@ import type { Peer } from "../spec/wire/peer.ts";
 import { buildImage } from "../tools/build.ts";
 import { type Burst, BurstCounter } from "./bursts.ts";
 import { STATIC, spread } from "./instructions.ts";
+import { median } from "./rows.ts";
 import { type Trace, totalOf, weighted } from "./trace.ts";
 
 /** Milliseconds for which frames to the guest are held back (QEMU's filter-buffer). */
 const HELD = 20;
-/** Milliseconds after which nothing of the last operation is left, but before the congestion window falls for want of use (200 ms at least, RFC 5681, 4.1). */
+/** Milliseconds in which nothing may run before an operation is over: frames may be held back. What comes next comes before the congestion window falls for want of use (200 ms at least, RFC 5681, 4.1). */
 const SETTLED = 30;
+/** How often that is waited for: a busy host. */
+const PATIENCE = 5;
 /** And for what the guest does when the last frame has come: an acknowledgement may have been held back. */
 const TAIL = 2 * HELD + 10;
 
@@ -65,17 +68,24 @@ export class Counted {
 
   /**
    * What one of `operations` in `work` makes the guest do: the mean of `count` times. Left out are times with other numbers of frames than most have: the host was so late that something was sent
-   * again. The first time counts for nothing.
+   * again; and those that are further than `near` from the median, for the same reason, where all that the guest itself does now and then is less. The first time counts for nothing.
    */
-  async cost(count: number, operations: number, work: () => Promise<unknown>): Promise<Trace> {
+  async cost(
+    count: number,
+    operations: number,
+    work: () => Promise<unknown>,
+    near = Infinity,
+  ): Promise<Trace> {
     const rounds: Stretch[] = [];
     for (let i = 0; i <= count; i++) {
-      await sleep(SETTLED);
       await work();
       await sleep(TAIL);
+      await this.settled();
       rounds.push(await this.stretch());
     }
-    const usual = alike(rounds.slice(1));
+    const frames = alike(rounds.slice(1));
+    const middle = median(frames.map((one) => totalOf(one.bursts)));
+    const usual = frames.filter((one) => Math.abs(totalOf(one.bursts) - middle) <= near * middle);
     const all = usual.length * operations;
     const share = lengthOf(usual) / lengthOf(this.alone) / all;
     const alone = this.alone.flatMap((one) => one.bursts);
@@ -90,6 +100,14 @@ export class Counted {
     const value = bursts.reduce((sum, { burst, weight }) => sum + weight * burst.total, 0);
     const note = `mean of ${all} operations in ${usual.length} of ${count} rounds; by itself it does ${own.toFixed(1)} for each, taken off; rounds: ${spread(usual.map((one) => totalOf(one.bursts)))}`;
     return { value, note, bursts, nodes: this.counter.nodes, elf: this.elf };
+  }
+
+  private async settled(): Promise<void> {
+    for (let i = 0; i < PATIENCE; i++) {
+      const before = await this.counter.quiet();
+      await sleep(SETTLED);
+      if ((await this.counter.quiet()) === before) return;
+    }
   }
 
   /** Since it was called last. */

@@ -9,7 +9,7 @@ import { Counted } from "./counted.ts";
 import { type Session, measurement } from "./trace.ts";
 
 const REQUESTS = 60;
-const QUICK_REQUESTS = 20;
+const QUICK_REQUESTS = 40;
 
 const complete = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
 
