@@ -188,6 +188,26 @@ export function translate(pml4: usize, address: u64): usize {
   return value & PAGE_PRESENT ? <usize>(value & PAGE_ADDRESS) + <usize>(address & (FRAME_SIZE - 1)) : 0;
 }
 
+/** The same where the application may write as it is; 0, too, where a fork shares it, at whatever level. */
+export function translateWritable(pml4: usize, address: u64): usize {
+  const pointers = writableEntry(pml4, address, 39);
+  if (pointers == 0) return 0;
+  const directory = writableEntry(pointers, address, 30);
+  if (directory == 0) return 0;
+  const table = writableEntry(directory, address, 21);
+  if (table == 0) return 0;
+  const page = writableEntry(table, address, 12);
+  return page == 0 ? 0 : page + <usize>(address & (FRAME_SIZE - 1));
+}
+
+// @ts-ignore: decorator
+@inline
+function writableEntry(table: usize, address: u64, shift: u64): usize {
+  const value = load<u64>(table + <usize>(((address >> shift) & 511) << 3));
+  // What is not mapped cannot be written.
+  return value & PAGE_WRITE ? <usize>(value & PAGE_ADDRESS) : 0;
+}
+
 /** Frees the window's frames, its tables and the PML4, as far as nobody else has them. It must not be loaded. */
 export function destroyAddressSpace(pml4: usize): void {
   while (!destroySomeOfWindow(pml4)) {}
