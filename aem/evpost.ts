@@ -53,7 +53,9 @@ function postToJid(jid: i32, data: usize, length: u32): i32 {
   if (event === null) return -ESRCH;
   if (event.type != EVENT_MESSAGE) return -EINVAL;
   if (event.has(EVENT_DRAINING)) return -ECONNREFUSED;
-  return length <= PIECE ? postPiece(process, event, data, length) : postToAll(process, event, null, data, length);
+  return length <= PIECE
+    ? postPiece(process, event, data, length)
+    : postToAll(process, event, null, data, length);
 }
 
 function postToPort(receiver: Process, port: u32, data: usize, length: u32): i32 {
@@ -86,7 +88,9 @@ function postPiece(receiver: Process, event: Event, data: usize, length: u32): i
 }
 
 function fill(receiver: Process, message: Message, data: usize, length: u32): i32 {
-  return lendBlock(receiver, message, length) ? copyToProcess(receiver, message.block, data, length) : -EAGAIN;
+  return lendBlock(receiver, message, length)
+    ? copyToProcess(receiver, message.block, data, length)
+    : -EAGAIN;
 }
 
 /**

@@ -14,12 +14,7 @@ import { ENOMEM, ENOSPC } from "../../kernel/errno";
 import { setUpcallArguments } from "../../kernel/glue";
 import { Link } from "../../kernel/list";
 import { Pool } from "../../kernel/memory/pool";
-import {
-  vmtableAllocate,
-  vmtableClaim,
-  vmtableFree,
-  vmtableLend,
-} from "../../kernel/memory/vmtable";
+import { vmtableAllocate, vmtableClaim, vmtableFree, vmtableLend } from "../../kernel/memory/vmtable";
 import { LIMIT_SYSTEM_EVENTS, reportLimit } from "../../kernel/process/limits";
 import { currentProcess, findProcess, Process } from "../../kernel/process/process";
 import { sipHash } from "../../kernel/random";
@@ -109,7 +104,9 @@ export function messagePool(): Pool {
 // @ts-ignore: decorator
 @inline
 export function bucketOf(pid: i32, port: u32): WaitQueue {
-  const place = changetype<RecentPort>(recent + <usize>((<u32>pid + port) & (RECENT - 1)) * offsetof<RecentPort>());
+  const place = changetype<RecentPort>(
+    recent + <usize>((<u32>pid + port) & (RECENT - 1)) * offsetof<RecentPort>(),
+  );
   if (place.pid != pid || place.port != port) findBucket(place, pid, port);
   return place.bucket;
 }
@@ -263,11 +260,13 @@ function occurred(waiter: Waiter, events: u32, detail: u32): void {}
 function deliver(event: Event): i32 {
   if (event.count == 0) return EMPTY;
   const receiver = event.process;
-  if (changetype<usize>(currentProcess()) != changetype<usize>(receiver)) return deliverToClone(event, receiver);
+  if (changetype<usize>(currentProcess()) != changetype<usize>(receiver))
+    return deliverToClone(event, receiver);
   const message = takeFirst(event);
   if (message.block != 0) claimBlock(receiver, message);
   handOut(event, message, message.block);
   pool.release(changetype<usize>(message));
+  if (event.count != 0) again(event);
   return DELIVERED;
 }
 
@@ -287,16 +286,16 @@ function deliverToClone(event: Event, receiver: Process): i32 {
   const message = takeFirst(event);
   handOut(event, message, own);
   freeMessage(receiver, message);
+  if (event.count != 0) again(event);
   return DELIVERED;
 }
 
-/** The handler gets the message, its bytes at `data`; the event has a further turn if there are more. */
+/** The handler gets the message, its bytes at `data`. */
 // @ts-ignore: decorator
 @inline
 function handOut(event: Event, message: Message, data: usize): void {
   currentThread().block = data;
   setUpcallArguments(<u32>event.jid, <u32>message.from, <u32>data, message.length, 0);
-  if (event.count != 0) again(event);
 }
 
 

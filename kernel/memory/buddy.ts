@@ -176,7 +176,7 @@ export class Buddy {
 
 
   @inline private setKind(unit: u32, kind: u32): u32 {
-    const order = <u32>load<u8>(this.states + unit) & ORDER;
+    const order = (<u32>load<u8>(this.states + unit)) & ORDER;
     this.setState(unit, kind | order);
     return order;
   }
