@@ -1,6 +1,6 @@
 /**
- * send and its kin. Bytes go straight from the application's window, of which a call may name several pieces (gather.ts), to packet buffers: the transport says where
- * they may be put (reserve, commit).
+ * send and its kin. Bytes go straight from the application's window, of which a call may name several pieces (gather.ts), to packet buffers: a stream's transport asks for as
+ * many as it has room for (`fill`).
  */
 import { EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
 import { letInterruptIn } from "../../kernel/interrupts/vectors";
@@ -80,18 +80,10 @@ function sendStream(fd: i32, socket: Socket, total: u32, block: bool, urgent: bo
   const protocol = socket.protocol;
   let sent: u32 = 0;
   let result: i32 = 0;
-  while (sent < total) {
-    const place = call_indirect<usize>(protocol.reserve, socket);
-    const room = call_indirect<i32>(protocol.reserveLength, socket);
-    if (place != 0 && room > 0) {
-      const bytes = min(<u32>room, total - sent);
-      result = gather(place, bytes);
-      if (result < 0) break;
-      call_indirect<void>(protocol.commit, socket, bytes);
-      sent += bytes;
-      continue;
-    }
-    result = room < 0 ? room : -EAGAIN;
+  for (;;) {
+    sent += call_indirect<u32>(protocol.fill, socket, total - sent);
+    if (sent == total) break;
+    result = call_indirect<i32>(protocol.fillError, socket);
     if (result != -EAGAIN) {
       // What ended the connection has been told now.
       if (result == -socket.error) socket.error = 0;

@@ -2,8 +2,8 @@
  * What every socket has, whatever its transport, and the operations a transport implements.
  *
  * A socket is the head of its own wait queue: blocked threads and AEM events listen there (kernel/scheduler/wait.ts).
- * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied by whoever knows where it goes to:
- * a transport only says where bytes stand (`peek`, `consume`) and where they may be put (`reserve`, `commit`).
+ * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied once, by whoever knows where it goes to: what was received by the caller, whom
+ * a transport tells where bytes stand (`peek`, `consume`); what is to be sent by the transport, which asks gather.ts for as many as it has room for (`fill`).
  *
  * Addresses are those of net/flow.ts, of either version of IP.
  */
@@ -169,13 +169,13 @@ export class SocketProtocol {
   consume: u32;
   /** (socket) => Endpoint: source of the datagram at `peek()`, which there is; good until it is consumed. TCP: the peer. */
   peekSource: u32;
-  /** (socket) => usize: where bytes to be sent may be written; 0 when there is no room. TCP only. */
-  reserve: u32;
-  /** (socket) => i32: bytes at the last `reserve()`, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
-  reserveLength: u32;
-  /** (socket, bytes: u32) => void: that many, at least one and not more than there was room for, were written at `reserve()` and are to be sent. */
-  commit: u32;
-  /** (socket, urgent: bool) => void: sends what was committed, as far as windows allow. TCP: with `urgent` all of it is urgent data. */
+  /**
+   * (socket, total: u32) => u32: takes the next bytes that gather() gives (gather.ts), which are to be sent: `total`, or as many as there is room for. How many. TCP only.
+   */
+  fill: u32;
+  /** (socket) => i32: why the last `fill` has taken fewer: -EAGAIN, -EFAULT, -EPIPE, -ENOTCONN or the errno that ended the connection. */
+  fillError: u32;
+  /** (socket, urgent: bool) => void: sends what was filled in, as far as windows allow. TCP: with `urgent` all of it is urgent data. */
   push: u32;
   /** (socket, how: i32) => i32: SHUT_*. */
   shutdown: u32;
