@@ -23,6 +23,10 @@ export const SHUT_RD: i32 = 0;
 export const SHUT_WR: i32 = 1;
 export const SHUT_RDWR: i32 = 2;
 
+/** Of what is sent (`push`): it is urgent (RFC 9293, 3.8.5; streams only, and received urgent data are in line); more follows at once. */
+export const MSG_OOB: u32 = 0x01;
+export const MSG_MORE: u32 = 0x8000;
+
 /** Blocking calls on the socket return -EAGAIN. */
 export const SOCKET_NONBLOCK: u32 = 1;
 /** TCP_NODELAY: no Nagle algorithm. */
@@ -175,7 +179,10 @@ export class SocketProtocol {
   fill: u32;
   /** (socket) => i32: why the last `fill` has taken fewer: -EAGAIN, -EFAULT, -EPIPE, -ENOTCONN or the errno that ended the connection. */
   fillError: u32;
-  /** (socket, urgent: bool) => void: sends what was filled in, as far as windows allow. TCP: with `urgent` all of it is urgent data. */
+  /**
+   * (socket, marks: u32) => void: sends what was filled in, as far as windows allow. TCP: with MSG_OOB all of it is urgent data; with MSG_MORE it goes with what comes next, in a poll at
+   * the latest.
+   */
   push: u32;
   /** (socket, how: i32) => i32: SHUT_*. */
   shutdown: u32;

@@ -200,7 +200,7 @@ function udpFillError(socket: Socket): i32 {
   return -EOPNOTSUPP;
 }
 
-function udpPush(socket: Socket, urgent: bool): void {}
+function udpPush(socket: Socket, marks: u32): void {}
 
 function udpShutdown(socket: Socket, how: i32): i32 {
   const self = changetype<UdpSocket>(socket);

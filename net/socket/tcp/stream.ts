@@ -14,6 +14,7 @@ import {
 } from "../../../kernel/scheduler/wait";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer, releaseBuffer } from "../../buffer";
 import { gather } from "../gather";
+import { MSG_MORE, MSG_OOB } from "../socket";
 import {
   FIN_QUEUED,
   FIN_RECEIVED,
@@ -24,6 +25,7 @@ import {
   URGENT_AHEAD,
   WAS_CONNECTED,
 } from "./connection";
+import { pend } from "./pending";
 import { output } from "./send";
 import { UNSENT } from "./scoreboard";
 import { starve } from "./starved";
@@ -169,8 +171,10 @@ function refusal(c: TcpConnection): i32 {
   return -EPIPE;
 }
 
-/** `urgent`: what was filled in, up to here, is urgent. */
-export function push(c: TcpConnection, urgent: bool): void {
+/** `marks`: MSG_OOB, what was filled in, up to here, is urgent; MSG_MORE, it may wait until the connection has its turn (pending.ts). */
+export function push(c: TcpConnection, marks: u32): void {
+  if (marks == MSG_MORE) return pend(c);
+  const urgent = (marks & MSG_OOB) != 0;
   if (urgent) markUrgent(c);
   output(c);
   if (urgent) announceUrgent(c);

@@ -218,8 +218,8 @@ function fillErrorOperation(socket: Socket): i32 {
   return fillError();
 }
 
-function pushOperation(socket: Socket, urgent: bool): void {
-  push(connectionOf(socket), urgent);
+function pushOperation(socket: Socket, marks: u32): void {
+  push(connectionOf(socket), marks);
 }
 
 function shutdownOperation(socket: Socket, how: i32): i32 {

@@ -9,7 +9,7 @@ import { readDatagram } from "../../../net/socket/datagram";
 import { gatherOne } from "../../../net/socket/gather";
 import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { ownSocket, rankSocket, setSocketLevel } from "../../../net/socket/rank";
-import { Socket, SOCKET_DONT_FRAGMENT } from "../../../net/socket/socket";
+import { MSG_MORE, MSG_OOB, Socket, SOCKET_DONT_FRAGMENT } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
 import { udpCreate, udpDrops, udpSend } from "../../../net/socket/udp";
@@ -305,5 +305,6 @@ export function writesSome(s: Socket): void {
     assert(call_indirect<i32>(s.protocol.fillError, s) < 0, "it has taken fewer");
     break;
   }
-  call_indirect<void>(s.protocol.push, s, chance(16) == 0);
+  const dice = chance(16);
+  call_indirect<void>(s.protocol.push, s, dice == 0 ? MSG_OOB : dice == 1 ? MSG_MORE : 0);
 }

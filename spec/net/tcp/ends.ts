@@ -2,7 +2,7 @@
 import { Waiter } from "../../../kernel/scheduler/wait";
 import { setUserLimits } from "../../../kernel/memory/user";
 import { gatherOne } from "../../../net/socket/gather";
-import { Socket } from "../../../net/socket/socket";
+import { MSG_MORE, Socket } from "../../../net/socket/socket";
 import { ENOPROTOOPT } from "../../../kernel/errno";
 import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
@@ -83,6 +83,13 @@ export function write(s: Socket, stream: u32, position: u32, length: u32, urgent
   call_indirect<void>(s.protocol.push, s, urgent && written != 0);
   takeTurns();
   return written;
+}
+
+/** Gives a stream `length` octets, with MSG_MORE: nothing of them leaves yet. */
+export function writeMore(s: Socket, stream: u32, position: u32, length: u32): void {
+  for (let i: u32 = 0; i < length; i++) store<u8>(bytes + i, octet(stream, position + i));
+  assert(fill(s, bytes, length) == length);
+  call_indirect<void>(s.protocol.push, s, MSG_MORE);
 }
 
 /** Sends a text in one piece, `urgent`: with MSG_OOB. */
