@@ -33,8 +33,10 @@ function halve(total: u64): u32 {
  */
 export function checksumAdd(address: usize, length: u32, sum: u32): u32 {
   let total = <u64>sum;
-  for (let end = address + (length & ~255); address != end; address += 256) total = sum256(address, total);
-  for (let end = address + (length & 192); address != end; address += 64) total = sum64(address, total);
+  if (length >= 64) {
+    for (let end = address + (length & ~255); address != end; address += 256) total = sum256(address, total);
+    for (let end = address + (length & 192); address != end; address += 64) total = sum64(address, total);
+  }
   if (length & 32) {
     total = addAround(total, load<u64>(address));
     total = addAround(total, load<u64>(address, 8));
