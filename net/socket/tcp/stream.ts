@@ -29,7 +29,16 @@ import { pend } from "./pending";
 import { output } from "./send";
 import { UNSENT } from "./scoreboard";
 import { starve } from "./starved";
-import { MAY_RECEIVE, MAY_SEND, stateIn, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
+import {
+  MAY_RECEIVE,
+  MAY_SEND,
+  MAY_TRANSMIT,
+  stateIn,
+  TCP_CLOSE,
+  TCP_LISTEN,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+} from "./state";
 import { sendAck } from "./transmit";
 import { announceUrgent, markUrgent, urgentReached } from "./urgent";
 import { buffersScarce, windowUpdateDue } from "./window";
@@ -173,7 +182,10 @@ function refusal(c: TcpConnection): i32 {
 
 /** `marks`: MSG_OOB, what was filled in, up to here, is urgent; MSG_MORE, it may wait until the connection has its turn (pending.ts). */
 export function push(c: TcpConnection, marks: u32): void {
-  if (marks == MSG_MORE) return pend(c);
+  if (marks == MSG_MORE) {
+    if (stateIn(c.state, MAY_TRANSMIT)) pend(c);
+    return;
+  }
   const urgent = (marks & MSG_OOB) != 0;
   if (urgent) markUrgent(c);
   output(c);
