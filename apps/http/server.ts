@@ -79,7 +79,7 @@ export function accepted(jid: i32, listener: i32, fd: i32): void {
   if (address == 0) {
     countRefused();
     makeError(503, CLOSE);
-    send(fd, response, responseLength, MSG_DONTWAIT | MSG_MORE);
+    send(fd, response, responseLength, MSG_DONTWAIT);
     close(fd);
     return;
   }
