@@ -130,6 +130,17 @@ export function createMachine(exports) {
     return 0;
   }
 
+  /** One's complement sum. */
+  function addWords(address, length, sum) {
+    const most = 0xffff_ffff_ffff_ffffn;
+    let total = BigInt.asUintN(64, sum);
+    for (let at = 0; at < length; at += 8) {
+      total += view().getBigUint64(address + at, true);
+      if (total > most) total -= most;
+    }
+    return total;
+  }
+
   const hal = {
     in8: (port) => portIn(port, 8),
     in16: (port) => portIn(port, 16),
@@ -148,15 +159,8 @@ export function createMachine(exports) {
     readBarrier: () => void barriers++,
     writeBarrier: () => void barriers++,
     fullBarrier: () => void barriers++,
-    sum64: (address, sum) => {
-      const most = 0xffff_ffff_ffff_ffffn;
-      let total = BigInt.asUintN(64, sum);
-      for (let at = 0; at < 64; at += 8) {
-        total += view().getBigUint64((address >>> 0) + at, true);
-        if (total > most) total -= most;
-      }
-      return total;
-    },
+    sum64: (address, sum) => addWords(address >>> 0, 64, sum),
+    sum256: (address, sum) => addWords(address >>> 0, 256, sum),
     scale: (value, factor) => (BigInt.asUintN(64, value) * BigInt.asUintN(64, factor)) >> 32n,
     tsc: () => (tsc += tscStep),
     cpuid: (leaf, subleaf, register) => cpuids.get(`${leaf >>> 0}.${subleaf >>> 0}.${register}`) ?? 0,
