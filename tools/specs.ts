@@ -8,20 +8,14 @@
  * One module, since most of what a spec file needs is what the others need too. One instance each, so that no file finds the
  * kernel's globals as another has left them.
  */
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { SummaryReporter, TestContext, VerboseReporter } from "@as-pect/core";
 import { instantiate } from "@assemblyscript/loader";
 import { main as asc } from "assemblyscript/asc";
 import { createMachine } from "../spec/hal.js";
 import { UserError, hasCode, messageOf } from "./errors.ts";
-import { ROOT, isProgram } from "./paths.ts";
-
-/** Files below spec/ with this ending, relative to the checkout. */
-export function findTests(ending: string): string[] {
-  const names = readdirSync(join(ROOT, "spec"), { recursive: true, encoding: "utf8" });
-  return names.flatMap((name) => (name.endsWith(ending) ? [join("spec", name)] : [])).sort();
-}
+import { ROOT, findTests, isProgram } from "./paths.ts";
 
 /** Source of the module's entry; it has no file. */
 const ENTRY = "spec/all.ts";
@@ -107,7 +101,7 @@ async function run(module: WebAssembly.Module, index: number, context: TestConte
       if (current === undefined || current === index) declare(...parameters);
     };
   }
-  // No reporter shows where a value was compared, and to find out would be a third of the time of the run.
+  // No reporter shows where a value was compared, and a stack trace for each takes longer than the comparison.
   aspect.attachStackTraceToReflectedValue = () => undefined;
   const clearExpected = aspect.clearExpected;
   aspect.clearExpected = () => {
@@ -133,11 +127,17 @@ async function main(list: readonly string[]): Promise<void> {
   const reporter = verbose ? new VerboseReporter() : new SummaryReporter();
   reporter.stdout = process.stdout;
   reporter.stderr = process.stderr;
+  // Read once: to do so as-pect compiles the module.
+  const names = new TestContext({ reporter, binary })["nameSection"];
   let [passed, tests, good] = [0, 0, true];
   for (const [index, fileName] of files.entries()) {
-    const context = new TestContext({ reporter, binary, fileName });
+    const context = new TestContext({ reporter, fileName });
+    context["nameSection"] = names;
     await run(module, index, context);
-    if (context.testCount === 0) process.stdout.write(`${fileName} has no test\n`);
+    const { message, stackTrace } = context.rootNode;
+    // Of what fails outside of all groups as-pect only says that it has failed.
+    if (stackTrace) process.stdout.write(`${fileName}: ${message}\n${stackTrace}\n`);
+    else if (context.testCount === 0) process.stdout.write(`${fileName} has no test\n`);
     passed += context.testPassCount;
     tests += context.testCount;
     good &&= context.pass && context.testCount > 0;
