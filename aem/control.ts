@@ -100,8 +100,8 @@ export function controlTimeout(event: Event, user: usize): i32 {
   extra.timeout = nanoseconds;
   // One that has run out and was not told is forgotten.
   extra.clear(EXTRA_TIMED_OUT);
-  timerStop(extra);
-  startTimeout(extra);
+  if (nanoseconds == 0) timerStop(extra);
+  else startTimeout(extra);
   return 0;
 }
 

@@ -27,17 +27,25 @@ export let handledTotal: u64 = 0;
 @inline
 export function deliver(thread: Thread, event: Event): i32 {
   const outcome = event.extra == 0 ? call_indirect<i32>(event.job.deliver, event) : deliverExtra(event);
-  if (outcome > EMPTY) {
-    if (outcome == DELIVERED) {
-      event.handled++;
-      handledTotal++;
-    } else event.mark(EVENT_ALLOCATING);
-    event.handlers++;
-    thread.handling = changetype<usize>(event);
-    // What delivery itself has activated waits until the handler has returned.
-    clearExitWork(WORK_DISPATCH);
+  if (outcome == DELIVERED) {
+    event.handled++;
+    handledTotal++;
+    occupy(thread, event);
+  } else if (outcome == ALLOCATE) {
+    event.mark(EVENT_ALLOCATING);
+    occupy(thread, event);
   }
   return outcome;
+}
+
+/** The thread calls something for the event. */
+// @ts-ignore: decorator
+@inline
+function occupy(thread: Thread, event: Event): void {
+  event.handlers++;
+  thread.handling = changetype<usize>(event);
+  // What delivery itself has activated waits until the handler has returned.
+  clearExitWork(WORK_DISPATCH);
 }
 
 /** Code address of what has to be called now for the event: its handler, or the application's allocator; 0: nothing, and all has been done. */

@@ -50,17 +50,12 @@ export function dispatchNext(returned: bool, result: u32): usize {
     if (event !== null) return event.handler;
   }
   const queue = changetype<PriorityQueue>(thread.queue);
-  const main = changetype<usize>(thread) == changetype<usize>(process.thread);
   let budget = EMPTY_BUDGET;
   while (true) {
-    if (budget-- == 0) {
-      budget = EMPTY_BUDGET;
-      yieldPoint();
-    }
     const top = queue.top;
     if (top < 0) {
       if (thread.serving != 0 && waitForHandlers()) continue;
-      if (main && settle(process.priority, true) && !queue.isEmpty) continue;
+      if (isMain(thread) && settle(process.priority, true) && !queue.isEmpty) continue;
       noteDispatch();
       return 0;
     }
@@ -68,13 +63,24 @@ export function dispatchNext(returned: bool, result: u32): usize {
     const event = eventOfActivation(queue.takeFirst(top));
     countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
-    if (isFunction(event) || isForWorker(event, main)) {
+    if (isFunction(event) || isForWorker(event, isMain(thread))) {
       const outcome = deliver(thread, event);
       if (outcome == DELIVERED) return event.handler;
       const code = codeFor(event, outcome);
       if (code != 0) return code;
     }
+    if (--budget == 0) {
+      budget = EMPTY_BUDGET;
+      yieldPoint();
+    }
   }
+}
+
+/** The main thread of its process, not a worker. */
+// @ts-ignore: decorator
+@inline
+function isMain(thread: Thread): bool {
+  return changetype<usize>(thread) == changetype<usize>(thread.process.thread);
 }
 
 /** Of an event whose handlers do not run on the main thread: whether this thread, a worker, calls one now. Else it has been seen to. */

@@ -2,6 +2,8 @@
  * The call evpost: a message to an event of another process, or of one's own. Its bytes are copied once, from the sender's memory into
  * vmtable blocks of the receiver; the kernel buffers nothing. All listeners of the port get the message, or none does.
  *
+ * One listener and one piece, which is nearly always: made, copied, queued, and nobody comes between. Else others run between the pieces:
+ *
  *     made, each with a block ──► copied, a piece at a time ──► queued, all at once
  *     (thread.posting has them: if the thread ends, they are given back)
  */
@@ -49,41 +51,85 @@ function postToJid(jid: i32, data: usize, length: u32): i32 {
   const process = currentProcess();
   const event = eventOfJid(process, jid);
   if (event === null) return -ESRCH;
-  if (event.job.type != EVENT_MESSAGE) return -EINVAL;
+  if (event.type != EVENT_MESSAGE) return -EINVAL;
   if (event.has(EVENT_DRAINING)) return -ECONNREFUSED;
-  const error = makeMessage(process, event, length);
-  return error < 0 ? error : finish(process, data, length);
+  return length <= PIECE
+    ? postPiece(process, event, data, length)
+    : postToAll(process, event, null, data, length);
 }
 
 function postToPort(receiver: Process, port: u32, data: usize, length: u32): i32 {
   const head = bucketOf(receiver.pid, port);
-  let event = nextListener(head, head, receiver, port);
+  const event = nextListener(head, head, receiver, port);
   if (event === null) return -ECONNREFUSED;
+  const second = nextListener(head, event, receiver, port);
+  return second === null && length <= PIECE
+    ? postPiece(receiver, event, data, length)
+    : postToAll(receiver, event, second, data, length);
+}
+
+/** A message of PIECE bytes at most for one event. */
+// @ts-ignore: decorator
+@inline
+function postPiece(receiver: Process, event: Event, data: usize, length: u32): i32 {
+  const refused = checkRoom(receiver, event, length);
+  if (refused != 0) return refused;
+  const message = newMessage(length);
+  if (message === null) return -EAGAIN;
+  if (length != 0) {
+    const error = fill(receiver, message, data, length);
+    if (error < 0) {
+      freeMessage(receiver, message);
+      return error;
+    }
+  }
+  queueMessage(event, message);
+  return 0;
+}
+
+function fill(receiver: Process, message: Message, data: usize, length: u32): i32 {
+  return lendBlock(receiver, message, length)
+    ? copyToProcess(receiver, message.block, data, length)
+    : -EAGAIN;
+}
+
+/**
+ * Whether a message of so many bytes may wait at the event: 0 or a negative errno. What waits in messages is at most half of a process's vmtable, so that
+ * senders cannot take from its sockets all that those need.
+ */
+// @ts-ignore: decorator
+@inline
+function checkRoom(receiver: Process, event: Event, length: u32): i32 {
+  const most = <u32>(receiver.vmtable.size >>> 1);
+  if (length > most) return -EMSGSIZE;
+  return queueHasRoom(event) && receiver.messageBytes + length <= most ? 0 : -EAGAIN;
+}
+
+/** Of any length, to `event`, and, if `second` is not null, to the port's listeners from that one on. */
+function postToAll(receiver: Process, event: Event, second: Event | null, data: usize, length: u32): i32 {
   // A message for each, before any of them has one.
-  while (event !== null) {
-    const error = makeMessage(receiver, event, length);
+  const error = makeMessage(receiver, event, length);
+  if (error < 0) return error;
+  const head = bucketOf(receiver.pid, <u32>event.object);
+  while (second !== null) {
+    const error = makeMessage(receiver, second, length);
     if (error < 0) return abandonPost(currentThread(), error);
-    event = nextListener(head, event, receiver, port);
+    second = nextListener(head, second, receiver, <u32>event.object);
   }
   return finish(receiver, data, length);
 }
 
-/**
- * One message more that the current thread is about to post, with room for its bytes. 0 or a negative errno. What waits in messages is at most half of a
- * process's vmtable, so that senders cannot take from its sockets all that those need.
- */
+/** One message more that the current thread is about to post, with room for its bytes. 0 or a negative errno. */
 function makeMessage(receiver: Process, event: Event, length: u32): i32 {
-  const most = <u32>(receiver.vmtable.size >>> 1);
-  if (length > most) return -EMSGSIZE;
-  if (!queueHasRoom(event) || receiver.messageBytes + length > most) return -EAGAIN;
-  const message = newMessage();
+  const refused = checkRoom(receiver, event, length);
+  if (refused != 0) return refused;
+  const message = newMessage(length);
   if (message === null) return -EAGAIN;
   if (length != 0 && !lendBlock(receiver, message, length)) {
     freeMessage(receiver, message);
     return -EAGAIN;
   }
-  message.length = length;
-  message.from = currentProcess().pid;
+  message.next = changetype<Message>(0);
   message.jid = event.jid;
   message.pid = receiver.pid;
   message.serial = receiver.serial;

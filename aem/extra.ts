@@ -9,8 +9,7 @@
 import { Pool } from "../kernel/memory/pool";
 import { VMTABLE_BASE } from "../kernel/memory/layout";
 import { userRange } from "../kernel/memory/user";
-import { now } from "../kernel/time/clock";
-import { Timer, timerPrepare, timerStartAt, timerStop } from "../kernel/time/timers";
+import { Timer, timerPrepare, timerStartIn, timerStop } from "../kernel/time/timers";
 import { IpAddress } from "../net/flow";
 import { SOCKADDR6_ROOM } from "../net/socket/sockaddr";
 import {
@@ -160,8 +159,13 @@ export function extraOf(event: Event): EventExtra {
 }
 
 /** The event's, made now if need be; null: -ENOSPC. */
+// @ts-ignore: decorator
+@inline
 export function needExtra(event: Event): EventExtra | null {
-  if (event.extra != 0) return extraOf(event);
+  return event.extra != 0 ? extraOf(event) : makeExtra(event);
+}
+
+function makeExtra(event: Event): EventExtra | null {
   const address = pool.allocate();
   if (address == 0) return null;
   const extra = changetype<EventExtra>(address);
@@ -221,10 +225,7 @@ export function deliverExtra(event: Event): i32 {
 
 /** (Re)starts it, if there is one. */
 export function startTimeout(extra: EventExtra): void {
-  if (extra.timeout == 0) return;
-  const due = now() + extra.timeout;
-  const expires = due < extra.timeout ? u64.MAX_VALUE : due;
-  timerStartAt(extra, expires, extra.event.priority);
+  if (extra.timeout != 0) timerStartIn(extra, extra.timeout, extra.event.priority);
 }
 
 /**

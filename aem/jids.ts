@@ -82,8 +82,9 @@ export function allocateEvent(): Event | null {
   // A slot first: what can fail must not leave anything behind. Without memory for more of them there are the spare ones.
   const fresh = freeCount < SPARE_SLOTS && (slotsUsed < slotsThere || growTable());
   if (!fresh && freeCount == 0) return null;
-  const address = pool.allocate();
+  const address = pool.allocateRaw();
   if (address == 0) return null;
+  memory.fill(address, 0, EVENT_SIZE);
   let slot: u32;
   let generation: u32;
   let word: usize;
@@ -148,10 +149,11 @@ export function handlerGone(event: Event): bool {
 /** The event that `process` knows under `jid`, which may be any number; null when it has none of that name. */
 export function eventOfJid(process: Process, jid: i32): Event | null {
   const slot = (<u32>jid) & SLOT_MASK;
-  if (jid <= 0 || slot >= slotsUsed) return null;
+  if (slot >= slotsUsed) return null;
   const word = load<u32>(wordOf(slot));
   if (word & 1) return null;
   const event = changetype<Event>(<usize>word);
+  // Its jid is positive, as all are.
   if (event.jid != jid || changetype<usize>(event.process) != changetype<usize>(process)) return null;
   return event;
 }

@@ -74,6 +74,8 @@ export function admitEvent(type: u32, flags: u32, handler: u32): i64 {
 }
 
 /** An event of the current process that listens to nothing yet: > 0 its address, else a negative errno. `admitted`: what admitEvent gave. */
+// @ts-ignore: decorator
+@inline
 export function createEvent(type: u32, flags: u32, admitted: i64): i64 {
   if (admitted < 0) return admitted;
   const priority = (flags & EVF_PRIORITY_MASK) >> EVF_PRIORITY_SHIFT;
@@ -140,6 +142,8 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
 }
 
 /** The event listens to the socket from now on; so many do that there is room for it. */
+// @ts-ignore: decorator
+@inline
 export function listen(event: Event, socket: Socket): void {
   const job = event.job;
   event.waiter.prepare(job.occurred, job.mask, event.priority);

@@ -7,29 +7,39 @@ import { copyFromUser, copyToUser } from "../kernel/hal";
 import { EFAULT, ENOMEM } from "../kernel/errno";
 import { FRAME_SIZE } from "../kernel/memory/frames";
 import { WINDOW_BASE } from "../kernel/memory/layout";
-import { translate } from "../kernel/memory/paging";
-import { userRange } from "../kernel/memory/user";
+import { translate, translateWritable } from "../kernel/memory/paging";
 import { BREAK_DONE } from "../kernel/memory/copy-on-write";
 import { breakProcessCopy } from "../kernel/process/fork";
 import { Process } from "../kernel/process/process";
 
 /**
- * Copies `length` bytes at `source` in the memory of the current process to `destination` in that of `receiver`, a vmtable block.
- * 0; -EFAULT; -ENOMEM: a shared page could not be copied. Then what is in the block is not defined.
+ * Copies `length` bytes at `source` in the memory of the current process, a range that is valid (userRange), to `destination` in that of `receiver`, a
+ * vmtable block. 0; -EFAULT; -ENOMEM: a shared page could not be copied. Then what is in the block is not defined.
  */
 export function copyToProcess(receiver: Process, destination: usize, source: usize, length: usize): i32 {
-  if (!userRange(source, length)) return -EFAULT;
   while (length != 0) {
     const bytes = min(length, FRAME_SIZE - (destination & (FRAME_SIZE - 1)));
-    const address = WINDOW_BASE + <u64>destination;
-    if (breakProcessCopy(receiver, address) != BREAK_DONE) return -ENOMEM;
-    const error = copyFromUser(translate(receiver.pageTables, address), source, bytes);
+    const page = writablePage(receiver, WINDOW_BASE + <u64>destination);
+    if (page == 0) return -ENOMEM;
+    const error = copyFromUser(page, source, bytes);
     if (error < 0) return error;
     destination += bytes;
     source += bytes;
     length -= bytes;
   }
   return 0;
+}
+
+/** Kernel address of an address in the window of `process` that may be written to, which is a copy of its own from here on; 0: there is no frame for that. */
+// @ts-ignore: decorator
+@inline
+function writablePage(process: Process, address: u64): usize {
+  const there = translateWritable(process.pageTables, address);
+  return there != 0 ? there : copiedPage(process, address);
+}
+
+function copiedPage(process: Process, address: u64): usize {
+  return breakProcessCopy(process, address) == BREAK_DONE ? translate(process.pageTables, address) : 0;
 }
 
 /** The other way: from `source` in the memory of `sender`, a vmtable block, to the vmtable block `destination` of the current process. 0 or -EFAULT. */

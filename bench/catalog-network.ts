@@ -74,7 +74,6 @@ export const NETWORK: readonly Entry[] = [
     unit: "instructions per second",
     what: "nobody asks for anything",
     aim: { most: 1000 },
-    missed: "both applications have a timer of one second, for clients that stall",
   },
   {
     name: "tcp.segment.received",

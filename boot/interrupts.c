@@ -163,30 +163,20 @@ __attribute__((naked, used)) void exception_entry(void) {
 
 /*
  * End of a system call with exitWork to do, handlers above all: rax is its result, edx the call itself, rsp the kernel stack with the parameters
- * and the application's rsp as SYSCALL pushed them. All of it moves to the application's stack, which a fork clones with it;
- * the kernel stack is empty while a handler runs. The application's stack is only touched with interrupts on: if it has
- * run out, that is the application's fault and not the kernel's. rbx holds its frame throughout.
+ * and the application's rsp as SYSCALL pushed them. The result, and of a call that is to be made again the parameters, move to the application's stack, which a
+ * fork clones with it; the kernel stack is empty while a handler runs. The application's stack is only touched with interrupts on: if it has
+ * run out, that is the application's fault and not the kernel's. rbx holds its frame throughout, whose lowest word is the call to be made again, or 0.
  */
 __attribute__((naked, used)) void syscall_dispatch(void) {
   __asm__ volatile(
-      "mov %%edx, %%r10d\n"
-      "pop %%r9\n"
-      "pop %%r8\n"
-      "pop %%rcx\n"
-      "pop %%rdx\n"
-      "pop %%rsi\n"
-      "pop %%rsp\n"
+      "cmp %[restart], %%eax\n"
+      "je 4f\n"
+      "mov 40(%%rsp), %%rsp\n"
       "sti\n"
       "push %%rbx\n"
       "push %%rax\n"
-      "push %%r10\n"
-      "push %%rsi\n"
-      "push %%rdx\n"
-      "push %%rcx\n"
-      "push %%r8\n"
-      "push %%r9\n"
-      "sub $8, %%rsp\n" /* aligned to 16 for the calls of handlers */
-      "mov %%rsp, %%rbx\n"
+      "push $0\n" /* aligned to 16 for the calls of handlers */
+      "0: mov %%rsp, %%rbx\n"
       "cli\n"
       "xor %%esi, %%esi\n" /* no handler has returned yet */
       "1: mov %c[stack], %%esp\n"
@@ -208,19 +198,35 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "mov $1, %%esi\n"
       "jmp 1b\n"
       "2: sti\n"
-      "add $8, %%rsp\n"
+      "pop %%r10\n"
+      "test %%r10d, %%r10d\n"
+      "jnz 3f\n"
+      "pop %%rax\n"
+      "pop %%rbx\n"
+      "ret\n"
+      "3: pop %%r9\n"
+      "pop %%r8\n"
+      "pop %%rcx\n"
+      "pop %%rdx\n"
+      "pop %%rsi\n"
+      "pop %%rbx\n"
+      "jmp *%%r10\n"
+      "4: mov %%edx, %%r10d\n"
       "pop %%r9\n"
       "pop %%r8\n"
       "pop %%rcx\n"
       "pop %%rdx\n"
       "pop %%rsi\n"
-      "pop %%r10\n"
-      "pop %%rax\n"
-      "pop %%rbx\n"
-      "cmp %[restart], %%eax\n"
-      "jne 3f\n"
-      "jmp *%%r10\n"
-      "3: ret\n"
+      "pop %%rsp\n"
+      "sti\n"
+      "push %%rbx\n"
+      "push %%rsi\n"
+      "push %%rdx\n"
+      "push %%rcx\n"
+      "push %%r8\n"
+      "push %%r9\n"
+      "push %%r10\n"
+      "jmp 0b\n"
       :
       : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [argument1] "i"(KERNEL_GLOBAL(upcallArgument1)),
         [argument2] "i"(KERNEL_GLOBAL(upcallArgument2)), [argument3] "i"(KERNEL_GLOBAL(upcallArgument3)),

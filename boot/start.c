@@ -8,7 +8,7 @@
 #define RESET_PORT 0x64      /* keyboard controller */
 #define RESET_COMMAND 0xfe
 
-extern char image_start[], image_end[], read_only_end[], kernel_data_start[], kernel_data_end[], symbol_table[];
+extern char image_start[], image_end[], read_only_end[], kernel_data_start[], kernel_data_end[], symbol_table[], symbol_table_end[];
 extern char boot_pml4[], thread_start[], thread_return[];
 extern uint32_t boot_magic, boot_info;
 extern uint64_t boot_tsc;
@@ -29,7 +29,7 @@ uint32_t image_value(uint32_t which) {
     case 4: return (uint32_t)(uintptr_t)read_only_end;
     case 5: return (uint32_t)(uintptr_t)module_table;
     case 6: return (uint32_t)module_count;
-    case 7: return &symbol_table[0] == &image_end[0] ? 0 : (uint32_t)(uintptr_t)symbol_table;
+    case 7: return &symbol_table[0] == &symbol_table_end[0] ? 0 : (uint32_t)(uintptr_t)symbol_table;
     case 8: return (uint32_t)boot_tsc;
     case 9: return (uint32_t)(boot_tsc >> 32);
     case 10: return (uint32_t)(uintptr_t)kernel_data_start;

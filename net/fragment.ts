@@ -32,8 +32,8 @@ const REMEMBERED: u32 = 32;
 class Remembered {
   addresses: u64;
   hash: u64;
-  /** 0: none. */
-  protocol: u32;
+  /** 0: none. 64 bits, so that the next one is aligned. */
+  protocol: u64;
 }
 
 const REMEMBERED_SIZE: usize = offsetof<Remembered>();

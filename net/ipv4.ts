@@ -26,9 +26,6 @@ import {
 } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
-// net/socket/tcp takes it from here.
-export { TTL_DEFAULT } from "./service";
-
 let noTransportIndex: u32 = 0;
 
 /** Once at boot. `noTransport`: (buffer) => void, borrows a packet that no transport wants (0: none). */

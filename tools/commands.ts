@@ -43,8 +43,17 @@ const C_OPTIONS = [
 /** Of generated C, gcc has only things to say that nobody can mend there. */
 const GENERATED_OPTIONS = ["-w"];
 
-/** The kernel and boot/: no floating point, no vectors. */
-export const KERNEL_OPTIONS = ["-mgeneral-regs-only"];
+/**
+ * The kernel and boot/: no floating point, no vectors. Nor is anything computed early because it may be wanted later, or again in the next round of a loop: a path of the kernel's
+ * takes few of its branches, and most of its loops end in the first round. That is 1 to 3 % of the instructions of most paths that bench/ceilings.json has.
+ */
+export const KERNEL_OPTIONS = [
+  "-mgeneral-regs-only",
+  "-fno-code-hoisting",
+  "-fno-move-loop-invariants",
+  "-fno-tree-loop-im",
+  "-fno-tree-pre",
+];
 /** Applications: wasm's float rules, and no frame that skips the guard page. */
 export const APPLICATION_OPTIONS = ["-frounding-math", "-fsignaling-nans", "-fstack-clash-protection"];
 
@@ -74,9 +83,12 @@ function readLooked(text: string): Map<string, string> {
   );
 }
 
+/** What has one caller is inlined by gcc, which knows what that costs; by wasm-opt when it is as small as this only. */
+const ONE_CALLER = "--one-caller-inline-max-function-size=40";
+
 export async function wasmOptStep(unit: string, input: string, output: string): Promise<Step> {
   const { path, version } = await npmTool("wasm-opt");
-  const list = [input, "-o", output, "-O3", "-g", ...WASM_FEATURES];
+  const list = [input, "-o", output, "-O3", ONE_CALLER, "-g", ...WASM_FEATURES];
   return {
     unit,
     command: { tool: "wasm-opt", program: [path], warm: true, version, arguments: list },

@@ -1,5 +1,5 @@
 /**
- * Links an image: once for the addresses, once more with the names of all functions at its end, for backtraces. Then the
+ * Links an image: once for the addresses, once more with the names of all functions behind them, for backtraces. Then the
  * ELF64 gets the ELF32 shell that QEMU's multiboot loader takes.
  */
 import { readFile } from "node:fs/promises";
@@ -12,8 +12,6 @@ import type { Steps } from "./steps.ts";
 import { demangle } from "./translate.ts";
 
 const UNIT = "image";
-/** Symbols that lie behind the table of names. */
-const BEHIND_TABLE = new Set(["image_end"]);
 
 export interface Link {
   folder: string;
@@ -106,13 +104,11 @@ function oneForEachAddress(symbols: readonly NamedAddress[]): NamedAddress[] {
 
 function checkUnmoved(before: readonly LinkedSymbol[], after: readonly LinkedSymbol[]): void {
   const places = new Map(after.map(({ name, address }) => [`${name} ${address}`, true]));
-  const moved = before.filter(
-    ({ name, address }) => !BEHIND_TABLE.has(name) && !places.has(`${name} ${address}`),
-  );
+  const moved = before.filter(({ code, name, address }) => code && !places.has(`${name} ${address}`));
   if (moved.length === 0) return;
   const names = moved.slice(0, 5).map(({ name }) => name);
   throw new Error(
-    `boot/link.ld: the table of names is not at the end of the image: it moved ${names.join(", ")}`,
+    `boot/link.ld: the table of names is not behind the functions: it moved ${names.join(", ")}`,
   );
 }
 

@@ -36,6 +36,8 @@ export type Wire = DatagramWire | StreamWire;
 export interface GuestOptions {
   /** Path of the image. */
   image: string;
+  /** Path of a CD image that boots instead, with a boot loader of its own; `append` is for the loader to say then. */
+  cdrom?: string;
   /** Memory in MiB; 128 when absent. */
   memory?: number;
   /** Kernel command line. */
@@ -142,8 +144,11 @@ export function qemuArguments(options: GuestOptions, accel: { name: string; cpu:
     DEBUG_EXIT,
   );
   list.push("-device", "virtio-rng-pci,romfile=", ...networkArguments(options));
-  list.push("-kernel", options.image);
-  if (options.append !== undefined && options.append !== "") list.push("-append", options.append);
+  if (options.cdrom !== undefined) list.push("-cdrom", options.cdrom);
+  else {
+    list.push("-kernel", options.image);
+    if (options.append !== undefined && options.append !== "") list.push("-append", options.append);
+  }
   if (options.icount) list.push("-icount", options.icount === true ? "shift=0" : options.icount);
   if (options.gdb) list.push("-s", "-S");
   return [...list, ...(options.extra ?? [])];

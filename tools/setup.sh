@@ -7,18 +7,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly NODE_MAJOR=20
 
-# Program, and the Debian package that has it.
+# Program, or a file that has to be there, and the Debian package that has it.
 required=("gcc gcc" "ld binutils" "objcopy binutils" "nm binutils" "clang clang" "wasm-ld lld" "qemu-system-x86_64 qemu-system-x86")
 if [[ "${1-}" == --test ]]; then
-  required+=("curl curl" "tshark tshark" "ip iproute2")
+  required+=("curl curl" "tshark tshark" "ip iproute2" "grub-mkrescue grub-common" "/usr/lib/grub/i386-pc/multiboot.mod grub-pc-bin" "xorriso xorriso")
 fi
 
-# Packages whose program is not there, each once.
+# Packages of which something is not there, each once.
 missing_packages() {
   local entry program package packages=" "
   for entry in "${required[@]}"; do
     read -r program package <<<"$entry"
-    if ! command -v "$program" >/dev/null && [[ "$packages" != *" $package "* ]]; then
+    if ! command -v "$program" >/dev/null && [[ ! -e "$program" && "$packages" != *" $package "* ]]; then
       packages+="$package "
     fi
   done

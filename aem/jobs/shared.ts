@@ -37,9 +37,13 @@ export function isShared(socket: Socket): bool {
 // ---- Coming and going ----
 
 /** Before a read event joins the socket's waiters. It begins with what nobody has had yet, as the only one would. At most EVENTS_PER_SHARED_SOCKET steps. */
+// @ts-ignore: decorator
+@inline
 export function readerComes(event: Event, socket: Socket): void {
-  if (socket.protocol.queue == 0) return;
-  if (++socket.readers == 1) return;
+  if (socket.protocol.queue != 0 && ++socket.readers != 1) furtherReader(event, socket);
+}
+
+function furtherReader(event: Event, socket: Socket): void {
   let reader = nextReader(socket, socket)!;
   // So far it had the socket for itself, and took what it had.
   if (socket.readers == 2) {

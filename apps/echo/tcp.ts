@@ -19,7 +19,6 @@ import {
   onClose,
   onRead,
   onSock,
-  onTimer,
   send,
   vmtable_free,
   vmtable_keep,
@@ -34,7 +33,6 @@ const DESCRIPTOR_LIMIT: u32 = CONNECTION_LIMIT + 16;
 const KEPT_LIMIT: u32 = 3 << 20;
 /** Seconds without any progress after which a client that does not read is dropped. */
 const STALL_SECONDS: u32 = 60;
-const SECOND: i64 = 1_000_000_000;
 
 
 @unmanaged
@@ -55,17 +53,15 @@ const stalled = changetype<DeadlineList>(heap.alloc(offsetof<DeadlineList>()));
 /** Address of the connection of each descriptor, or 0. */
 const connections = heap.alloc((<usize>DESCRIPTOR_LIMIT) << 2);
 let kept: u32 = 0;
-let seconds: u32 = 0;
 
 /** 0 or more, or a negative errno. */
 export function startTcp(): i32 {
   pool.initialize(offsetof<Connection>(), CONNECTION_LIMIT);
-  stalled.initialize(STALL_SECONDS);
+  stalled.initialize(STALL_SECONDS, expired);
   memory.fill(connections, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
   const fd = listenTcp(PORT, BACKLOG, AF_INET6);
   if (fd < 0) return fd;
-  const jid = onTimer(SECOND, SECOND, tick);
-  return jid < 0 ? jid : onAccept(fd, accepted);
+  return onAccept(fd, accepted);
 }
 
 function accepted(jid: i32, listener: i32, fd: i32): void {
@@ -114,7 +110,7 @@ function hold(connection: Connection, data: usize, sent: i32, length: i32): void
   connection.block = data;
   connection.sent = sent;
   connection.length = length;
-  stalled.start(connection, seconds);
+  stalled.start(connection);
   evctl(connection.readJid, EVJOBSTOP, 0);
   if (connection.sockJid == 0) {
     const jid = onSock(connection.fd, ready);
@@ -144,7 +140,7 @@ function resume(connection: Connection): void {
   }
   connection.sent += sent;
   if (sent < rest) {
-    if (sent > 0) stalled.start(connection, seconds);
+    if (sent > 0) stalled.start(connection);
     return;
   }
   release(connection);
@@ -177,8 +173,7 @@ function drop(connection: Connection): void {
   pool.give(changetype<usize>(connection));
 }
 
-function tick(jid: i32, overrun: i32): void {
-  seconds += 1 + <u32>overrun;
-  for (let due = stalled.take(seconds); due != 0; due = stalled.take(seconds))
-    drop(changetype<Connection>(due));
+/** Its client has not read for STALL_SECONDS. */
+function expired(connection: usize): void {
+  drop(changetype<Connection>(connection));
 }

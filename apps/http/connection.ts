@@ -54,7 +54,7 @@ const responses = changetype<Pool>(heap.alloc(offsetof<Pool>()));
 const byDescriptor = heap.alloc((<usize>DESCRIPTOR_LIMIT) << 2);
 let kept: u32 = 0;
 
-// ---- Time-outs, in ticks of a second ----
+// ---- Time-outs ----
 
 /** Seconds that a connection may stay open between requests. */
 export const IDLE_SECONDS: u32 = 60;
@@ -69,36 +69,26 @@ export const idle = changetype<DeadlineList>(heap.alloc(offsetof<DeadlineList>()
 export const reading = changetype<DeadlineList>(heap.alloc(offsetof<DeadlineList>()));
 export const transferring = changetype<DeadlineList>(heap.alloc(offsetof<DeadlineList>()));
 export const lingering = changetype<DeadlineList>(heap.alloc(offsetof<DeadlineList>()));
-let seconds: u32 = 0;
 
 export function initializeConnections(): void {
   connections.initialize(offsetof<Connection>() + offsetof<Request>(), CONNECTION_LIMIT);
   responses.initialize(RESPONSE_ROOM, RESPONSE_LIMIT);
   memory.fill(byDescriptor, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
-  idle.initialize(IDLE_SECONDS);
-  reading.initialize(HEAD_SECONDS);
-  transferring.initialize(TRANSFER_SECONDS);
-  lingering.initialize(LINGER_SECONDS);
+  idle.initialize(IDLE_SECONDS, expired);
+  reading.initialize(HEAD_SECONDS, expired);
+  transferring.initialize(TRANSFER_SECONDS, expired);
+  lingering.initialize(LINGER_SECONDS, expired);
 }
 
 /** (Re)starts the connection's time-out with the period of `list`. */
 // @ts-ignore: decorator
 @inline
 export function expect(connection: Connection, list: DeadlineList): void {
-  list.start(connection, seconds);
+  list.start(connection);
 }
 
-/** `elapsed` seconds have passed: drops what is due. */
-export function expire(elapsed: u32): void {
-  seconds += elapsed;
-  expireList(idle);
-  expireList(reading);
-  expireList(transferring);
-  expireList(lingering);
-}
-
-function expireList(list: DeadlineList): void {
-  for (let due = list.take(seconds); due != 0; due = list.take(seconds)) drop(changetype<Connection>(due));
+function expired(connection: usize): void {
+  drop(changetype<Connection>(connection));
 }
 
 /** Connections that are open. */

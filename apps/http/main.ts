@@ -10,31 +10,23 @@ import {
   listenTcp,
   logText,
   onAccept,
-  onTimer,
   setsockopt,
   sigtake,
 } from "../../sdk";
 import { initializeCharacters } from "./characters";
-import { expire, initializeConnections } from "./connection";
+import { initializeConnections } from "./connection";
 import { initializeResponses } from "./response";
 import { accepted } from "./server";
 
 const PORT: u32 = 80;
 const BACKLOG: i32 = 512;
-const SECOND: i64 = 1_000_000_000;
 
 const option = memory.data(4, 4);
-
-function tick(jid: i32, overrun: i32): void {
-  expire(1 + <u32>overrun);
-}
 
 function start(): i32 {
   initializeCharacters();
   initializeConnections();
   initializeResponses();
-  const jid = onTimer(SECOND, SECOND, tick);
-  if (jid < 0) return jid;
   const listener = listenTcp(PORT, BACKLOG, AF_INET6);
   if (listener < 0) return listener;
   // Connections have it from their listener: the last segment of a response does not wait until those before it are acknowledged.

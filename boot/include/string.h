@@ -9,4 +9,8 @@ void* memmove(void* destination, const void* source, size_t length);
 void* memset(void* destination, int value, size_t length);
 int memcmp(const void* a, const void* b, size_t length);
 
+/* With -ffreestanding gcc takes these for functions like others. It knows better what a few bytes, whose number it sees, are worth. */
+#define memmove(destination, source, length) __builtin_memmove((destination), (source), (length))
+#define memset(destination, value, length) __builtin_memset((destination), (value), (length))
+
 #endif

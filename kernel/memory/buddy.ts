@@ -164,14 +164,21 @@ export class Buddy {
     return true;
   }
 
-  /** An allocated block becomes one that copySome leaves out, and that nobody finds: until it is claimed it can neither be freed nor be asked for. */
-  lend(unit: u32): void {
-    this.setState(unit, LENT | (this.stateOf(unit) & ORDER));
+  /** An allocated block becomes one that copySome leaves out, and that nobody finds: until it is claimed it can neither be freed nor be asked for. Its order. */
+  @inline lend(unit: u32): u32 {
+    return this.setKind(unit, LENT);
   }
 
-  /** A block that was lent is allocated like others. */
-  claim(unit: u32): void {
-    this.setState(unit, ALLOCATED | (this.stateOf(unit) & ORDER));
+  /** A block that was lent is allocated like others. Its order. */
+  @inline claim(unit: u32): u32 {
+    return this.setKind(unit, ALLOCATED);
+  }
+
+
+  @inline private setKind(unit: u32, kind: u32): u32 {
+    const order = (<u32>load<u8>(this.states + unit)) & ORDER;
+    this.setState(unit, kind | order);
+    return order;
   }
 
   /** Order of the allocated block that starts at the unit, or -1; any number may be asked for. */

@@ -182,10 +182,32 @@ function freePage(entry: usize): void {
 
 /** Kernel address of a window address, or 0 when it is not mapped. */
 export function translate(pml4: usize, address: u64): usize {
-  const entry = pageEntry(pml4, address, false);
-  if (entry == 0) return 0;
-  const value = load<u64>(entry);
-  return value & PAGE_PRESENT ? <usize>(value & PAGE_ADDRESS) + <usize>(address & (FRAME_SIZE - 1)) : 0;
+  return walk(pml4, address, PAGE_PRESENT);
+}
+
+/** The same where the application may write as it is; 0, too, where a fork shares it, at whatever level. */
+export function translateWritable(pml4: usize, address: u64): usize {
+  return walk(pml4, address, PAGE_WRITE);
+}
+
+/** `wanted`: a bit that no entry has which refers to nothing. */
+// @ts-ignore: decorator
+@inline
+function walk(pml4: usize, address: u64, wanted: u64): usize {
+  const pointers = entryOf(pml4, address, 39);
+  if (!(pointers & wanted)) return 0;
+  const directory = entryOf(<usize>(pointers & PAGE_ADDRESS), address, 30);
+  if (!(directory & wanted)) return 0;
+  const table = entryOf(<usize>(directory & PAGE_ADDRESS), address, 21);
+  if (!(table & wanted)) return 0;
+  const page = entryOf(<usize>(table & PAGE_ADDRESS), address, 12);
+  return page & wanted ? <usize>(page & PAGE_ADDRESS) + <usize>(address & (FRAME_SIZE - 1)) : 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function entryOf(table: usize, address: u64, shift: u64): u64 {
+  return load<u64>(table + <usize>(((address >> shift) & 511) << 3));
 }
 
 /** Frees the window's frames, its tables and the PML4, as far as nobody else has them. It must not be loaded. */

@@ -144,17 +144,17 @@ export function vmtableFree(v: Vmtable, address: usize): bool {
 
 /**
  * A block in use is not the application's yet (a message waits in it): a clone of the zone does not have it, and the application cannot name it. Nor
- * can anybody else before `vmtableClaim`.
+ * can anybody else before `vmtableClaim`. Its bytes.
  */
-export function vmtableLend(v: Vmtable, address: usize): void {
-  v.lend(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
+export function vmtableLend(v: Vmtable, address: usize): u32 {
   v.lent++;
+  return VMTABLE_BLOCK << v.lend(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
 }
 
-/** Of a block that was lent: it is like any other from here on. */
-export function vmtableClaim(v: Vmtable, address: usize): void {
-  v.claim(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
+/** Of a block that was lent: it is like any other from here on. Its bytes. */
+export function vmtableClaim(v: Vmtable, address: usize): u32 {
   v.lent--;
+  return VMTABLE_BLOCK << v.claim(<u32>((address - VMTABLE_BASE) >>> BLOCK_SHIFT));
 }
 
 /** Bytes of the block that starts at the user address; 0 when none does. */

@@ -159,6 +159,8 @@ export function initializeModules(storage: usize): void {
  * Code address of the function at `index` of the process's table, if its type is that of `kind` (HANDLER_*); else 0.
  * Looked up once, at registration: dispatch only jumps.
  */
+// @ts-ignore: decorator
+@inline
 export function resolveHandler(process: Process, index: u32, kind: u32): usize {
   if (index >= process.module.tableMax) return 0;
   const entry = translate(process.pageTables, TABLE_BASE + <u64>index * TABLE_ENTRY_SIZE);
@@ -166,7 +168,17 @@ export function resolveHandler(process: Process, index: u32, kind: u32): usize {
   const typeCode = <usize>load<u32>(entry);
   const code = <usize>load<u32>(entry + 8);
   if (code == 0 || typeCode == 0) return 0;
-  return memory.compare(typeCode, image(IMAGE_HANDLER_TYPES) + kind * TYPE_CODE_SIZE, TYPE_CODE_SIZE) == 0
-    ? code
-    : 0;
+  return isType(typeCode, image(IMAGE_HANDLER_TYPES) + kind * TYPE_CODE_SIZE) ? code : 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function isType(code: usize, other: usize): bool {
+  return (
+    ((load<u64>(code) ^ load<u64>(other)) |
+      (load<u64>(code, 8) ^ load<u64>(other, 8)) |
+      (load<u64>(code, 16) ^ load<u64>(other, 16)) |
+      (load<u64>(code, 24) ^ load<u64>(other, 24))) ==
+    0
+  );
 }

@@ -5,11 +5,12 @@
  * ends is in create.ts, fork.ts and end.ts.
  */
 import { EAGAIN, ENOMEM } from "../errno";
+import { setExitWork, WORK_DISPATCH } from "../glue";
 import { allocateFrames, freeFrames, FRAME_SIZE } from "../memory/frames";
 import { Link } from "../list";
 import { Vmtable } from "../memory/vmtable";
 import { PRIORITY_QUEUE_SIZE, PriorityQueue } from "../priority-queue";
-import { currentThread, noteDispatch } from "../scheduler/running";
+import { currentThread } from "../scheduler/running";
 import { raiseThread, wakeBlocked } from "../scheduler/wake";
 import { Gauge } from "../scheduler/gauge";
 import { Thread, THREAD_BLOCKED } from "../scheduler/thread";
@@ -420,13 +421,13 @@ export function countAlive(change: i32): void {
 export function notifyThread(thread: Thread, level: u32): void {
   // Blocked inside a handler it waits for something else: no handler runs over another.
   // In a quiet call it has no use for handlers: the next other call runs them.
-  if (thread.state != THREAD_BLOCKED) notifyBusy(thread, level);
-  else if ((thread.handling | thread.quiet) == 0) wakeBlocked(thread, level);
-}
-
-function notifyBusy(thread: Thread, level: u32): void {
-  raiseThread(thread, level);
-  if (changetype<usize>(thread) == changetype<usize>(currentThread())) noteDispatch();
+  if (thread.state == THREAD_BLOCKED) {
+    if ((thread.handling | thread.quiet) == 0) wakeBlocked(thread, level);
+    return;
+  }
+  if (thread.priority < level) raiseThread(thread, level);
+  if (changetype<usize>(thread) == changetype<usize>(currentThread()) && thread.handling == 0)
+    setExitWork(WORK_DISPATCH);
 }
 
 /** Links in lists of processes. */

@@ -2,7 +2,7 @@
  * Where a thread that could go on lets others go first: at any instruction of an application that an interrupt stops, between two things that a thread does, and in the middle of
  * calls that take long.
  */
-import { clearExitWork, exitWork, WORK_RESCHEDULE } from "../glue";
+import { exitWork, WORK_RESCHEDULE } from "../glue";
 import { restoreFpu, saveFpu } from "../hal";
 import { armDeadline } from "../interrupts/deadline";
 import { deferPolls, letInterruptIn, letInterruptLeave, pollLevels, runPolls } from "../interrupts/polls";
@@ -97,7 +97,11 @@ function settleRanks(thread: Thread, level: u32, main: bool): void {
     yieldMemory();
     return;
   }
-  if (!(exitWork & WORK_RESCHEDULE) && !lowered) return;
+  if (exitWork & WORK_RESCHEDULE) {
+    reschedule();
+    return;
+  }
+  if (!lowered) return;
   const ready = readyLevel();
   const poll = turnOf(pollLevels);
   if (
@@ -108,13 +112,6 @@ function settleRanks(thread: Thread, level: u32, main: bool): void {
     chargeRunning();
     requeue(false);
     schedule();
-  } else if (exitWork & WORK_RESCHEDULE) {
-    clearExitWork(WORK_RESCHEDULE);
-    if (takeExpired() && ready == effective) {
-      chargeRunning();
-      requeue(true);
-      schedule();
-    }
   }
 }
 

@@ -47,8 +47,13 @@ export function initializeTimers(storage: usize): void {
 }
 
 /** From now on the level has a wheel of its own. False: there is no memory for it. */
+// @ts-ignore: decorator
+@inline
 export function addTimerLevel(level: u32): bool {
-  if (level == TOP || wheelOf(level) != top) return true;
+  return level == TOP || wheelOf(level) != top || addWheel(level);
+}
+
+function addWheel(level: u32): bool {
   const wheel = allocateFrames(0);
   if (wheel == 0) return false;
   wheelInitialize(wheel, level);
@@ -82,8 +87,27 @@ export function setAlarm(time: u64, earlier: u32): void {
  * u64 never comes.
  */
 export function timerStartAt(timer: Timer, expires: u64, level: u32): void {
+  start(timer, expires, level, now());
+}
+
+/** The same for `wait` ns from now on: never, if u64 does not reach so far. */
+export function timerStartIn(timer: Timer, wait: u64, level: u32): void {
+  const time = now();
+  const expires = time + wait;
+  start(timer, expires < wait ? u64.MAX_VALUE : expires, level, time);
+}
+
+// @ts-ignore: decorator
+@inline
+function start(timer: Timer, expires: u64, level: u32, time: u64): void {
   const wheel = wheelOf(level);
-  wheelStart(wheel, timer, expires);
+  const before = wheelNext(wheel);
+  wheelStart(wheel, timer, expires, time);
+  if (wheelNext(wheel) < before) nextIsEarlier(wheel, expires);
+}
+
+/** There is something to do in the wheel before what was next in it, or it was empty. */
+function nextIsEarlier(wheel: usize, expires: u64): void {
   active |= (<u64>1) << wheelNumber(wheel);
   // From a callback: runTimers may have looked at the wheel before.
   soonest = min(soonest, wheelNext(wheel));

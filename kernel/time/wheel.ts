@@ -17,7 +17,6 @@
  *
  * There is a wheel for each priority level that has timers (timers.ts).
  */
-import { now } from "./clock";
 import {
   BEYOND,
   beyondTick,
@@ -80,12 +79,14 @@ export function wheelInitialize(wheel: usize, number: u32): void {
   setNext(wheel, NEVER, NEVER);
 }
 
-/** (Re)starts a timer. `expires`: ns since boot; when that is past, the next wheelRun calls it. The last tick of u64 never comes. */
-export function wheelStart(wheel: usize, timer: Timer, expires: u64): void {
+/** (Re)starts a timer. `expires`: ns since boot; when that is past, the next wheelRun calls it. The last tick of u64 never comes. `time`: the present. */
+// @ts-ignore: decorator
+@inline
+export function wheelStart(wheel: usize, timer: Timer, expires: u64, time: u64): void {
   if (timerPending(timer)) unlink(timer);
   timer.expires = expires;
   // Catches up, so that the timer need not cascade from a level too high.
-  advance(wheel, min(now() >> TICK_SHIFT, load<u64>(wheel, BOUND)));
+  advance(wheel, min(time >> TICK_SHIFT, load<u64>(wheel, BOUND)));
   place(wheel, timer);
 }
 

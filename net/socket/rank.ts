@@ -22,7 +22,8 @@ export function ownSocket(socket: Socket, level: u32): void {
 
 /** Somebody waits for it, or does no more, or has another level. */
 export function rankSocket(socket: Socket): void {
-  setSocketLevel(socket, socket.isEmpty ? socket.ownLevel : changetype<Waiter>(socket.next).level);
+  const level = socket.isEmpty ? <u32>socket.ownLevel : changetype<Waiter>(socket.next).level;
+  if (<u32>socket.level != level) setSocketLevel(socket, level);
 }
 
 /** The socket goes. */

@@ -47,7 +47,7 @@ function endEvent(argument: usize): void {
 
 function fillQueue(argument: usize): void {
   interrupts++;
-  for (let i: u32 = 0; i < MESSAGE_QUEUE; i++) queueMessage(eventOfJid(target, port)!, newMessage()!);
+  for (let i: u32 = 0; i < MESSAGE_QUEUE; i++) queueMessage(eventOfJid(target, port)!, newMessage(0)!);
 }
 
 function endSender(argument: usize): void {

@@ -73,6 +73,23 @@ describe("3.1.1 message events", () => {
     expect<i32>(post(0, 12345, 5, 64)).toBe(-ESRCH, "no event");
   });
 
+  it("ports that share a place among those named of late are told apart", () => {
+    const pid = currentProcess().pid;
+    const ports: u32[] = [7, 7 + 64, 7 + 128];
+    const jids: i32[] = [];
+    for (let i = 0; i < ports.length; i++) jids.push(listen(ports[i]));
+    expect<i32>(post(pid, 7 + 192, 0, 8)).toBe(-ECONNREFUSED, "nobody listens there");
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < ports.length; i++) {
+        expect<i32>(post(pid, ports[i], i, 8)).toBe(0);
+        expectHandler(EVENT_MESSAGE, "its own");
+        expect<i32>(<i32>upcallArgument1).toBe(jids[i]);
+        expect<u32>(wrong(i, 8)).toBe(0);
+      }
+    }
+    expectNone("no more");
+  });
+
   it("say what is wrong with a call", () => {
     const pid = currentProcess().pid;
     listen(7);

@@ -267,6 +267,9 @@ test("http: a connection too many is told so, and the place of one that ends is 
     next.end();
     for (const client of clients.slice(1)) client.end(-104);
     assert.equal(kernel.openSockets, sockets);
+    // The timer of the time-outs stops when there is nobody to wait for.
+    assert.equal(kernel.openEvents, events + 1);
+    kernel.advance(1);
     assert.equal(kernel.openEvents, events);
     assert.equal(kernel.blocksInUse, 0);
   });

@@ -15,6 +15,7 @@ const SIGTERM = 15;
 const READ_LIMIT = 16384;
 const STOP = 5;
 const START = 4;
+const SHUTDOWN = 3;
 const POLLOUT = 4;
 const POLLERR = 8;
 /** Pages of the model's vmtable zone, which it puts above the application's own memory. */
@@ -375,8 +376,9 @@ export class Kernel {
       evctl: (jid: number, operation: number): number => {
         const event = this.events.get(jid);
         if (event === undefined) return ENOENT_EVENT;
-        assert.ok(operation === STOP || operation === START);
-        event.stopped = operation === STOP;
+        assert.ok(operation === STOP || operation === START || operation === SHUTDOWN);
+        if (operation === SHUTDOWN) this.events.delete(jid);
+        else event.stopped = operation === STOP;
         return 0;
       },
       vmtable_keep: (data: number): number => {

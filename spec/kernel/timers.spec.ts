@@ -17,6 +17,7 @@ import {
   timerRestart,
   timerStart,
   timerStartAt,
+  timerStartIn,
   timerStop,
 } from "../../kernel/time/timers";
 import { allocateFrames, freeFrameCount } from "../../kernel/memory/frames";
@@ -225,6 +226,19 @@ describe("levels of timers", () => {
     setAlarm(0, 0);
     timerStart(timer(1), clock);
     expect<u32>(earlier).toBe(1);
+  });
+
+  it("a timer may be started for a wait, from the present on; one beyond u64 never comes", () => {
+    setTime(5 * SECOND);
+    timerStartIn(timer(0), 2 * SECOND, 9);
+    expect<u64>(timer(0).expires).toBe(clock + 2 * SECOND);
+    expect<bool>(nextTimer() >= clock + 2 * SECOND).toBe(true);
+    expect<bool>(nextTimer() < clock + 2 * SECOND + TIMER_TICK).toBe(true);
+    timerStartIn(timer(0), u64.MAX_VALUE, 9);
+    expect<u64>(timer(0).expires).toBe(u64.MAX_VALUE);
+    setTime(clock + 1000 * SECOND);
+    expect<u64>(runTimers(clock)).toBe(0);
+    expect<bool>(timerPending(timer(0))).toBe(true);
   });
 
   it("without a frame there is no new level", () => {

@@ -28,6 +28,8 @@ const PROGRAMS = [
   "curl",
   "tshark",
   "ip",
+  "grub-mkrescue",
+  "xorriso",
 ];
 const folder = temporaryFolder();
 let machines = 0;

@@ -70,8 +70,16 @@ scenarios("TCP TIME-WAIT", {
     +0 < R 2:2(0)
     *  call state = CLOSE
     +0 call get error = 0`,
-  "socket closed: a SYN that nobody listens for is reset": `${TIME_WAIT_CLOSED}
+  "socket open: a SYN that nobody listens for is acknowledged, and the socket keeps its state": `${TIME_WAIT}
     +0 call close listener
+    +0 < S 100000:100000(0) win 65535 <mss 1460>
+    +0 > . 2:2(0) ack 2
+    *  call state = TIME_WAIT`,
+  "socket closed: a SYN that nobody listens for is acknowledged; a reset ends it, and the next SYN is reset": `${TIME_WAIT_CLOSED}
+    +0 call close listener
+    +0 < S 100000:100000(0) win 65535 <mss 1460>
+    +0 > . 2:2(0) ack 2
+    +0 < R 2:2(0)
     +0 < S 100000:100000(0) win 65535 <mss 1460>
     +0 > R. * ack 100001`,
   "timestamps: a later one opens even with a smaller number (RFC 6191)": `${TIME_WAIT_STAMPED}

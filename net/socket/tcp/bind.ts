@@ -14,7 +14,7 @@ import { PORT_SEARCHES, SOCKET_REUSE } from "../socket";
 import { TcpConnection } from "./connection";
 import { findConnection, findRequest, findTimeWait, insertBound, isBound } from "./demux";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST } from "./parameters";
-import { forgetRequest } from "./request";
+import { giveUpRequest } from "./request";
 import { TCP_CLOSE } from "./state";
 import { mayTakeOver, TimeWait } from "./timewait";
 
@@ -103,7 +103,7 @@ export function isFree(flow: Flow): bool {
   const r = findRequest(hash, flow);
   if (r !== null) {
     if (r.owner !== null) return false;
-    forgetRequest(r);
+    giveUpRequest(r);
   }
   const t = findTimeWait(hash, flow);
   if (t === null) return true;

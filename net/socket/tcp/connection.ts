@@ -20,7 +20,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { Timer, timerPrepare } from "../../../kernel/time/timers";
 import { BufferQueue, PacketBuffer } from "../../buffer";
-import { TTL_DEFAULT } from "../../ipv4";
+import { TTL_DEFAULT } from "../../service";
 import { LocalName } from "../names";
 import { addSocketLevel, removeSocketLevel } from "../rank";
 import { SOCK_STREAM, Socket, SOCKET_INHERITED, SocketProtocol } from "../socket";

@@ -16,7 +16,7 @@ import { findConnection, findListener, findRecent, findRequest, findTimeWait, wa
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
-import { forgetRequest, requestSegment } from "./request";
+import { giveUpRequest, requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
@@ -75,18 +75,20 @@ function demultiplex(s: Segment): void {
   if (r !== null) {
     const owner = r.owner;
     if (owner !== null) return requestSegment(r, owner, s);
-    forgetRequest(r);
+    giveUpRequest(r);
   }
   const t = findTimeWait(hash, flow);
   if (t !== null && !mayBeginOver(t, s)) return timeWaitSegment(t, s);
   const listener = findListener(flow.local);
   if (listener !== null) listenSegment(listener, s, hash, t);
+  else if (t !== null) timeWaitSegment(t, s);
   else sendResetFor(s);
 }
 
-/** A SYN that may begin a new connection over one in TIME-WAIT whose socket is still open. */
+/** A SYN that may begin a new connection over one in TIME-WAIT whose socket is still open, and that somebody listens for. */
 function mayBeginOverOpen(c: TcpConnection, s: Segment): bool {
-  return s.isFirst && mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), isEvidence(c), c.timestampRecent);
+  if (!s.isFirst || findListener(s.flow.local) === null) return false;
+  return mayReuse(s, c.RCV_NXT, c.has(HAS_TIMESTAMPS), isEvidence(c), c.timestampRecent);
 }
 
 // ---- ICMP errors (RFC 1122, 4.2.3.9; RFC 5927) ----

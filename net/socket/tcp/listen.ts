@@ -33,7 +33,7 @@ import { bindEphemeral } from "./bind";
 import { NO_SCALE } from "./options";
 import { BACKLOG_LIMIT, REQUESTS_PER_LISTENER } from "./parameters";
 import { segmentArrives } from "./receive";
-import { addRequest } from "./request";
+import { addRequest, giveUpRequest, requestOfSibling } from "./request";
 import { Segment } from "./segment";
 import { setState, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV } from "./state";
 import { statistics } from "./statistics";
@@ -49,6 +49,8 @@ export class TcpListener extends Link {
   owner: TcpConnection | null;
   private head0: usize;
   private head1: usize;
+  private requests0: usize;
+  private requests1: usize;
   /** Connections that wait to be accepted, and how many may. */
   acceptCount: u32;
   backlog: u32;
@@ -62,6 +64,11 @@ export class TcpListener extends Link {
 
   @inline get acceptQueue(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<TcpListener>("head0"));
+  }
+
+  /** Half-open connections, the oldest first (TcpRequest.sibling). */
+  @inline get requests(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<TcpListener>("requests0"));
   }
 
 
@@ -79,7 +86,7 @@ export class TcpListener extends Link {
 const COOKIE_LIFETIME: u64 = 2 << 36;
 
 let pool: Pool = changetype<Pool>(0);
-/** Those that are closed and have connections that wait. */
+/** Those that are closed and have connections that wait, or half-open ones. */
 let closing: Link = changetype<Link>(0);
 let timer: Timer = changetype<Timer>(0);
 
@@ -122,6 +129,7 @@ export function listenOn(c: TcpConnection, backlog: i32): i32 {
   listener.initialize();
   listener.owner = c;
   listener.acceptQueue.initialize();
+  listener.requests.initialize();
   listener.backlog = limit;
   c.listener = listener;
   // What a connect has chosen is no part of the name.
@@ -139,31 +147,33 @@ export function closeListener(c: TcpConnection): void {
   c.listener = null;
   listener.owner = null;
   setState(c, TCP_CLOSE);
-  if (listener.acceptCount == 0) return releaseListener(listener);
+  if (listener.acceptCount == 0 && listener.requestCount == 0) return releaseListener(listener);
   closing.append(listener);
   if (!timerPending(timer)) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
 }
 
-/** Connections of closed listeners that one call resets; the others in the next tick. */
+/** Connections of closed listeners that one call ends; the others in the next tick. */
 const CLOSING_BUDGET: u32 = 4;
 
-/** Call-back of the timer: resets some of the connections that waited at listeners which have been closed. */
+/** Call-back of the timer: resets some of the connections that waited at listeners which have been closed, and gives up what was half open. */
 export function listenersClosing(_: Timer): void {
   for (let budget = CLOSING_BUDGET; budget > 0 && !closing.isEmpty; budget--) {
     const listener = changetype<TcpListener>(closing.next);
     const child = takeFrom(listener);
-    if (child !== null) abortConnection(child);
-    if (listener.acceptCount != 0) continue;
-    listener.remove();
-    releaseListener(listener);
+    if (child === null) giveUpRequest(requestOfSibling(listener.requests.next));
+    else {
+      abortConnection(child);
+      releaseListener(listener);
+    }
   }
   if (!closing.isEmpty) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
 }
 
 /** Gives the memory back once it has been closed and nothing is left of it. */
 export function releaseListener(listener: TcpListener): void {
-  if (listener.owner === null && listener.acceptCount == 0 && listener.requestCount == 0)
-    pool.release(changetype<usize>(listener));
+  if (listener.owner !== null || listener.acceptCount != 0 || listener.requestCount != 0) return;
+  listener.remove();
+  pool.release(changetype<usize>(listener));
 }
 
 /** The connection that has waited longest, or null. */

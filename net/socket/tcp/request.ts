@@ -1,5 +1,5 @@
 /**
- * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 104 bytes, until the final ACK
+ * Half-open connections (RFC 9293: SYN-RECEIVED of a passive open): what a SYN said, in 112 bytes, until the final ACK
  * comes. The SYN,ACK is repeated as a SYN is (RFC 9293, 3.8.3): after 1, 2, 4, 8, 16, 32 and 60 s, and the request is forgotten 60 s later. While more
  * than half of the requests of a listener are taken it is repeated twice only, and when all are there are SYN cookies.
  *
@@ -47,6 +47,8 @@ export class TcpRequest extends Link {
   private flow3: u64;
   private flow4: u64;
   private flow5: u64;
+  private sibling0: usize;
+  private sibling1: usize;
   listener: TcpListener;
   ISS: u32;
   IRS: u32;
@@ -69,7 +71,12 @@ export class TcpRequest extends Link {
     return changetype<Flow>(changetype<usize>(this) + offsetof<TcpRequest>("flow0"));
   }
 
-  /** The listening socket; null: it has been closed, and whoever meets the request forgets it. */
+  /** The member in the list of those of one listener. */
+  @inline get sibling(): Link {
+    return changetype<Link>(changetype<usize>(this) + offsetof<TcpRequest>("sibling0"));
+  }
+
+  /** The listening socket; null: it has been closed, and whoever meets the request gives it up. */
   @inline get owner(): TcpConnection | null {
     return this.listener.owner;
   }
@@ -112,8 +119,9 @@ function queueOf(retries: u32): Link {
 /** Answers the SYN `s` and remembers it. False: no memory, nothing was sent. */
 export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): bool {
   const listener = c.listener;
+  if (listener === null) return false;
   const address = pool.allocate();
-  if (address == 0 || listener === null) return false;
+  if (address == 0) return false;
   const r = changetype<TcpRequest>(address);
   r.hash = hash;
   r.listener = listener;
@@ -126,6 +134,7 @@ export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): b
   r.timestampRecent = s.timestampValue;
   r.window = <u16>firstWindow(c);
   listener.requestCount++;
+  listener.requests.append(r.sibling);
   insertRequest(r);
   enqueue(r);
   sendSynAck(r, c);
@@ -138,9 +147,23 @@ function enqueue(r: TcpRequest): void {
   if (!timerPending(timer) || timer.expires > r.expires) timerStartAt(timer, r.expires, receiveLevel);
 }
 
-export function forgetRequest(r: TcpRequest): void {
+/** The handshake will not be completed. */
+export function giveUpRequest(r: TcpRequest): void {
+  statistics.attemptsFailed++;
+  forgetRequest(r);
+}
+
+/** That of the member `link` of a list of siblings. */
+// @ts-ignore: decorator
+@inline
+export function requestOfSibling(link: Link): TcpRequest {
+  return changetype<TcpRequest>(changetype<usize>(link) - offsetof<TcpRequest>("sibling0"));
+}
+
+function forgetRequest(r: TcpRequest): void {
   const listener = r.listener;
   listener.requestCount--;
+  r.sibling.remove();
   releaseListener(listener);
   r.remove();
   removeRequest(r);
@@ -175,11 +198,7 @@ export function requestsExpired(_: Timer): void {
 function repeat(r: TcpRequest): void {
   const c = r.owner;
   const busy = r.listener.requestCount > REQUESTS_PER_LISTENER / 2;
-  if (c === null || r.retries >= (busy ? RETRIES_SYN_BUSY : RETRIES_SYN)) {
-    statistics.attemptsFailed++;
-    forgetRequest(r);
-    return;
-  }
+  if (c === null || r.retries >= (busy ? RETRIES_SYN_BUSY : RETRIES_SYN)) return giveUpRequest(r);
   r.remove();
   r.retries++;
   enqueue(r);
@@ -223,10 +242,8 @@ export function requestSegment(r: TcpRequest, c: TcpConnection, s: Segment): voi
   const window: u32 = r.window;
   if (s.has(TCP_RST)) {
     // RFC 5961, 3.2: exactly the next one, or it is an attempt.
-    if (s.sequence == r.IRS + 1) {
-      statistics.attemptsFailed++;
-      forgetRequest(r);
-    } else if (within(s.sequence, r.IRS + 1, window)) sendAckOf(r, c);
+    if (s.sequence == r.IRS + 1) giveUpRequest(r);
+    else if (within(s.sequence, r.IRS + 1, window)) sendAckOf(r, c);
     return;
   }
   if (s.has(TCP_SYN)) {

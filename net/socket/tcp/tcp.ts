@@ -41,7 +41,7 @@ import { usableWindow } from "./window";
 export { TcpConnection } from "./connection";
 export { TcpStatistics } from "./statistics";
 
-/** Most half-open requests in all listeners together, and listeners; one that is closed counts as long as there are requests of it. */
+/** Most half-open requests in all listeners together, and listeners; one that is closed counts until the last of its requests is given up, some ticks later. */
 export const REQUEST_LIMIT: u32 = 2048;
 export const LISTENER_LIMIT: u32 = 256;
 

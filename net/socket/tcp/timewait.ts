@@ -24,7 +24,7 @@ import {
   timerStop,
 } from "../../../kernel/time/timers";
 import { Flow } from "../../flow";
-import { TTL_DEFAULT } from "../../ipv4";
+import { TTL_DEFAULT } from "../../service";
 import { receiveLevel } from "../../levels";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";

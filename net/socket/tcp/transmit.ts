@@ -16,7 +16,7 @@ import {
 import { checksumFold, pseudoHeaderSum } from "../../checksum";
 import { Flow } from "../../flow";
 import { ipOutput } from "../../ip";
-import { TTL_DEFAULT } from "../../ipv4";
+import { TTL_DEFAULT } from "../../service";
 import {
   TCP_ACK,
   TCP_CHECKSUM_OFFSET,

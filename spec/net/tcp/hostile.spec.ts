@@ -265,7 +265,7 @@ describe("under attack", () => {
 
   it("keeps its objects small", () => {
     expect(CONNECTION_SIZE).toBeLessThan(681, "a connection without data: six of them in a frame");
-    expect<u32>(offsetof<TcpRequest>()).toBeLessThan(105);
+    expect<u32>(offsetof<TcpRequest>()).toBeLessThan(113);
     expect<u32>(offsetof<TimeWait>()).toBeLessThan(97);
   });
 

@@ -3,7 +3,9 @@
  * close.spec.ts.
  */
 import { Socket } from "../../../net/socket/socket";
+import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { requestPool } from "../../../net/socket/tcp/request";
+import { TCP_TIME_WAIT } from "../../../net/socket/tcp/state";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { TimeWait, timeWaitPool } from "../../../net/socket/tcp/timewait";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../../kernel/memory/frames";
@@ -197,12 +199,12 @@ describe("TIME-WAIT", () => {
     heard();
   });
 
-  it("stays where a SYN begins nothing: without a listener it is reset, by a full one not heard", () => {
+  it("stays where a SYN begins nothing: without a listener it is acknowledged as by any TIME-WAIT, by a full one not heard", () => {
     leave(80, 7, 0);
     converse(7, 80);
     setOwnIsn(0);
     say("S", 100, 0, 0, 1000);
-    expect(heardBriefly()).toBe("R. 0:0(0) ack 101");
+    expect(heardBriefly()).toBe(". 0:0(0) ack 2");
     expect(find(80, 7) === null).toBe(false);
     const server = listener(80, 1);
     const first = establish(server, 5001, 1000);
@@ -236,6 +238,21 @@ describe("TIME-WAIT", () => {
     expect(peekLength(open)).toBe(0);
     close(open);
     close(server);
+  });
+
+  it("of a socket that is still open stays with it when nobody listens for the SYN", () => {
+    const server = listener(80, 1);
+    const open = establish(server, 7, 1000);
+    shutdown(open, 1);
+    say("F.", 1, 0, 2, 1000);
+    heard();
+    close(server);
+    say("S", 100, 0, 0, 1000);
+    expect(heardBriefly()).toBe(". 2:2(0) ack 2");
+    expect(changetype<TcpConnection>(open).state).toBe(TCP_TIME_WAIT);
+    expect(find(80, 7) === null).toBe(true, "it is its socket still");
+    close(open);
+    expect(find(80, 7) === null).toBe(false);
   });
 
   it("is not taken over by an active open within a second, nor without timestamps", () => {
