@@ -1,7 +1,7 @@
 /**
  * The fake hal of the as-pect specs: what boot/hal.h is to the image, this is to kernel code compiled for Node.
  *
- * `createMachine()` makes one machine per spec file (each file is a wasm module of its own): module "hal" for the kernel and
+ * `createMachine()` makes one machine per spec file (each file has an instance of its own): module "hal" for the kernel and
  * module "fake" for the spec, which steers the machine through spec/fake.ts (documented there).
  */
 const EFAULT = 14;
