@@ -89,11 +89,21 @@ static inline u64 w2c_hal_scale(struct w2c_hal* hal, u64 value, u64 factor) {
   UNUSED_HAL;
   return (u64)((unsigned __int128)value * factor >> 32);
 }
+/* The u64 from `at` to seven behind it, added with carry; the first of a block begins without one. */
+#define ADD_REST(at)                                                                                    \
+  "adc 8+" #at "+%q1, %0\n\tadc 16+" #at "+%q1, %0\n\tadc 24+" #at "+%q1, %0\n\tadc 32+" #at "+%q1, %0\n\t" \
+  "adc 40+" #at "+%q1, %0\n\tadc 48+" #at "+%q1, %0\n\tadc 56+" #at "+%q1, %0\n\t"
+#define ADD_NEXT(at) "adc " #at "+%q1, %0\n\t" ADD_REST(at)
 static inline u64 w2c_hal_sum64(struct w2c_hal* hal, u32 address, u64 sum) {
   const u64(*words)[8] = (const u64(*)[8])(uintptr_t)address;
   UNUSED_HAL;
-  __asm__("add %q1, %0\n\tadc 8+%q1, %0\n\tadc 16+%q1, %0\n\tadc 24+%q1, %0\n\t"
-          "adc 32+%q1, %0\n\tadc 40+%q1, %0\n\tadc 48+%q1, %0\n\tadc 56+%q1, %0\n\tadc $0, %0"
+  __asm__("add %q1, %0\n\t" ADD_REST(0) "adc $0, %0" : "+r"(sum) : "o"(*words) : "cc");
+  return sum;
+}
+static inline u64 w2c_hal_sum256(struct w2c_hal* hal, u32 address, u64 sum) {
+  const u64(*words)[32] = (const u64(*)[32])(uintptr_t)address;
+  UNUSED_HAL;
+  __asm__("add %q1, %0\n\t" ADD_REST(0) ADD_NEXT(64) ADD_NEXT(128) ADD_NEXT(192) "adc $0, %0"
           : "+r"(sum)
           : "o"(*words)
           : "cc");

@@ -61,6 +61,9 @@
 /** One's complement sum of `sum` and the eight u64 at `address`: additions with carry, which wasm does not have. */
 // @ts-ignore: decorator
 @external("hal", "sum64") export declare function sum64(address: usize, sum: u64): u64;
+/** The same of 32 u64. */
+// @ts-ignore: decorator
+@external("hal", "sum256") export declare function sum256(address: usize, sum: u64): u64;
 
 /** Time-stamp counter. */
 // @ts-ignore: decorator

@@ -4,7 +4,7 @@
  */
 import { PacketBuffer } from "./buffer";
 import { CUT_LIMIT } from "./cut";
-import { Endpoint, Flow, IpAddress } from "./flow";
+import { Flow, IpAddress } from "./flow";
 import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, fragmentPayload } from "./fragment";
 import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
@@ -20,6 +20,7 @@ import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
 import { ICMPV6_PORT_UNREACHABLE, ICMPV6_UNREACHABLE } from "./wire/icmpv6";
 import { ECN_CE, IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
 import { IPV6_HEADER, IPV6_MTU_MINIMUM, Ipv6Header } from "./wire/ipv6";
+import { PortsHeader } from "./wire/ports";
 
 /** Least MTU of a path that is believed (RFC 1191: every IPv4 host takes 576). */
 const PATH_MTU_MINIMUM: u32 = 576;
@@ -85,43 +86,34 @@ export function receivedFlow(flow: Flow, buffer: PacketBuffer): void {
     return;
   }
   const header = changetype<Ipv4Header>(buffer.networkHeader);
-  setEnd(flow.local, header.destination, buffer.data + 2);
-  setEnd(flow.remote, header.source, buffer.data);
+  const ports = changetype<PortsHeader>(buffer.data);
+  flow.local.setIpv4(header.destination, ports.destinationPort);
+  flow.remote.setIpv4(header.source, ports.sourcePort);
 }
 
 function receivedFlow6(flow: Flow, buffer: PacketBuffer): void {
   const header = changetype<Ipv6Header>(buffer.networkHeader);
   header.loadDestination(flow.local);
   header.loadSource(flow.remote);
-  flow.local.port = portAt(buffer.data + 2);
-  flow.remote.port = portAt(buffer.data);
+  const ports = changetype<PortsHeader>(buffer.data);
+  flow.local.port = ports.destinationPort;
+  flow.remote.port = ports.sourcePort;
 }
 
 /** The same of a packet that we sent and that an error quotes: `header`: its IPv4 header, `transport`: address of its transport header. */
 export function sentFlow(flow: Flow, header: Ipv4Header, transport: usize): void {
-  setEnd(flow.local, header.source, transport);
-  setEnd(flow.remote, header.destination, transport + 2);
+  const ports = changetype<PortsHeader>(transport);
+  flow.local.setIpv4(header.source, ports.sourcePort);
+  flow.remote.setIpv4(header.destination, ports.destinationPort);
 }
 
 /** The same of IPv6. */
 export function sentFlow6(flow: Flow, header: Ipv6Header, transport: usize): void {
   header.loadSource(flow.local);
   header.loadDestination(flow.remote);
-  flow.local.port = portAt(transport);
-  flow.remote.port = portAt(transport + 2);
-}
-
-/** `port`: where it stands, in network order. */
-// @ts-ignore: decorator
-@inline
-function setEnd(end: Endpoint, address: u32, port: usize): void {
-  end.setIpv4(address, portAt(port));
-}
-
-// @ts-ignore: decorator
-@inline
-function portAt(address: usize): u32 {
-  return bswap<u16>(load<u16>(address));
+  const ports = changetype<PortsHeader>(transport);
+  flow.local.port = ports.sourcePort;
+  flow.remote.port = ports.destinationPort;
 }
 
 /** A router has marked the received packet (RFC 3168: CE). */

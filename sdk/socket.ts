@@ -26,6 +26,8 @@ export const MSG_PEEK: i32 = 0x02;
 export const MSG_TRUNC: i32 = 0x20;
 /** This call does not block. */
 export const MSG_DONTWAIT: i32 = 0x40;
+/** send on a TCP socket: the next call sends more, or is shutdown or close. The data goes with that, or when the handlers that are due have run. */
+export const MSG_MORE: i32 = 0x8000;
 export const SHUT_RD: i32 = 0;
 export const SHUT_WR: i32 = 1;
 export const SHUT_RDWR: i32 = 2;

@@ -13,8 +13,8 @@ const PCI_ADDRESS = 0xcf8;
 const PCI_DATA = 0xcfc;
 
 // A word of 64 bits and its halves, the low one first.
-const sum64Whole = new BigUint64Array(1);
-const sum64Halves = new Uint32Array(sum64Whole.buffer);
+const sumWhole = new BigUint64Array(1);
+const sumHalves = new Uint32Array(sumWhole.buffer);
 
 /** @param {() => WebAssembly.Exports} exports of the spec's instance, once it runs */
 export function createMachine(exports) {
@@ -144,6 +144,25 @@ export function createMachine(exports) {
     return 0;
   }
 
+  /** One's complement sum. The kernel's checksums are most of what a long spec does: halves of words as numbers, since a BigInt is slow. */
+  function addWords(address, length, sum) {
+    sumWhole[0] = sum;
+    let [low, high] = [sumHalves[0], sumHalves[1]];
+    const words = view();
+    for (let at = address, end = at + length; at < end; at += 8) {
+      low += words.getUint32(at, true);
+      high += words.getUint32(at + 4, true);
+    }
+    // Each half's carry goes into the other: bit 64 counts as bit 0.
+    while (low > 0xffffffff || high > 0xffffffff) {
+      const carry = Math.floor(high / 0x1_0000_0000);
+      high = (high >>> 0) + Math.floor(low / 0x1_0000_0000);
+      low = (low >>> 0) + carry;
+    }
+    [sumHalves[0], sumHalves[1]] = [low, high];
+    return sumWhole[0];
+  }
+
   const hal = {
     in8: (port) => portIn(port, 8),
     in16: (port) => portIn(port, 16),
@@ -162,24 +181,8 @@ export function createMachine(exports) {
     readBarrier: () => void barriers++,
     writeBarrier: () => void barriers++,
     fullBarrier: () => void barriers++,
-    // The kernel's checksums are most of what a long spec does: halves of words as numbers, since a BigInt is slow.
-    sum64: (address, sum) => {
-      sum64Whole[0] = sum;
-      let [low, high] = [sum64Halves[0], sum64Halves[1]];
-      const words = view();
-      for (let at = address >>> 0, end = at + 64; at < end; at += 8) {
-        low += words.getUint32(at, true);
-        high += words.getUint32(at + 4, true);
-      }
-      // Each half's carry goes into the other: bit 64 counts as bit 0.
-      while (low > 0xffffffff || high > 0xffffffff) {
-        const carry = Math.floor(high / 0x1_0000_0000);
-        high = (high >>> 0) + Math.floor(low / 0x1_0000_0000);
-        low = (low >>> 0) + carry;
-      }
-      [sum64Halves[0], sum64Halves[1]] = [low, high];
-      return sum64Whole[0];
-    },
+    sum64: (address, sum) => addWords(address >>> 0, 64, sum),
+    sum256: (address, sum) => addWords(address >>> 0, 256, sum),
     scale: (value, factor) => (BigInt.asUintN(64, value) * BigInt.asUintN(64, factor)) >> 32n,
     tsc: () => (tsc += tscStep),
     cpuid: (leaf, subleaf, register) => cpuids.get(`${leaf >>> 0}.${subleaf >>> 0}.${register}`) ?? 0,

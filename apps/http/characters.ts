@@ -15,6 +15,10 @@ export const UNRESERVED: u32 = 64;
 
 const classes = memory.data(256);
 
+/** What stands for each octet of a token, itself or its small letter; 0: it is of no token. */
+export const TOKENS: usize = memory.data(256);
+export const TOKENS_SMALL: usize = memory.data(256);
+
 function mark(characters: string, bits: u32): void {
   for (let i = 0; i < characters.length; i++) {
     const at = classes + <usize>characters.charCodeAt(i);
@@ -41,6 +45,11 @@ export function initializeCharacters(): void {
   mark("-._~", UNRESERVED | PATH | HOST);
   mark("!$&'()*+,;=", PATH | HOST);
   mark(":@/", PATH);
+  for (let c: u32 = 0; c < 256; c++) {
+    const token = is(c, TOKEN);
+    store<u8>(TOKENS + c, token ? c : 0);
+    store<u8>(TOKENS_SMALL + c, token ? lower(c) : 0);
+  }
 }
 
 /** Whether octet `c` is of one of the classes in `bits`. */

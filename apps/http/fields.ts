@@ -81,7 +81,7 @@ function fieldOf(name: usize, length: u32): u32 {
 /** Takes the octets at `at` that change nothing but where the value is. Returns where they end. */
 export function valueRun(request: Request, at: usize, end: usize): usize {
   if (request.field == FIELD_OTHER) return classRun(VALUE, at, end);
-  return request.field == FIELD_HOST && !(request.flags & GAP) ? hostRun(request.part, at, end) : at;
+  return request.field == FIELD_HOST && !(request.flags & GAP) ? hostRun(request, at, end) : at;
 }
 
 /** Takes one octet, checked to be of class VALUE, of a field that is not FIELD_OTHER. False: 400. */

@@ -4,7 +4,7 @@
  *
  * Lines end in CR LF and nothing else; a bare CR or LF, obsolete line folding and white space before a colon are refused.
  */
-import { HEX, TOKEN, VALUE, equals, hexValue, is } from "./characters";
+import { HEX, TOKEN, TOKENS, TOKENS_SMALL, VALUE, equals, hexValue, is } from "./characters";
 import { FIELD_OTHER, nameComplete, valueComplete, valueRun, valueStep } from "./fields";
 import {
   BODY_LIMIT,
@@ -54,8 +54,8 @@ const CHUNK_LF: u32 = 17;
 
 const CR: u32 = 0x0d;
 const LF: u32 = 0x0a;
-/** "HTTP/1.1" and "GET", as a load sees them. */
-const HTTP_1_1: u64 = 0x312e_312f_5054_5448;
+/** "HTTP/1." and "GET", as a load sees them. */
+const HTTP_1: u64 = 0x2e_312f_5054_5448;
 const GET: u32 = 0x54_4547;
 /** Digits of a chunk size: more would only be zeros or too much. */
 const SIZE_DIGITS: u32 = 8;
@@ -85,14 +85,16 @@ export function parse(request: Request, data: usize, length: u32): u32 {
   return <u32>(at - data);
 }
 
-/** Octets of a token, as long as they fit in the word. `fold`: 0x20 to make letters small. */
-function wordRun(request: Request, at: usize, end: usize, fold: u32): usize {
+/** Octets of a token, as long as they fit in the word. `letters`: TOKENS, or TOKENS_SMALL to make them small. */
+// @ts-ignore: decorator
+@inline
+function wordRun(request: Request, at: usize, end: usize, letters: usize): usize {
   let to = request.word + request.wordLength;
   const stop = min<usize>(end, at + (WORD_ROOM - request.wordLength));
   while (at < stop) {
-    const c: u32 = load<u8>(at);
-    if (!is(c, TOKEN)) break;
-    store<u8>(to, c - 0x41 < 26 ? c | fold : c);
+    const letter: u32 = load<u8>(letters + load<u8>(at));
+    if (letter == 0) break;
+    store<u8>(to, letter);
     to++;
     at++;
   }
@@ -132,7 +134,7 @@ function readLine(request: Request, start: usize, end: usize): usize {
         }
         request.state = METHOD;
       case METHOD: {
-        at = wordRun(request, at, end, 0);
+        at = wordRun(request, at, end, TOKENS);
         if (at == end) break;
         const c: u32 = load<u8>(at++);
         if (c == 0x20) {
@@ -176,13 +178,15 @@ function readLine(request: Request, start: usize, end: usize): usize {
   return at;
 }
 
-/** The version that most requests have, if it is there as a whole. */
+/** A version that is there as a whole, if it is 1 and something. */
 // @ts-ignore: decorator
 @inline
 function versionRun(request: Request, at: usize, end: usize): usize {
-  if (request.part != 0 || end - at < 8 || load<u64>(at) != HTTP_1_1) return at;
+  if (request.part != 0 || end - at < 8 || (load<u64>(at) & 0xff_ffff_ffff_ffff) != HTTP_1) return at;
+  const minor = <u32>load<u8>(at, 7) - 0x30;
+  if (minor > 9) return at;
   request.digit = 0x31;
-  request.minor = 1;
+  request.minor = min<u32>(minor, 1);
   request.part = 8;
   return at + 8;
 }
@@ -234,7 +238,7 @@ function readFields(request: Request, start: usize, end: usize): usize {
         request.wordLength = 0;
         request.state = NAME;
       case NAME: {
-        at = wordRun(request, at, end, 0x20);
+        at = wordRun(request, at, end, TOKENS_SMALL);
         if (at == end) break;
         const c: u32 = load<u8>(at++);
         if (c == 0x3a /* : */) {

@@ -10,6 +10,7 @@ import {
   EVJOBSTART,
   EVJOBSTOP,
   MSG_DONTWAIT,
+  MSG_MORE,
   SHUT_WR,
   close,
   evctl,
@@ -234,7 +235,9 @@ function refuse(connection: Connection, status: u32): bool {
 
 /** Sends `length` octets of the response; what does not fit waits in `output`. False: the connection is gone. */
 function transmit(connection: Connection, length: u32): bool {
-  let sent = send(connection.fd, response, length, MSG_DONTWAIT);
+  // The end of the connection goes with the last response (linger).
+  const more = connection.flags & ENDING ? MSG_MORE : 0;
+  let sent = send(connection.fd, response, length, MSG_DONTWAIT | more);
   if (sent == length) return true;
   if (sent < 0) {
     if (sent != -EAGAIN) return gone(connection);

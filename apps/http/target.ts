@@ -56,13 +56,31 @@ export function hostComplete(state: u32, mayBeEmpty: bool): bool {
   return state == HOST_NAME || state == HOST_LITERAL_END || state == HOST_PORT;
 }
 
-/** Where the octets of a host end that leave it in `state`. */
-export function hostRun(state: u32, at: usize, end: usize): usize {
-  return classRun(state == HOST_NAME ? HOST : state == HOST_PORT ? DIGIT : 0, at, end);
+/** Takes white space in front of a host, the octets of its name and those of its port, which are all of most hosts; `part` is the state. Returns where they end. */
+export function hostRun(request: Request, at: usize, end: usize): usize {
+  let state = request.part;
+  if (state == HOST_START) {
+    while (at < end && load<u8>(at) == 0x20) at++;
+    if (at < end && is(load<u8>(at), HOST)) state = HOST_NAME;
+  }
+  if (state == HOST_NAME) {
+    at = classRun(HOST, at, end);
+    if (at < end && load<u8>(at) == 0x3a /* : */) {
+      at++;
+      state = HOST_PORT;
+    }
+  }
+  if (state == HOST_PORT) at = classRun(DIGIT, at, end);
+  request.part = state;
+  return at;
 }
 
 /** Takes the octets of a path that mean themselves. Returns where they end. */
 export function targetRun(request: Request, at: usize, end: usize): usize {
+  if (request.part == START && load<u8>(at) == 0x2f /* / */ && request.method != METHOD_CONNECT) {
+    request.wordLength = 0;
+    request.part = PATH_PART;
+  }
   if (request.part != PATH_PART) return at;
   while (at < end) {
     const c: u32 = load<u8>(at);

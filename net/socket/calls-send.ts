@@ -1,6 +1,6 @@
 /**
- * send and its kin. Bytes go straight from the application's window, of which a call may name several pieces (gather.ts), to packet buffers: the transport says where
- * they may be put (reserve, commit).
+ * send and its kin. Bytes go straight from the application's window, of which a call may name several pieces (gather.ts), to packet buffers: a stream's transport asks for as
+ * many as it has room for (`fill`).
  */
 import { EAGAIN, EBADF, EDESTADDRREQ, EINVAL, EMSGSIZE, EOPNOTSUPP } from "../../kernel/errno";
 import { letInterruptIn } from "../../kernel/interrupts/vectors";
@@ -23,12 +23,10 @@ import {
   messageNameLength,
 } from "./gather";
 import { givenName, readSockaddr } from "./sockaddr";
-import { isStream, Socket } from "./socket";
+import { isStream, MSG_MORE, MSG_OOB, Socket } from "./socket";
 import { UDP_PAYLOAD_MAXIMUM, udpSend } from "./udp";
 
-/** What is sent is urgent (RFC 9293, 3.8.5). Streams only; received urgent data are in line. */
-const MSG_OOB: u32 = 0x01;
-const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB;
+const SEND_FLAGS: u32 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE;
 
 export function sys_send(fd: i32, data: usize, length: u32, flags: u32): i32 {
   return sys_sendto(fd, data, length, flags, 0, 0);
@@ -64,8 +62,9 @@ export function sys_sendmsg(fd: i32, message: usize, flags: u32): i32 {
 
 /** Sends the `total` bytes that gather() gives. */
 function transmit(fd: i32, socket: Socket, total: u32, flags: u32, address: usize, addressLength: u32): i32 {
-  if (isStream(socket)) return sendStream(fd, socket, total, mayBlock(socket, flags), (flags & MSG_OOB) != 0);
-  if (flags & MSG_OOB) return -EOPNOTSUPP;
+  const marks = flags & (MSG_OOB | MSG_MORE);
+  if (isStream(socket)) return sendStream(fd, socket, total, mayBlock(socket, flags), marks);
+  if (marks != 0) return -EOPNOTSUPP;
   let to = socket.flow.remote;
   if (address != 0) {
     const read = readSockaddr(socket, address, addressLength);
@@ -76,29 +75,21 @@ function transmit(fd: i32, socket: Socket, total: u32, flags: u32, address: usiz
   return sendDatagram(socket, total, to);
 }
 
-function sendStream(fd: i32, socket: Socket, total: u32, block: bool, urgent: bool): i32 {
+function sendStream(fd: i32, socket: Socket, total: u32, block: bool, marks: u32): i32 {
   const protocol = socket.protocol;
   let sent: u32 = 0;
   let result: i32 = 0;
-  while (sent < total) {
-    const place = call_indirect<usize>(protocol.reserve, socket);
-    const room = call_indirect<i32>(protocol.reserveLength, socket);
-    if (place != 0 && room > 0) {
-      const bytes = min(<u32>room, total - sent);
-      result = gather(place, bytes);
-      if (result < 0) break;
-      call_indirect<void>(protocol.commit, socket, bytes);
-      sent += bytes;
-      continue;
-    }
-    result = room < 0 ? room : -EAGAIN;
+  for (;;) {
+    sent += call_indirect<u32>(protocol.fill, socket, total - sent);
+    if (sent == total) break;
+    result = call_indirect<i32>(protocol.fillError, socket);
     if (result != -EAGAIN) {
       // What ended the connection has been told now.
       if (result == -socket.error) socket.error = 0;
       break;
     }
     if (!block) break;
-    call_indirect<void>(protocol.push, socket, urgent && sent != 0);
+    call_indirect<void>(protocol.push, socket, sent != 0 ? marks & MSG_OOB : 0);
     networkFlush();
     const at = gatherAt;
     const left = gatherLeft;
@@ -112,8 +103,10 @@ function sendStream(fd: i32, socket: Socket, total: u32, block: bool, urgent: bo
     }
   }
   if (sent == 0) return result;
-  call_indirect<void>(protocol.push, socket, urgent);
-  networkFlush();
+  // What did not fit has to wait for room, and that for acknowledgements.
+  if (sent != total) marks &= ~MSG_MORE;
+  call_indirect<void>(protocol.push, socket, marks);
+  if ((marks & MSG_MORE) == 0) networkFlush();
   return <i32>sent;
 }
 

@@ -2,8 +2,8 @@
  * What every socket has, whatever its transport, and the operations a transport implements.
  *
  * A socket is the head of its own wait queue: blocked threads and AEM events listen there (kernel/scheduler/wait.ts).
- * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied by whoever knows where it goes to:
- * a transport only says where bytes stand (`peek`, `consume`) and where they may be put (`reserve`, `commit`).
+ * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied once, by whoever knows where it goes to: what was received by the caller, whom
+ * a transport tells where bytes stand (`peek`, `consume`); what is to be sent by the transport, which asks gather.ts for as many as it has room for (`fill`).
  *
  * Addresses are those of net/flow.ts, of either version of IP.
  */
@@ -22,6 +22,10 @@ export const IPPROTO_ICMPV6: u32 = 58;
 export const SHUT_RD: i32 = 0;
 export const SHUT_WR: i32 = 1;
 export const SHUT_RDWR: i32 = 2;
+
+/** Of what is sent (`push`): it is urgent (RFC 9293, 3.8.5; streams only, and received urgent data are in line); more follows at once. */
+export const MSG_OOB: u32 = 0x01;
+export const MSG_MORE: u32 = 0x8000;
 
 /** Blocking calls on the socket return -EAGAIN. */
 export const SOCKET_NONBLOCK: u32 = 1;
@@ -169,13 +173,16 @@ export class SocketProtocol {
   consume: u32;
   /** (socket) => Endpoint: source of the datagram at `peek()`, which there is; good until it is consumed. TCP: the peer. */
   peekSource: u32;
-  /** (socket) => usize: where bytes to be sent may be written; 0 when there is no room. TCP only. */
-  reserve: u32;
-  /** (socket) => i32: bytes at the last `reserve()`, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
-  reserveLength: u32;
-  /** (socket, bytes: u32) => void: that many, at least one and not more than there was room for, were written at `reserve()` and are to be sent. */
-  commit: u32;
-  /** (socket, urgent: bool) => void: sends what was committed, as far as windows allow. TCP: with `urgent` all of it is urgent data. */
+  /**
+   * (socket, total: u32) => u32: takes the next bytes that gather() gives (gather.ts), which are to be sent: `total`, or as many as there is room for. How many. TCP only.
+   */
+  fill: u32;
+  /** (socket) => i32: why the last `fill` has taken fewer: -EAGAIN, -EFAULT, -EPIPE, -ENOTCONN or the errno that ended the connection. */
+  fillError: u32;
+  /**
+   * (socket, marks: u32) => void: sends what was filled in, as far as windows allow. TCP: with MSG_OOB all of it is urgent data; with MSG_MORE it goes with what comes next, in a poll at
+   * the latest.
+   */
   push: u32;
   /** (socket, how: i32) => i32: SHUT_*. */
   shutdown: u32;

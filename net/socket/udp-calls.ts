@@ -48,9 +48,8 @@ export function fillUdpProtocol(protocol: SocketProtocol): void {
   protocol.peekLength = udpPeekLength.index;
   protocol.consume = udpConsume.index;
   protocol.peekSource = udpPeekSource.index;
-  protocol.reserve = udpReserve.index;
-  protocol.reserveLength = udpReserveLength.index;
-  protocol.commit = udpCommit.index;
+  protocol.fill = udpFill.index;
+  protocol.fillError = udpFillError.index;
   protocol.push = udpPush.index;
   protocol.shutdown = udpShutdown.index;
   protocol.close = udpClose.index;
@@ -193,17 +192,15 @@ function udpPeekSource(socket: Socket): Endpoint {
   return changetype<UdpSocket>(socket).queue.head!.source;
 }
 
-function udpReserve(socket: Socket): usize {
+function udpFill(socket: Socket, total: u32): u32 {
   return 0;
 }
 
-function udpReserveLength(socket: Socket): i32 {
+function udpFillError(socket: Socket): i32 {
   return -EOPNOTSUPP;
 }
 
-function udpCommit(socket: Socket, bytes: u32): void {}
-
-function udpPush(socket: Socket, urgent: bool): void {}
+function udpPush(socket: Socket, marks: u32): void {}
 
 function udpShutdown(socket: Socket, how: i32): i32 {
   const self = changetype<UdpSocket>(socket);

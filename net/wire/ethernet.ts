@@ -72,7 +72,7 @@ export class EthernetHeader {
 
   /** EtherType; below 0x0600 it is an 802.3 length. */
   @inline get type(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 12));
+    return bswap<u32>(load<u32>(changetype<usize>(this), 10)) & 0xffff;
   }
 
 

@@ -101,12 +101,12 @@ export class Ipv4Header {
 
 
   @inline get totalLength(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 2));
+    return bswap<u32>(load<u32>(changetype<usize>(this))) & 0xffff;
   }
 
 
   @inline get identification(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 4));
+    return bswap<u32>(load<u32>(changetype<usize>(this), 4)) >>> 16;
   }
 
 
@@ -115,7 +115,7 @@ export class Ipv4Header {
   }
   /** IPV4_DF, IPV4_MF and the offset in units of 8 bytes. */
   @inline get fragment(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 6));
+    return bswap<u32>(load<u32>(changetype<usize>(this), 4)) & 0xffff;
   }
 
 

@@ -76,7 +76,7 @@ export class Ipv6Header {
 
   /** Bytes behind this header. */
   @inline get payloadLength(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 4));
+    return bswap<u32>(load<u32>(changetype<usize>(this), 4)) >>> 16;
   }
 
 

@@ -68,7 +68,7 @@ export class TcpHeader extends PortsHeader {
   }
   /** As it stands in the header, not scaled. */
   @inline get window(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 14));
+    return bswap<u32>(load<u32>(changetype<usize>(this), 12)) & 0xffff;
   }
 
 
@@ -87,7 +87,7 @@ export class TcpHeader extends PortsHeader {
 
 
   @inline get urgent(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 18));
+    return bswap<u32>(load<u32>(changetype<usize>(this), 16)) & 0xffff;
   }
 
 

@@ -22,7 +22,7 @@ export class UdpHeader extends PortsHeader {
 
   /** Header and payload, in bytes. */
   @inline get length(): u32 {
-    return bswap<u16>(load<u16>(changetype<usize>(this), 4));
+    return bswap<u32>(load<u32>(changetype<usize>(this), 4)) >>> 16;
   }
 
 

@@ -22,6 +22,8 @@
 #define MSG_PEEK 0x02
 #define MSG_TRUNC 0x20
 #define MSG_DONTWAIT 0x40
+/* send on a TCP socket: the next call sends more, or is shutdown or close. */
+#define MSG_MORE 0x8000
 #define SHUT_RD 0
 #define SHUT_WR 1
 #define SHUT_RDWR 2

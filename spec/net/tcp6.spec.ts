@@ -5,6 +5,7 @@ import { TcpConnection } from "../../net/socket/tcp/connection";
 import { tcpCreate, initializeTcp, tcpStatistics } from "../../net/socket/tcp/tcp";
 import { TCP_ACK, TCP_SYN, TcpHeader } from "../../net/wire/tcp";
 import { deliver } from "./frames";
+import { fill } from "./tcp/ends";
 import {
   address6,
   boot6,
@@ -129,12 +130,7 @@ describe("TCP over IPv6", () => {
     expect<u32>(changetype<TcpConnection>(s).sendMss).toBe(1220);
     expect<bool>(s.flow.remote.same(address6(LINK_LOCAL, PEER_ID))).toBe(true);
     forgetSent();
-    for (let left: i32 = 3000; left > 0;) {
-      assert(call_indirect<usize>(s.protocol.reserve, s) != 0);
-      const part = min<i32>(call_indirect<i32>(s.protocol.reserveLength, s), left);
-      call_indirect<void>(s.protocol.commit, s, part);
-      left -= part;
-    }
+    expect<u32>(fill(s, memory.data(3000), 3000)).toBe(3000);
     call_indirect<void>(s.protocol.push, s, false);
     networkFlush();
     expect<u32>(sent[0].transportLength).toBe(20 + 1220);

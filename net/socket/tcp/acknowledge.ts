@@ -36,7 +36,7 @@ export function acknowledge(c: TcpConnection, s: Segment): bool {
   if (acked != 0) {
     delivered = takeAcknowledged(c, s, ack, time);
     if (cutShort !== null) {
-      partTaken(c, s.packet, delivered, flight);
+      call_indirect<void>(partTaken.index, c, s.packet, delivered, flight);
       return false;
     }
     c.SND_UNA = ack;
@@ -51,13 +51,15 @@ export function acknowledge(c: TcpConnection, s: Segment): bool {
       c.SND_WND += packet.word0;
     }
   }
+  // By their indices, as in send.ts: what is seldom done stays where it is.
   if (c.has(HAS_SACK)) {
     if (s.sackCount != 0) {
-      delivered += markBlocks(c, s, time);
+      delivered += call_indirect<u32>(markBlocks.index, c, s, time);
       if (duplicateReported) recoveryDuplicateReported(c);
     }
-    if (c.has(PROBE_SENT)) probeAcked(c, s, (acked | delivered) != 0);
-  } else if (ack == c.SND_UNA && acked == 0 && isDuplicate(c, s, window)) recoveryDuplicate(c, time);
+    if (c.has(PROBE_SENT)) call_indirect<void>(probeAcked.index, c, s, (acked | delivered) != 0);
+  } else if (ack == c.SND_UNA && acked == 0 && isDuplicate(c, s, window))
+    call_indirect<void>(recoveryDuplicate.index, c, time);
   if ((acked | delivered) != 0) {
     recoveryAcked(c, s, acked, delivered, flight, time);
     if (acked != 0) roomAgain(c);

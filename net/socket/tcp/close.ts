@@ -190,9 +190,6 @@ function clearSendQueue(c: TcpConnection): void {
   c.sendNext = null;
   c.sendBuffers = 0;
   clearScoreboard(c);
-  const spare = c.spare;
-  if (spare !== null) releaseBuffer(spare);
-  c.spare = null;
   unstarve(c);
 }
 
@@ -204,8 +201,6 @@ export function release(c: TcpConnection): void {
   }
   if ((c.flags & SOCKET_ORPHAN) != 0) statistics.orphans--;
   removeBound(c);
-  const spare = c.spare;
-  if (spare !== null) releaseBuffer(spare);
   c.received.clear();
   c.queueLink.remove();
   freeConnection(c);

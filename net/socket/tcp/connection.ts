@@ -227,8 +227,6 @@ export class TcpConnection extends Socket {
   listener: TcpListener | null;
   private link0: usize;
   private link1: usize;
-  /** Handed out by `reserve`, not yet committed. */
-  spare: PacketBuffer | null;
   ISS: u32;
   IRS: u32;
   finSequence: u32;

@@ -118,9 +118,10 @@ export function findConnection(hash: u32, flow: Flow): TcpConnection | null {
   return null;
 }
 
-/** `hash`: that of its flow. */
+/** `hash`: that of its flow. It will have a segment soon. */
 export function insertConnection(c: TcpConnection, hash: u32): void {
   c.hash = hash;
+  store<usize>(recentPlace(c.flow), changetype<usize>(c));
   const bucket = bucketOf(c.hash);
   c.hashNext = bucket.connections;
   bucket.connections = c;

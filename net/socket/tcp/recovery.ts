@@ -60,22 +60,45 @@ export function recoveryAcked(
   flight: u32,
   time: u64,
 ): void {
+  // Not to be inlined, as in send.ts: an acknowledgement while nothing is lost would cost more.
+  if (c.has(IN_RECOVERY | IN_LOSS))
+    return call_indirect<void>(recoveryGoesOn.index, c, s, acked, delivered, flight, time);
+  c.duplicateAcks = 0;
+  c.duplicateBytes = 0;
+  if (c.has(HAS_SACK) && rackDetect(c, time)) {
+    enterRecovery(c, delivered, time);
+    reduce(c, delivered, false);
+  } else if (acked != 0) grow(c, s, acked, flight);
+}
+
+/** The same while something is lost. */
+function recoveryGoesOn(
+  c: TcpConnection,
+  s: Segment,
+  acked: u32,
+  delivered: u32,
+  flight: u32,
+  time: u64,
+): void {
   // The acknowledgement that ends a recovery lets the window grow by what it has delivered; without SACK nobody knows what that is.
   const grown = !c.has(IN_RECOVERY) ? acked : c.has(HAS_SACK) ? min(acked, delivered) : 0;
-  if (!c.has(IN_RECOVERY | IN_LOSS)) {
-    c.duplicateAcks = 0;
-    c.duplicateBytes = 0;
-  } else if (acked != 0) {
+  if (acked != 0) {
     eifel(c, s);
     if (c.has(IN_RECOVERY | IN_LOSS) && !before(c.SND_UNA, c.recover)) recovered(c);
   }
   const found = c.has(HAS_SACK) ? rackDetect(c, time) : c.has(IN_RECOVERY) && partial(c, acked);
   if (found && !c.has(IN_RECOVERY | IN_LOSS)) enterRecovery(c, delivered, time);
   if (!c.has(IN_RECOVERY)) {
-    // RFC 3168, 6.1.2: it does not grow for one that echoes congestion.
-    if (grown != 0 && !(c.has(HAS_ECN) && s.has(TCP_ECE))) congestionAcked(c, grown, flight);
+    if (grown != 0) grow(c, s, grown, flight);
   } else if (c.has(HAS_SACK)) reduce(c, delivered, acked != 0 && !found);
   if (c.has(DOUBT_FIRST | DOUBT_SECOND)) doubt(c, s, acked);
+}
+
+/** RFC 3168, 6.1.2: the window does not grow for an acknowledgement that echoes congestion. */
+// @ts-ignore: decorator
+@inline
+function grow(c: TcpConnection, s: Segment, bytes: u32, flight: u32): void {
+  if (!(c.has(HAS_ECN) && s.has(TCP_ECE))) congestionAcked(c, bytes, flight);
 }
 
 /** What may have been overtaken has not come. True: segments are to be sent again. */

@@ -5,6 +5,7 @@
  */
 import { now } from "../../../kernel/time/clock";
 import { timerPending, timerStartAt, timerStop } from "../../../kernel/time/timers";
+import { SOCKET_KEEPALIVE } from "../socket";
 import {
   HAS_SACK,
   IN_LOSS,
@@ -41,7 +42,7 @@ export function armTimer(c: TcpConnection, waiting: bool): void {
     if (timerPending(c.retransmitTimer) && c.timerMode == TIMER_PERSIST) return;
     c.timerMode = TIMER_PERSIST;
     timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
-  } else armIdle(c);
+  } else if (c.timerMode != TIMER_NONE || (c.flags & SOCKET_KEEPALIVE) != 0) armIdle(c);
 }
 
 /**

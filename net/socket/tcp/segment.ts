@@ -149,7 +149,8 @@ export function parseSegment(buffer: PacketBuffer): bool {
     statistics.malformed++;
     return false;
   }
-  const flow = segment.flow;
+  const s = segment;
+  const flow = s.flow;
   receivedFlow(flow, buffer);
   if (!isHost(flow.remote)) {
     statistics.malformed++;
@@ -165,18 +166,18 @@ export function parseSegment(buffer: PacketBuffer): bool {
   }
   const header = changetype<TcpHeader>(address);
   const headerLength = header.headerLength;
-  segment.packet = buffer;
-  segment.buffer = buffer;
-  segment.sequence = header.sequence;
-  segment.acknowledgement = header.acknowledgement;
-  segment.window = header.window;
-  segment.flags = header.flags;
-  segment.marked = congestionSeen(buffer);
-  if (segment.has(TCP_URG)) segment.urgent = segment.sequence + header.urgent;
-  segment.payload = address + headerLength;
-  segment.payloadLength = length - headerLength;
-  if (buffer.more !== null) segment.goOn(buffer.wholeLength - headerLength);
-  if (!parseOptions(segment, address, headerLength, segment.has(TCP_SYN))) {
+  s.packet = buffer;
+  s.buffer = buffer;
+  s.sequence = header.sequence;
+  s.acknowledgement = header.acknowledgement;
+  s.window = header.window;
+  s.flags = header.flags;
+  s.marked = congestionSeen(buffer);
+  if (s.has(TCP_URG)) s.urgent = s.sequence + header.urgent;
+  s.payload = address + headerLength;
+  s.payloadLength = length - headerLength;
+  if (buffer.more !== null) s.goOn(buffer.wholeLength - headerLength);
+  if (!parseOptions(s, address, headerLength, s.has(TCP_SYN))) {
     statistics.malformed++;
     return false;
   }

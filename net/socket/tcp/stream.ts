@@ -1,8 +1,8 @@
 /**
- * The application's side of a connection: where received bytes stand, where bytes to be sent may be written, and what
- * `poll` says. The bytes themselves are moved by the caller (net/socket/socket.ts).
+ * The application's side of a connection: where received bytes stand, what is to be sent, and what `poll` says. Received bytes are moved by the caller (net/socket/socket.ts), those
+ * to be sent come from net/socket/gather.ts.
  */
-import { EAGAIN, ENOTCONN, EPIPE } from "../../../kernel/errno";
+import { EAGAIN, EFAULT, ENOTCONN, EPIPE } from "../../../kernel/errno";
 import {
   POLLERR,
   POLLHUP,
@@ -13,6 +13,8 @@ import {
   POLLRDHUP,
 } from "../../../kernel/scheduler/wait";
 import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer, releaseBuffer } from "../../buffer";
+import { gather } from "../gather";
+import { MSG_MORE, MSG_OOB } from "../socket";
 import {
   FIN_QUEUED,
   FIN_RECEIVED,
@@ -23,10 +25,20 @@ import {
   URGENT_AHEAD,
   WAS_CONNECTED,
 } from "./connection";
+import { pend } from "./pending";
 import { output } from "./send";
 import { UNSENT } from "./scoreboard";
 import { starve } from "./starved";
-import { MAY_RECEIVE, MAY_SEND, stateIn, TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
+import {
+  MAY_RECEIVE,
+  MAY_SEND,
+  MAY_TRANSMIT,
+  stateIn,
+  TCP_CLOSE,
+  TCP_LISTEN,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+} from "./state";
 import { sendAck } from "./transmit";
 import { announceUrgent, markUrgent, urgentReached } from "./urgent";
 import { buffersScarce, windowUpdateDue } from "./window";
@@ -82,44 +94,78 @@ function openTail(c: TcpConnection): PacketBuffer | null {
   return tail;
 }
 
-/** What `reserveLength` says. */
-let reserved: i32 = 0;
+/** What `fillError` says. */
+let unfilled: i32 = 0;
 
-/** Address of room for bytes to be sent, or 0; `reserveLength` says how much, or why there is none. */
-export function reserve(c: TcpConnection): usize {
+/**
+ * Takes the next bytes that gather() gives into the send queue, from which they leave with `push`: `total`, or fewer, when there is no room for more, or they are not where
+ * the application says; `fillError` tells. How many.
+ */
+export function fill(c: TcpConnection, total: u32): u32 {
   if (!stateIn(c.state, MAY_SEND) || c.has(FIN_QUEUED) || c.error != 0) {
-    reserved = refusal(c);
+    unfilled = refusal(c);
     return 0;
   }
+  let taken: u32 = 0;
   const tail = openTail(c);
   if (tail !== null) {
-    reserved = min(c.sendMss - tail.length, tail.tailroom);
-    return tail.data + tail.length;
-  }
-  let spare = c.spare;
-  if (spare === null) {
-    spare = newSpare(c);
-    if (spare === null) {
-      reserved = -EAGAIN;
+    const bytes = min(total, min(c.sendMss - tail.length, tail.tailroom));
+    if (gather(tail.data + tail.length, bytes) < 0) {
+      unfilled = -EFAULT;
       return 0;
     }
+    tail.length += bytes;
+    taken = bytes;
   }
-  reserved = min(c.sendMss, spare.tailroom);
-  return spare.data;
+  while (taken != total) {
+    const buffer = newBuffer(c);
+    if (buffer === null) {
+      unfilled = -EAGAIN;
+      break;
+    }
+    const bytes = min(total - taken, min(c.sendMss, buffer.tailroom));
+    if (gather(buffer.data, bytes) < 0) {
+      releaseBuffer(buffer);
+      unfilled = -EFAULT;
+      break;
+    }
+    buffer.length = bytes;
+    append(c, buffer, c.writeSequence + taken);
+    taken += bytes;
+  }
+  c.writeSequence += taken;
+  return taken;
+}
+
+/** After `fill`, when it has taken fewer than it was to: -EAGAIN, -EFAULT, -EPIPE, -ENOTCONN or the errno that ended the connection. */
+export function fillError(): i32 {
+  return unfilled;
+}
+
+/** `buffer` becomes the last one of the queue. */
+// @ts-ignore: decorator
+@inline
+function append(c: TcpConnection, buffer: PacketBuffer, sequence: u32): void {
+  buffer.flags = BUFFER_RETAINED;
+  buffer.sequence = sequence;
+  buffer.word0 = 0;
+  buffer.state = UNSENT;
+  const last = c.sendTail;
+  if (last === null) c.sendHead = buffer;
+  else last.next = buffer;
+  c.sendTail = buffer;
+  if (c.sendNext === null) c.sendNext = buffer;
+  c.sendBuffers++;
 }
 
 /** An empty buffer for the end of the queue; null: the application has to wait. */
 // @ts-ignore: decorator
 @inline
-function newSpare(c: TcpConnection): PacketBuffer | null {
+function newBuffer(c: TcpConnection): PacketBuffer | null {
   // Some buffers are left for acknowledgements and for the device; a connection that has none gets its first.
-  if (c.sendBuffers < c.sendLimit && !buffersScarce(c.sendBuffers == 0 ? 16 : 4)) {
-    const spare = allocateBuffer(BUFFER_HEADROOM);
-    if (spare !== null) {
-      spare.flags = BUFFER_RETAINED;
-      c.spare = spare;
-      return spare;
-    }
+  if (c.sendBuffers < c.sendLimit && !(c.sendBuffers == 0 ? buffersScarce(16) : buffersScarce(4))) {
+    const buffer = allocateBuffer(BUFFER_HEADROOM);
+    if (buffer !== null) return buffer;
   }
   c.status |= NO_SPACE;
   if (c.sendBuffers < c.sendLimit) starve(c);
@@ -134,36 +180,13 @@ function refusal(c: TcpConnection): i32 {
   return -EPIPE;
 }
 
-/** After `reserve`. Bytes there, > 0; else -EAGAIN, -EPIPE, -ENOTCONN or the errno that ended the connection. */
-export function reserveLength(): i32 {
-  return reserved;
-}
-
-/** `bytes`, at least one and not more than there is room, were written at `reserve`. They leave with `push`. */
-export function commit(c: TcpConnection, bytes: u32): void {
-  const tail = openTail(c);
-  if (tail !== null) tail.length += bytes;
-  else {
-    const spare = c.spare;
-    if (spare === null) return;
-    c.spare = null;
-    spare.length = bytes;
-    spare.sequence = c.writeSequence;
-    spare.word0 = 0;
-    spare.state = UNSENT;
-    spare.next = null;
-    const last = c.sendTail;
-    if (last === null) c.sendHead = spare;
-    else last.next = spare;
-    c.sendTail = spare;
-    if (c.sendNext === null) c.sendNext = spare;
-    c.sendBuffers++;
+/** `marks`: MSG_OOB, what was filled in, up to here, is urgent; MSG_MORE, it may wait until the connection has its turn (pending.ts). */
+export function push(c: TcpConnection, marks: u32): void {
+  if (marks == MSG_MORE) {
+    if (stateIn(c.state, MAY_TRANSMIT)) pend(c);
+    return;
   }
-  c.writeSequence += bytes;
-}
-
-/** `urgent`: what was committed, up to here, is urgent. */
-export function push(c: TcpConnection, urgent: bool): void {
+  const urgent = (marks & MSG_OOB) != 0;
   if (urgent) markUrgent(c);
   output(c);
   if (urgent) announceUrgent(c);

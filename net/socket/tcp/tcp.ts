@@ -33,7 +33,7 @@ import { initializeSegment, Segment } from "./segment";
 import { initializePending, PENDING_STORAGE, pendingRanked } from "./pending";
 import { feedStarved, initializeStarved } from "./starved";
 import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
-import { commit, consume, endOf, peek, peekLength, poll, push, reserve, reserveLength } from "./stream";
+import { consume, endOf, fill, fillError, peek, peekLength, poll, push } from "./stream";
 import { initializeTimeWait, timeWaitExpired } from "./timewait";
 import { ackExpired, retransmitExpired, timersRanked } from "./timers";
 import { usableWindow } from "./window";
@@ -135,9 +135,8 @@ function fillOperations(): void {
   operations.peekLength = peekLengthOperation.index;
   operations.consume = consumeOperation.index;
   operations.peekSource = peekSourceOperation.index;
-  operations.reserve = reserveOperation.index;
-  operations.reserveLength = reserveLengthOperation.index;
-  operations.commit = commitOperation.index;
+  operations.fill = fillOperation.index;
+  operations.fillError = fillErrorOperation.index;
   operations.push = pushOperation.index;
   operations.shutdown = shutdownOperation.index;
   operations.close = closeOperation.index;
@@ -211,20 +210,16 @@ function peekSourceOperation(socket: Socket): Endpoint {
   return socket.flow.remote;
 }
 
-function reserveOperation(socket: Socket): usize {
-  return reserve(connectionOf(socket));
+function fillOperation(socket: Socket, total: u32): u32 {
+  return fill(connectionOf(socket), total);
 }
 
-function reserveLengthOperation(socket: Socket): i32 {
-  return reserveLength();
+function fillErrorOperation(socket: Socket): i32 {
+  return fillError();
 }
 
-function commitOperation(socket: Socket, bytes: u32): void {
-  commit(connectionOf(socket), bytes);
-}
-
-function pushOperation(socket: Socket, urgent: bool): void {
-  push(connectionOf(socket), urgent);
+function pushOperation(socket: Socket, marks: u32): void {
+  push(connectionOf(socket), marks);
 }
 
 function shutdownOperation(socket: Socket, how: i32): i32 {

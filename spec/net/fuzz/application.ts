@@ -9,7 +9,7 @@ import { readDatagram } from "../../../net/socket/datagram";
 import { gatherOne } from "../../../net/socket/gather";
 import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { ownSocket, rankSocket, setSocketLevel } from "../../../net/socket/rank";
-import { Socket, SOCKET_DONT_FRAGMENT } from "../../../net/socket/socket";
+import { MSG_MORE, MSG_OOB, Socket, SOCKET_DONT_FRAGMENT } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
 import { udpCreate, udpDrops, udpSend } from "../../../net/socket/udp";
@@ -193,9 +193,8 @@ export function sendsDatagram(): void {
 /** What is said of a datagram socket that streams have; and one that has no name yet sends. */
 function misuses(s: Socket): void {
   assert(accept(s) === null && listen(s, 1) < 0, "a datagram socket that listens");
-  assert(call_indirect<usize>(s.protocol.reserve, s) == 0, "a stream");
-  call_indirect<i32>(s.protocol.reserveLength, s);
-  call_indirect<void>(s.protocol.commit, s, 0);
+  assert(call_indirect<u32>(s.protocol.fill, s, 1) == 0, "a stream");
+  assert(call_indirect<i32>(s.protocol.fillError, s) < 0, "it has taken nothing");
   call_indirect<void>(s.protocol.push, s, false);
   if (chance(4) == 0) shutdown(s, chance(3));
   const other = udpCreate();
@@ -300,11 +299,12 @@ function checkBytes(data: usize, length: u32): u32 {
 
 export function writesSome(s: Socket): void {
   for (let count = 1 + chance(chance(4) == 0 ? 40 : 3); count != 0; count--) {
-    const room = call_indirect<usize>(s.protocol.reserve, s);
-    const length = call_indirect<i32>(s.protocol.reserveLength, s);
-    if (room == 0 || length <= 0) break;
-    memory.fill(room, 0x61, length);
-    call_indirect<void>(s.protocol.commit, s, chance(2) == 0 ? length : 1 + chance(length));
+    const length: u32 = 1 + chance(chance(2) == 0 ? 8000 : 1500);
+    gatherOne(changetype<usize>(bytes), length);
+    if (call_indirect<u32>(s.protocol.fill, s, length) == length) continue;
+    assert(call_indirect<i32>(s.protocol.fillError, s) < 0, "it has taken fewer");
+    break;
   }
-  call_indirect<void>(s.protocol.push, s, chance(16) == 0);
+  const dice = chance(16);
+  call_indirect<void>(s.protocol.push, s, dice == 0 ? MSG_OOB : dice == 1 ? MSG_MORE : 0);
 }

@@ -1,6 +1,8 @@
 /** Sockets for the specs: calls through the operations of the protocol, and ends that send and check a known stream. */
 import { Waiter } from "../../../kernel/scheduler/wait";
-import { Socket } from "../../../net/socket/socket";
+import { setUserLimits } from "../../../kernel/memory/user";
+import { gatherOne } from "../../../net/socket/gather";
+import { MSG_MORE, Socket } from "../../../net/socket/socket";
 import { ENOPROTOOPT } from "../../../kernel/errno";
 import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
@@ -57,28 +59,43 @@ export function octet(stream: u32, position: u32): u8 {
   return <u8>(((position * 2654435761) >> 13) + position + stream * 97);
 }
 
+/** What is written at once at most, and where it stands meanwhile. */
+const WRITTEN: u32 = 2048;
+const bytes = memory.data(2048);
+
+/** Gives a stream up to `length` bytes at `address` to be sent; how many it has taken. */
+export function fill(s: Socket, address: usize, length: u32): u32 {
+  setUserLimits(0xffff_0000, 0);
+  gatherOne(address, length);
+  return call_indirect<u32>(s.protocol.fill, s, length);
+}
+
 /** Writes up to `length` octets of the stream from `position` on, `urgent`: with MSG_OOB; as many as there was room for. */
 export function write(s: Socket, stream: u32, position: u32, length: u32, urgent: bool = false): u32 {
   let written: u32 = 0;
   while (written < length) {
-    const room = call_indirect<usize>(s.protocol.reserve, s);
-    if (room == 0) break;
-    const part = min<u32>(call_indirect<i32>(s.protocol.reserveLength, s), length - written);
-    for (let i: u32 = 0; i < part; i++) store<u8>(room + i, octet(stream, position + written + i));
-    call_indirect<void>(s.protocol.commit, s, part);
-    written += part;
+    const part = min<u32>(WRITTEN, length - written);
+    for (let i: u32 = 0; i < part; i++) store<u8>(bytes + i, octet(stream, position + written + i));
+    const taken = fill(s, bytes, part);
+    written += taken;
+    if (taken != part) break;
   }
   call_indirect<void>(s.protocol.push, s, urgent && written != 0);
   takeTurns();
   return written;
 }
 
+/** Gives a stream `length` octets, with MSG_MORE: nothing of them leaves yet. */
+export function writeMore(s: Socket, stream: u32, position: u32, length: u32): void {
+  for (let i: u32 = 0; i < length; i++) store<u8>(bytes + i, octet(stream, position + i));
+  assert(fill(s, bytes, length) == length);
+  call_indirect<void>(s.protocol.push, s, MSG_MORE);
+}
+
 /** Sends a text in one piece, `urgent`: with MSG_OOB. */
 export function writeText(s: Socket, text: string, urgent: bool = false): void {
-  const room = call_indirect<usize>(s.protocol.reserve, s);
-  assert(room != 0);
-  for (let i = 0; i < text.length; i++) store<u8>(room + i, <u8>text.charCodeAt(i));
-  call_indirect<void>(s.protocol.commit, s, text.length);
+  for (let i = 0; i < text.length; i++) store<u8>(bytes + i, <u8>text.charCodeAt(i));
+  assert(fill(s, bytes, text.length) == text.length);
   call_indirect<void>(s.protocol.push, s, urgent);
   takeTurns();
 }

@@ -8,10 +8,21 @@ import {
   CONGESTION_NEWRENO,
 } from "../../../net/socket/tcp/congestion";
 
-import { abort_, listener, peekLength, poll, shutdown, taken, watch, write, writeText } from "./ends";
+import {
+  abort_,
+  listener,
+  peekLength,
+  poll,
+  shutdown,
+  taken,
+  watch,
+  write,
+  writeMore,
+  writeText,
+} from "./ends";
 import { endPair } from "./pair";
 import { establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
-import { accidents, calm, MILLISECOND, PEER, run, SECOND, setUpWorld, silence } from "./world";
+import { accidents, calm, MILLISECOND, PEER, run, SECOND, setUpWorld, silence, takeTurns } from "./world";
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -58,6 +69,26 @@ describe("sending", () => {
     say(".", 1, 0, 2001, 60000);
     expect(heardBriefly()).toBe("P. 2001:2501(500) ack 1");
     say(".", 1, 0, 2501, 60000);
+  });
+
+  it("MSG_MORE: goes with what comes next", () => {
+    open(60000);
+    writeMore(s, 0, 0, 500);
+    writeMore(s, 0, 500, 200);
+    expect(heardBriefly()).toBe("");
+    write(s, 0, 700, 100);
+    expect(heardBriefly()).toBe("P. 1:801(800) ack 1");
+    writeMore(s, 0, 800, 1500);
+    shutdown(s, 1);
+    expect(heardBriefly()).toBe(". 801:1801(1000) ack 1 | FP. 1801:2301(500) ack 1");
+  });
+
+  it("MSG_MORE: goes when the connection has its turn, without anything else", () => {
+    open(60000);
+    writeMore(s, 0, 0, 500);
+    expect(heardBriefly()).toBe("");
+    takeTurns();
+    expect(heardBriefly()).toBe("P. 1:501(500) ack 1");
   });
 
   it("subtracts the timestamps from the MSS", () => {
