@@ -81,20 +81,25 @@ export const NETWORK: readonly Entry[] = [
   {
     name: "tcp.segment.received",
     unit: INSTRUCTIONS,
-    what: "1,460 bytes, driver to read handler, with half an acknowledgement",
+    what: "1,460 bytes, driver to read handler, of 40 that come together, which are acknowledged together; timers and the ring's new buffers with it",
     only: AEMOS_ONLY,
   },
   {
     name: "tcp.segment.sent",
     unit: INSTRUCTIONS,
-    what: "1,460 bytes, `send` to driver, with half an acknowledgement",
+    what: "1,460 bytes, `send` to driver, of 40 for which the peer acknowledges every second one; timers and the ring's new buffers with it",
     only: AEMOS_ONLY,
   },
-  { name: "tcp.connection", unit: INSTRUCTIONS, what: "SYN to the accept handler", only: AEMOS_ONLY },
+  {
+    name: "tcp.connection",
+    unit: INSTRUCTIONS,
+    what: "a connection that is accepted: SYN to the accept handler, and what is left to do behind it",
+    only: AEMOS_ONLY,
+  },
   {
     name: "http.request.page",
     unit: INSTRUCTIONS,
-    what: "GET / on the frame wire, on a connection that stays open",
+    what: "GET / on the frame wire, on a connection that stays open: all that runs because of it, three acknowledgements of the answer and timers among it",
     only: AEMOS_ONLY,
   },
   {

@@ -7,8 +7,9 @@ import { EVENTS } from "./catalog-events.ts";
 import { NETWORK } from "./catalog-network.ts";
 import { SYSTEM } from "./catalog-system.ts";
 
-/** At most so much; at least; so many times Linux (or another row's system); within so many percent of the row with one. */
-export type Aim = { most: number } | { least: number } | { times: number; than?: string } | { flat: number };
+/** At most so much; at least; so many times Linux (or another row's system); at most so many percent above the row with one, or another one. */
+export type Aim =
+  { most: number } | { least: number } | { times: number; than?: string } | { flat: number; of?: string };
 
 export interface Entry {
   name: string;

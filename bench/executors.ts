@@ -78,4 +78,4 @@ export const preemption: Session = {
   },
 };
 
-export const timerPaths = measurement(executors, preemption);
+export const timerPaths = measurement("exact", executors, preemption);

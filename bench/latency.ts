@@ -17,7 +17,7 @@ import { wiredLinux } from "./wired.ts";
 
 const LATENCY_IMAGE = benchImage("latency");
 const READS = 100;
-const QUICK_READS = 25;
+const QUICK_READS = 15;
 const OCTETS = Buffer.alloc(64, 1);
 /** Milliseconds after which no timer of the last exchange is left (delayed acknowledgement, the driver's housekeeping): each begins alike. */
 const SETTLED = 100;
@@ -113,7 +113,7 @@ async function linux(reads: number): Promise<Figure[]> {
 
 export const fromDevice: Measurement = {
   rows: NAMES,
-  exact: true,
+  basis: "exact",
   run: async (quick) => {
     const aemos = latencies.measure(false, quick).then(figures);
     return (await Promise.all([aemos, linux(quick ? QUICK_READS : READS)])).flat();

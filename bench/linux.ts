@@ -17,16 +17,7 @@ const execute = promisify(execFile);
 const FOLDER = join(BUILD, "linux");
 /** The package that depends on the newest kernel. */
 const META_PACKAGE = "linux-image-cloud-amd64";
-const SOURCES = [
-  "init.c",
-  "serve.c",
-  "streams.c",
-  "load.c",
-  "response.c",
-  "measure.c",
-  "quality.c",
-  "digests.c",
-];
+const SOURCES = ["init.c", "serve.c", "streams.c", "load.c", "response.c", "measure.c"];
 /** Drivers, in the order in which they need one another. */
 const MODULES = [
   "virtio_ring",
@@ -129,7 +120,7 @@ async function buildInitramfs(page: Buffer, target: string): Promise<LinuxImage>
 /** Starts it, with mode "serve" on the network 10.0.`subnet`.0/24; resolves as soon as QEMU runs. */
 export function startLinux(
   image: LinuxImage,
-  mode: "serve" | "measure" | "load" | "response" | "quality" | "symbols",
+  mode: "serve" | "measure" | "load" | "response" | "symbols",
   options: Omit<GuestOptions, "image"> = {},
   subnet = 2,
 ): Promise<Guest> {

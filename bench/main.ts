@@ -1,11 +1,11 @@
 /**
  * npm run bench [-- --json FILE] [--quick] [--only PREFIX] [--ceilings]: aemos and a Linux guest side by side, in one table. None of the figures is asserted anywhere.
  *
- * --quick takes shorter turns and leaves the million out: two minutes; --only measures the rows whose names begin with PREFIX. --json writes the rows (rows.ts), of which
- * bench/report.ts makes docs/performance.md.
+ * --quick takes shorter turns and leaves out the largest numbers, the tap device, and what takes many boots: two minutes. --only measures the rows whose names begin with PREFIX. --json writes the rows (rows.ts), of which
+ * bench/report.ts makes docs/performance.md. What each measurement took, and all of them, is said on standard error.
  *
- * Instructions and bytes do not depend on the machine (-icount shift=0 and -cpu qemu64 repeat exactly, but for when frames arrive): such measurements run two at a time.
- * Rates and times do: they run alone, aemos and Linux by turns.
+ * Instructions and bytes do not depend on how fast the machine is (-icount shift=0 and -cpu qemu64 repeat exactly, but for when frames arrive): such measurements run two at a time.
+ * Rates and times do: they run alone, aemos and Linux by turns. Each row says which it is (Basis in rows.ts).
  */
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -67,12 +67,14 @@ if (options.ceilings) {
   process.exit();
 }
 
+const began = performance.now();
 const figures: Figure[] = [];
 async function lane(queue: Measurement[]): Promise<void> {
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const start = performance.now();
     try {
-      figures.push(...(await next.run(quick)));
+      const { run, basis } = next;
+      for (const figure of await run(quick)) figures.push({ basis, ...figure });
     } catch (error) {
       process.exitCode = 1;
       process.stderr.write(`${next.rows.join(", ")}: ${messageOf(error)}\n`);
@@ -83,9 +85,10 @@ async function lane(queue: Measurement[]): Promise<void> {
   }
 }
 
-const exact = selected.filter((measurement) => measurement.exact);
-await Promise.all([lane(exact), lane(exact)]);
-await lane(selected.filter((measurement) => !measurement.exact));
+const beside = selected.filter(({ alone }) => !alone);
+await Promise.all([lane(beside), lane(beside)]);
+await lane(selected.filter(({ alone }) => alone));
+process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  in all\n`);
 
 const rows = makeRows(figures, (name) => name.startsWith(only));
 process.stdout.write(`${table(rows)}\n`);

@@ -12,39 +12,46 @@ const LEVELS = new Map([
   [32, "middle"],
   [16, "low"],
 ]);
-/** Milliseconds in which requests are made, of the applications. */
-const LOADED = 1500;
+/** Nanoseconds in which requests are made, and of a request's work, of the applications. */
+const LOADED = 1500e6;
+const SERVICE = 200e3;
+/** Of SERVICE: how far off the work may be, so that both systems have the same to do. */
+const ERROR = 0.002;
 const LIMIT = 580_000;
 const OPTIONS = { netdev: "none", icount: "shift=0,sleep=off", cpu: "qemu64", memory: 256 } as const;
 
-/** The guest's rows, each a load with the servers' that belong to it. */
+/** The numbers of the guest's rows of one name. */
+function rowsOf(output: string, name: string): number[][] {
+  return [...output.matchAll(new RegExp(`row ${name} ([\\d ]+)`, "g"))].map(([, numbers = ""]) =>
+    numbers.trim().split(" ").map(Number),
+  );
+}
+
 function figures(side: "aemos" | "linux", output: string): Figure[] {
   const found: Figure[] = [];
-  const servers = [...output.matchAll(/row response (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)/g)].map((row) =>
-    row.slice(1).map(Number),
-  ) as [number, number, number, number, number, number][];
-  // Of one that has nothing else to do: how many a millisecond has room for.
-  const service = Math.min(...servers.map(([, , , , , least]) => least).filter((least) => least > 0));
-  const loads = [...output.matchAll(/row load (\d+) (\d+) (\d+)/g)].map((row) => row.slice(1).map(Number));
-  for (const [index, [halves = 0, posted = 0, refused = 0]] of loads.entries()) {
+  const services = rowsOf(output, "service").map(([, least = 0]) => least);
+  for (const least of services)
+    if (Math.abs(least - SERVICE) > ERROR * SERVICE)
+      throw new Error(`${side}: a request's work is ${least} ns, not ${SERVICE}`);
+  const servers = rowsOf(output, "response");
+  for (const [index, [halves = 0, posted = 0, refused = 0]] of rowsOf(output, "load").entries()) {
     const name = `load.response.${halves / 2}x`;
-    const own = servers.slice(index * LEVELS.size, (index + 1) * LEVELS.size);
-    for (const [level, , p50, p99, p999] of own)
-      for (const [which, value] of Object.entries({ p50, p99, "p99.9": p999 }))
-        found.push({ name: `${name}.${LEVELS.get(level)}.${which}`, [side]: value });
-    const done = own.reduce((sum, [, count]) => sum + count, 0);
-    const note = `${side}: ${posted} posted, ${refused} refused`;
-    found.push({
-      name: `load.goodput.${halves / 2}x`,
-      [side]: (100 * done * service) / (LOADED * 1e6),
-      note,
-    });
+    let done = 0;
+    // Each server has a row for each load, in order.
+    for (const [level, label] of LEVELS) {
+      const [, , inTime = 0, ...percentiles] = servers.filter(([of]) => of === level)[index] ?? [];
+      done += inTime;
+      for (const [at, which] of ["p50", "p99", "p99.9"].entries())
+        found.push({ name: `${name}.${label}.${which}`, [side]: percentiles[at] as number });
+    }
+    const note = `${side}: ${posted} posted, ${refused} refused, work of ${Math.min(...services)} to ${Math.max(...services)} ns`;
+    found.push({ name: `load.goodput.${halves / 2}x`, [side]: (100 * done * SERVICE) / LOADED, note });
   }
   return found;
 }
 
-const WANTED = 9;
-const COUNT = /row response/g;
+const WANTED = LEVELS.size;
+const COUNT = /row service/g;
 
 async function until(output: () => string, ended: () => boolean): Promise<string> {
   const end = Date.now() + LIMIT;
@@ -76,7 +83,7 @@ async function linux(): Promise<Figure[]> {
 }
 
 export const response: Measurement = {
-  rows: ["load.response", "load.goodput", "load.goodput.10x"],
-  exact: true,
+  rows: ["load.response", "load.response.10x.high.p99.9", "load.goodput", "load.goodput.10x"],
+  basis: "exact",
   run: async () => (await Promise.all([aemos(), linux()])).flat(),
 };

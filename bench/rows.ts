@@ -11,6 +11,8 @@ export interface Figure {
   linux?: number;
   /** How it was measured this time, or why one side is missing. */
   note?: string;
+  /** That of its measurement when absent. */
+  basis?: Basis;
 }
 
 /** As it stands in the JSON file. */
@@ -24,15 +26,24 @@ export interface Row {
   /** What aemos aims for, as text, and whether this run has it; null: no aim, or nothing to judge by. */
   aim: string | null;
   met: boolean | null;
+  /** null: not measured. */
+  basis: Basis | null;
   note: string;
 }
+
+/**
+ * What is in a figure besides the system that it is of. "exact": nothing; another run finds the same. "counted": instructions, or bytes, which no host makes more or less, but when the frames of
+ * a peer on the host come together does, by some percent. "real time": the host's clock.
+ */
+export type Basis = "exact" | "counted" | "real time";
 
 /** Measures some rows. */
 export interface Measurement {
   /** Names in the catalog of the rows that it makes. */
   rows: readonly string[];
-  /** Counts what does not depend on the clock, so that something else may run beside it. */
-  exact: boolean;
+  basis: Basis;
+  /** Nothing else may run beside it: it is about how fast the host is. */
+  alone?: true;
   run(quick: boolean): Promise<Figure[]>;
 }
 
@@ -61,9 +72,9 @@ export function entryOf(name: string): Entry | undefined {
 function judge(aim: Aim, row: Row, rows: ReadonlyMap<string, Row>): { text: string; met: boolean | null } {
   const { aemos, ratio } = row;
   if ("flat" in aim) {
-    const one = rows.get(row.name.replace(CROWD, ""))?.aemos ?? null;
+    const one = rows.get(aim.of ?? row.name.replace(CROWD, ""))?.aemos ?? null;
     const met = one === null || aemos === null ? null : aemos <= one * (1 + aim.flat / 100);
-    return { text: `within ${aim.flat} % of one`, met };
+    return { text: `within ${aim.flat} % of ${aim.of ?? "one"}`, met };
   }
   if ("times" in aim) {
     const against = aim.than === undefined ? "Linux" : aim.than;
@@ -87,7 +98,7 @@ export function makeRows(figures: readonly Figure[], wanted: (name: string) => b
   });
   const rows = new Map<string, Row>();
   for (const name of names.filter(wanted)) {
-    const { unit, more, aim, only } = entryOf(name) as Entry;
+    const { unit, more, only } = entryOf(name) as Entry;
     const own = figures.filter((figure) => figure.name === name);
     const of = (side: "aemos" | "linux"): number | null => {
       const value = own.find((figure) => figure[side] !== undefined)?.[side];
@@ -98,14 +109,22 @@ export function makeRows(figures: readonly Figure[], wanted: (name: string) => b
     const notes = own.flatMap(({ note }) => (note === undefined ? [] : [note]));
     if (only !== undefined && (aemos === null || linux === null)) notes.unshift(only);
     if (own.length === 0) notes.push("not measured in this run");
-    const row: Row = { name, unit, aemos, linux, ratio, aim: null, met: null, note: notes.join("; ") };
-    rows.set(name, row);
-    const goal = CROWD.test(name) && aim !== undefined ? { flat: FLATNESS } : aim;
-    if (goal === undefined) continue;
-    const { text, met } = judge(goal, row, rows);
-    Object.assign(row, { aim: text, met });
+    const basis = own[0]?.basis ?? null;
+    rows.set(name, { name, unit, aemos, linux, ratio, aim: null, met: null, basis, note: notes.join("; ") });
   }
-  return [...rows.values()];
+  return judged([...rows.values()]);
+}
+
+/** The rows with what the catalog aims for with each, and whether it is reached. */
+export function judged(rows: readonly Row[]): Row[] {
+  const known = new Map(rows.map((row) => [row.name, row]));
+  return rows.map((row) => {
+    const aim = entryOf(row.name)?.aim;
+    const goal = CROWD.test(row.name) && aim !== undefined ? { flat: FLATNESS } : aim;
+    if (goal === undefined) return { ...row, aim: null, met: null };
+    const { text, met } = judge(goal, row, known);
+    return { ...row, aim: text, met };
+  });
 }
 
 /** Percent by which a row with many things registered may be above the one with one. */
@@ -120,15 +139,16 @@ export function table(rows: readonly Row[]): string {
   const lines = rows.map((row) => [
     row.name,
     row.unit,
+    row.basis ?? "",
     cell(row.aemos),
     cell(row.linux),
     cell(row.ratio),
     `${row.aim ?? ""}${row.met === false ? " MISSED" : ""}`,
     row.note,
   ]);
-  const all = [["name", "unit", "aemos", "linux", "ratio", "aim", "note"], ...lines];
-  const widths = [0, 1, 2, 3, 4, 5].map((i) => Math.max(...all.map((line) => (line[i] as string).length)));
-  const right = new Set([2, 3, 4]);
+  const all = [["name", "unit", "basis", "aemos", "linux", "ratio", "aim", "note"], ...lines];
+  const widths = [0, 1, 2, 3, 4, 5, 6].map((i) => Math.max(...all.map((line) => (line[i] as string).length)));
+  const right = new Set([3, 4, 5]);
   return all
     .map((line) =>
       line

@@ -42,8 +42,10 @@ async function measure(quick: boolean): Promise<Figure[]> {
     // What is left to do after the start is not what it does when it is idle.
     await sleep(IDLE);
     const figures: Figure[] = [];
+    const alone = new Map<System, number>();
     for (const system of both) {
-      const own = await idle(system, quick ? IDLE : 10 * IDLE);
+      const own = await idle(system, quick ? 2 * IDLE : 10 * IDLE);
+      alone.set(system, own);
       figures.push({ name: "idle", [system.name]: own * 1000 });
       // What a first connection needs and a second one has.
       await ab(1)(system);
@@ -52,7 +54,7 @@ async function measure(quick: boolean): Promise<Figure[]> {
       const found = { aemos: [] as number[], linux: [] as number[] };
       for (let round = 0; round < (quick ? 1 : ROUNDS); round++)
         for (const system of both)
-          found[system.name].push(await perOperation(system, client, await idle(system, IDLE / 2)));
+          found[system.name].push(await perOperation(system, client, alone.get(system) as number));
       figures.push({ name, aemos: median(found.aemos), linux: median(found.linux) });
     }
     return figures;
@@ -63,6 +65,7 @@ async function measure(quick: boolean): Promise<Figure[]> {
 
 export const serving: Measurement = {
   rows: [...clients(true).map(([name]) => name), "idle"],
-  exact: false,
+  basis: "counted",
+  alone: true,
   run: measure,
 };

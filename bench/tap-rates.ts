@@ -2,7 +2,7 @@
  * The rates of rates.ts over tap devices, in a network namespace of its own: a program that rates.ts starts as `unshare --net`. The namespace has a loopback device and a tap for each
  * of the two guests, and goes when this process ends.
  *
- * Its argument is `{"quick": true}` in JSON; it writes a line of JSON, the figures, or ends with status 1 and the reason on standard error.
+ * It writes a line of JSON, the figures, or ends with status 1 and the reason on standard error.
  */
 import { execFileSync } from "node:child_process";
 import { messageOf } from "../tools/errors.ts";
@@ -15,7 +15,7 @@ function ip(...words: string[]): void {
   execFileSync("ip", words, { stdio: ["ignore", "pipe", "pipe"] });
 }
 
-async function main({ quick }: { quick: boolean }): Promise<void> {
+async function main(): Promise<void> {
   ip("link", "set", "lo", "up");
   for (const { name, subnet } of Object.values(TAPS)) {
     ip("tuntap", "add", "dev", name, "mode", "tap", "vnet_hdr");
@@ -24,13 +24,13 @@ async function main({ quick }: { quick: boolean }): Promise<void> {
   }
   const both = await startBoth((name) => ({ tap: TAPS[name] }));
   try {
-    process.stdout.write(`${JSON.stringify(await rateFigures(both, quick, ".tap"))}\n`);
+    process.stdout.write(`${JSON.stringify(await rateFigures(both, false, ".tap"))}\n`);
   } finally {
     for (const system of both) await system.stop();
   }
 }
 
-main(JSON.parse(process.argv[2] ?? "") as { quick: boolean }).catch((error: unknown) => {
+main().catch((error: unknown) => {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = 1;
 });

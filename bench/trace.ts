@@ -4,7 +4,7 @@
  */
 import type { Burst, BurstCounter, Node } from "./bursts.ts";
 import { spread } from "./instructions.ts";
-import { type Figure, type Measurement, median } from "./rows.ts";
+import { type Basis, type Figure, type Measurement, median } from "./rows.ts";
 
 /** A burst with the share of it that counts. */
 export interface Weighted {
@@ -25,21 +25,21 @@ export interface Trace {
 /** Rows of aemos that are measured in one guest. */
 export interface Session {
   names: readonly string[];
-  /** Nothing depends on the host: another run finds the same, or nearly so (docs/profiling.md). */
+  /** Another run finds the same, or so nearly that it can have a ceiling (docs/profiling.md). */
   exact: boolean;
   /** `quick`: fewer samples. */
   measure(stacks: boolean, quick: boolean): Promise<Record<string, Trace>>;
 }
 
 /** What `npm run bench` has of sessions. */
-export function measurement(...sessions: readonly Session[]): Measurement {
+export function measurement(basis: Basis, ...sessions: readonly Session[]): Measurement {
   return {
     rows: sessions.flatMap(({ names }) => names),
-    exact: sessions.every(({ exact }) => exact),
+    basis,
     async run(quick) {
-      const rows: Figure[] = [];
-      for (const session of sessions) rows.push(...figures(await session.measure(false, quick)));
-      return rows;
+      // Each has a guest of its own, which waits more than it runs.
+      const traces = await Promise.all(sessions.map((session) => session.measure(false, quick)));
+      return traces.flatMap(figures);
     },
   };
 }
@@ -69,11 +69,4 @@ export function medianOf(samples: readonly Burst[][], { counter, elf }: Source, 
   const value = median(samples.map(of));
   const sample = samples.find((one) => of(one) === value) as Burst[];
   return { value, note: spread(samples.map(of)), bursts: weighted(sample, 1), nodes: counter.nodes, elf };
-}
-
-/** The mean of samples that hold `operations` each: where some of the work is done for several of them at once. */
-export function meanOf(samples: readonly Burst[][], { counter, elf }: Source, operations = 1): Trace {
-  const bursts = weighted(samples.flat(), 1 / samples.length / operations);
-  const value = bursts.reduce((sum, { burst, weight }) => sum + weight * burst.total, 0);
-  return { value, note: `mean; ${spread(samples.map(totalOf))}`, bursts, nodes: counter.nodes, elf };
 }

@@ -18,6 +18,7 @@ import { BUILD } from "./paths.ts";
 import { checkCallNames } from "./policy.ts";
 import { type StartedCommand, Steps } from "./steps.ts";
 import { requireTool } from "./toolchain.ts";
+import type { FunctionType } from "./wasm.ts";
 
 export interface BuiltImage {
   /** The image for QEMU's -kernel: ELF32, multiboot 1. */
@@ -36,6 +37,15 @@ export interface BuildOptions {
   folder?: string;
   /** Told of every command before it starts. */
   report?: (command: StartedCommand) => void;
+  /** C beside the kernel that applications may call: for measurements (bench/quality.ts), and no part of a manifest, since nothing contains it. */
+  natives?: Natives;
+}
+
+/** Sources in C, compiled with `options` behind those of all C; NAME of `calls`, which applications import as a system call, is their function w2c_aemos_NAME. */
+export interface Natives {
+  sources: readonly string[];
+  options: readonly string[];
+  calls: ReadonlyMap<string, FunctionType>;
 }
 
 type Built = Pick<BuiltImage, "image" | "elf" | "neededBytes">;
@@ -44,6 +54,7 @@ type Built = Pick<BuiltImage, "image" | "elf" | "neededBytes">;
 const KERNEL_BYTES = 2 << 20;
 const REQUIRED = ["gcc", "ld", "objcopy", "nm"] as const;
 const REQUIRED_FOR_C = ["clang", "wasm-ld"] as const;
+const NO_NATIVES: Natives = { sources: [], options: [], calls: new Map() };
 
 /**
  * Builds the image of a manifest (.json), or of one application (folder with aemos.json, .ts, .c, .wasm).
@@ -60,7 +71,7 @@ export async function buildImage(
   const folder = options.folder ?? BUILD;
   return withLock(folder, async () => {
     const steps = new Steps(options.report);
-    const built = await buildSteps(steps, manifest, resolve(manifestOrApp), folder);
+    const built = await buildSteps(steps, manifest, resolve(manifestOrApp), folder, options.natives);
     if (output === undefined) return { ...built, manifest, started: steps.started };
     const copies = { ...built, image: output, elf: `${output}.elf` };
     await mkdir(dirname(resolve(output)), { recursive: true });
@@ -70,7 +81,13 @@ export async function buildImage(
   });
 }
 
-async function buildSteps(steps: Steps, manifest: Manifest, source: string, folder: string): Promise<Built> {
+async function buildSteps(
+  steps: Steps,
+  manifest: Manifest,
+  source: string,
+  folder: string,
+  natives = NO_NATIVES,
+): Promise<Built> {
   const kernelFolder = join(folder, "kernel");
   const applicationsFolder = join(folder, "applications");
   const kernelModule = compileKernel(steps, kernelFolder);
@@ -79,7 +96,8 @@ async function buildSteps(steps: Steps, manifest: Manifest, source: string, fold
     const wasm = await compileApplication(steps, applicationsFolder, entry);
     const { calls } = await kernelModule;
     checkCallNames(`${manifest.file}: applications[${index}]`, entry.policy, calls.keys());
-    return translateApplication(steps, applicationsFolder, entry, wasm, calls);
+    const offered = new Map([...calls, ...natives.calls]);
+    return translateApplication(steps, applicationsFolder, entry, wasm, offered);
   });
   const { objects } = await allOrFirstError([kernel, ...applications]).then(() => kernel);
   const modules = await Promise.all(applications);
@@ -93,7 +111,7 @@ async function buildSteps(steps: Steps, manifest: Manifest, source: string, fold
   ]);
   const { dataEnd } = await kernelModule;
   const bound = await Promise.all(modules.map((module) => bindCalls(steps, imageFolder, module)));
-  const all = [...objects, ...bound, ...glue];
+  const all = [...objects, ...bound, ...glue, ...(await compileNatives(steps, imageFolder, natives))];
   const linked = await link(steps, { folder: imageFolder, objects: all, prefixes, kernelDataEnd: dataEnd });
   const { size } = await stat(linked.image);
   return {
@@ -134,6 +152,16 @@ async function compileGlue(
       // No floating-point code stands in them, but the headers that they include declare some.
       const options = source === list ? KERNEL_OPTIONS : [];
       await steps.run(await gccStep({ unit, source, output, folders, options }));
+      return output;
+    }),
+  );
+}
+
+function compileNatives(steps: Steps, folder: string, { sources, options }: Natives): Promise<string[]> {
+  return Promise.all(
+    sources.map(async (source) => {
+      const output = join(folder, `native_${basename(source)}.o`);
+      await steps.run(await gccStep({ unit: "image", source, output, folders: [], options }));
       return output;
     }),
   );

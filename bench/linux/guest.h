@@ -16,8 +16,6 @@ void serve(void);
 void load(void);
 /* response.c: never returns. */
 void response(void);
-/* quality.c */
-void quality(void);
 /* measure.c */
 void measure(void);
 

@@ -2,7 +2,7 @@
  * The first and only process of the Linux guest that aemos is measured beside: it loads the drivers, sets the network up, and then serves (serve.c, streams.c),
  * measures (measure.c) or is under load (load.c). One static program in an initramfs; bench/linux.ts builds it.
  *
- * Of the kernel's command line come, as environment, mode=serve|measure|load|response|quality|symbols, address=A.B.C.D/LEN, gateway=A.B.C.D, and modules=NAME,…: drivers that stand in /modules,
+ * Of the kernel's command line come, as environment, mode=serve|measure|load|response|symbols, address=A.B.C.D/LEN, gateway=A.B.C.D, and modules=NAME,…: drivers that stand in /modules,
  * in the order in which they need one another.
  */
 #include <arpa/inet.h>
@@ -127,7 +127,6 @@ int main(void) {
   if (mode && strcmp(mode, "measure") == 0) measure();
   else if (mode && strcmp(mode, "load") == 0) load();
   else if (mode && strcmp(mode, "symbols") == 0) symbols();
-  else if (mode && strcmp(mode, "quality") == 0) quality();
   else if (mode && strcmp(mode, "response") == 0) response();
   else {
     streams();

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,16 +14,20 @@
 #include <unistd.h>
 #include "guest.h"
 
-#define WORK 18000
-#define MOST 262143
 #define PERIOD 1000000
+/* Nanoseconds of a request's work, as bench/apps/response has it. */
 #define SERVICE 200000
+#define TRIALS 20
 #define PERIODS 1500
 #define PAUSE 100
 #define SERVERS 3
+#define LOADS 3
+#define MOST 16384
 
-static const int halves[] = {1, 2, 20};
-static uint32_t counts[MOST + 1];
+static const int halves[LOADS] = {1, 2, 20};
+static uint32_t taken[LOADS][MOST];
+static int done[LOADS], in_time[LOADS], turns = 1000;
+static int64_t ended;
 
 static void priority(int level) {
   struct sched_param parameters = {.sched_priority = level};
@@ -35,44 +40,67 @@ static int64_t now(void) {
   return time.tv_sec * (int64_t)1000000000 + time.tv_nsec;
 }
 
-static void work(void) {
+/* Nanoseconds that it took; it ended at `ended`. */
+static int64_t work(void) {
   static volatile uint32_t state = 2463534242;
+  int64_t begin = now();
   uint32_t x = state;
-  for (int i = 0; i < WORK; i++) {
+  for (int i = 0; i < turns; i++) {
     x ^= x << 13;
     x ^= x >> 17;
     x ^= x << 5;
   }
   state = x;
+  ended = now();
+  return ended - begin;
 }
 
-static int percentile(int done, int part) {
-  int64_t wanted = ((int64_t)done * part + 999) / 1000, seen = 0;
-  for (int at = 0; at <= MOST; at++) {
-    seen += counts[at];
-    if (seen >= wanted) return at;
+/* As many turns as take SERVICE: by the shortest of some, which nothing interrupted. */
+static void calibrate(void) {
+  for (int trial = 0; trial < 3; trial++) {
+    int64_t least = INT64_MAX;
+    for (int i = 0; i < TRIALS; i++) {
+      int64_t time = work();
+      if (time < least) least = time;
+    }
+    turns = (int)(turns * (int64_t)SERVICE / least);
   }
-  return MOST;
 }
 
+static int ascending(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+static unsigned percentile(int load, int part) {
+  return done[load] ? taken[load][(done[load] * part + 999) / 1000 - 1] : 0;
+}
+
+static void report(int level, int64_t service) {
+  for (int load = 0; load < LOADS; load++) {
+    qsort(taken[load], (size_t)done[load], sizeof(uint32_t), ascending);
+    printf("row response %d %d %d %u %u %u\n", level, done[load], in_time[load], percentile(load, 500),
+           percentile(load, 990), percentile(load, 999));
+  }
+  printf("row service %d %lld\n", level, (long long)service);
+}
+
+/* A datagram without times ends a load, and another, behind the last, asks for the rows. */
 static void serve_requests(int fd, int level) {
-  int done = 0;
-  int64_t service = INT64_MAX, posted;
+  int64_t service = INT64_MAX, times[2];
   priority(level);
-  for (;;) {
-    if (recv(fd, &posted, sizeof posted, 0) < 8) {
-      printf("row response %d %d %d %d %d %lld\n", level, done, percentile(done, 500), percentile(done, 990),
-             percentile(done, 999), (long long)service);
-      memset(counts, 0, sizeof counts);
-      done = 0;
+  calibrate();
+  for (int phase = 0;;) {
+    if (recv(fd, times, sizeof times, 0) < (ssize_t)sizeof times) {
+      if (phase == LOADS) report(level, service);
+      else phase++;
       continue;
     }
-    int64_t begin = now();
-    work();
-    int64_t end = now(), taken = (end - posted) / 1000;
-    if (end - begin < service) service = end - begin;
-    counts[taken < MOST ? taken : MOST]++;
-    done++;
+    int64_t time = work();
+    if (time < service) service = time;
+    if (done[phase] == MOST) die("more requests than there can be");
+    taken[phase][done[phase]++] = (uint32_t)((ended - times[0]) / 1000);
+    if (ended <= times[1]) in_time[phase]++;
   }
 }
 
@@ -95,19 +123,22 @@ void response(void) {
   int fd = timerfd_create(CLOCK_MONOTONIC, 0);
   struct itimerspec time = {{0, PERIOD}, {0, 100 * PERIOD}};
   timerfd_settime(fd, 0, &time, NULL);
-  for (unsigned phase = 0; phase < sizeof halves / sizeof *halves; phase++) {
+  for (unsigned phase = 0; phase < LOADS; phase++) {
     int posted = 0, refused = 0;
+    int64_t times[2] = {0, 0};
     for (int64_t period = 0; period <= PERIODS + PAUSE;) {
       uint64_t expirations;
       if (read(fd, &expirations, sizeof expirations) < 0) die("timerfd");
+      if (period == 0) times[1] = now() + PERIODS * (int64_t)PERIOD;
       period += (int64_t)expirations;
       if (period > PERIODS) continue;
       int64_t passed = PERIOD * (int64_t)expirations, tenth = passed / 10, rest = passed * halves[phase] / 2 - tenth;
-      for (int i = 0; i < SERVERS; i++) {
+      /* To the highest last: what sending to the others takes is the load's, not the system's. */
+      for (int i = SERVERS - 1; i >= 0; i--) {
         due[i] += i == 0 ? tenth : rest / 2;
         for (; due[i] >= SERVICE; due[i] -= SERVICE) {
-          int64_t begin = now();
-          if (send(to[i], &begin, sizeof begin, MSG_DONTWAIT) == sizeof begin) posted++;
+          times[0] = now();
+          if (send(to[i], times, sizeof times, MSG_DONTWAIT) == sizeof times) posted++;
           else refused++;
         }
       }
@@ -115,5 +146,6 @@ void response(void) {
     printf("row load %d %d %d\n", halves[phase], posted, refused);
     for (int i = 0; i < SERVERS; i++) send(to[i], "", 1, 0);
   }
+  for (int i = 0; i < SERVERS; i++) send(to[i], "", 1, 0);
   for (;;) pause();
 }

@@ -58,6 +58,23 @@ describe("rows", () => {
     );
   });
 
+  test("a row may be measured by another one, and says on what its figure rests", () => {
+    const [half, ten] = ["load.response.0.5x.high.p99.9", "load.response.10x.high.p99.9"] as const;
+    const judgedAs = (value: number) =>
+      makeRows(
+        [
+          { name: half, aemos: 200 },
+          { name: ten, aemos: value, basis: "exact" },
+        ],
+        (name) => name === half || name === ten,
+      ).at(-1);
+    assert.deepEqual(
+      [204, 205].map((value) => judgedAs(value)?.met),
+      [true, false],
+    );
+    assert.deepEqual([judgedAs(204)?.aim, judgedAs(204)?.basis], [`within 2 % of ${half}`, "exact"]);
+  });
+
   test("an entry is found by the longest beginning of the name, in whole words", () => {
     assert.equal(entryOf("tcp.echo.rate.tap")?.name, "tcp.echo.rate.tap");
     assert.equal(entryOf("tcp.echo.crowd.10k")?.name, "tcp.echo.crowd");

@@ -1,7 +1,6 @@
 /*
  * Two of the programs of bench/apps/quality in C (quality.c): SHA-256, and a parser of JSON texts.
  */
-#include <string.h>
 #include "quality.h"
 
 /* SHA-256 (FIPS 180-4) of a multiple of 64 bytes, without the padding. */
@@ -24,7 +23,7 @@ uint32_t sha256(const uint8_t *data, size_t length) {
   for (const uint8_t *end = data + length; data < end; data += 64) {
     for (int i = 0; i < 16; i++) {
       uint32_t word;
-      memcpy(&word, data + 4 * i, 4);
+      __builtin_memcpy(&word, data + 4 * i, 4);
       w[i] = __builtin_bswap32(word);
     }
     for (int i = 16; i < 64; i++) {
@@ -93,7 +92,7 @@ static int number(void) {
 static int word(uint32_t wanted) {
   uint32_t found;
   if (stop - at < 4) return 0;
-  memcpy(&found, at, 4);
+  __builtin_memcpy(&found, at, 4);
   if (found != wanted) return 0;
   at += 4;
   note(wanted);

@@ -1,14 +1,9 @@
 /*
- * The programs of bench/apps/quality in C, statement by statement, for gcc -O2: what they take in instructions (-icount shift=0), and results, which have to be those of the application.
- *
- *     row quality PROGRAM LEAST RESULT
+ * The programs of bench/apps/quality in C, statement by statement, for gcc -O2: linked into the same image (bench/quality.ts), where the application calls them. Their results have to
+ * be those of its own ones.
  */
-#include <stdio.h>
-#include <string.h>
-#include "guest.h"
 #include "quality.h"
 
-#define ROUNDS 5
 #define ROOM 524288
 #define COPIES 1000
 #define HASHED 131072
@@ -48,7 +43,7 @@ static uint32_t crc(void) {
 
 static uint32_t sieve(void) {
   const uint32_t limit = 400000;
-  memset(room.bytes, 0, limit);
+  __builtin_memset(room.bytes, 0, limit);
   uint32_t primes = 0;
   for (uint32_t p = 2; p < limit; p++) {
     if (room.bytes[p]) continue;
@@ -120,7 +115,7 @@ static void write_text(void) {
   uint8_t *end = text;
   *end++ = '[';
   for (int i = 0; i < COPIES; i++) {
-    memcpy(end, item, sizeof item - 1);
+    __builtin_memcpy(end, item, sizeof item - 1);
     end += sizeof item - 1;
   }
   end[-2] = ']';
@@ -130,20 +125,16 @@ static void write_text(void) {
 static uint32_t hash(void) { return sha256(text, HASHED); }
 static uint32_t parse(void) { return parse_json(text, text_length); }
 
-void quality(void) {
-  uint32_t (*const programs[])(void) = {crc, sieve, chase, sort, hash, parse, multiply};
+static uint32_t (*const programs[])(void) = {crc, sieve, chase, sort, hash, parse, multiply};
+
+/* What the application imports as native_prepare and native_run; the first parameter is wasm2c's. */
+void w2c_aemos_native_prepare(void *imports) {
+  (void)imports;
   write_text();
-  for (unsigned program = 0; program < sizeof programs / sizeof *programs; program++) {
-    uint64_t least = UINT64_MAX;
-    uint32_t result = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-      prepare();
-      uint64_t begin = ticks();
-      result = programs[program]();
-      uint64_t taken = ticks() - begin;
-      if (taken < least) least = taken;
-    }
-    printf("row quality %u %llu %u\n", program, (unsigned long long)least, result);
-  }
-  puts("measured");
+  prepare();
+}
+
+uint32_t w2c_aemos_native_run(void *imports, uint32_t program) {
+  (void)imports;
+  return programs[program]();
 }
