@@ -33,6 +33,7 @@ function write(): void {
 @external("aemos", "native_prepare")
 declare function prepareNative(): void;
 
+
 @external("aemos", "native_run")
 declare function runNative(program: i32): u32;
 
