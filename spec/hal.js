@@ -1,7 +1,7 @@
 /**
  * The fake hal of the as-pect specs: what boot/hal.h is to the image, this is to kernel code compiled for Node.
  *
- * `createMachine()` makes one machine per spec file (each file is a wasm module of its own): module "hal" for the kernel and
+ * `createMachine()` makes one machine per spec file (each file has an instance of its own): module "hal" for the kernel and
  * module "fake" for the spec, which steers the machine through spec/fake.ts (documented there).
  */
 const EFAULT = 14;
@@ -12,11 +12,25 @@ const CONSOLE_STATUS = 0x3fd;
 const PCI_ADDRESS = 0xcf8;
 const PCI_DATA = 0xcfc;
 
+// A word of 64 bits and its halves, the low one first.
+const sumWhole = new BigUint64Array(1);
+const sumHalves = new Uint32Array(sumWhole.buffer);
+
 /** @param {() => WebAssembly.Exports} exports of the spec's instance, once it runs */
 export function createMachine(exports) {
-  const bytes = () => new Uint8Array(exports().memory.buffer);
-  const view = () => new DataView(exports().memory.buffer);
-  const call = (index, ...parameters) => exports().table.get(index)(...parameters);
+  // Made once, and again after the memory has grown: what stands over the old buffer has no length then.
+  let linear = new Uint8Array(0);
+  let linearView;
+  function bytes() {
+    if (linear.length === 0) {
+      linear = new Uint8Array(exports().memory.buffer);
+      linearView = new DataView(linear.buffer);
+    }
+    return linear;
+  }
+  const view = () => (bytes(), linearView);
+  /** The function at this index of the spec's table; index 0: none. */
+  const callback = (index) => (index ? exports().table.get(index) : undefined);
   const text = (pointer) => {
     const units = new Uint16Array(
       exports().memory.buffer,
@@ -49,7 +63,7 @@ export function createMachine(exports) {
     console_ = "";
     interrupts = [];
     pml4 = fault = barriers = invalidations = switches = 0;
-    hooks = { in: 0, out: 0, read: 0, write: 0, idle: 0, switch: 0, window: 0 };
+    hooks = {};
     ports = new Map([[CONSOLE_STATUS, 0x60]]);
     queues = new Map();
     outs = [];
@@ -67,7 +81,7 @@ export function createMachine(exports) {
   // ---- Ports: a hook answers for all; else PCI configuration space; else queued answers; else the table; else all ones ----
   const widthMask = (width) => (width === 32 ? 0xffffffff : (1 << width) - 1) >>> 0;
   function portIn(port, width) {
-    if (hooks.in) return call(hooks.in, port, width) >>> 0;
+    if (hooks.in) return hooks.in(port, width) >>> 0;
     if (port === PCI_ADDRESS && width === 32) return pciAddress;
     if (port >= PCI_DATA && port < PCI_DATA + 4 && pci.size) {
       const word = pci.get((pciAddress & 0x7ffffffc) >>> 0) ?? 0xffffffff;
@@ -81,11 +95,11 @@ export function createMachine(exports) {
     value = (value & widthMask(width)) >>> 0;
     if (port === CONSOLE_PORT) {
       console_ += String.fromCharCode(value);
-      if (hooks.out) call(hooks.out, port, width, value);
+      if (hooks.out) hooks.out(port, width, value);
       return;
     }
     outs.push({ port, width, value });
-    if (hooks.out) return void call(hooks.out, port, width, value);
+    if (hooks.out) return void hooks.out(port, width, value);
     if (port === PCI_ADDRESS && width === 32) pciAddress = value;
     else if (port >= PCI_DATA && port < PCI_DATA + 4) {
       const address = (pciAddress & 0x7ffffffc) >>> 0;
@@ -99,19 +113,19 @@ export function createMachine(exports) {
 
   // ---- Device registers: linear memory, with a hook before each read and after each write ----
   function read(address, width, get) {
-    if (hooks.read) call(hooks.read, address, width);
+    if (hooks.read) hooks.read(address, width);
     return get(view(), address >>> 0);
   }
   function write(address, width, value, set) {
     set(view(), address >>> 0);
-    if (hooks.write) call(hooks.write, address, width, BigInt.asUintN(64, BigInt(value)));
+    if (hooks.write) hooks.write(address, width, BigInt.asUintN(64, BigInt(value)));
   }
 
   // ---- The window of the process: linear memory itself, with what `mapUser` put elsewhere and `unmapUser` took out ----
   function userToLinear(user, length, write) {
     user >>>= 0;
     for (const hole of userHoles) if (user < hole.end && user + length > hole.start) return -1;
-    if (hooks.window && user >= VMTABLE_BASE) return call(hooks.window, user, write ? 1 : 0) >>> 0 || -1;
+    if (hooks.window && user >= VMTABLE_BASE) return hooks.window(user, write ? 1 : 0) >>> 0 || -1;
     for (const map of userMaps)
       if (user >= map.user && user + length <= map.user + map.length) return map.address + (user - map.user);
     return user + length <= bytes().length ? user : -1;
@@ -130,15 +144,23 @@ export function createMachine(exports) {
     return 0;
   }
 
-  /** One's complement sum. */
+  /** One's complement sum. The kernel's checksums are most of what a long spec does: halves of words as numbers, since a BigInt is slow. */
   function addWords(address, length, sum) {
-    const most = 0xffff_ffff_ffff_ffffn;
-    let total = BigInt.asUintN(64, sum);
-    for (let at = 0; at < length; at += 8) {
-      total += view().getBigUint64(address + at, true);
-      if (total > most) total -= most;
+    sumWhole[0] = sum;
+    let [low, high] = [sumHalves[0], sumHalves[1]];
+    const words = view();
+    for (let at = address, end = at + length; at < end; at += 8) {
+      low += words.getUint32(at, true);
+      high += words.getUint32(at + 4, true);
     }
-    return total;
+    // Each half's carry goes into the other: bit 64 counts as bit 0.
+    while (low > 0xffffffff || high > 0xffffffff) {
+      const carry = Math.floor(high / 0x1_0000_0000);
+      high = (high >>> 0) + Math.floor(low / 0x1_0000_0000);
+      low = (low >>> 0) + carry;
+    }
+    [sumHalves[0], sumHalves[1]] = [low, high];
+    return sumWhole[0];
   }
 
   const hal = {
@@ -175,7 +197,7 @@ export function createMachine(exports) {
     },
     idle: () => {
       if (interrupts.length) return interrupts.shift();
-      if (hooks.idle) return call(hooks.idle);
+      if (hooks.idle) return hooks.idle();
       throw new Error("hal.idle: nothing will ever interrupt");
     },
     poll: () => (interrupts.length ? interrupts.shift() : -1),
@@ -194,7 +216,7 @@ export function createMachine(exports) {
       ),
     switchStack: (save, stack) => {
       switches++;
-      if (hooks.switch) return void call(hooks.switch, save, stack);
+      if (hooks.switch) return void hooks.switch(save, stack);
       throw new Error("hal.switchStack: a spec cannot block");
     },
     prepareStack: (top) => BigInt((top >>> 0) - 64),
@@ -230,13 +252,13 @@ export function createMachine(exports) {
     outWidth: (index) => outs[index].width,
     outValue: (index) => outs[index].value,
     outClear: () => void (outs = []),
-    onIn: (index) => void (hooks.in = index),
-    onOut: (index) => void (hooks.out = index),
-    onRead: (index) => void (hooks.read = index),
-    onWrite: (index) => void (hooks.write = index),
-    onIdle: (index) => void (hooks.idle = index),
-    onSwitch: (index) => void (hooks.switch = index),
-    onWindow: (index) => void (hooks.window = index),
+    onIn: (index) => void (hooks.in = callback(index)),
+    onOut: (index) => void (hooks.out = callback(index)),
+    onRead: (index) => void (hooks.read = callback(index)),
+    onWrite: (index) => void (hooks.write = callback(index)),
+    onIdle: (index) => void (hooks.idle = callback(index)),
+    onSwitch: (index) => void (hooks.switch = callback(index)),
+    onWindow: (index) => void (hooks.window = callback(index)),
     setPci: (address, value, writable) => {
       pci.set((address & 0x7ffffffc) >>> 0, value >>> 0);
       pciMasks.set((address & 0x7ffffffc) >>> 0, writable >>> 0);

@@ -1,4 +1,5 @@
 /** Where things are in the checkout. */
+import { readdirSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -8,6 +9,12 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const BUILD = join(ROOT, "build");
 /** Manifest of the image that is built when none is named. */
 export const DEFAULT_MANIFEST = join(ROOT, "apps", "default.json");
+
+/** Files below spec/ with this ending, relative to the checkout. */
+export function findTests(ending: string): string[] {
+  const names = readdirSync(join(ROOT, "spec"), { recursive: true, encoding: "utf8" });
+  return names.flatMap((name) => (name.endsWith(ending) ? [join("spec", name)] : [])).sort();
+}
 
 /** A path as a message shows it: relative to the working directory where that is shorter. */
 export function shown(path: string): string {

@@ -94,7 +94,7 @@ export function check(name: string, program: string, ...list: string[]): Stage {
   };
 }
 
-/** Counts in the summary of as-pect; whatever else went wrong counts as one failure. */
+/** Counts in the summary of specs.ts; whatever else went wrong counts as one failure. */
 export function countSpecs(output: string, code: number | null): Counts {
   const plain = stripVTControlCharacters(output);
   let [passed, failed] = [0, 0];
@@ -106,7 +106,8 @@ export function countSpecs(output: string, code: number | null): Counts {
 }
 
 export async function runSpecs(files: readonly string[]): Promise<Outcome> {
-  const { code, output } = await execute(npmProgram("asp"), ["--summary", ...files]);
+  const program = join(ROOT, "tools", "specs.ts");
+  const { code, output } = await execute(process.execPath, ["--import", "tsx", program, ...files]);
   const counts = countSpecs(output, code);
   return { ...counts, output: counts.failed > 0 ? output : "" };
 }

@@ -6,12 +6,11 @@
  * Two lanes run side by side: each takes the next stage as soon as it has nothing to do, so that both are of about the same length. The fuzzer is in a third one, at the lowest
  * priority: it has the time in which the others wait for a guest, or for the clock.
  */
-import { readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { buildImage } from "./build.ts";
 import { serve } from "./compilers.ts";
 import { messageOf } from "./errors.ts";
-import { DEFAULT_MANIFEST, ROOT, isProgram } from "./paths.ts";
+import { DEFAULT_MANIFEST, ROOT, findTests, isProgram } from "./paths.ts";
 import { REQUIREMENTS_FILTER, requirementTable } from "./requirements.ts";
 import {
   type Counts,
@@ -22,12 +21,6 @@ import {
   runNodeTests,
   runSpecs,
 } from "./stages.ts";
-
-/** Files below spec/ with this ending, relative to the checkout. */
-function find(ending: string): string[] {
-  const names = readdirSync(join(ROOT, "spec"), { recursive: true, encoding: "utf8" });
-  return names.flatMap((name) => (name.endsWith(ending) ? [join("spec", name)] : [])).sort();
-}
 
 /** Stages of test files by folder; those of no folder here are the host's. */
 const FOLDERS = [
@@ -56,7 +49,7 @@ async function buildDefaultImage(): Promise<Outcome> {
 }
 
 function stages(): Stage[] {
-  const tests = find(".test.ts");
+  const tests = findTests(".test.ts");
   const nodeTests = (name: string): Stage => ({
     name,
     files: tests.filter((file) => stageOf(file) === name),
@@ -73,7 +66,7 @@ function stages(): Stage[] {
     nodeTests("aem"),
     // On the frame wire: they wait more than they compute.
     nodeTests("net"),
-    { name: "specs", files: find(".spec.ts"), run: runSpecs },
+    { name: "specs", files: findTests(".spec.ts"), run: runSpecs },
     nodeTests("ceilings"),
     nodeTests("host"),
     nodeTests("boot"),

@@ -23,14 +23,18 @@ let other: Process = changetype<Process>(0);
 /** Jids by number. */
 let jids: usize = 0;
 
-setUpArena(FRAMES);
-initializeRandom(growMemory(RANDOM_SIZE, 8));
-seedRandom(1);
-initializeProcesses(growMemory(PROCESS_STORAGE, 8));
-owner = allocateProcess()!;
-other = allocateProcess()!;
-const storage = growMemory(EVENT_STORAGE, 8);
-jids = growMemory((<usize>EVENT_LIMIT) << 2, 8);
+let storage: usize = 0;
+
+beforeAll(() => {
+  setUpArena(FRAMES);
+  initializeRandom(growMemory(RANDOM_SIZE, 8));
+  seedRandom(1);
+  initializeProcesses(growMemory(PROCESS_STORAGE, 8));
+  owner = allocateProcess()!;
+  other = allocateProcess()!;
+  storage = growMemory(EVENT_STORAGE, 8);
+  jids = growMemory((<usize>EVENT_LIMIT) << 2, 8);
+});
 
 function jidAt(number: u32): i32 {
   return load<i32>(jids + ((<usize>number) << 2));
