@@ -10,7 +10,7 @@ export const EVENTS: readonly Entry[] = [
     what: "a timer expires while nothing runs: to the first instruction of its handler; on Linux from the time at which it is due to the return of epoll_wait",
     aim: { most: 300 },
     missed:
-      "the interrupt and its vector take 38, the wheel 98, the time at which a periodic timer is due next and its place 43, the hardware timer 33, to queue the event at its level, with limits and overload counted, 52, the wake-up and the return from idling 53, to take the event out, settle the thread's level and call the job 86, its delivery 13, the way to the handler 11",
+      "about: the interrupt and its vector take 38, the wheel 98, the time at which a periodic timer is due next and its place 43, the hardware timer 33, to queue the event at its level, with limits and overload counted, 52, the wake-up and the return from idling 53, to take the event out, settle the thread's level and call the job 86, its delivery 13, the way to the handler 11",
   },
   {
     name: "timer.to-handler.preempting",
@@ -45,7 +45,7 @@ export const EVENTS: readonly Entry[] = [
     what: "a timer that is there is started again (`setTimeout`; timerfd_settime)",
     aim: { most: 120 },
     missed:
-      "16 are the call's way in and out, 80 look the jid up and check operation and event, 9 fetch the time from the application, 71 read the clock and take the timer out of its slot, 53 find the new one and file it there, 8 are the application's",
+      "about: 16 are the call's way in and out, 80 look the jid up and check operation and event, 9 fetch the time from the application, 71 read the clock and take the timer out of its slot, 53 find the new one and file it there, 8 are the application's",
   },
   {
     name: "timer.register",
@@ -60,7 +60,7 @@ export const EVENTS: readonly Entry[] = [
     what: "a process activates an event of its own: to the first instruction of the handler (`evpost`; eventfd_write to the return of epoll_wait)",
     aim: { most: 150 },
     missed:
-      "the call's stub takes 15, 113 check it, look the jid up and make a record of the message, which says who sent it, 56 queue the event, with limits and overload counted, 24 leave the kernel's stack for the handler, 109 take the event out, settle the thread's level and call the job, 59 hand the message out and free its record",
+      "about: the call's stub takes 15, 113 check it, look the jid up and make a record of the message, which says who sent it, 56 queue the event, with limits and overload counted, 24 leave the kernel's stack for the handler, 109 take the event out, settle the thread's level and call the job, 59 hand the message out and free its record",
   },
   {
     name: "event.other-process",
@@ -68,7 +68,7 @@ export const EVENTS: readonly Entry[] = [
     what: "a process activates an event of another one, which waits for it, has a higher priority and is switched to (eventfd, SCHED_FIFO); with 8 bytes of data",
     aim: { most: 400 },
     missed:
-      "the call and its checks take 159, a block of the receiver's memory 88, the copy into another address space 88, to queue the event 52, the wake-up with its time slice 123, to stand back and to charge the time 90, the switch 109, to ask for a handler on both sides 158, to hand the message out 76",
+      "about: the call and its checks take 159, a block of the receiver's memory 88, the copy into another address space 88, to queue the event 52, the wake-up with its time slice 123, to stand back and to charge the time 90, the switch 109, to ask for a handler on both sides 158, to hand the message out 76",
   },
   {
     name: "event.register",
@@ -76,7 +76,7 @@ export const EVENTS: readonly Entry[] = [
     what: "an event is registered (`sockasync_read`; epoll_ctl)",
     aim: { most: 300 },
     missed:
-      "16 are the call's way in and out, 149 check policy, limits and the handler's type in the application's own table, 109 make an event of 88 bytes with a jid that nobody can guess, 134 look the descriptor up and link the event to its socket by level",
+      "about: 16 are the call's way in and out, 149 check policy, limits and the handler's type in the application's own table, 109 make an event of 88 bytes with a jid that nobody can guess, 134 look the descriptor up and link the event to its socket by level",
   },
   { name: "event.unregister", unit: INSTRUCTIONS, what: "the opposite", only: AEMOS_ONLY },
   {

@@ -12,7 +12,7 @@ const DATAGRAM =
 const SEGMENT =
   "the way in is 1,761 (tcp.nic-to-handler), with 300 for the acknowledgement that comes with the data; send is 1,350: 280 for the call and the copy, 250 for what may leave, 650 for TCP, IPv4, Ethernet and the checksum, 130 for the doorbell";
 const PAGE =
-  "of 8,970 (wrk -c16) the copy of the page is 510 and the sums over it 880, as QEMU's user network takes no offload; the application is 1,160, two thirds of them for the request's octets; events are 610; three frames come in, the request and two acknowledgements, at 970 each; three segments leave at 900 each besides copy and sum";
+  "of about 9,000 (wrk -c16) the copy of the page is 510 and the sums over it 880, as QEMU's user network takes no offload; the application is 1,160, two thirds of them for the request's octets; events are 610; three frames come in, the request and two acknowledgements, at 970 each; three segments leave at 900 each besides copy and sum";
 const CONNECTION =
   "a GET as above, of a longer request, and nearly twice the frames: seven come in and six leave, 900 each; keyed hashes are 660 (the table twice, the initial sequence number), two events and a descriptor that come and go 2,500, timers 500";
 const HOST =

@@ -12,7 +12,8 @@ that runs ring 0 natively.
   and what reading it costs is taken off; medians of 101 (aemos) and 201 (Linux). From an interrupt on they are counted from outside, by the tcg plugin \`bench/bursts.c\`: from the first
   instruction of the interrupt's stub, taken while the processor had halted, to the first of the handler. In Linux the handler is the function that is called with the data in place.
 - **Instructions on the frame wire** (\`tcp.segment.*\`, \`tcp.connection\`, \`http.request.*\`; \`bench/counted.ts\`) are all that runs from the end of one operation to the end of the next, timers and what the driver
-  does for many frames at once among it; what the guest does by itself in as long a time is taken off, and the notes say how much that was.
+  does for many frames at once among it; what the guest does by itself in as long a time is taken off, and the notes say how much that was. Rounds with more or fewer frames than most are left out (something was sent again, or came by itself),
+  and of the segments those that a busy host took apart, more than 6 % off the middle; the notes say how many stayed.
 - **Instructions per operation** are all that the guest executes while a client asks, what it executes by itself taken off, by the operations that the client counted (\`bench/total.c\`).
 - **Rates** are what the clients see: wrk, ab, and \`bench/client.c\` for echo and bulk transfers. Both guests stand ready, and are asked by turns; medians of three. They depend on
   the host, and on what else runs there: the notes say how busy it was. Over user networking TCP ends in QEMU, which hands each piece from thread to thread; on a tap device in a network

@@ -2,7 +2,7 @@
  * What the pipeline makes of programs that only compute: bench/apps/quality, AssemblyScript to wasm to C to gcc, and the same programs in C through gcc -O2 alone
  * (bench/apps/quality/native), both in one image and one run. Instructions of the program alone, the least of five rounds: a timer of the kernel's may run in others.
  *
- * The native C has the options of all C in an image, which it cannot do without (no red zone, no libc), and what they keep gcc from by default it may: nothing that a plain -O2 does is left out.
+ * The native C has the options of all C in an image, which it cannot do without (no red zone, no libc), and what they keep gcc from by default it may, but for calls of a libc (-ffreestanding).
  */
 import { join } from "node:path";
 import { Machine } from "../spec/boot/machine.ts";

@@ -9,8 +9,10 @@ const SECOND: i64 = 1_000_000_000;
 
 /** Seconds for which the timer has run. */
 let seconds: u32 = 0;
-/** Its event; 0: it is not there. */
+/** Its event; 0: it is not there; STARTING: it is about to be. */
 let timer: i32 = 0;
+/** No jid. Handlers may run at the end of the call that makes the timer, and start members. */
+const STARTING: i32 = -1;
 /** Members of all lists. */
 let members: u32 = 0;
 /** Address of the list that was initialized last; each knows the one before. */
@@ -76,7 +78,7 @@ export class DeadlineList {
     changetype<Deadline>(this.prev).next = changetype<usize>(deadline);
     this.prev = changetype<usize>(deadline);
     members++;
-    if (timer <= 0) timer = onTimer(SECOND, SECOND, tick);
+    if (timer == 0) startTimer();
   }
 
   /** Takes out one that is due: its address, or 0. */
@@ -100,10 +102,29 @@ export class DeadlineList {
   }
 }
 
+/**
+ * Starts the timer, which ends within a second if there are no members: 0, or why there can be none, a negative errno. For the start of a process, to know
+ * that its time-outs will work; and for one whose events are gone, by EVTBLINIT, or in a child of `fork` without FORK_EVENTS.
+ */
+export function startDeadlines(): i32 {
+  timer = 0;
+  return startTimer();
+}
+
+function startTimer(): i32 {
+  timer = STARTING;
+  const jid = onTimer(SECOND, SECOND, tick);
+  timer = max(jid, 0);
+  return min(jid, 0);
+}
+
 function tick(jid: i32, overrun: i32): void {
+  // In a child of `fork` with FORK_EVENTS it has another one.
+  if (timer != STARTING) timer = jid;
   seconds += 1 + <u32>overrun;
   DeadlineList.expire();
-  if (members != 0) return;
-  evctl(jid, EVJOBSHTDN, 0);
+  if (members != 0 || timer != jid) return;
+  // Before the call, at whose end another thread may start a member.
   timer = 0;
+  evctl(jid, EVJOBSHTDN, 0);
 }

@@ -9,7 +9,7 @@
  * kernel's globals as another has left them.
  */
 import { readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { SummaryReporter, TestContext, VerboseReporter } from "@as-pect/core";
 import { instantiate } from "@assemblyscript/loader";
 import { main as asc } from "assemblyscript/asc";
@@ -121,7 +121,8 @@ async function run(module: WebAssembly.Module, index: number, context: TestConte
 async function main(list: readonly string[]): Promise<void> {
   const verbose = list.includes("--verbose");
   const named = list.filter((argument) => argument !== "--verbose");
-  const files = named.length > 0 ? named : findTests(".spec.ts");
+  const paths = named.map((name) => relative(ROOT, resolve(name)));
+  const files = paths.length > 0 ? [...new Set(paths)] : findTests(".spec.ts");
   const binary = await compile(files);
   const module = new WebAssembly.Module(binary as Uint8Array<ArrayBuffer>);
   const reporter = verbose ? new VerboseReporter() : new SummaryReporter();

@@ -20,6 +20,7 @@ import {
   onRead,
   onSock,
   send,
+  startDeadlines,
   vmtable_free,
   vmtable_keep,
 } from "../../sdk";
@@ -59,6 +60,8 @@ export function startTcp(): i32 {
   pool.initialize(offsetof<Connection>(), CONNECTION_LIMIT);
   stalled.initialize(STALL_SECONDS, expired);
   memory.fill(connections, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
+  const error = startDeadlines();
+  if (error < 0) return error;
   const fd = listenTcp(PORT, BACKLOG, AF_INET6);
   if (fd < 0) return fd;
   return onAccept(fd, accepted);

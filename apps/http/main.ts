@@ -12,6 +12,7 @@ import {
   onAccept,
   setsockopt,
   sigtake,
+  startDeadlines,
 } from "../../sdk";
 import { initializeCharacters } from "./characters";
 import { initializeConnections } from "./connection";
@@ -27,6 +28,8 @@ function start(): i32 {
   initializeCharacters();
   initializeConnections();
   initializeResponses();
+  const error = startDeadlines();
+  if (error < 0) return error;
   const listener = listenTcp(PORT, BACKLOG, AF_INET6);
   if (listener < 0) return listener;
   // Connections have it from their listener: the last segment of a response does not wait until those before it are acknowledged.

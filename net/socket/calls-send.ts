@@ -106,7 +106,7 @@ function sendStream(fd: i32, socket: Socket, total: u32, block: bool, marks: u32
   // What did not fit has to wait for room, and that for acknowledgements.
   if (sent != total) marks &= ~MSG_MORE;
   call_indirect<void>(protocol.push, socket, marks);
-  if ((marks & MSG_MORE) == 0) networkFlush();
+  if (marks != MSG_MORE) networkFlush();
   return <i32>sent;
 }
 

@@ -180,7 +180,7 @@ export class SocketProtocol {
   /** (socket) => i32: why the last `fill` has taken fewer: -EAGAIN, -EFAULT, -EPIPE, -ENOTCONN or the errno that ended the connection. */
   fillError: u32;
   /**
-   * (socket, marks: u32) => void: sends what was filled in, as far as windows allow. TCP: with MSG_OOB all of it is urgent data; with MSG_MORE it goes with what comes next, in a poll at
+   * (socket, marks: u32) => void: sends what was filled in, as far as windows allow. TCP: with MSG_OOB all of it is urgent data; with MSG_MORE alone it goes with what comes next, in a poll at
    * the latest.
    */
   push: u32;

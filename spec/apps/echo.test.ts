@@ -38,6 +38,7 @@ test("echo: a client that does not read stops the reading, and loses nothing", (
 test("echo: a reset while reading is stopped lets go of everything", () => {
   run((kernel) => {
     const sockets = kernel.openSockets;
+    kernel.advance(1);
     const events = kernel.openEvents;
     kernel.connect(7).allow(0).send("hello").end(-104);
     assert.equal(kernel.openSockets, sockets);

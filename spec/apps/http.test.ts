@@ -255,6 +255,7 @@ test("http: time-outs", () => {
 test("http: a connection too many is told so, and the place of one that ends is free again", () => {
   run((kernel) => {
     const sockets = kernel.openSockets;
+    kernel.advance(1);
     const events = kernel.openEvents;
     const clients = Array.from({ length: 4096 }, () => kernel.connect(80));
     const extra = kernel.connect(80);
