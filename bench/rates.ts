@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { inNamespace } from "../spec/boot/net/tap.ts";
 import { type Client, ab, bulkIn, bulkOut, tcp, udp, wrk } from "./clients.ts";
 import { type Figure, type Measurement, median } from "./rows.ts";
-import { type System, startBoth } from "./systems.ts";
+import { type System, startBoth, underKvm } from "./systems.ts";
 
 const ROUNDS = 3;
 /** In flight at once, as wrk -c16 has. */
@@ -38,7 +38,7 @@ export async function rateFigures(
     for (let round = 0; round < (quick ? 1 : ROUNDS); round++)
       for (const system of both) found[system.name].push(unit(await client(system)));
     // More than three or so: others had the processors as well.
-    const note = `load average of the host ${busy}, ${availableParallelism()} processors`;
+    const note = `load average of the host ${busy}, ${availableParallelism()} processors${await underKvm()}`;
     figures.push({ name: name + suffix, aemos: median(found.aemos), linux: median(found.linux), note });
   }
   return figures;

@@ -7,6 +7,7 @@ import { type Guest, type GuestOptions, startGuest } from "../tools/qemu.ts";
 import { STATIC } from "./instructions.ts";
 import { SERVING, buildLinux, startLinux } from "./linux.ts";
 import { type Figure, type Measurement, median } from "./rows.ts";
+import { underKvm } from "./systems.ts";
 import { InstructionCounter } from "./total.ts";
 
 /** MiB with which it does not, and does, serve. */
@@ -132,7 +133,7 @@ async function times(quick: boolean): Promise<Figure[]> {
     found.linux.push(await firstResponse(linux));
     found.dhcp.push(await firstResponse(dhcp));
   }
-  const note = `medians of ${found.aemos.length}`;
+  const note = `medians of ${found.aemos.length}${await underKvm()}`;
   return [
     bytes,
     { name: "boot.first-response", aemos: median(found.aemos), linux: median(found.linux), note },

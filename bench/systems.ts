@@ -1,6 +1,7 @@
 /** The two systems that are compared, each serving HTTP, echo and streams in a QEMU of its own: bench/apps/serve.json, and bench/linux/. */
 import { freeTcpPort } from "../spec/boot/machine.ts";
 import { freeUdpPort } from "../spec/wire/wire.ts";
+import { accelerator } from "../tools/accelerator.ts";
 import { buildImage } from "../tools/build.ts";
 import { type Guest, type GuestOptions, startGuest } from "../tools/qemu.ts";
 import { benchImage } from "./instructions.ts";
@@ -36,6 +37,11 @@ export interface SystemOptions {
   extra?: readonly string[];
   /** On a tap device of this name, with the network 10.0.`subnet`.0/24; absent: user networking. */
   tap?: { name: string; subnet: number };
+}
+
+/** For the note of a figure in real time: what the guests run under when it is not tcg. */
+export async function underKvm(): Promise<string> {
+  return (await accelerator()).name === "kvm" ? ", under KVM" : "";
 }
 
 type Starter = (options: Omit<GuestOptions, "image">, subnet: number) => Promise<Guest>;

@@ -186,12 +186,16 @@ function killQuietly(pid: number): void {
   }
 }
 
+/** What the options leave no choice in: only tcg counts instructions, for its clock or for a plugin. */
+export function wantedAccelerator(options: GuestOptions): string | undefined {
+  return options.accel ?? (options.icount || options.extra?.includes("-plugin") ? "tcg" : undefined);
+}
+
 /** Starts the image. Resolves as soon as QEMU runs; `waitFor` says when the guest is where it should be. */
 export async function startGuest(options: GuestOptions): Promise<Guest> {
   if (!existsSync(options.image)) throw new UserError(`${options.image}: there is no such image`);
   const qemu = await requireTool("qemu-system-x86_64");
-  const wanted = options.accel ?? (options.icount ? "tcg" : undefined);
-  const list = qemuArguments(options, await accelerator(wanted));
+  const list = qemuArguments(options, await accelerator(wantedAccelerator(options)));
   const [command, args] = existsSync(SETPRIV)
     ? [SETPRIV, ["--pdeathsig", "KILL", "--", qemu, ...list]]
     : [qemu, list];

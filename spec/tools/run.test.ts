@@ -7,7 +7,7 @@ import { before, test } from "node:test";
 import { probe, probeImage } from "../../tools/accelerator.ts";
 import { buildImage } from "../../tools/build.ts";
 import { parseForward } from "../../tools/cli-options.ts";
-import { STATUS_STOPPED, qemuArguments, startGuest } from "../../tools/qemu.ts";
+import { STATUS_STOPPED, qemuArguments, startGuest, wantedAccelerator } from "../../tools/qemu.ts";
 import { checkFits, describeForward, mergeForwards } from "../../tools/run.ts";
 import { aemos, sourceFolder, writeFiles } from "./support.ts";
 
@@ -180,6 +180,16 @@ test("QEMU's command line", () => {
   assert.doesNotMatch(text({ netdev: "none" }), /netdev|virtio-net/);
   assert.match(text({ icount: true, gdb: true, cpu: "qemu64" }), /-cpu qemu64 .*-icount shift=0 -s -S/);
   assert.throws(() => text({ netdev: "none", pcap: "x" }), /no network device/);
+});
+
+test("what counts instructions runs under tcg, whatever else works", () => {
+  const image = "i";
+  assert.equal(wantedAccelerator({ image }), undefined);
+  assert.equal(wantedAccelerator({ image, icount: true }), "tcg");
+  assert.equal(wantedAccelerator({ image, icount: "shift=0,sleep=off" }), "tcg");
+  assert.equal(wantedAccelerator({ image, extra: ["-plugin", "total.so"] }), "tcg");
+  assert.equal(wantedAccelerator({ image, extra: ["-monitor", "none"] }), undefined);
+  assert.equal(wantedAccelerator({ image, accel: "kvm" }), "kvm");
 });
 
 test("the probe for kvm tells an accelerator that works from one that is too slow", async () => {
