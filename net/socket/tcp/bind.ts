@@ -12,9 +12,9 @@ import { Endpoint, Flow, flowHash, HASH_PORT, HASH_TABLE } from "../../flow";
 import { isOurs } from "../../ip";
 import { PORT_SEARCHES, SOCKET_REUSE } from "../socket";
 import { TcpConnection } from "./connection";
-import { findConnection, findRequest, findTimeWait, insertBound, isBound } from "./demux";
+import { findConnection, findTimeWait, insertBound, isBound } from "./demux";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST } from "./parameters";
-import { giveUpRequest } from "./request";
+import { openRequest } from "./request";
 import { TCP_CLOSE } from "./state";
 import { mayTakeOver, TimeWait } from "./timewait";
 
@@ -99,12 +99,7 @@ export let former: TimeWait | null = null;
 export function isFree(flow: Flow): bool {
   const hash = <u32>flowHash(flow, HASH_TABLE);
   former = null;
-  if (findConnection(hash, flow) !== null) return false;
-  const r = findRequest(hash, flow);
-  if (r !== null) {
-    if (r.owner !== null) return false;
-    giveUpRequest(r);
-  }
+  if (findConnection(hash, flow) !== null || openRequest(hash, flow) !== null) return false;
   const t = findTimeWait(hash, flow);
   if (t === null) return true;
   former = t;

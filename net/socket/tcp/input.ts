@@ -12,11 +12,11 @@ import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { clearCutShort, cutShort } from "./delivered";
 import { noteSoftError } from "./failure";
-import { findConnection, findListener, findRecent, findRequest, findTimeWait, wanted } from "./demux";
+import { findConnection, findListener, findRecent, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
-import { giveUpRequest, requestSegment } from "./request";
+import { openRequest, requestSegment } from "./request";
 import { parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
@@ -71,12 +71,8 @@ function demultiplex(s: Segment): void {
       return segmentArrives(c, s);
     finish(c, 0);
   }
-  const r = findRequest(hash, flow);
-  if (r !== null) {
-    const owner = r.owner;
-    if (owner !== null) return requestSegment(r, owner, s);
-    giveUpRequest(r);
-  }
+  const r = openRequest(hash, flow);
+  if (r !== null) return requestSegment(r, r.owner!, s);
   const t = findTimeWait(hash, flow);
   if (t !== null && !mayBeginOver(t, s)) return timeWaitSegment(t, s);
   const listener = findListener(flow.local);

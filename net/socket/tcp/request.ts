@@ -15,7 +15,7 @@ import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
 import { milliseconds, timestampOffset } from "./clock";
 import { HAS_TIMESTAMPS, SYN_WAS_LOST, TcpConnection } from "./connection";
-import { findTimeWait, insertRequest, removeRequest } from "./demux";
+import { findRequest, findTimeWait, insertRequest, removeRequest } from "./demux";
 import { completeOpen, offeredBy, releaseListener, TcpListener } from "./listen";
 import { offeredScale, peerMss } from "./mss";
 import { NO_SCALE } from "./options";
@@ -145,6 +145,14 @@ function enqueue(r: TcpRequest): void {
   r.expires = now() + min<u64>((<u64>RTO_INITIAL) << r.retries, RTO_MAXIMUM) * 1000;
   queueOf(r.retries).append(r);
   if (!timerPending(timer) || timer.expires > r.expires) timerStartAt(timer, r.expires, receiveLevel);
+}
+
+/** The request of `flow`; one whose listener has been closed is given up. */
+export function openRequest(hash: u32, flow: Flow): TcpRequest | null {
+  const r = findRequest(hash, flow);
+  if (r === null || r.owner !== null) return r;
+  giveUpRequest(r);
+  return null;
 }
 
 /** The handshake will not be completed. */
