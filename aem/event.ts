@@ -15,7 +15,7 @@ import { Timer } from "../kernel/time/timers";
 import { Socket } from "../net/socket/socket";
 import { EVENT_MESSAGE, EVENT_OCCURRED, EVENT_PENDING, EVENT_SK, EVENT_STARVED } from "./abi";
 import { waitingExtra } from "./extra";
-import { EventJob, jobOf } from "./job";
+import { delivererOf, EventJob, jobOf } from "./job";
 
 /**
  * Socket events use the first bytes of the Timer as their Waiter: see `waiter`. What only few events need is elsewhere (extra.ts); the
@@ -76,6 +76,11 @@ export class Event extends Timer {
   /** The operations of its type. */
   @inline get job(): EventJob {
     return jobOf(this.type);
+  }
+
+  /** How its job delivers: see `delivererOf`. */
+  @inline get deliverer(): u32 {
+    return delivererOf(this.type);
   }
 
   /** What a socket links. */
@@ -168,6 +173,11 @@ export const EVENT_ALLOCATING: u32 = 2048;
 
 /** State, kernel only: pending, but outside of the queue until the process has fewer activated events (limits.ts). */
 export const EVENT_HELD: u32 = 4096;
+/**
+ * State, kernel only: not as most are, so that the short ways leave it to those that look at everything. It has an extra, its handlers do not run on the
+ * main thread, or its process has a limit of activated events.
+ */
+export const EVENT_PARTICULAR: u32 = 8192;
 
 /** What a report of a shortage says is a multiple of this: of a vmtable block. At most 4 MiB. */
 export const LACK_UNIT: u32 = 64;

@@ -34,8 +34,8 @@ import {
   HANDLER_ALLOCATOR,
   PRIORITY_LEVELS,
 } from "./abi";
-import { Event } from "./event";
-import { prepareExecutor } from "./executors";
+import { Event, EVENT_PARTICULAR } from "./event";
+import { isFunction, prepareExecutor } from "./executors";
 import { allocateEvent, eventPool } from "./jids";
 import { jobOf } from "./job";
 import { readerComes } from "./jobs/shared";
@@ -111,6 +111,7 @@ function makeEvent(process: Process, type: u32, flags: u32, priority: u32, code:
   event.fd = -1;
   event.flags = <u8>flags;
   event.priority = <u8>priority;
+  if (!isFunction(event) || process.module.activationLimit != 0) event.mark(EVENT_PARTICULAR);
   process.events.append(event.owned);
   process.eventCount++;
   usageOf(process).addEventOfType(type, 1);

@@ -72,14 +72,27 @@ function requeue(behind: bool): void {
 @inline
 export function settle(level: u32, main: bool): bool {
   const thread = running;
-  const usual = thread.process.waiting.isEmpty && level >= thread.priority;
-  if (usual && !(exitWork & WORK_RESCHEDULE)) {
-    thread.level = level;
-    thread.priority = level;
+  if (goesOn(thread, level)) {
+    settleAt(thread, level);
     return false;
   }
   settleRanks(thread, level, main);
   return true;
+}
+
+/** Whether the current thread may do something of `level` next without another look at who else could run. */
+// @ts-ignore: decorator
+@inline
+export function goesOn(thread: Thread, level: u32): bool {
+  return thread.process.waiting.isEmpty && level >= thread.priority && !(exitWork & WORK_RESCHEDULE);
+}
+
+/** It does. */
+// @ts-ignore: decorator
+@inline
+export function settleAt(thread: Thread, level: u32): void {
+  thread.level = level;
+  thread.priority = level;
 }
 
 /** The same where another thread may have to run. */

@@ -92,7 +92,7 @@ describe("3.2.3 a capsule", () => {
       const ownDescriptor = open(own);
       expect<i32>(ownDescriptor).toBeGreaterThan(descriptor);
       // As at the end of each of its calls.
-      expect<u32>(<u32>dispatchNext(false, 0)).toBe(0);
+      expect<u32>(<u32>dispatchNext()).toBe(0);
       expect<u32>(own.closed).toBe(0);
       finish();
       expect<u32>(own.closed).toBe(1, "at rest");

@@ -5,7 +5,7 @@
  * A handler's code address is HANDLER_CODE + its type. Nothing is executed there: a spec asks nextHandler() and looks at the arguments.
  */
 import { AEM_STORAGE, initializeAem } from "../../aem/aem";
-import { dispatchNext } from "../../aem/dispatch";
+import { dispatchAfter, dispatchNext } from "../../aem/dispatch";
 import { HANDLER_ALLOCATOR, PRIORITY_DEFAULT } from "../../aem/abi";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
@@ -215,7 +215,7 @@ export function theModule(): ModuleDescriptor {
 
 /** As the glue does it: the handler, or the allocator, that the last call gave, if it gave one, has returned (the allocator: `result`). */
 export function nextHandler(result: u32 = 0): usize {
-  return dispatchNext(currentThread().handling != 0, result);
+  return currentThread().handling != 0 ? dispatchAfter(result) : dispatchNext();
 }
 
 /** Index in the function table of the handler of a type of event. */

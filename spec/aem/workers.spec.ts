@@ -138,7 +138,7 @@ describe("3.2.3 a thread executor", () => {
       const higher = priorities[i] > 32;
       expect<bool>((exitWork & WORK_DISPATCH) != 0).toBe(higher);
       // At the end of a call of the handler.
-      expect<u32>(<u32>dispatchNext(false, 0)).toBe(0);
+      expect<u32>(<u32>dispatchNext()).toBe(0);
       expect<bool>(isWorker(currentThread())).toBe(higher);
       if (!higher) expectNone("after the handler's return");
       expect<bool>(isWorker(currentThread())).toBe(true);
