@@ -110,10 +110,10 @@ static inline u64 w2c_hal_sum256(struct w2c_hal* hal, u32 address, u64 sum) {
   return sum;
 }
 static inline u64 w2c_hal_tsc(struct w2c_hal* hal) {
-  u32 low, high;
+  u64 low, high; /* the processor clears the upper halves (SDM 2B) */
   UNUSED_HAL;
   __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-  return (u64)high << 32 | low;
+  return high << 32 | low;
 }
 static inline u32 w2c_hal_cpuid(struct w2c_hal* hal, u32 leaf, u32 subleaf, u32 which) {
   u32 value[4];

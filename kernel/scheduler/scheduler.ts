@@ -17,6 +17,7 @@ import {
   chargePolls,
   initializeQuantum,
   onShareRefill,
+  quantumRuns,
   startCharging,
   startQuantum,
   takeExpired,
@@ -122,7 +123,7 @@ function wokeUp(): bool {
 // @ts-ignore: decorator
 @inline
 function limitTurn(thread: Thread): void {
-  if (!readyIsEmpty() || pollLevels != 0 || thread.process.share != 0) startQuantum();
+  if (!quantumRuns() && (!nothingToDo() || thread.process.share != 0)) startQuantum();
 }
 
 /** The thread that ran is the one whose turn it is. */

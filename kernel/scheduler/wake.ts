@@ -46,9 +46,9 @@ function makeReady(thread: Thread, process: Process): void {
 }
 
 function joinReady(thread: Thread): void {
+  readyAppend(thread, thread.priority);
   // While the processor idles there is nobody to preempt.
   if (changetype<usize>(running) != 0 && running.state == THREAD_RUNNABLE) noteReady(thread.priority);
-  readyAppend(thread, thread.priority);
 }
 
 // @ts-ignore: decorator

@@ -10,7 +10,7 @@ import { HANDLER_ALLOCATOR, PRIORITY_DEFAULT } from "../../aem/abi";
 import { EAGAIN } from "../../kernel/errno";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic } from "../../kernel/interrupts/apic";
-import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
+import { initializeAlarm, NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import {
   initializePolls,
   pollLevel,
@@ -121,6 +121,7 @@ export function setUpMachine(network: bool = false): void {
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(1);
   initializeTimers(growMemory(4096, 4096));
+  initializeAlarm();
   initializeScheduler(growMemory(SCHEDULER_STORAGE, 8));
   initializeThreads(growMemory(THREAD_STORAGE, 8), 5 * PROCESS_LIMIT);
   initializeProcesses(growMemory(PROCESS_STORAGE, 8));
