@@ -65,7 +65,7 @@ function nextHandler(thread: Thread): usize {
     queue.takeFirst(<u32>top);
     process.waitingCount--;
     event.clear(EVENT_PENDING | EVENT_STARVED);
-    const outcome = call_indirect<i32>(event.deliverer, event);
+    const outcome = call_indirect<i32>(event.plainDeliverer, event);
     if (outcome == DELIVERED) return deliveredTo(thread, event);
     codeFor(event, outcome);
     break;

@@ -15,7 +15,7 @@ import { Timer } from "../kernel/time/timers";
 import { Socket } from "../net/socket/socket";
 import { EVENT_MESSAGE, EVENT_OCCURRED, EVENT_PENDING, EVENT_SK, EVENT_STARVED } from "./abi";
 import { waitingExtra } from "./extra";
-import { delivererOf, EventJob, jobOf } from "./job";
+import { delivererOf, EventJob, jobOf, plainDelivererOf } from "./job";
 
 /**
  * Socket events use the first bytes of the Timer as their Waiter: see `waiter`. What only few events need is elsewhere (extra.ts); the
@@ -64,6 +64,19 @@ export class Event extends Timer {
   activations: u32;
   handled: u32;
 
+  /** All of it but its links. (A fill of 88 bytes takes 21 instructions.) */
+  @inline zero(): void {
+    const event = changetype<usize>(this);
+    store<u64>(event, 0, 8);
+    store<u64>(event, 0, 16);
+    store<u64>(event, 0, 40);
+    store<u64>(event, 0, 48);
+    store<u64>(event, 0, 56);
+    store<u64>(event, 0, 64);
+    store<u64>(event, 0, 72);
+    store<u64>(event, 0, 80);
+  }
+
   /** Whose event it is. */
   @inline get process(): Process {
     return processNumbered(this.pid);
@@ -81,6 +94,11 @@ export class Event extends Timer {
   /** How its job delivers: see `delivererOf`. */
   @inline get deliverer(): u32 {
     return delivererOf(this.type);
+  }
+
+  /** The same as long as it is not EVENT_PARTICULAR. */
+  @inline get plainDeliverer(): u32 {
+    return plainDelivererOf(this.type);
   }
 
   /** What a socket links. */

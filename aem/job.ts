@@ -68,8 +68,8 @@ export class EventJob {
   detach: u32;
 }
 
-/** Bytes that `initializeJobs` needs: EVENT_TYPES × { deliver: u32 }, then EVENT_TYPES × EventJob. */
-export const JOB_STORAGE: usize = (4 + offsetof<EventJob>()) * EVENT_TYPES;
+/** Bytes that `initializeJobs` needs: twice EVENT_TYPES × { deliver: u32 }, then EVENT_TYPES × EventJob. */
+export const JOB_STORAGE: usize = (8 + offsetof<EventJob>()) * EVENT_TYPES;
 
 let jobs: usize = 0;
 
@@ -82,7 +82,7 @@ export function initializeJobs(storage: usize): void {
 
 @inline
 export function jobOf(type: u32): EventJob {
-  return changetype<EventJob>(jobs + 4 * EVENT_TYPES + <usize>type * offsetof<EventJob>());
+  return changetype<EventJob>(jobs + 8 * EVENT_TYPES + <usize>type * offsetof<EventJob>());
 }
 
 /**
@@ -95,10 +95,22 @@ export function delivererOf(type: u32): u32 {
   return load<u32>(jobs + (type << 2));
 }
 
+/** The same of an event that is not EVENT_PARTICULAR. */
+// @ts-ignore: decorator
+@inline
+export function plainDelivererOf(type: u32): u32 {
+  return load<u32>(jobs + (type << 2), 4 * EVENT_TYPES);
+}
+
+export function setPlainDeliverer(type: u32, deliver: u32): void {
+  store<u32>(jobs + (type << 2), deliver, 4 * EVENT_TYPES);
+}
+
 export function defineJob(type: u32, deliver: u32, occurred: u32, mask: u32, initial: u32): void {
   const job = jobOf(type);
   job.type = type;
   store<u32>(jobs + (type << 2), deliver);
+  setPlainDeliverer(type, deliver);
   job.occurred = occurred;
   job.mask = mask;
   job.initial = initial;

@@ -206,6 +206,12 @@ export function createMachine(exports) {
     pageTables: () => pml4,
     invalidatePage: () => void invalidations++,
     faultAddress: () => BigInt(fault),
+    loadWindow: (address) => {
+      let entry = BigInt(pml4);
+      for (const shift of [39n, 30n, 21n, 12n])
+        entry = view().getBigUint64(Number((entry & ~0xfffn) + (((address >> shift) & 511n) << 3n)), true) & 0xffffffffff000n;
+      return view().getBigUint64(Number(entry + (address & 0xfffn)), true);
+    },
     copyFromUser: (destination, user, length) =>
       copy(user, length >>> 0, false, (done, linear, piece) =>
         bytes().copyWithin((destination >>> 0) + done, linear, linear + piece),
