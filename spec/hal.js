@@ -212,7 +212,9 @@ export function createMachine(exports) {
       if (user < 1n << 32n) return view().getBigUint64(userToLinear(Number(user), 8, false), true);
       let entry = BigInt(pml4);
       for (const shift of [39n, 30n, 21n, 12n])
-        entry = view().getBigUint64(Number((entry & ~0xfffn) + (((address >> shift) & 511n) << 3n)), true) & 0xffffffffff000n;
+        entry =
+          view().getBigUint64(Number((entry & ~0xfffn) + (((address >> shift) & 511n) << 3n)), true) &
+          0xffffffffff000n;
       return view().getBigUint64(Number(entry + (address & 0xfffn)), true);
     },
     copyFromUser: (destination, user, length) =>

@@ -8,7 +8,15 @@ import { tsc } from "../hal";
 import { setExitWork, WORK_RESCHEDULE } from "../glue";
 import { Process } from "../process/process";
 import { clockFrequency, now } from "../time/clock";
-import { setSliceEnd, sliceRuns, startSlice, Timer, timerPending, timerPrepare, timerStart } from "../time/timers";
+import {
+  setSliceEnd,
+  sliceRuns,
+  startSlice,
+  Timer,
+  timerPending,
+  timerPrepare,
+  timerStart,
+} from "../time/timers";
 import { reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
