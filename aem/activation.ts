@@ -37,6 +37,7 @@ export function makePending(event: Event): void {
   else enqueuePlain(event);
 }
 
+/** The same in all cases. */
 function enqueueParticular(event: Event): void {
   if (event.has(EVENT_MEASURED)) markActivation(event);
   enqueue(event);

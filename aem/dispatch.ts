@@ -35,7 +35,7 @@ const EMPTY_BUDGET: u32 = 32;
  */
 export function dispatchNext(): usize {
   const thread = currentThread();
-  if ((thread.handling | thread.assigned) == 0) return nextHandler(thread);
+  if ((thread.handling | thread.assigned | thread.worker) == 0) return nextHandler(thread);
   if (thread.handling == 0) return laterHandler(thread);
   // The end of a call that a handler made: no other handler runs over it.
   settle(thread.level, false);
@@ -46,11 +46,12 @@ export function dispatchNext(): usize {
 export function dispatchAfter(result: u32): usize {
   const thread = currentThread();
   const code = finish(thread, result);
-  return code != 0 ? code : nextHandler(thread);
+  if (code != 0) return code;
+  return thread.worker == 0 ? nextHandler(thread) : laterHandler(thread);
 }
 
 /**
- * The usual case, in a function of its own because it takes 70 instructions so, and 109 as a part of `laterHandler`: the first event is not EVENT_PARTICULAR, and nobody goes before it.
+ * The usual case, in a function of its own because it takes 83 instructions so, and 109 as a part of `laterHandler`: the first event is not EVENT_PARTICULAR, and nobody goes before it.
  * With no event, waits for one where the process has nothing else to do.
  */
 function nextHandler(thread: Thread): usize {
@@ -86,7 +87,7 @@ function laterHandler(thread: Thread): usize {
     const top = queue.top;
     if (top < 0) {
       if (thread.serving != 0 && waitForHandlers()) continue;
-      if (isMain(thread) && settle(process.priority, true) && !queue.isEmpty) continue;
+      if (thread.worker == 0 && settle(process.priority, true) && !queue.isEmpty) continue;
       noteDispatch();
       return 0;
     }
@@ -94,7 +95,7 @@ function laterHandler(thread: Thread): usize {
     const event = eventOfActivation(queue.takeFirst(top));
     countTaken(process);
     event.clear(EVENT_PENDING | EVENT_STARVED);
-    if (isFunction(event) || isForWorker(event, isMain(thread))) {
+    if (isFunction(event) || isForWorker(event, thread)) {
       const outcome = deliver(thread, event);
       if (outcome == DELIVERED) return event.handler;
       const code = codeFor(event, outcome);
@@ -107,18 +108,11 @@ function laterHandler(thread: Thread): usize {
   }
 }
 
-/** The main thread of its process, not a worker. */
-// @ts-ignore: decorator
-@inline
-function isMain(thread: Thread): bool {
-  return changetype<usize>(thread) == changetype<usize>(thread.process.thread);
-}
-
 /** Of an event whose handlers do not run on the main thread: whether this thread, a worker, calls one now. Else it has been seen to. */
-function isForWorker(event: Event, main: bool): bool {
+function isForWorker(event: Event, thread: Thread): bool {
   // The only call of a one-shot event is under way: nothing that occurs meanwhile may have a second one made.
   if (event.handlers != 0 && (<u32>event.flags) & EVF_ONESHOT) return false;
-  if (!main) return true;
+  if (thread.worker != 0) return true;
   if (!isCloned(event)) {
     // It has starved, and goes back to where it came from.
     event.mark(EVENT_PENDING);

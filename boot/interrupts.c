@@ -234,7 +234,7 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "5: push %%rax\n"
       "sub $8, %%rsp\n"
       "mov $kernel, %%edi\n"
-      "call w2c_kernel_reschedule\n"
+      "call w2c_kernel_giveWay\n"
       "add $8, %%rsp\n"
       "pop %%rax\n"
       "testl $1, %c[pending]\n"

@@ -117,7 +117,7 @@ export { copyFault, exception, kernelException } from "./interrupts/exceptions";
 export { vmtableEnd } from "./process/calls";
 export { growMemory as memoryGrow } from "./process/create";
 export { serve } from "./process/workers";
-export { reschedule } from "./scheduler/preempt";
+export { giveWay, reschedule } from "./scheduler/preempt";
 export { kernelTrap, trap } from "./process/trap";
 export { refused } from "./process/usage";
 
@@ -403,10 +403,7 @@ export function interrupt(vector: u32): void {
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 
-/**
- * From the glue, with exitWork at the end of a system call: the next handler's code address, or 0. `returned`: what this gave before has
- * returned, and `result` with it if it is a function that returns something.
- */
+/** From the glue, with WORK_DISPATCH at the end of a system call: the next handler's code address, or 0. */
 export function dispatch(): usize {
   return dispatchNext();
 }

@@ -154,6 +154,18 @@ export function yieldPoint(): void {
   if (exitWork & WORK_RESCHEDULE) reschedule();
 }
 
+/**
+ * From the glue, at the end of a call with WORK_RESCHEDULE alone: another thread may run first. What `settle` would do, where nobody waits for the memory of the process
+ * and no handler can be called.
+ */
+export function giveWay(): void {
+  const thread = running;
+  chargeRunning();
+  thread.priority = thread.level;
+  requeue(takeExpired());
+  schedule();
+}
+
 /** With WORK_RESCHEDULE set, in a call of the current thread's: another thread may run first. */
 export function reschedule(): void {
   chargeRunning();
