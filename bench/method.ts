@@ -21,7 +21,7 @@ under tcg. What is measured in real time, and what takes memory, runs under KVM 
 - **Memory** of events, timers and connections is what is free less after so many more. \`memory.smallest\` is looked for by halving.
 - **With so many connections** (\`tcp.echo.crowd\`): a peer made of frames in Node opens them, and then one more, on which it asks.
 - **Full load** (\`bench/apps/load.json\`, \`bench/linux/load.c\`): a periodic timer of the highest priority, and below it two processes that compute, one with a thousand periodic timers, and one that
-  takes a flood of datagrams. The figure is by how much the latest call came later than the earliest.
+  takes a flood of datagrams. The period is a prime, so that calls are due anywhere between two ticks of a wheel, and a call is late from the time at which it is due.
 - **Interrupts off** (\`bench/sections.c\`): the plugin follows \`cli\`, \`sti\`, \`iretq\` and the stubs, and keeps the longest section of each place where one begins. What runs before the first application
   does not count.
 - **Lossy links** (\`bench/lossy.ts\`): in real time, with the link of \`spec/wire/link.ts\` and a peer whose window is 64 KiB; it gives SACK for what it receives, and as a
