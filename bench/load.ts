@@ -9,7 +9,7 @@ import { buildImage } from "../tools/build.ts";
 import type { Guest } from "../tools/qemu.ts";
 import { STATIC, benchImage } from "./instructions.ts";
 import { buildLinux } from "./linux.ts";
-import type { Figure, Measurement } from "./rows.ts";
+import { type Figure, type Measurement, ofBoth } from "./rows.ts";
 import { SectionCounter, sectionFigures } from "./sections.ts";
 import { wiredLinux } from "./wired.ts";
 
@@ -86,6 +86,6 @@ export const underLoad: Measurement = {
   basis: "counted",
   run: async (quick) => {
     const rounds = quick ? QUICK_ROUNDS : ROUNDS;
-    return (await Promise.all([aemos(rounds), linux(rounds)])).flat();
+    return ofBoth(aemos(rounds), linux(rounds));
   },
 };

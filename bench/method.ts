@@ -6,7 +6,7 @@ rows, and \`npx tsx bench/report.ts FILE\` makes this page of them.
 
 Linux is Debian's cloud kernel as its package has it (\`apt-get download\`), with one static program in an initramfs (\`bench/linux/\`): the same services over epoll, one thread,
 and the same measurements inside of the guest. It has the mitigations that it turns on by itself. Both guests run in the same QEMU with the same devices and clients. Instructions are counted
-under tcg. What is measured in real time, and what takes memory, runs under KVM where the host's runs ring 0 natively (\`tools/accelerator.ts\`), and the notes say so then; else under tcg as well.
+under tcg, and memory where that is done inside of a guest that counts. What is measured in real time, and \`memory.smallest\`, runs under KVM where the host's runs ring 0 natively (\`tools/accelerator.ts\`), and the notes of what is in real time say so then; else under tcg as well.
 
 - **Instructions** are the guest's, under \`-cpu qemu64\`: the same on every host. Inside of a guest they are read from the time-stamp counter with \`-icount shift=0\`, where a tick is an instruction,
   and what reading it costs is taken off; medians of 101 (aemos) and 201 (Linux). From an interrupt on they are counted from outside, by the tcg plugin \`bench/bursts.c\`: from the first
