@@ -6,7 +6,7 @@ import { createWorkers } from "../../kernel/process/workers";
 import { setShare, SHARE_PERIOD, QUANTUM, takeExpired } from "../../kernel/scheduler/quantum";
 import { readyFirst, readyIsEmpty, readyLevel } from "../../kernel/scheduler/ready";
 import { waitOn } from "../../kernel/scheduler/block";
-import { preempt, settle, yieldPoint } from "../../kernel/scheduler/preempt";
+import { giveWay, preempt, settle, yieldPoint } from "../../kernel/scheduler/preempt";
 import { currentThread, noteDispatch } from "../../kernel/scheduler/running";
 import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import {
@@ -170,6 +170,18 @@ describe("a thread that is woken", () => {
     passes(QUANTUM + 100_000);
     settle(32, true);
     expect<bool>(same(currentThread(), threads[0])).toBe(true);
+  });
+
+  it("gives way at the end of a call at the level of what it does, though something had raised it", () => {
+    start(2, 32, 32);
+    raiseThread(first.thread, 50);
+    passes(QUANTUM + 100_000);
+    expect<u32>(exitWork).toBe(WORK_RESCHEDULE);
+    giveWay();
+    expect<bool>(same(currentThread(), threads[0])).toBe(true);
+    expect<u32>(first.thread.priority).toBe(32);
+    block();
+    expect<bool>(same(currentThread(), threads[1])).toBe(true, "and stands behind its equals");
   });
 
   it("has a quantum of its own: one that ended before it came to run does not end its turn", () => {
@@ -394,6 +406,10 @@ describe("random operations", () => {
           checkTurn();
         } else if (what < 80) {
           yieldPoint();
+          checkTurn();
+        } else if (what < 85) {
+          if (exitWork != WORK_RESCHEDULE) continue;
+          giveWay();
           checkTurn();
         } else {
           passes(chance(3) * 600_000);
