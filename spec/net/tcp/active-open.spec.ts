@@ -13,9 +13,9 @@ import {
   watch,
   writeText,
 } from "./ends";
+import { expectNothingLeft } from "./pair";
 import { converse, heard, heardBriefly, say } from "./script";
 import { MILLISECOND, OWN, PEER, run, SECOND, setUpWorld, silence } from "./world";
-import { expectNothingLeft } from "./pair";
 
 const STATES: u32 = 0x20000;
 

@@ -1,9 +1,9 @@
 /** RFC 9293, 3.4.1 and RFC 6528: initial sequence numbers. */
 import { chance, seedChance } from "../../chance";
 import { bind, close, connect, create } from "./ends";
+import { expectNothingLeft } from "./pair";
 import { meetPeer } from "./script";
 import { outbox, OWN, PEER, run, time } from "./world";
-import { expectNothingLeft } from "./pair";
 
 /** The sequence number of the SYN with which a new connection from port `from` to PEER begins. */
 function firstNumber(from: u32, to: u32): u32 {

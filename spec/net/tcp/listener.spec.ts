@@ -1,7 +1,7 @@
 /** RFC 9293, 3.9.1.1: what a listener is made on, how many wait at it (its backlog), and its end. */
 import { connectionPool, TcpConnection } from "../../../net/socket/tcp/connection";
-import { LISTENER_LIMIT, tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { requestPool } from "../../../net/socket/tcp/request";
+import { LISTENER_LIMIT, tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { abort_, accept, bind, close, connect, create, listen, listener, readText, setOption } from "./ends";
 import { expectNothingLeft, newPort, openPair, s, server } from "./pair";
 import { converse, heard, heardBriefly, meetPeer, ownIsn, say, setOwnIsn } from "./script";

@@ -2,9 +2,9 @@
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { requestPool } from "../../../net/socket/tcp/request";
 import { accept, close, connect, create, listener, peekLength, poll, readText, taken, watch } from "./ends";
+import { expectNothingLeft, newPort, s, server } from "./pair";
 import { converse, heard, heardBriefly, meetPeer, say, setOptions, setOwnIsn, setStamp } from "./script";
 import { MILLISECOND, PEER, run, SECOND, silence } from "./world";
-import { expectNothingLeft, newPort, s, server } from "./pair";
 
 const STATES: u32 = 0x20000;
 

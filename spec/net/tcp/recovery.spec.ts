@@ -1,10 +1,10 @@
 /** Loss that SACK tells of: RFC 8985, 6 (RACK: what is taken for lost, and when), RFC 9937 (how much is sent meanwhile), and the time-out after which that goes on. */
 import { IN_LOSS, IN_RECOVERY, REORDERING_SEEN } from "../../../net/socket/tcp/connection";
 import { write } from "./ends";
+import { s } from "./pair";
+import { advance, at, beginSending, endSending, openSender, places, sack, send } from "./sack-sender";
 import { heard, meetPeer, say, sayBlocks } from "./script";
 import { MILLISECOND, run, silence } from "./world";
-import { advance, at, beginSending, endSending, openSender, places, sack, send } from "./sack-sender";
-import { s } from "./pair";
 
 describe("recovery with SACK", () => {
   beforeAll(meetPeer);

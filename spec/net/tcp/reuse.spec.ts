@@ -2,9 +2,9 @@
 import { Socket } from "../../../net/socket/socket";
 import { SO_REUSEADDR, SOL_SOCKET } from "../option-names";
 import { bind, close, connect, create, listen, setOption } from "./ends";
+import { expectNothingLeft } from "./pair";
 import { heard, meetPeer } from "./script";
 import { OWN, PEER } from "./world";
-import { expectNothingLeft } from "./pair";
 
 describe("SO_REUSEADDR", () => {
   beforeAll(meetPeer);

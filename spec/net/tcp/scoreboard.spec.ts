@@ -1,10 +1,10 @@
 /** RFC 2018, 5 and 8: what is believed of the peer's blocks, how much work they make, and a peer that takes back what it has said. */
-import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { IN_LOSS, IN_RECOVERY } from "../../../net/socket/tcp/connection";
-import { heard, meetPeer, say, sayBlocks } from "./script";
-import { scoreboardFault } from "./scoreboard";
-import { silence } from "./world";
+import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { at, beginSending, endSending, openSender, places, sack, send } from "./sack-sender";
+import { scoreboardFault } from "./scoreboard";
+import { heard, meetPeer, say, sayBlocks } from "./script";
+import { silence } from "./world";
 
 describe("the scoreboard", () => {
   beforeAll(meetPeer);

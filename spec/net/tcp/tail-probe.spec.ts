@@ -1,11 +1,11 @@
 /** RFC 8985, 7: the tail loss probe. */
-import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { IN_LOSS } from "../../../net/socket/tcp/connection";
+import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { shutdown, write } from "./ends";
+import { s } from "./pair";
+import { advance, at, beginSending, endSending, openSender, places, sack } from "./sack-sender";
 import { heard, heardBriefly, meetPeer, say, sayBlocks } from "./script";
 import { MILLISECOND, run, silence } from "./world";
-import { advance, at, beginSending, endSending, openSender, places, sack } from "./sack-sender";
-import { s } from "./pair";
 
 describe("tail loss probes", () => {
   beforeAll(meetPeer);

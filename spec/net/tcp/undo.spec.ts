@@ -1,12 +1,12 @@
 /** A reduction that is taken back, for nothing was lost: RFC 3522 (Eifel, by timestamps) and RFC 3708 (by duplicates that are reported). Without either: spurious.spec.ts. */
-import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { IN_LOSS, IN_RECOVERY } from "../../../net/socket/tcp/connection";
+import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { write } from "./ends";
-import { echo, heard, meetPeer, say, sayBlocks, setEcho, setStamp } from "./script";
-import { scoreboardFault } from "./scoreboard";
-import { MILLISECOND, run, silence } from "./world";
-import { at, beginSending, endSending, openSender, places, sack, send } from "./sack-sender";
 import { s } from "./pair";
+import { at, beginSending, endSending, openSender, places, sack, send } from "./sack-sender";
+import { scoreboardFault } from "./scoreboard";
+import { echo, heard, meetPeer, say, sayBlocks, setEcho, setStamp } from "./script";
+import { MILLISECOND, run, silence } from "./world";
 
 describe("undo", () => {
   beforeAll(meetPeer);
