@@ -7,7 +7,6 @@ import { freeFrameCount } from "../../kernel/memory/frames";
 import { destroyAddressSpace, destroySomeOfWindow, translate } from "../../kernel/memory/paging";
 import { giveBack, takeAllBut } from "../arena";
 import { chance, seedChance } from "../chance";
-import * as fake from "../fake";
 import {
   addressOf,
   check,

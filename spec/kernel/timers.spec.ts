@@ -23,7 +23,6 @@ import {
 } from "../../kernel/time/timers";
 import { growMemory, setUpArena } from "../arena";
 import { chance, chance64, seedChance } from "../chance";
-import * as fake from "../fake";
 import { clock, COUNT, indexOf, NEVER, setTime, timer } from "./wheel-timers";
 
 const storage: usize = growMemory(4096, 4096);
