@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CallsMachine } from "./calls-machine.ts";
 import { Connection, askUdp } from "./client.ts";
 import { GuestServer } from "./guest-server.ts";
-import { type Machine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import { EFAULT, EMSGSIZE, ECONNREFUSED, HOST } from "./numbers.ts";
 
 describe("calls that block", () => {

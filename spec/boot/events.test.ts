@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CallsMachine } from "./calls-machine.ts";
 import { Connection, askUdp } from "./client.ts";
-import { type Machine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import { EINVAL, ESRCH, ECONNRESET, HOST } from "./numbers.ts";
 
 describe("events of sockets", () => {
