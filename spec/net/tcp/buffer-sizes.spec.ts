@@ -1,6 +1,6 @@
 /** SO_RCVBUF and SO_SNDBUF: how much is offered to the peer, kept of it, and kept for it. */
 import { TcpConnection } from "../../../net/socket/tcp/connection";
-import { SO_RCVBUF, SO_SNDBUF, SOL_SOCKET } from "../option-names";
+import { SO_RCVBUF, SO_SNDBUF, SOL_SOCKET } from "../../../sdk/socket";
 import {
   abort_,
   accept,

@@ -1,5 +1,5 @@
 /** RFC 9293, 3.9.1.9 and 3.9.2: IP_TOS and IP_TTL, in everything that is sent for a connection. */
-import { IP_TOS, IP_TTL, IPPROTO_IP } from "../option-names";
+import { IP_TOS, IP_TTL, IPPROTO_IP } from "../../../sdk/socket";
 import {
   abort_,
   accept,

@@ -1,7 +1,7 @@
 /** The size of segments: RFC 9293, 3.7.1, RFC 6691 (the MSS option), and TCP_MAXSEG. */
 import { networkInterface } from "../../../net/interface";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
-import { IPPROTO_TCP, TCP_MAXSEG } from "../option-names";
+import { IPPROTO_TCP, TCP_MAXSEG } from "../../../sdk/socket";
 import { abort_, accept, close, connect, create, getOption, setOption, write } from "./ends";
 import { beginPair, endOfPair, keep, newPort, open, s, server } from "./pair";
 import { converse, establish, heard, heardBriefly, meetPeer, say, setOptions, setStamp } from "./script";

@@ -1,7 +1,7 @@
 /** When what fills no segment is sent: RFC 9293, 3.7.4 (Nagle's algorithm) and 3.9.1.2 (PSH), TCP_NODELAY, MSG_MORE. */
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { chance, seedChance } from "../../chance";
-import { IPPROTO_TCP, TCP_NODELAY } from "../option-names";
+import { IPPROTO_TCP, TCP_NODELAY } from "../../../sdk/socket";
 import { getOption, setOption, shutdown, write, writeMore, writeText } from "./ends";
 import { beginPair, endOfPair, open, s } from "./pair";
 import { heard, heardBriefly, meetPeer, say } from "./script";

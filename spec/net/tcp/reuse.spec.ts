@@ -1,6 +1,6 @@
 /** SO_REUSEADDR: which sockets may have a port together. */
 import { Socket } from "../../../net/socket/socket";
-import { SO_REUSEADDR, SOL_SOCKET } from "../option-names";
+import { SO_REUSEADDR, SOL_SOCKET } from "../../../sdk/socket";
 import { bind, close, connect, create, listen, setOption } from "./ends";
 import { expectNothingLeft } from "./pair";
 import { heard, meetPeer } from "./script";

@@ -23,7 +23,7 @@ import {
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
   TCP_UTO,
-} from "../option-names";
+} from "../../../sdk/socket";
 import { abort_, bind, close, create, getOption, listen, setOption, write, writeText } from "./ends";
 import { beginPair, endOfPair, forget, keep, open, s } from "./pair";
 import { fillRequests, heard, heardBriefly, meetPeer, say } from "./script";

@@ -8,16 +8,14 @@ import {
 import { IN_LOSS, TcpConnection } from "../../../net/socket/tcp/connection";
 import { TCP_ESTABLISHED } from "../../../net/socket/tcp/state";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
+import { SO_RCVBUF, SOL_SOCKET } from "../../../sdk/socket";
 import { seedChance } from "../../chance";
 import { accept, close, connect, create, listener, read, setOption, write } from "./ends";
-import { endPair } from "./pair";
 import { stripSack, stripStamps } from "./fates";
-import { establish, heard, heardPlaces, meetPeer, permitSack, say, sayBlocks, setOptions } from "./script";
+import { endPair } from "./pair";
 import { scoreboardFault } from "./scoreboard";
+import { establish, heard, heardPlaces, meetPeer, permitSack, say, sayBlocks, setOptions } from "./script";
 import { accidents, MILLISECOND, MIRROR, run, SECOND, setUpWorld, silence, step } from "./world";
-
-const SOL_SOCKET: u32 = 1;
-const SO_RCVBUF: u32 = 8;
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
