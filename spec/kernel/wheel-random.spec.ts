@@ -82,7 +82,7 @@ function checkModel(): void {
   for (let index: u32 = 0; index < COUNT; index++) {
     assert(timerPending(timer(index)) == (pending[index] == 1), "pending");
     if (!pending[index]) continue;
-    const due = tickOf(timer(index).expires) << 16;
+    const due = tickOf(timer(index).expires) * TIMER_TICK;
     assert(due > clock, "due, but not called");
     if (due < first) first = due;
   }

@@ -5,6 +5,7 @@ import {
   nextTimer,
   runTimers,
   Timer,
+  TIMER_TICK,
   timerPending,
   timerPrepare,
 } from "../../kernel/time/timers";
@@ -79,7 +80,7 @@ export function record(t: Timer): void {
 
 /** The tick in which a timer that expires at `time` is due. */
 export function tickOf(time: u64): u64 {
-  return (time >> 16) + u64((time & 0xffff) != 0);
+  return time / TIMER_TICK + u64(time % TIMER_TICK != 0);
 }
 
 /** A callback counts itself. */

@@ -74,7 +74,7 @@ describe("wheel", () => {
         fresh(record.index);
         const expires = ((<u64>1) << bits) + offset - 1;
         timerStart(timer(0), expires);
-        const due = tickOf(expires) << 16;
+        const due = tickOf(expires) * TIMER_TICK;
         const wakes = sleepUntil(due - u64(due != 0));
         assert(due == 0 || calls == 0, "early");
         assert(wakes <= 8, "woken more than once per level");
@@ -92,13 +92,13 @@ describe("wheel", () => {
     setTime(1_000_000_000);
     runTimers(clock);
     timerStart(timer(0), clock + 900_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) << 16);
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) * TIMER_TICK);
     timerStart(timer(1), clock + 200_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 200_000) << 16, "earlier");
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 200_000) * TIMER_TICK, "earlier");
     timerStop(timer(1));
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) << 16, "as if it had not been");
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) * TIMER_TICK, "as if it had not been");
     timerStart(timer(0), clock + 1_300_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 1_300_000) << 16, "started again");
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 1_300_000) * TIMER_TICK, "started again");
     expect<u32>(sleepUntil(clock + SECOND)).toBe(1);
   });
 
@@ -135,7 +135,7 @@ describe("wheel", () => {
     fresh(record.index);
     setTime(3 * YEAR);
     timerStart(timer(0), clock + 500_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 500_000) << 16);
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 500_000) * TIMER_TICK);
   });
 
   it("has room for the end of time", () => {
