@@ -57,8 +57,9 @@ function datagram(port: u32, number: u32): void {
 
 /** Source port of the next datagram, which is taken; -1: there is none. */
 function take(socket: Socket): i32 {
-  if (call_indirect<usize>(socket.protocol.peek, socket) == 0) return -1;
-  const source = packed(call_indirect<Endpoint>(socket.protocol.peekSource, socket));
+  const head = socket.received.head;
+  if (head === null) return -1;
+  const source = packed(head.source);
   call_indirect<void>(socket.protocol.consume, socket, <u32>0);
   return <i32>(source & 0xffff);
 }

@@ -137,13 +137,14 @@ export function close(s: Socket): void {
   call_indirect<void>(s.protocol.close, s);
 }
 export function peekLength(s: Socket): i32 {
-  return call_indirect<i32>(s.protocol.peekLength, s);
+  const head = headOf(s);
+  return head !== null ? <i32>head.wholeLength : call_indirect<i32>(s.protocol.end, s);
 }
 export function consume(s: Socket): void {
   call_indirect<void>(s.protocol.consume, s, <u32>0);
 }
 export function headOf(s: Socket): PacketBuffer | null {
-  return call_indirect<BufferQueue>(s.protocol.queue, s).head;
+  return s.received.head;
 }
 
 export function octet(stream: u32, position: u32): u8 {

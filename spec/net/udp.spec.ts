@@ -83,13 +83,15 @@ function poll(s: Socket): u32 {
   return call_indirect<u32>(s.protocol.poll, s);
 }
 function peek(s: Socket): usize {
-  return call_indirect<usize>(s.protocol.peek, s);
+  const head = s.received.head;
+  return head === null ? 0 : head.data;
 }
 function peekLength(s: Socket): i32 {
-  return call_indirect<i32>(s.protocol.peekLength, s);
+  const head = s.received.head;
+  return head !== null ? <i32>head.wholeLength : call_indirect<i32>(s.protocol.end, s);
 }
 function peekSource(s: Socket): u64 {
-  return packed(call_indirect<Endpoint>(s.protocol.peekSource, s));
+  return packed(s.received.head!.source);
 }
 function consume(s: Socket): void {
   call_indirect<void>(s.protocol.consume, s, <u32>0);

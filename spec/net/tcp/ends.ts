@@ -28,11 +28,15 @@ export function connect(s: Socket, address: u32, port: u32): i32 {
 export function poll(s: Socket): u32 {
   return call_indirect<u32>(s.protocol.poll, s);
 }
+/** Where the next received bytes stand; 0: there are none. */
 export function peek(s: Socket): usize {
-  return call_indirect<usize>(s.protocol.peek, s);
+  const head = s.received.head;
+  return head === null ? 0 : head.data;
 }
+/** How many of them stand together, or why there are none. */
 export function peekLength(s: Socket): i32 {
-  return call_indirect<i32>(s.protocol.peekLength, s);
+  const head = s.received.head;
+  return head !== null ? <i32>head.length : call_indirect<i32>(s.protocol.end, s);
 }
 export function consume(s: Socket, bytes: u32): void {
   call_indirect<void>(s.protocol.consume, s, bytes);
