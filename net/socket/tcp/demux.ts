@@ -4,10 +4,15 @@
  * table holds the bound sockets by local name, listeners among them (net/socket/names.ts).
  *
  * In front of them stand the connections that had a segment of late, each in the place that a plain sum of its flow names: 30 instructions, where the keyed hash takes
- * 220. Whoever aims at a place drives out who stands there, and costs him the hash, as it was without the place.
+ * 220. Whoever aims at a place drives out who stands there, and costs him the hash, as it was without the place. The headers of a segment are compared as they stand: its flow is
+ * copied only when that has not found its connection.
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
+import { PacketBuffer } from "../../buffer";
 import { Endpoint, Flow, FLOW_SIZE, flowHash, HASH_TABLE } from "../../flow";
+import { isOfFlow4, isVersion6, receivedFlow } from "../../ip";
+import { Ipv4Header } from "../../wire/ipv4";
+import { PortsHeader } from "../../wire/ports";
 import { ENOBUFS } from "../../../kernel/errno";
 import { Pool } from "../../../kernel/memory/pool";
 import {
@@ -91,11 +96,17 @@ function bucketOf(hash: u32): Bucket {
 
 // ---- Connections ----
 
+/** `remote`: the last four bytes of the address. */
+// @ts-ignore: decorator
+@inline
+function placeOf(remote: u32, remotePort: u32, localPort: u32): usize {
+  return recent + <usize>((remote + remotePort + localPort) & (RECENT_PLACES - 1)) * sizeof<usize>();
+}
+
 // @ts-ignore: decorator
 @inline
 function recentPlace(flow: Flow): usize {
-  const sum = <u32>flow.remote.low + flow.remote.port + flow.local.port;
-  return recent + <usize>(sum & (RECENT_PLACES - 1)) * sizeof<usize>();
+  return placeOf(<u32>flow.remote.low, flow.remote.port, flow.local.port);
 }
 
 /** The connection of `flow`, if it was the last one of its place; who gets null asks findConnection. */
@@ -104,6 +115,23 @@ function recentPlace(flow: Flow): usize {
 export function findRecent(flow: Flow): TcpConnection | null {
   const c = changetype<TcpConnection | null>(load<usize>(recentPlace(flow)));
   return c !== null && c.flow.same(flow) ? c : null;
+}
+
+/** The same of a received segment, whose ports have to be there. */
+// @ts-ignore: decorator
+@inline
+export function findRecentOf(buffer: PacketBuffer): TcpConnection | null {
+  if (isVersion6(buffer.networkHeader)) return findRecent6(buffer);
+  const header = changetype<Ipv4Header>(buffer.networkHeader);
+  const ports = changetype<PortsHeader>(buffer.data);
+  const place = placeOf(header.source, ports.sourcePort, ports.destinationPort);
+  const c = changetype<TcpConnection | null>(load<usize>(place));
+  return c !== null && isOfFlow4(c.flow, header, ports) ? c : null;
+}
+
+function findRecent6(buffer: PacketBuffer): TcpConnection | null {
+  receivedFlow(wanted, buffer);
+  return findRecent(wanted);
 }
 
 export function findConnection(hash: u32, flow: Flow): TcpConnection | null {

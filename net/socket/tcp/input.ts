@@ -5,19 +5,19 @@ import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../k
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { CHECKSUM_VALID, PacketBuffer, releaseBuffer, releaseEach, TUPLE_HASHED } from "../../buffer";
 import { Flow, flowHash, HASH_TABLE } from "../../flow";
-import { believableMtu, receivedFlow } from "../../ip";
+import { believableMtu, isHost, receivedFlow } from "../../ip";
 import { packetAgain, PACKET_PROMISED } from "../../packets";
 import { TCP_HEADER, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { clearCutShort, cutShort } from "./delivered";
 import { noteSoftError } from "./failure";
-import { findConnection, findListener, findRecent, findTimeWait, wanted } from "./demux";
+import { findConnection, findListener, findRecentOf, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
 import { openRequest, requestSegment } from "./request";
-import { parseSegment, Segment, segment } from "./segment";
+import { isSegment, parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
@@ -27,7 +27,11 @@ import { sendResetFor } from "./transmit";
 /** A segment from the network layer: takes the reference. */
 export function tcpInput(buffer: PacketBuffer): void {
   statistics.segmentsIn++;
-  if (parseSegment(buffer)) demultiplex(segment);
+  if (isSegment(buffer)) {
+    const known = findRecentOf(buffer);
+    if (known === null || known.state == TCP_TIME_WAIT) search(buffer);
+    else if (parseSegment(buffer, known.flow)) segmentArrives(known, segment);
+  }
   const c = cutShort;
   if (c !== null) return comeAgain(c, buffer);
   if (buffer.more === null) releaseBuffer(buffer);
@@ -46,9 +50,9 @@ function comeAgain(c: TcpConnection, buffer: PacketBuffer): void {
 /** The socket that a segment is for, with PACKET_PROMISED; see registerTransport. */
 export function tcpDestination(buffer: PacketBuffer): usize {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
-  receivedFlow(wanted, buffer);
-  const known = findRecent(wanted);
+  const known = findRecentOf(buffer);
   if (known !== null) return changetype<usize>(known) | PACKET_PROMISED;
+  receivedFlow(wanted, buffer);
   const hash = <u32>flowHash(wanted, HASH_TABLE);
   buffer.word1 = hash;
   buffer.flags |= TUPLE_HASHED;
@@ -58,10 +62,17 @@ export function tcpDestination(buffer: PacketBuffer): usize {
   return listener !== null ? changetype<usize>(listener) : POLL_LEVEL_DEFAULT;
 }
 
+/** A segment for no connection that had one of late. */
+function search(buffer: PacketBuffer): void {
+  const s = segment;
+  const flow = s.ownFlow;
+  receivedFlow(flow, buffer);
+  if (!isHost(flow.remote)) statistics.malformed++;
+  else if (parseSegment(buffer, flow)) demultiplex(s);
+}
+
 function demultiplex(s: Segment): void {
   const flow = s.flow;
-  const known = findRecent(flow);
-  if (known !== null && known.state != TCP_TIME_WAIT) return segmentArrives(known, s);
   const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
   s.hash = hash;
   const c = findConnection(hash, flow);

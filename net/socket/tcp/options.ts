@@ -29,13 +29,12 @@ export const SACK_BLOCKS: u32 = 4;
 
 @unmanaged
 export class SegmentOptions {
-  /** Maximum segment size of a SYN; 0 when not said. */
+  /** Maximum segment size; 0 when not said. These three are of a SYN only, and mean nothing without. */
   mss: u32;
-  /** Shift of a SYN, at most SCALE_MAXIMUM; NO_SCALE when not said. */
+  /** Shift, at most SCALE_MAXIMUM; NO_SCALE when not said. */
   scale: u32;
-  hasTimestamps: bool;
-  /** Of a SYN. */
   sackPermitted: bool;
+  hasTimestamps: bool;
   timestampValue: u32;
   timestampEcho: u32;
   /** Blocks of selective acknowledgement: how many, at most SACK_BLOCKS, and where they stand in the header, in network order. */
@@ -47,10 +46,12 @@ export class SegmentOptions {
 
 /** `address`: the TCP header of `headerLength` bytes. MSS and window scale count on a SYN only. False: malformed. */
 export function parseOptions(options: SegmentOptions, address: usize, headerLength: u32, syn: bool): bool {
-  options.mss = 0;
-  options.scale = NO_SCALE;
+  if (syn) {
+    options.mss = 0;
+    options.scale = NO_SCALE;
+    options.sackPermitted = false;
+  }
   options.hasTimestamps = false;
-  options.sackPermitted = false;
   options.sackCount = 0;
   options.userTimeout = 0;
   let option = address + TCP_HEADER;
