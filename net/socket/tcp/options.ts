@@ -45,6 +45,8 @@ export class SegmentOptions {
 }
 
 /** `address`: the TCP header of `headerLength` bytes. MSS and window scale count on a SYN only. False: malformed. */
+// @ts-ignore: decorator
+@inline
 export function parseOptions(options: SegmentOptions, address: usize, headerLength: u32, syn: bool): bool {
   if (syn) {
     options.mss = 0;
@@ -54,13 +56,18 @@ export function parseOptions(options: SegmentOptions, address: usize, headerLeng
   options.hasTimestamps = false;
   options.sackCount = 0;
   options.userTimeout = 0;
-  let option = address + TCP_HEADER;
-  const end = address + headerLength;
-  // What every segment of an established connection carries: NOP NOP timestamps, in one comparison.
-  if (headerLength == TCP_HEADER + TIMESTAMPS_LENGTH && load<u32>(option) == 0x0a080101) {
-    readTimestamps(options, option + 4);
+  // What every segment of an established connection carries: nothing, or NOP NOP timestamps, in one comparison.
+  if (headerLength == TCP_HEADER) return true;
+  const first = address + TCP_HEADER;
+  if (headerLength == TCP_HEADER + TIMESTAMPS_LENGTH && load<u32>(first) == 0x0a080101) {
+    readTimestamps(options, first + 4);
     return true;
   }
+  return parseEach(options, first, address + headerLength, syn);
+}
+
+/** The same of the options from `option` to `end`. */
+function parseEach(options: SegmentOptions, option: usize, end: usize, syn: bool): bool {
   while (option < end) {
     const kind = <u32>load<u8>(option);
     if (kind == KIND_END) break;
