@@ -12,7 +12,7 @@ import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { clearCutShort, cutShort } from "./delivered";
 import { noteSoftError } from "./failure";
-import { findConnection, findListener, findRecentOf, findTimeWait, wanted } from "./demux";
+import { findConnection, findListener, findRecentOf, findRecentRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
@@ -53,10 +53,11 @@ export function tcpDestination(buffer: PacketBuffer): usize {
   const known = findRecentOf(buffer);
   if (known !== null) return changetype<usize>(known) | PACKET_PROMISED;
   receivedFlow(wanted, buffer);
-  const hash = <u32>flowHash(wanted, HASH_TABLE);
-  buffer.word1 = hash;
+  const hash = flowHash(wanted, HASH_TABLE);
+  buffer.word1 = <u32>hash;
+  buffer.sequence = <u32>(hash >> 32);
   buffer.flags |= TUPLE_HASHED;
-  const c = findConnection(hash, wanted);
+  const c = findConnection(<u32>hash, wanted);
   if (c !== null) return changetype<usize>(c) | PACKET_PROMISED;
   const listener = findListener(wanted.local);
   return listener !== null ? changetype<usize>(listener) : POLL_LEVEL_DEFAULT;
@@ -67,14 +68,23 @@ function search(buffer: PacketBuffer): void {
   const s = segment;
   const flow = s.ownFlow;
   receivedFlow(flow, buffer);
-  if (!isHost(flow.remote)) statistics.malformed++;
-  else if (parseSegment(buffer, flow)) demultiplex(s);
+  if (!isHost(flow.remote)) {
+    statistics.malformed++;
+    return;
+  }
+  if (!parseSegment(buffer, flow)) return;
+  const r = findRecentRequest(flow);
+  if (r === null || r.owner === null) return demultiplex(s);
+  s.hash = r.hash;
+  requestSegment(r, r.owner!, s);
 }
 
 function demultiplex(s: Segment): void {
   const flow = s.flow;
-  const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
-  s.hash = hash;
+  const buffer = s.buffer;
+  s.hash =
+    buffer.flags & TUPLE_HASHED ? ((<u64>buffer.sequence) << 32) | buffer.word1 : flowHash(flow, HASH_TABLE);
+  const hash = <u32>s.hash;
   const c = findConnection(hash, flow);
   if (c !== null) {
     // What has to be remembered stands by itself then, and its socket is at its end.
@@ -87,7 +97,7 @@ function demultiplex(s: Segment): void {
   const t = findTimeWait(hash, flow);
   if (t !== null && !mayBeginOver(t, s)) return timeWaitSegment(t, s);
   const listener = findListener(flow.local);
-  if (listener !== null) listenSegment(listener, s, hash, t);
+  if (listener !== null) listenSegment(listener, s, t);
   else if (t !== null) timeWaitSegment(t, s);
   else sendResetFor(s);
 }

@@ -34,8 +34,8 @@ export class Segment extends SegmentOptions {
   acknowledgement: u32;
   window: u32;
   flags: u32;
-  /** Where no connection had its flow of late: the flow's hash (demux.ts). */
-  hash: u32;
+  /** Where no connection had its flow of late: HASH_TABLE of the flow; of one for a request the lower half. */
+  hash: u64;
   /** With URG: the sequence number behind the urgent data, as the peer says. */
   urgent: u32;
   /** Payload that is still to be looked at, from an address in `buffer` on, and its length in bytes. */
