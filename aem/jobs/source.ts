@@ -65,6 +65,7 @@ export function available(event: Event, socket: Socket): u32 {
  * Copies up to `room` bytes of a stream, of which `first` has the next, to the application, and consumes them. How many; 0: nothing can be written there, which in a vmtable block is so only
  * where a page that a fork has shared cannot be had for this process alone.
  */
+@inline
 export function takeStream(event: Event, socket: Socket, first: PacketBuffer, user: usize, room: u32): u32 {
   let buffer: PacketBuffer | null = first;
   let taken: u32 = 0;
