@@ -284,7 +284,11 @@ export function readsSome(s: Socket): void {
 /** As one of several readers does (aem/jobs/shared.ts), who looks at all that was received: that is as much as is said to be there. */
 function looks(s: Socket): void {
   let bytes: u32 = 0;
-  for (let buffer = s.received.head; buffer !== null; buffer = buffer.next) bytes += buffer.length;
+  let buffer = s.received.head;
+  while (buffer !== null) {
+    bytes += buffer.length;
+    buffer = buffer.next;
+  }
   assert(bytes == s.receivedBytes, "what is in the queue");
   call_indirect<i32>(s.protocol.end, s);
   s.readers = s.readers == 0 ? 2 : 0;
