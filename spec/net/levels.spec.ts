@@ -22,7 +22,6 @@ import * as frames from "./frames";
 import { deliver } from "./frames";
 import * as link from "./link";
 import { OWN, PEER } from "./link";
-import { Endpoint } from "../../net/flow";
 import { endpoint, packed } from "./addresses";
 
 function flush(level: u32): bool {

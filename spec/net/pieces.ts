@@ -2,7 +2,7 @@
 import { setLogLevel } from "../../kernel/console";
 import { setUserLimits } from "../../kernel/memory/user";
 import { SECOND } from "../../kernel/time/clock";
-import { allocateBuffer, BUFFER_HEADROOM, BufferQueue, PacketBuffer, releaseBuffer } from "../../net/buffer";
+import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum as sumOf } from "../../net/checksum";
 import { Endpoint, Flow, FLOW_SIZE } from "../../net/flow";
 import { Socket } from "../../net/socket/socket";

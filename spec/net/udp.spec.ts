@@ -12,7 +12,6 @@ import {
 } from "../../net/buffer";
 import { checksumAdd, checksumFold } from "../../net/checksum";
 import { networkCounters } from "../../net/counters";
-import { Endpoint } from "../../net/flow";
 import { setAddress } from "../../net/interface";
 import { SHUT_RD, SHUT_WR, Socket } from "../../net/socket/socket";
 import { udpCreate, udpDrops, udpSend } from "../../net/socket/udp";

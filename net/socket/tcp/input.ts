@@ -5,7 +5,7 @@ import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../k
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { CHECKSUM_VALID, PacketBuffer, releaseBuffer, releaseEach, TUPLE_HASHED } from "../../buffer";
 import { Flow, flowHash, HASH_TABLE } from "../../flow";
-import { believableMtu, isHost, receivedFlow } from "../../ip";
+import { isHost, receivedFlow } from "../../ip";
 import { packetAgain, PACKET_PROMISED } from "../../packets";
 import { TCP_HEADER, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";

@@ -3,7 +3,7 @@
  * data, shuts down, closes; its sockets are of both versions of IP and of several levels.
  */
 import { setUserLimits } from "../../../kernel/memory/user";
-import { BufferQueue, releaseBuffer } from "../../../net/buffer";
+import { releaseBuffer } from "../../../net/buffer";
 import { Endpoint, LOOPBACK_ADDRESS, mapped } from "../../../net/flow";
 import { readDatagram } from "../../../net/socket/datagram";
 import { gatherOne } from "../../../net/socket/gather";
