@@ -1,6 +1,6 @@
 /**
- * The rows of `npm run bench`: name, unit, what is measured, and what is aimed for. The figures themselves stand nowhere in the code; docs/performance.md is made of a run's
- * (report.ts), and `missed` is what it says there of a row that is not where it should be.
+ * The rows of `npm run bench`: name, unit, what is measured, and what is aimed for. docs/performance.md is made of the figures of a
+ * run (report.ts), and `missed` is what it says there of a row that is not where it should be: its parts as `npm run profile` showed them last, and what was tried.
  */
 
 import { EVENTS } from "./catalog-events.ts";
@@ -18,6 +18,8 @@ export interface Entry {
   /** More is better; absent: less is. */
   more?: true;
   aim?: Aim;
+  /** What the figure is bounded by besides aemos itself. */
+  bound?: string;
   /** Why aemos is not there, and what was tried. */
   missed?: string;
   /** Why a side has no figure. */

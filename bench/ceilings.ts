@@ -1,14 +1,16 @@
 /**
- * What paths may cost: bench/ceilings.json has the instructions of each that is exact, and `npm test` fails when one has become more than 2 % dearer (spec/bench/ceilings.test.ts).
+ * What paths may cost: bench/ceilings.json has the instructions of each that is exact, and the size of the default image, and `npm test` fails when one has become more than 2 % dearer
+ * (spec/bench/ceilings.test.ts).
  * `npm run bench -- --ceilings` measures them and writes the file.
  *
  * The counts are of one compiler and one QEMU: another gcc makes other code, and QEMU says how often a string instruction counts and what its devices do. With others nothing
  * is compared.
  */
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { DEFAULT_IMAGE, built } from "../spec/boot/machine.ts";
 import { ROOT } from "../tools/paths.ts";
 import { requireTool } from "../tools/toolchain.ts";
 import { EXACT } from "./paths.ts";
@@ -28,6 +30,8 @@ export interface Ceilings {
   tools: Tools;
   /** By the name of the path. */
   instructions: Record<string, number>;
+  /** Of the default image's file. */
+  imageBytes: number;
 }
 
 export async function readCeilings(): Promise<Ceilings> {
@@ -61,9 +65,13 @@ export function judge(instructions: number, ceiling: number): Verdict {
   return above > TOLERANCE * ceiling ? "above" : above < -TOLERANCE * ceiling ? "below" : "within";
 }
 
-export function difference(name: string, instructions: number, ceiling: number): string {
-  const percent = (100 * (instructions / ceiling - 1)).toFixed(1);
-  return `${name}: ${Math.round(instructions)} instructions, ${percent} % from its ceiling of ${ceiling}`;
+export function difference(name: string, cost: number, ceiling: number, unit = "instructions"): string {
+  const percent = (100 * (cost / ceiling - 1)).toFixed(1);
+  return `${name}: ${Math.round(cost)} ${unit}, ${percent} % from its ceiling of ${ceiling}`;
+}
+
+export async function measureImage(): Promise<number> {
+  return (await stat(await built(DEFAULT_IMAGE))).size;
 }
 
 /** The instructions of each path, or why there are none. Two guests at a time: nothing here depends on how busy the host is. */
@@ -97,6 +105,10 @@ export async function writeCeilings(): Promise<void> {
     const text = old === undefined ? `${name}: ${instructions[name]}, new` : difference(name, count, old);
     process.stdout.write(`${text}\n`);
   }
-  const ceilings: Ceilings = { tools: await tools(), instructions };
+  const imageBytes = await measureImage();
+  process.stdout.write(
+    `${difference("image.bytes", imageBytes, before?.imageBytes ?? imageBytes, "bytes")}\n`,
+  );
+  const ceilings: Ceilings = { tools: await tools(), instructions, imageBytes };
   await writeFile(FILE, `${JSON.stringify(ceilings, null, 2)}\n`);
 }

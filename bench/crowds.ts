@@ -10,7 +10,7 @@ import { address } from "../spec/wire/frame.ts";
 import type { Peer } from "../spec/wire/peer.ts";
 import { STATIC } from "./instructions.ts";
 import { buildLinux } from "./linux.ts";
-import { type Figure, type Measurement, crowdSuffix } from "./rows.ts";
+import { crowdSuffix, type Figure, type Measurement, ofBoth } from "./rows.ts";
 import { InstructionCounter } from "./total.ts";
 import { wiredLinux } from "./wired.ts";
 
@@ -101,6 +101,6 @@ export const crowds: Measurement = {
   basis: "counted",
   run: async (quick) => {
     const sizes = quick ? QUICK_CROWDS : CROWDS;
-    return (await Promise.all([measure("aemos", sizes), measure("linux", sizes)])).flat();
+    return ofBoth(measure("aemos", sizes), measure("linux", sizes));
   },
 };

@@ -7,7 +7,7 @@ import { buildImage } from "../tools/build.ts";
 import { BurstCounter, VECTOR_TIMER } from "./bursts.ts";
 import { benchImage } from "./instructions.ts";
 import { buildLinux, startLinux } from "./linux.ts";
-import { type Figure, type Measurement, crowdSuffix, median } from "./rows.ts";
+import { crowdSuffix, type Figure, type Measurement, median, ofBoth } from "./rows.ts";
 import { SectionCounter, sectionFigures } from "./sections.ts";
 
 /** In the order of bench/apps/costs. */
@@ -116,5 +116,5 @@ export const inside: Measurement = {
     "interrupts-off.events",
   ],
   basis: "exact",
-  run: async (quick) => (await Promise.all([aemos(quick), linux(quick)])).flat(),
+  run: (quick) => ofBoth(aemos(quick), linux(quick)),
 };

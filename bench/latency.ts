@@ -10,7 +10,7 @@ import { buildImage } from "../tools/build.ts";
 import { BurstCounter, VECTOR_TIMER } from "./bursts.ts";
 import { STATIC, benchImage, spread } from "./instructions.ts";
 import { buildLinux, startLinux } from "./linux.ts";
-import { type Figure, type Measurement, median } from "./rows.ts";
+import { type Figure, type Measurement, median, ofBoth } from "./rows.ts";
 import { symbol, symbolsOf } from "./symbols.ts";
 import { type Session, figures, medianOf } from "./trace.ts";
 import { wiredLinux } from "./wired.ts";
@@ -116,6 +116,6 @@ export const fromDevice: Measurement = {
   basis: "exact",
   run: async (quick) => {
     const aemos = latencies.measure(false, quick).then(figures);
-    return (await Promise.all([aemos, linux(quick ? QUICK_READS : READS)])).flat();
+    return ofBoth(aemos, linux(quick ? QUICK_READS : READS));
   },
 };

@@ -48,16 +48,26 @@ export interface LinuxImage {
   bytes: number;
 }
 
-/** The kernel's package, unpacked: the folder, and the release. Needs the package lists (`apt-get update`), no rights. */
+/** The package of the kernel that the lists of packages name, and its release. */
+async function newestKernel(): Promise<RegExpExecArray | null> {
+  const aptCache = await requireTool("apt-cache");
+  const { stdout } = await execute(aptCache, ["depends", META_PACKAGE]).catch(() => ({ stdout: "" }));
+  return /Depends: (linux-image-(\S+))/.exec(stdout);
+}
+
+/** A fresh machine has no lists. Who may not fetch them is told so by who misses the package. */
+async function updateLists(): Promise<void> {
+  await execute(await requireTool("apt-get"), ["-q", "update"]).catch(() => undefined);
+}
+
+/** The kernel's package, unpacked: the folder, and the release. Needs the lists of packages, no rights. */
 async function unpackedKernel(): Promise<{ folder: string; release: string }> {
   const folder = join(FOLDER, "package");
   const installed = await readdir(join(folder, "boot")).catch(() => [] as string[]);
   const known = installed.find((name) => name.startsWith("vmlinuz-"));
   if (known) return { folder, release: known.slice("vmlinuz-".length) };
-  const aptCache = await requireTool("apt-cache");
-  const { stdout } = await execute(aptCache, ["depends", META_PACKAGE]).catch(() => ({ stdout: "" }));
-  const name = /Depends: (linux-image-(\S+))/.exec(stdout);
-  if (!name) throw new UserError(`no package ${META_PACKAGE}: run apt-get update (Debian)`);
+  const name = (await newestKernel()) ?? (await updateLists().then(newestKernel));
+  if (!name) throw new UserError(`no package ${META_PACKAGE}: it is Debian's; run apt-get update there`);
   const download = join(FOLDER, "download");
   await rm(download, { recursive: true, force: true });
   await mkdir(download, { recursive: true });

@@ -11,6 +11,7 @@ import type { Peer } from "../spec/wire/peer.ts";
 import { STATIC } from "./instructions.ts";
 import { buildLinux } from "./linux.ts";
 import { type Figure, type Measurement, median } from "./rows.ts";
+import { underKvm } from "./systems.ts";
 import { SINK, SOURCE, STREAMS } from "./tcp.ts";
 import { wiredLinux } from "./wired.ts";
 
@@ -78,11 +79,15 @@ async function start(side: Side): Promise<{ peer: Peer; stop: () => Promise<void
 }
 
 /** What all of `side` found, in the order of the rows. */
-function figures(side: Side, links: Map<string, number>[], bytes: number): Figure[] {
+function figures(side: Side, links: Map<string, number>[], bytes: number, kvm: string): Figure[] {
   return [...(links[0] as Map<string, number>).keys()].map((name) => {
     const values = links.map((found) => found.get(name) as number);
     const all = values.map((value) => value.toFixed(0)).join(", ");
-    return { name, [side]: median(values), note: `${side}: ${bytes / (1 << 20)} MiB over each link: ${all}` };
+    return {
+      name,
+      [side]: median(values),
+      note: `${side}: ${bytes / (1 << 20)} MiB over each link: ${all}${kvm}`,
+    };
   });
 }
 
@@ -94,10 +99,12 @@ export const lossy: Measurement = {
     const bytes = quick ? FEW_BYTES : BYTES;
     const seeds = quick ? QUICK_SEEDS : SEEDS;
     const sides: Side[] = ["aemos", "linux"];
-    const guests = await Promise.all(
-      sides.flatMap((side) => seeds.map(async (seed) => ({ side, seed, ...(await start(side)) }))),
+    const starting = sides.flatMap((side) =>
+      seeds.map(async (seed) => ({ side, seed, ...(await start(side)) })),
     );
     try {
+      const guests = await Promise.all(starting);
+      const kvm = await underKvm();
       // No link begins before all guests have: one that boots takes the processor of those that transfer.
       const found = await Promise.all(
         guests.map(async ({ side, peer, seed }) => ({ side, link: await overLink(peer, seed, bytes) })),
@@ -107,10 +114,13 @@ export const lossy: Measurement = {
           side,
           found.filter((one) => one.side === side).map(({ link }) => link),
           bytes,
+          kvm,
         ),
       );
     } finally {
-      await Promise.all(guests.map(({ stop }) => stop()));
+      // Those that have started, whether all have or not.
+      for (const guest of await Promise.allSettled(starting))
+        if (guest.status === "fulfilled") await guest.value.stop();
     }
   },
 };

@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --json FILE] [--quick] [--only PREFIX] [--ceilings]: aemos and a Linux guest side by side, in one table. None of the figures is asserted anywhere.
+ * npm run bench [-- --json FILE] [--quick] [--only PREFIX] [--ceilings]: aemos and a Linux guest side by side, in one table. Some of the figures have ceilings (ceilings.ts), and none of those that depend on the host.
  *
  * --quick takes shorter turns and leaves out the largest numbers, the tap device, and what takes many boots: two minutes. --only measures the rows whose names begin with PREFIX. --json writes the rows (rows.ts), of which
  * bench/report.ts makes docs/performance.md. What each measurement took, and all of them, is said on standard error.
@@ -12,40 +12,8 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../tools/errors.ts";
 import { CATALOG } from "./catalog.ts";
 import { writeCeilings } from "./ceilings.ts";
-import { crowds } from "./crowds.ts";
-import { timerPaths } from "./executors.ts";
-import { inside } from "./inside.ts";
-import { fromDevice } from "./latency.ts";
-import { underLoad } from "./load.ts";
-import { lossy } from "./lossy.ts";
-import { offload } from "./offload.ts";
-import { quality } from "./quality.ts";
-import { rates, tapRates } from "./rates.ts";
-import { requests } from "./requests.ts";
-import { response } from "./response.ts";
+import { MEASUREMENTS } from "./measurements.ts";
 import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
-import { serving } from "./serving.ts";
-import { startCosts, startTimes } from "./startup.ts";
-import { segments } from "./tcp.ts";
-
-const MEASUREMENTS: readonly Measurement[] = [
-  inside,
-  timerPaths,
-  fromDevice,
-  quality,
-  requests,
-  segments,
-  underLoad,
-  response,
-  lossy,
-  crowds,
-  offload,
-  startCosts,
-  startTimes,
-  serving,
-  rates,
-  tapRates,
-];
 
 const { values: options } = parseArgs({
   options: {

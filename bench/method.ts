@@ -6,7 +6,7 @@ rows, and \`npx tsx bench/report.ts FILE\` makes this page of them.
 
 Linux is Debian's cloud kernel as its package has it (\`apt-get download\`), with one static program in an initramfs (\`bench/linux/\`): the same services over epoll, one thread,
 and the same measurements inside of the guest. It has the mitigations that it turns on by itself. Both guests run in the same QEMU with the same devices and clients. Instructions are counted
-under tcg. What is measured in real time, and what takes memory, runs under KVM where the host's runs ring 0 natively (\`tools/accelerator.ts\`), and the notes say so then; else under tcg as well.
+under tcg, and memory where that is done inside of a guest that counts. What is measured in real time, and \`memory.smallest\`, runs under KVM where the host's runs ring 0 natively (\`tools/accelerator.ts\`), and the notes of what is in real time say so then; else under tcg as well.
 
 - **Instructions** are the guest's, under \`-cpu qemu64\`: the same on every host. Inside of a guest they are read from the time-stamp counter with \`-icount shift=0\`, where a tick is an instruction,
   and what reading it costs is taken off; medians of 101 (aemos) and 201 (Linux). From an interrupt on they are counted from outside, by the tcg plugin \`bench/bursts.c\`: from the first
@@ -21,7 +21,7 @@ under tcg. What is measured in real time, and what takes memory, runs under KVM 
 - **Memory** of events, timers and connections is what is free less after so many more. \`memory.smallest\` is looked for by halving.
 - **With so many connections** (\`tcp.echo.crowd\`): a peer made of frames in Node opens them, and then one more, on which it asks.
 - **Full load** (\`bench/apps/load.json\`, \`bench/linux/load.c\`): a periodic timer of the highest priority, and below it two processes that compute, one with a thousand periodic timers, and one that
-  takes a flood of datagrams. The figure is by how much the latest call came later than the earliest.
+  takes a flood of datagrams. The period is a prime, so that calls are due anywhere between two ticks of a wheel, and a call is late from the time at which it is due.
 - **Interrupts off** (\`bench/sections.c\`): the plugin follows \`cli\`, \`sti\`, \`iretq\` and the stubs, and keeps the longest section of each place where one begins. What runs before the first application
   does not count.
 - **Lossy links** (\`bench/lossy.ts\`): in real time, with the link of \`spec/wire/link.ts\` and a peer whose window is 64 KiB; it gives SACK for what it receives, and as a

@@ -8,7 +8,7 @@ import { ROOT } from "../tools/paths.ts";
 import { CATALOG, CROWD } from "./catalog.ts";
 import { MEASURED } from "./method.ts";
 import { type Line, plot } from "./plot.ts";
-import { type Row, entryOf, judged } from "./rows.ts";
+import { type Row, cell, entryOf, judged } from "./rows.ts";
 
 export const PAGE = join(ROOT, "docs", "performance.md");
 /** Folder of the plots, and of the rows that the page is made of. */
@@ -23,14 +23,10 @@ export interface Page {
   plots: Map<string, string>;
 }
 
-function number(value: number | null): string {
-  return value === null ? "–" : value.toLocaleString("en", { maximumFractionDigits: 2 });
-}
-
 function overview(rows: readonly Row[]): string {
   const lines = rows.map(({ name, unit, basis, aemos, linux, ratio, aim, met }) => {
     const goal = aim === null ? "" : met === false ? `**${aim}**` : aim;
-    return `| \`${name}\` | ${unit} | ${basis ?? ""} | ${number(aemos)} | ${number(linux)} | ${number(ratio)} | ${goal} |`;
+    return `| \`${name}\` | ${unit} | ${basis ?? ""} | ${cell(aemos)} | ${cell(linux)} | ${cell(ratio)} | ${goal} |`;
   });
   return [
     "| row | unit | basis | aemos | Linux | ratio | aim |",
@@ -46,16 +42,19 @@ function meanings(rows: readonly Row[]): string {
     .join("\n");
 }
 
-/** Rows of one reason together. */
-function missed(rows: readonly Row[]): string {
-  const reasons = new Map<string, string[]>();
-  for (const { name, met } of rows) {
-    if (met !== false) continue;
-    const reason = entryOf(name)?.missed ?? "not looked into yet";
-    reasons.set(reason, [...(reasons.get(reason) ?? []), `\`${name}\``]);
+/** A line for each thing that is said of rows, with all of which it is said; undefined: nothing is. */
+function said(rows: readonly Row[], of: (row: Row) => string | undefined): string {
+  const names = new Map<string, string[]>();
+  for (const row of rows) {
+    const text = of(row);
+    if (text !== undefined) names.set(text, [...(names.get(text) ?? []), `\`${row.name}\``]);
   }
-  if (reasons.size === 0) return "None.";
-  return [...reasons].map(([reason, names]) => `- ${names.join(", ")}: ${reason}.`).join("\n");
+  if (names.size === 0) return "None.";
+  return [...names].map(([text, own]) => `- ${own.join(", ")}: ${text}.`).join("\n");
+}
+
+function missed({ name, met }: Row): string | undefined {
+  return met === false ? (entryOf(name)?.missed ?? "not looked into yet") : undefined;
 }
 
 /** What was found besides the numbers. */
@@ -91,9 +90,15 @@ const PLOTS = [
   { file: "timers", title: "Timers", x: "timers armed", of: ["timer.to-handler", "timer.arm"] },
   {
     file: "events",
-    title: "Events: activation, registration, and waiting with poll and select",
+    title: "Events: activation and registration",
     x: "events registered",
-    of: ["event.same-process", "event.register", "event.wait.poll", "event.wait.select"],
+    of: ["event.same-process", "event.register", "event.unregister"],
+  },
+  {
+    file: "waiting",
+    title: "From an event to who waits for it",
+    x: "events registered",
+    of: ["event.same-process", "event.wait.epoll", "event.wait.poll", "event.wait.select"],
   },
   { file: "connections", title: "Echo of 64 bytes over TCP", x: "connections open", of: ["tcp.echo.crowd"] },
 ];
@@ -125,7 +130,11 @@ ${meanings(rows)}
 
 ## What is missed, and why
 
-${missed(rows)}
+${said(rows, missed)}
+
+## What else limits
+
+${said(rows, ({ name }) => entryOf(name)?.bound)}
 
 ## How cost grows
 

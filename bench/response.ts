@@ -5,7 +5,7 @@
 import { boot } from "../spec/boot/machine.ts";
 import { benchImage } from "./instructions.ts";
 import { buildLinux, startLinux } from "./linux.ts";
-import type { Figure, Measurement } from "./rows.ts";
+import { type Figure, type Measurement, ofBoth } from "./rows.ts";
 
 const LEVELS = new Map([
   [48, "high"],
@@ -85,5 +85,5 @@ async function linux(): Promise<Figure[]> {
 export const response: Measurement = {
   rows: ["load.response", "load.response.10x.high.p99.9", "load.goodput", "load.goodput.10x"],
   basis: "exact",
-  run: async () => (await Promise.all([aemos(), linux()])).flat(),
+  run: () => ofBoth(aemos(), linux()),
 };

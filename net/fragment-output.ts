@@ -12,7 +12,7 @@ import { now } from "../kernel/time/clock";
 import {
   Timer,
   TIMER_SIZE,
-  TIMER_TICK,
+  STEP_PAUSE,
   timerPending,
   timerPrepare,
   timerStartAt,
@@ -84,7 +84,7 @@ function onTimer(timer: Timer): void {
   if (datagram === null) return;
   const rest = sendStretch(datagram);
   if (rest !== null) later.append(rest);
-  if (later.count != 0) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
+  if (later.count != 0) timerStartAt(timer, now() + STEP_PAUSE, receiveLevel);
 }
 
 /** Sends FRAGMENT_STRETCH pieces, and lets go of them. Null: that was all, or the rest is of no use, or waits with the first; else the first that is left. */

@@ -11,7 +11,7 @@
  */
 import { Link } from "../kernel/list";
 import { now } from "../kernel/time/clock";
-import { Timer, TIMER_SIZE, TIMER_TICK, timerPending, timerPrepare, timerStart } from "../kernel/time/timers";
+import { Timer, TIMER_SIZE, STEP_PAUSE, timerPending, timerPrepare, timerStart } from "../kernel/time/timers";
 import { LINK_BROADCAST, PacketBuffer, releaseBuffer } from "./buffer";
 import { checksumAdd } from "./checksum";
 import { networkCounters } from "./counters";
@@ -210,7 +210,7 @@ function onTimer(timer: Timer): void {
   for (let budget = EXPIRY_BUDGET; !waiting.isEmpty; budget--) {
     const oldest = changetype<Datagram>(waiting.next);
     if (oldest.expires > time || budget == 0) {
-      timerStart(timer, max(oldest.expires, time + TIMER_TICK));
+      timerStart(timer, max(oldest.expires, time + STEP_PAUSE));
       return;
     }
     if (oldest.dead == 0) {

@@ -2,6 +2,7 @@
 # Set-up for a checkout: programs of the host, then the npm packages. Needs nothing but bash; says exactly what is missing.
 #   tools/setup.sh           what building and running needs
 #   tools/setup.sh --test    also what only the tests need
+#   tools/setup.sh --bench   also what only the measurements need
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,9 +10,10 @@ readonly NODE_MAJOR=20
 
 # Program, or a file that has to be there, and the Debian package that has it.
 required=("gcc gcc" "ld binutils" "objcopy binutils" "nm binutils" "clang clang" "wasm-ld lld" "qemu-system-x86_64 qemu-system-x86")
-if [[ "${1-}" == --test ]]; then
-  required+=("curl curl" "tshark tshark" "ip iproute2" "grub-mkrescue grub-common" "/usr/lib/grub/i386-pc/multiboot.mod grub-pc-bin" "xorriso xorriso")
-fi
+case "${1-}" in
+  --test) required+=("/usr/include/stdio.h libc6-dev" "curl curl" "tshark tshark" "ip iproute2" "grub-mkrescue grub-common" "/usr/lib/grub/i386-pc/multiboot.mod grub-pc-bin" "xorriso xorriso") ;;
+  --bench) required+=("/usr/include/stdio.h libc6-dev" "ip iproute2" "wrk wrk" "ab apache2-utils" "cpio cpio") ;;
+esac
 
 # Packages of which something is not there, each once.
 missing_packages() {

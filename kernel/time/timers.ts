@@ -16,6 +16,8 @@ export { Timer, TIMER_SIZE, TIMER_TICK } from "./wheel-layout";
 const TOP: u32 = 63;
 /** Timers that one call of runTimers calls or moves at most, unless it is told otherwise. */
 export const TIMER_BUDGET: u32 = 64;
+/** What is done in steps by a timer goes on so much later, in ns: others have their turn between two steps. */
+export const STEP_PAUSE: u64 = 65_536;
 /** Bytes of storage: a wheel, and behind it the addresses of the wheels of all levels. */
 export const TIMERS_STORAGE: usize = WHEEL_SIZE + 64 * 4;
 

@@ -5,7 +5,8 @@
  */
 import { Link } from "../list";
 
-export const TICK_SHIFT: u64 = 16;
+/** 1,024 ns: less than anybody can see behind an interrupt, and yet a u64 of nanoseconds is a fair number of ticks that are levels of 64. */
+export const TICK_SHIFT: u64 = 10;
 /** A timer is never early, and less than this late (in ns) when what is due is called at wheelNext(). */
 export const TIMER_TICK: u64 = 1 << TICK_SHIFT;
 

@@ -1,7 +1,7 @@
 /**
  * Hierarchical timing wheel (Varghese and Lauck 1987, scheme 7): O(1) to start and to stop a timer, whatever is pending.
  *
- * Time is counted in ticks of 2^16 ns (65.5 µs). Level l has 64 slots of 64^l ticks each. A timer is in the level of the highest
+ * Time is counted in ticks of 2^10 ns (1 µs). Level l has 64 slots of 64^l ticks each. A timer is in the level of the highest
  * 6-bit digit in which its tick differs from the present one, in the slot which that digit of its own names:
  *
  *     bits of the tick   47 .. 42 │ 41 .. 36 │ 35 .. 30 │ … │ 11 .. 6 │ 5 .. 0
@@ -10,7 +10,7 @@
  * So all slots in use lie ahead, and those of a level ahead of all those of the levels below: the next one is the first bit in
  * the occupancy map of the lowest level in use. When its time comes, its timers expire or are filed again, each in a lower
  * level (cascade): a timer is moved once per level at most. A timer that is alone in its slot is never moved: its own time is looked at instead,
- * and the wheel stands still ahead of the slot until then. Level 7 is one list: what is more than nine years away.
+ * and the wheel stands still ahead of the slot until then. Level 7 is one list: what is more than 52 days away.
  *
  * A timer that was the first of all when it was started is in no slot but in front of them. It is called without a look at the slots, and so is
  * a periodic one whenever it is the first again.

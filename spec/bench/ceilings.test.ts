@@ -1,7 +1,16 @@
 /** What has been reached is kept: no path costs more than 2 % above its ceiling (bench/ceilings.json), and one that has become cheaper is named, so that its ceiling comes down. */
 import assert from "node:assert/strict";
-import { before, describe, it } from "node:test";
-import { difference, incomparable, judge, measureExact, readCeilings, tools } from "../../bench/ceilings.ts";
+import { type TestContext, before, describe, it } from "node:test";
+import {
+  type Verdict,
+  difference,
+  incomparable,
+  judge,
+  measureExact,
+  measureImage,
+  readCeilings,
+  tools,
+} from "../../bench/ceilings.ts";
 import { EXACT } from "../../bench/paths.ts";
 import { NOTE } from "../../tools/stages.ts";
 
@@ -31,6 +40,11 @@ describe("ceilings", () => {
   });
 });
 
+function check(t: TestContext, verdict: Verdict, text: string, help = ""): void {
+  assert.notEqual(verdict, "above", `${text}; ${help}if it is worth it, ${UPDATE}`);
+  if (verdict === "below") t.diagnostic(`${NOTE}${text}; ${UPDATE}`);
+}
+
 describe("paths", { skip: why ?? false }, () => {
   let found: ReadonlyMap<string, number | Error>;
   before(async () => {
@@ -42,9 +56,14 @@ describe("paths", { skip: why ?? false }, () => {
       if (typeof count !== "number") throw count;
       const ceiling = ceilings.instructions[name] ?? 0;
       const text = difference(name, count, ceiling);
-      const verdict = judge(count, ceiling);
-      const help = `\`npm run profile -- ${name}\` shows where they go; if they are worth it, ${UPDATE}`;
-      assert.notEqual(verdict, "above", `${text}; ${help}`);
-      if (verdict === "below") t.diagnostic(`${NOTE}${text}; ${UPDATE}`);
+      check(t, judge(count, ceiling), text, `\`npm run profile -- ${name}\` shows where they go; `);
     });
+  it("image.bytes is no more than its ceiling", async (t) => {
+    const bytes = await measureImage();
+    check(
+      t,
+      judge(bytes, ceilings.imageBytes),
+      difference("image.bytes", bytes, ceilings.imageBytes, "bytes"),
+    );
+  });
 });

@@ -106,7 +106,7 @@ let disturbed: bool = false;
 let tickless: bool = false;
 
 function tickOf(time: u64): u64 {
-  return (time >> 16) + u64((time & 0xffff) != 0);
+  return time / TIMER_TICK + u64(time % TIMER_TICK != 0);
 }
 
 function randomTime(): u64 {
@@ -158,7 +158,7 @@ function checkModel(): void {
   for (let index: u32 = 0; index < COUNT; index++) {
     assert(timerPending(timer(index)) == (pending[index] == 1), "pending");
     if (!pending[index]) continue;
-    const due = tickOf(timer(index).expires) << 16;
+    const due = tickOf(timer(index).expires) * TIMER_TICK;
     assert(due > clock, "due, but not called");
     if (due < first) first = due;
   }
@@ -319,7 +319,7 @@ describe("wheel", () => {
         fresh(record.index);
         const expires = ((<u64>1) << bits) + offset - 1;
         timerStart(timer(0), expires);
-        const due = tickOf(expires) << 16;
+        const due = tickOf(expires) * TIMER_TICK;
         const wakes = sleepUntil(due - u64(due != 0));
         assert(due == 0 || calls == 0, "early");
         assert(wakes <= 8, "woken more than once per level");
@@ -337,13 +337,13 @@ describe("wheel", () => {
     setTime(1_000_000_000);
     runTimers(clock);
     timerStart(timer(0), clock + 900_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) << 16);
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) * TIMER_TICK);
     timerStart(timer(1), clock + 200_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 200_000) << 16, "earlier");
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 200_000) * TIMER_TICK, "earlier");
     timerStop(timer(1));
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) << 16, "as if it had not been");
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 900_000) * TIMER_TICK, "as if it had not been");
     timerStart(timer(0), clock + 1_300_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 1_300_000) << 16, "started again");
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 1_300_000) * TIMER_TICK, "started again");
     expect<u32>(sleepUntil(clock + SECOND)).toBe(1);
   });
 
@@ -380,7 +380,7 @@ describe("wheel", () => {
     fresh(record.index);
     setTime(3 * YEAR);
     timerStart(timer(0), clock + 500_000);
-    expect<u64>(nextTimer()).toBe(tickOf(clock + 500_000) << 16);
+    expect<u64>(nextTimer()).toBe(tickOf(clock + 500_000) * TIMER_TICK);
   });
 
   it("has room for the end of time", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CATALOG } from "../../bench/catalog.ts";
+import { MEASUREMENTS } from "../../bench/measurements.ts";
 import { plot } from "../../bench/plot.ts";
 import { crowdSuffix, entryOf, makeRows, median } from "../../bench/rows.ts";
 
@@ -21,6 +22,15 @@ describe("rows", () => {
       assert.deepEqual([aemos, linux, ratio, met], [null, null, null, null]);
       assert.match(note, /not measured in this run/);
     }
+  });
+
+  test("every name of the catalog is measured, or is the beginning of what is", () => {
+    const measured = MEASUREMENTS.flatMap(({ rows }) => rows);
+    for (const { name } of CATALOG)
+      assert.ok(
+        measured.some((row) => entryOf(row)?.name === name || name.startsWith(`${row}.`)),
+        name,
+      );
   });
 
   test("a ratio above 1 says that aemos is better: with less instructions, and with more in a second", () => {

@@ -1,6 +1,6 @@
 /**
  * Handlers to be reached: `expired` from a timer, SAMPLES times, then `received` and `datagram` from what a peer sends to the port, which is sent back. What is
- * measured is counted outside of the guest (bench/instructions.ts).
+ * measured is counted outside of the guest (bench/bursts.c).
  *
  *     row listening FD    row timers SAMPLES, after the last one
  */

@@ -1,5 +1,5 @@
 /**
- * Programs that only compute, for `aot.quality`: bench/linux/quality.c has the same ones in C, statement by statement, and their results have to agree. All work on `room`.
+ * Programs that only compute, for `aot.quality`: native/ has the same ones in C, statement by statement, and their results have to agree. All work on `room`.
  */
 
 /** Bytes that the programs work on. */

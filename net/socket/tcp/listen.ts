@@ -10,7 +10,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { EADDRINUSE, EINVAL, ENOBUFS } from "../../../kernel/errno";
 import { POLLIN, WAKE_ACCEPT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
-import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { Timer, STEP_PAUSE, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
 import { serve, unserve } from "../names";
 import { receiveLevel } from "../../levels";
 import { setSocketLevel } from "../rank";
@@ -149,7 +149,7 @@ export function closeListener(c: TcpConnection): void {
   setState(c, TCP_CLOSE);
   if (listener.acceptCount == 0 && listener.requestCount == 0) return releaseListener(listener);
   closing.append(listener);
-  if (!timerPending(timer)) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
+  if (!timerPending(timer)) timerStartAt(timer, now() + STEP_PAUSE, receiveLevel);
 }
 
 /** Connections of closed listeners that one call ends; the others in the next tick. */
@@ -166,7 +166,7 @@ export function listenersClosing(_: Timer): void {
       releaseListener(listener);
     }
   }
-  if (!closing.isEmpty) timerStartAt(timer, now() + TIMER_TICK, receiveLevel);
+  if (!closing.isEmpty) timerStartAt(timer, now() + STEP_PAUSE, receiveLevel);
 }
 
 /** Gives the memory back once it has been closed and nothing is left of it. */

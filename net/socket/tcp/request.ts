@@ -9,7 +9,7 @@
 import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
-import { Timer, TIMER_TICK, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
+import { Timer, STEP_PAUSE, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
 import { Flow } from "../../flow";
 import { receiveLevel } from "../../levels";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
@@ -191,7 +191,7 @@ export function requestsExpired(_: Timer): void {
     while (!queue.isEmpty) {
       const r = changetype<TcpRequest>(queue.next);
       if (r.expires > time || budget == 0) {
-        next = min(next, max(r.expires, time + TIMER_TICK));
+        next = min(next, max(r.expires, time + STEP_PAUSE));
         break;
       }
       budget--;

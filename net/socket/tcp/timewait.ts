@@ -17,7 +17,7 @@ import { Pool } from "../../../kernel/memory/pool";
 import { now } from "../../../kernel/time/clock";
 import {
   Timer,
-  TIMER_TICK,
+  STEP_PAUSE,
   timerPending,
   timerPrepare,
   timerStartAt,
@@ -209,7 +209,7 @@ export function timeWaitExpired(_: Timer): void {
     const oldest = changetype<TimeWait>(queue.next);
     const end = endOf(oldest);
     if (end > time || budget == 0) {
-      timerStartAt(timer, max(end, time + TIMER_TICK), receiveLevel);
+      timerStartAt(timer, max(end, time + STEP_PAUSE), receiveLevel);
       return;
     }
     forget(oldest);

@@ -17,7 +17,7 @@ import { EXACT, Report, reportOf } from "../report.ts";
 const DEFAULT = 32;
 const MILLISECOND = 1_000_000;
 /** Of the timing wheel, in ns: so late may a timer be found to have expired. */
-const TICK = 65_536;
+const TICK = 1024;
 /** Instructions from an activation to the handler of the highest level, whatever runs: the longest section with interrupts off, and the way. */
 const DISPATCH = 15_000;
 /** The same when application code is interrupted, which is the usual case. */
@@ -202,7 +202,8 @@ describe("shares", () => {
     const rows = report.rows("slices");
     assert.equal(rows.length, 3, report.console());
     for (const [slices, longest, , own] of rows) {
-      assert.ok((longest as number) <= MILLISECOND + 2 * TICK, `a slice of ${longest} ns`);
+      // One that ends while a higher level runs ends for nobody: who was preempted has another one, if nobody has had the processor before.
+      assert.ok((longest as number) <= 2 * (MILLISECOND + TICK), `a slice of ${longest} ns`);
       assert.ok(
         (own as number) / (slices as number) > 0.9 * MILLISECOND,
         `slices of ${(own as number) / (slices as number)} ns`,

@@ -24,6 +24,8 @@ const BYTES = 100;
 /** Goal for the longest section with interrupts off; and what comes on top before the handler has read the clock. */
 const SECTION = 15_000;
 const TO_HANDLER = 2500;
+/** Of the timing wheel, in ns: so late may a timer be found to have expired. */
+const TICK = 1024;
 
 const PHASES: ReadonlyMap<number, string> = new Map([
   [1, "nothing else happens"],
@@ -71,7 +73,7 @@ describe("3.3.1 scale", () => {
       for (const [, samples = 0, worst = Infinity, at] of rows) {
         t.diagnostic(`${samples} expirations, ${worst} instructions late at most, at ${at}`);
         assert.ok(samples >= 100, `${samples} expirations`);
-        assert.ok(worst <= SECTION + TO_HANDLER, `${worst} instructions late`);
+        assert.ok(worst <= TICK + SECTION + TO_HANDLER, `${worst} instructions late`);
       }
     });
 

@@ -458,7 +458,7 @@ export function leftOver(): string {
   return "";
 }
 
-/** Lets time pass until the stack sends something to PEER: after how many milliseconds; `limit` when it does not. */
+/** Lets time pass until the stack sends something to PEER: after how many milliseconds, rounded; `limit` when it does not. */
 export function silence(limit: u32): u32 {
   const start = time;
   const end = start + <u64>limit * MILLISECOND;
@@ -471,5 +471,5 @@ export function silence(limit: u32): u32 {
     }
     runUntil(max(next, time));
   }
-  return <u32>((time - start) / MILLISECOND);
+  return <u32>((time - start + MILLISECOND / 2) / MILLISECOND);
 }

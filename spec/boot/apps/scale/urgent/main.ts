@@ -1,6 +1,5 @@
 /**
- * A periodic timer of the highest priority. For each phase of the driver it says how late its handler was at most: beyond the tick of the
- * timing wheel by which a timer may always be late (docs/aem-calls.md). Under `-icount shift=0` a nanosecond is an instruction.
+ * A periodic timer of the highest priority. For each phase of the driver it says how late its handler was at most. Under `-icount shift=0` a nanosecond is an instruction.
  *
  *     row urgent PHASE SAMPLES WORST AT         row reaped EVENTS, when the driver's events are gone
  */
@@ -22,8 +21,8 @@ import { PHASE_EXIT, PHASE_NONE, PHASE_PORT } from "../phases";
 
 /** Priority 63. */
 const HIGHEST: i32 = 64 << 8;
-const TICK: i64 = 65_536;
-const PERIOD: i64 = 2 * TICK;
+/** A prime, so that expirations fall anywhere between two ticks of the timing wheel. */
+const PERIOD: i64 = 131_071;
 /** Events of this process. */
 const OWN: u64 = 2;
 
@@ -40,7 +39,7 @@ let worstAt: i64 = 0;
 
 function expired(jid: i32, overrun: i32): void {
   const time = clock_gettime(CLOCK_MONOTONIC);
-  const late = time - ((due + PERIOD + TICK - 1) / TICK) * TICK;
+  const late = time - due - PERIOD;
   if (late > worst) {
     worst = late;
     worstAt = time;
@@ -67,9 +66,7 @@ function change(jid: i32, from: i32, data: usize, length: i32): void {
   worst = 0;
   phase = load<i32>(data);
   if (phase == PHASE_NONE) return;
-  // In the middle of a tick: that the kernel reads the clock a little later puts the timer into no other one.
-  do due = clock_gettime(CLOCK_MONOTONIC);
-  while (due % TICK < TICK / 4 || due % TICK > TICK / 2);
+  due = clock_gettime(CLOCK_MONOTONIC);
   timer = onTimer(PERIOD, PERIOD, expired, HIGHEST);
 }
 
