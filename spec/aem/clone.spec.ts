@@ -28,7 +28,7 @@ describe("3.2.3 a process executor", () => {
     const before = freeFrameCount();
     receive(socket, 5000);
     expectNone("not in the process itself");
-    expect<u32>(socket.taken).toBe(0, "whoever runs the handler fetches the data");
+    expect<u32>(socket.went).toBe(0, "whoever runs the handler fetches the data");
     expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_HANDLING) != 0).toBe(true);
     const list = children();
     expect<i32>(list.length).toBe(1);

@@ -103,12 +103,12 @@ function randomRuns(): void {
       }
       while (sys_waitpid(-1, 0, 1) > 0) {}
       let left: u32 = 0;
-      for (let i = 0; i < 4; i++) left += sockets[i].received - sockets[i].taken;
+      for (let i = 0; i < 4; i++) left += sockets[i].came - sockets[i].went;
       if (left == 0) break;
     }
     for (let i = 0; i < 4; i++) {
-      assert(sockets[i].taken == sockets[i].received, "data that nobody fetched");
-      assert(got[i] == sockets[i].received, "bytes that were fetched and not delivered");
+      assert(sockets[i].went == sockets[i].came, "data that nobody fetched");
+      assert(got[i] == sockets[i].came, "bytes that were fetched and not delivered");
       sys_evctl(jids[i], EVJOBSHTDN, SHUTDOWN_DROP);
     }
     drainMain(jids, got);

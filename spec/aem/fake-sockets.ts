@@ -3,9 +3,10 @@ import { EAGAIN } from "../../kernel/errno";
 import { HANDLE_SOCKET, handleInstall } from "../../kernel/process/handles";
 import { currentProcess } from "../../kernel/process/process";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_ACCEPT } from "../../kernel/scheduler/wait";
-import { Endpoint } from "../../net/flow";
 import { SOCK_DGRAM, SOCK_STREAM, Socket, SOCKET_LISTENING, SocketProtocol } from "../../net/socket/socket";
 import { growMemory } from "../arena";
+import { BUFFER_HEADER, PacketBuffer } from "../../net/buffer";
+import { Endpoint } from "../../net/flow";
 import { endpoint } from "../net/addresses";
 
 const RING: u32 = 65536;
@@ -18,17 +19,15 @@ export const NO_END: i32 = -EAGAIN;
 
 @unmanaged
 export class FakeSocket extends Socket {
-  /** Bytes received, and taken: byte n has the value pattern(n). */
-  received: u32;
-  taken: u32;
-  /** What peekLength says when there are no data. */
+  /** Bytes that came, and that were consumed: byte n has the value pattern(n). */
+  came: u32;
+  went: u32;
+  /** What `end` of the protocol says. */
   end: i32;
   /** Further POLL* bits. */
   bits: u32;
-  /** Datagrams waiting (lengths in a ring of 64), or connections waiting. */
+  /** Datagrams waiting, or connections waiting. */
   waiting: u32;
-  first: u32;
-  lengths: usize;
   /** Names the next datagram's source, and counts accepted connections. */
   serial: u32;
   closed: u32;
@@ -47,6 +46,8 @@ export let socketCount: i32 = 0;
 /** Sockets that were reset. */
 export let aborts: i32 = 0;
 let freeSockets: FakeSocket[] = [];
+/** Buffers of what came, whose bytes are the ring's. */
+let freeBuffers: PacketBuffer[] = [];
 let ring: usize = 0;
 
 /** Once. */
@@ -55,13 +56,10 @@ export function initializeFakeSockets(): void {
   const p = streamProtocol;
   p.accept = fakeAccept.index;
   p.poll = fakePoll.index;
-  p.peek = fakePeek.index;
-  p.peekLength = fakePeekLength.index;
   p.consume = fakeConsume.index;
-  p.peekSource = fakePeekSource.index;
+  p.end = fakeEnd.index;
   p.close = fakeClose.index;
   p.abort = fakeAbort.index;
-  p.available = fakeAvailable.index;
   p.room = fakeRoom.index;
   ring = growMemory(RING + PACKET, 8);
   for (let i: u32 = 0; i < RING + PACKET; i++) store<u8>(ring + i, pattern(i % RING));
@@ -74,18 +72,13 @@ export function pattern(position: u32): u8 {
 
 function fakeSocket(type: u32): FakeSocket {
   if (freeSockets.length == 0) {
-    const address = growMemory(64 * (offsetof<FakeSocket>() + 256), 8);
-    for (let i: usize = 0; i < 64; i++) {
-      const socket = changetype<FakeSocket>(address + i * (offsetof<FakeSocket>() + 256));
-      socket.lengths = changetype<usize>(socket) + offsetof<FakeSocket>();
-      freeSockets.push(socket);
-    }
+    const size = (offsetof<FakeSocket>() + 7) & ~7;
+    const address = growMemory(64 * size, 8);
+    for (let i: usize = 0; i < 64; i++) freeSockets.push(changetype<FakeSocket>(address + i * size));
   }
   const socket = freeSockets.pop();
   socketCount++;
-  const lengths = socket.lengths;
   memory.fill(changetype<usize>(socket), 0, offsetof<FakeSocket>());
-  socket.lengths = lengths;
   socket.initialize();
   socket.protocol = streamProtocol;
   socket.type = <u8>type;
@@ -97,6 +90,7 @@ function fakeSocket(type: u32): FakeSocket {
 /** For sockets that are in no process any more. */
 export function recycle(socket: FakeSocket): void {
   assert(socket.isEmpty, "somebody still listens to a socket that is gone");
+  while (socket.received.head !== null) freeBuffers.push(socket.received.take()!);
   socketCount--;
   freeSockets.push(socket);
 }
@@ -118,16 +112,49 @@ export function open(socket: FakeSocket): i32 {
   return handleInstall(currentProcess(), changetype<usize>(socket), HANDLE_SOCKET);
 }
 
+/** `length` bytes from `position` on are the last that came. */
+function queueBytes(socket: FakeSocket, position: u32, length: u32): PacketBuffer {
+  if (freeBuffers.length == 0) {
+    const address = growMemory(64 * BUFFER_HEADER, 8);
+    for (let i: usize = 0; i < 64; i++)
+      freeBuffers.push(changetype<PacketBuffer>(address + i * BUFFER_HEADER));
+  }
+  const buffer = freeBuffers.pop();
+  memory.fill(changetype<usize>(buffer), 0, BUFFER_HEADER);
+  buffer.data = ring + (position % RING);
+  buffer.length = length;
+  buffer.references = 1;
+  socket.received.append(buffer);
+  return buffer;
+}
+
 /** The peer sent `bytes`. */
 export function receive(socket: FakeSocket, bytes: u32): void {
-  socket.received += bytes;
+  socket.receivedBytes += bytes;
+  while (bytes != 0) {
+    const inPacket = socket.came % PACKET;
+    const part = min(bytes, PACKET - inPacket);
+    const tail = socket.received.tail;
+    if (inPacket != 0 && tail !== null) tail.length += part;
+    else queueBytes(socket, socket.came, part);
+    socket.came += part;
+    bytes -= part;
+  }
   socket.wake(POLLIN, 0);
+}
+
+/** Somebody else reads some bytes of what came of a stream, or all of them. */
+export function readElsewhere(socket: FakeSocket, bytes: u32 = socket.receivedBytes): void {
+  if (bytes != 0) fakeConsume(socket, bytes);
 }
 
 /** A datagram of `length` bytes came. */
 export function receiveDatagram(socket: FakeSocket, length: u32): void {
-  assert(socket.waiting < 64, "too many datagrams");
-  store<u32>(socket.lengths + (((socket.first + socket.waiting) & 63) << 2), length);
+  const serial = socket.serial + socket.waiting;
+  queueBytes(socket, serial, length).source.copy(
+    peerOf(socket, serial, 0x0a00_0003, 2000 + (serial & 0x3fff)),
+  );
+  socket.receivedBytes += length;
   socket.waiting++;
   socket.wake(POLLIN, 0);
 }
@@ -157,62 +184,55 @@ function fakeAccept(socket: FakeSocket): FakeSocket | null {
   if (socket.waiting == 0) return null;
   socket.waiting--;
   const connection = newStream();
-  connection.flow.remote.copy(peerOf(socket, 0x0a00_0002, 1000 + socket.serial));
+  connection.flow.remote.copy(peerOf(socket, socket.serial, 0x0a00_0002, 1000 + socket.serial));
   socket.serial++;
   return connection;
 }
 
 function fakePoll(socket: FakeSocket): u32 {
-  const some = socket.waiting != 0 || socket.received != socket.taken;
+  const some = socket.waiting != 0 || socket.came != socket.went;
   return socket.bits | (some ? POLLIN : 0);
 }
 
-function fakePeek(socket: FakeSocket): usize {
-  if (socket.type == SOCK_DGRAM) return socket.waiting == 0 ? 0 : ring + (socket.serial % RING);
-  return socket.received == socket.taken ? 0 : ring + (socket.taken % RING);
-}
-
-function fakePeekLength(socket: FakeSocket): i32 {
-  if (socket.type == SOCK_DGRAM) {
-    if (socket.waiting != 0) return load<i32>(socket.lengths + ((socket.first & 63) << 2));
-    const error = socket.error;
-    socket.error = 0;
-    return error != 0 ? -error : socket.end;
-  }
-  const there = socket.received - socket.taken;
-  return there == 0 ? socket.end : <i32>min(there, PACKET - (socket.taken % PACKET));
+function fakeEnd(socket: FakeSocket): i32 {
+  if (socket.type != SOCK_DGRAM || socket.error == 0) return socket.end;
+  const error = socket.error;
+  socket.error = 0;
+  return -error;
 }
 
 function fakeConsume(socket: FakeSocket, bytes: u32): void {
-  if (socket.type != SOCK_DGRAM) {
-    assert(bytes <= socket.received - socket.taken, "consumed more than there was");
-    socket.taken += bytes;
-    return;
+  const datagram = socket.type == SOCK_DGRAM;
+  if (datagram) {
+    bytes = socket.received.head!.length;
+    socket.waiting--;
+    socket.serial++;
+  } else {
+    assert(bytes <= socket.came - socket.went, "consumed more than there was");
+    socket.went += bytes;
   }
-  socket.waiting--;
-  socket.first++;
-  socket.serial++;
+  socket.left(datagram ? 1 : bytes);
+  socket.receivedBytes -= bytes;
+  do {
+    const head = socket.received.head!;
+    const part = min(bytes, head.length);
+    head.pull(part);
+    bytes -= part;
+    if (head.length == 0) freeBuffers.push(socket.received.take()!);
+  } while (bytes != 0);
 }
 
-function fakePeekSource(socket: FakeSocket): Endpoint {
-  return peerOf(socket, 0x0a00_0003, 2000 + (socket.serial & 0x3fff));
-}
-
-/** The peer whose turn it is. */
-function peerOf(socket: FakeSocket, first: u32, port: u32): Endpoint {
-  const it = endpoint(first + socket.spread * socket.serial, port);
+/** The peer with this number. */
+function peerOf(socket: FakeSocket, serial: u32, first: u32, port: u32): Endpoint {
+  const it = endpoint(first + socket.spread * serial, port);
   if (socket.high == 0) return it;
   it.low = it.ipv4;
   it.high = socket.high;
   return it;
 }
 
-function fakeAvailable(socket: FakeSocket): u32 {
-  return socket.received - socket.taken;
-}
-
 function fakeRoom(socket: FakeSocket): u32 {
-  const there = socket.received - socket.taken;
+  const there = socket.came - socket.went;
   return there >= socket.buffer ? 0 : socket.buffer - there;
 }
 

@@ -73,6 +73,7 @@ export {
   open,
   PACKET,
   pattern,
+  readElsewhere,
   receive,
   receiveDatagram,
   recycle,

@@ -26,7 +26,16 @@ import { currentProcess } from "../../kernel/process/process";
 import * as fake from "../fake";
 import { endNow } from "../reap";
 import { expectHandler, expectNone, expectNothingLeft, onRead, readStatistics, statistics } from "./driver";
-import { ALLOCATOR, HANDLER_CODE, newProcess, newStream, open, receive, switchTo } from "./machine";
+import {
+  ALLOCATOR,
+  HANDLER_CODE,
+  newProcess,
+  newStream,
+  open,
+  readElsewhere,
+  receive,
+  switchTo,
+} from "./machine";
 import { answer, expectAllocator, expectOwn, give, own, setUpOwn } from "./own-memory";
 
 beforeAll(setUpOwn);
@@ -79,7 +88,7 @@ describe("EVJOBALLOCATOR", () => {
     expectOwn(own, 0, 10, "as many as were asked for");
     expectAllocator(10, "the rest");
     // Data read away: the memory waits for others.
-    socket.taken = socket.received;
+    readElsewhere(socket);
     expect<u32>(answer(own + 100)).toBe(0);
     receive(socket, 5);
     expectHandler(EVENT_READ, "not asked again");

@@ -3,14 +3,7 @@ import { setLogLevel } from "../../kernel/console";
 import { ENOBUFS } from "../../kernel/errno";
 import { setUserLimits } from "../../kernel/memory/user";
 import { SECOND } from "../../kernel/time/clock";
-import {
-  allocateBuffer,
-  BUFFER_HEADROOM,
-  bufferPool,
-  BufferQueue,
-  PacketBuffer,
-  releaseBuffer,
-} from "../../net/buffer";
+import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum as sumOf } from "../../net/checksum";
 import { Endpoint, Flow, FLOW_SIZE } from "../../net/flow";
 import { REASSEMBLY_TIME, reassemblyHeld } from "../../net/reassembly";
@@ -158,7 +151,7 @@ export function send(socket: Socket, to: Endpoint, length: u32): i32 {
 }
 
 export function headOf(s: Socket): PacketBuffer | null {
-  return call_indirect<BufferQueue>(s.protocol.queue, s).head;
+  return s.received.head;
 }
 
 export function octet(stream: u32, position: u32): u8 {
