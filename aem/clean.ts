@@ -86,9 +86,11 @@ function dropData(event: Event, socket: Socket): u32 {
   // What comes behind an end is not this event's.
   if (event.has(EVENT_ENDED)) return 0;
   let dropped: u32 = 0;
-  while (peek(event, socket) != 0) {
-    consume(event, socket, <u32>peekLength(event, socket));
+  let buffer = peek(event, socket);
+  while (buffer !== null) {
+    consume(event, socket, peekLength(event, socket, buffer));
     dropped++;
+    buffer = peek(event, socket);
   }
   return socket.type == SOCK_STREAM ? min<u32>(dropped, 1) : dropped;
 }

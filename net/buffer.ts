@@ -35,7 +35,7 @@ export const CHECKSUM_PARTIAL: u32 = 2;
 export const LINK_BROADCAST: u32 = 4;
 /** To send: the sender will use the bytes again, so nobody may keep the buffer but a device that reads it. */
 export const BUFFER_RETAINED: u32 = 8;
-/** Received: `word1` is the hash of its flow (TCP). */
+/** Received: `word1` and `sequence` are the two halves of the hash of its flow (TCP). */
 export const TUPLE_HASHED: u32 = 16;
 /** Received (TCP): a part of what it acknowledges was dealt with (tcp/acknowledge.ts): `word0` bytes, of which `checksumStart` were news; `checksumOffset` had been in flight. */
 export const ACK_PART: u32 = 32;
@@ -65,7 +65,7 @@ export class PacketBuffer {
   sequence: u32;
   /** Before that, of a received packet that waits: its transport's input (net/packets.ts). */
   endSequence: u32;
-  /** TCP: times sent; of a received segment `word1` is the hash of its flow (TUPLE_HASHED). */
+  /** TCP: times sent; of a received segment see TUPLE_HASHED. */
   word0: u32;
   word1: u32;
   /** Nanoseconds at which it was last sent, or was received. */
@@ -186,8 +186,9 @@ export function initializeBuffers(storage: Pool, limit: u32): void {
 
 /** An empty buffer with `headroom` bytes in front and one reference; null when the pool is empty (counted there). */
 export function allocateBuffer(headroom: u32): PacketBuffer | null {
-  const address = pool.allocateRaw();
-  if (address == 0) return null;
+  const address = pool.takeFree();
+  // Not to be inlined: what is seldom done would cost each of them 12 instructions for the registers that it needs.
+  if (address == 0) return call_indirect<PacketBuffer | null>(allocateMore.index, headroom);
   const buffer = changetype<PacketBuffer>(address);
   buffer.next = null;
   buffer.data = address + BUFFER_HEADER + headroom;
@@ -197,6 +198,11 @@ export function allocateBuffer(headroom: u32): PacketBuffer | null {
   buffer.more = null;
   store<u32>(address, 0, offsetof<PacketBuffer>("segmentSize"));
   return buffer;
+}
+
+/** The same when the pool has to grow first. */
+function allocateMore(headroom: u32): PacketBuffer | null {
+  return pool.refill() ? allocateBuffer(headroom) : null;
 }
 
 /** Gives one reference back; the last one frees the buffer, and all pieces behind it. */

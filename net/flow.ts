@@ -159,12 +159,14 @@ export class Flow {
 /** Bytes of a Flow, to be 8-aligned. */
 export const FLOW_SIZE: usize = offsetof<Flow>();
 
-/** What the keyed hash is asked for: one flow, several unrelated numbers. */
+/**
+ * What the keyed hash is asked for: one flow, several unrelated numbers. Those of HASH_TABLE are two: the lower half is a flow's place in tables, the upper half the secret part of its initial
+ * sequence number (RFC 6528). Peers are told the one, and may guess at the other by how long we take: as SipHash is a pseudo-random function, neither half says anything of the other.
+ */
 export const HASH_TABLE: u64 = 0;
-export const HASH_SEQUENCE: u64 = 1;
-export const HASH_TIMESTAMP: u64 = 2;
-export const HASH_COOKIE: u64 = 3;
-export const HASH_PORT: u64 = 4;
+export const HASH_TIMESTAMP: u64 = 1;
+export const HASH_COOKIE: u64 = 2;
+export const HASH_PORT: u64 = 3;
 
 /**
  * 64 keyed pseudo-random bits for a flow and a purpose below 2^32. Those of IPv4 are hashed in their short form: a message of another length is

@@ -28,6 +28,22 @@ import {
  * the layers above, which have lengths of their own.
  */
 export function ethernetInput(device: NetworkDevice, frame: PacketBuffer): void {
+  const header = changetype<EthernetHeader>(frame.data);
+  if (
+    EthernetHeader.check(frame.length) &&
+    header.destination0 == device.address0 &&
+    header.destination4 == device.address4 &&
+    header.type == ETHERTYPE_IPV4 &&
+    !isGroupAddress(header.source0) &&
+    networkInterface().vlan == 0
+  ) {
+    // What nearly all frames are.
+    frame.pull(ETHERNET_HEADER);
+    ipv4Input(frame);
+  } else call_indirect<void>(anyFrame.index, device, frame); // Not to be inlined, as in net/socket/tcp/send.ts.
+}
+
+function anyFrame(device: NetworkDevice, frame: PacketBuffer): void {
   const counters = networkCounters();
   if (!EthernetHeader.check(frame.length)) {
     counters.frameTooShort++;

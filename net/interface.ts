@@ -3,7 +3,14 @@
  *
  * 127.0.0.0/8 and the interface's own address are always local (net/loopback.ts), whether or not a device is there.
  */
-import { POLL_OUTPUT, POLL_SEND, pollLevels, pollsLeft, takePoll } from "../kernel/interrupts/polls";
+import {
+  POLL_OUTPUT,
+  POLL_RECEIVE,
+  POLL_SEND,
+  pollLevels,
+  pollsLeft,
+  takePoll,
+} from "../kernel/interrupts/polls";
 import { noteWork } from "../kernel/scheduler/wake";
 import { WaitQueue } from "../kernel/scheduler/wait";
 import { deviceFlush, NetworkDevice } from "./device";
@@ -155,7 +162,7 @@ export function setAddress(address: u32, netmask: u32, gateway: u32): bool {
 export function networkFlush(): void {
   // Each of these leaves a poll: without any there is nothing to do.
   if (pollLevels == 0) return;
-  if (drainIndex != 0) call_indirect<void>(drainIndex);
+  if (pollsLeft(POLL_RECEIVE) != 0 && drainIndex != 0) call_indirect<void>(drainIndex);
   const sends = pollsLeft(POLL_SEND);
   if (sends != 0) noteWork(63 - <u32>clz(sends));
   networkDoorbell();

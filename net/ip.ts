@@ -4,7 +4,7 @@
  */
 import { PacketBuffer } from "./buffer";
 import { CUT_LIMIT } from "./cut";
-import { Flow, IpAddress } from "./flow";
+import { Flow, IpAddress, mapped } from "./flow";
 import { FRAGMENT_HEADERS4, FRAGMENT_HEADERS6, fragmentPayload } from "./fragment";
 import { icmpReassemblyTimeout, icmpUnreachable } from "./icmp";
 import { icmpv6Error } from "./icmpv6";
@@ -98,6 +98,22 @@ function receivedFlow6(flow: Flow, buffer: PacketBuffer): void {
   const ports = changetype<PortsHeader>(buffer.data);
   flow.local.port = ports.destinationPort;
   flow.remote.port = ports.sourcePort;
+}
+
+/** Whether a received packet of IPv4, of which this is the header, and these the ports, is of `flow`, which has both ends: what receivedFlow and Flow.same would say. */
+// @ts-ignore: decorator
+@inline
+export function isOfFlow4(flow: Flow, header: Ipv4Header, ports: PortsHeader): bool {
+  const local = flow.local;
+  const remote = flow.remote;
+  // Both ends are of the same version.
+  return (
+    remote.port == ports.sourcePort &&
+    remote.low == mapped(header.source) &&
+    local.port == ports.destinationPort &&
+    local.low == mapped(header.destination) &&
+    remote.high == 0
+  );
 }
 
 /** The same of a packet that we sent and that an error quotes: `header`: its IPv4 header, `transport`: address of its transport header. */

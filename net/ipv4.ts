@@ -35,8 +35,48 @@ export function initializeIpv4(noTransport: u32): void {
 
 /** A packet from the wire, at its IPv4 header; `length` may have padding of the frame. Takes the reference. */
 export function ipv4Input(buffer: PacketBuffer): void {
+  networkCounters().ipReceived++;
+  // Not to be inlined, as in net/socket/tcp/send.ts.
+  if (isPlain(buffer)) deliverPlain(buffer);
+  else call_indirect<void>(anyPacket.index, buffer);
+}
+
+/** Whether it is what nearly all packets are: whole, in one buffer and without options, from one host to us. If not, `anyPacket` finds out what else it is, or what is wrong with it. */
+// @ts-ignore: decorator
+@inline
+function isPlain(buffer: PacketBuffer): bool {
+  const header = changetype<Ipv4Header>(buffer.data);
+  const length = buffer.length;
+  if (length < IPV4_HEADER || !header.isPlain || buffer.more !== null || (buffer.flags & LINK_BROADCAST) != 0)
+    return false;
+  const total = header.totalLength;
+  const source = header.source;
+  const destination = header.destination;
+  return (
+    total >= IPV4_HEADER &&
+    total <= length &&
+    checksumFold(checksum20(changetype<usize>(header))) == 0xffff &&
+    destination == networkInterface().address &&
+    destination != 0 &&
+    isUnicast(source) &&
+    source != destination &&
+    !isLoopback(source) &&
+    !isBroadcast(source)
+  );
+}
+
+// @ts-ignore: decorator
+@inline
+function deliverPlain(buffer: PacketBuffer): void {
+  const header = changetype<Ipv4Header>(buffer.data);
+  buffer.networkHeader = changetype<usize>(header);
+  buffer.data = changetype<usize>(header) + IPV4_HEADER;
+  buffer.length = header.totalLength - IPV4_HEADER;
+  handOver(buffer, header.protocol);
+}
+
+function anyPacket(buffer: PacketBuffer): void {
   const counters = networkCounters();
-  counters.ipReceived++;
   const address = buffer.data;
   let result = Ipv4Header.check(address, buffer.length);
   if (result == IPV4_BAD_LENGTH) result = checkMerged(buffer);
@@ -165,7 +205,11 @@ function deliverFragment(buffer: PacketBuffer, headerLength: u32): void {
 // @ts-ignore: decorator
 @inline
 function handOver(buffer: PacketBuffer, protocol: u32): void {
-  if (transportInput(buffer, protocol)) return;
+  if (!transportInput(buffer, protocol)) nobodys(buffer);
+}
+
+/** No transport wants it. */
+function nobodys(buffer: PacketBuffer): void {
   networkCounters().ipNoTransport++;
   if (noTransportIndex != 0) call_indirect<void>(noTransportIndex, buffer);
   releaseBuffer(buffer);

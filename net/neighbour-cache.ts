@@ -200,10 +200,16 @@ export function neighbourMove(entry: Neighbour, class_: u32): void {
   else if (class_ == CLASS_PENDING) pendingCount++;
 }
 
-/** The same for an entry that is RESOLVED already and may be the most recent one: cheap then. */
+/** It is RESOLVED, and was used most recently of those. */
+// @ts-ignore: decorator
+@inline
+export function isLatest(entry: Neighbour): bool {
+  return changetype<usize>(head(CLASS_RESOLVED).prev) == changetype<usize>(entry);
+}
+
+/** As neighbourMove for an entry that is RESOLVED already and may be the most recent one: cheap then. */
 // @ts-ignore: decorator
 @inline
 export function neighbourTouch(entry: Neighbour): void {
-  if (changetype<usize>(head(CLASS_RESOLVED).prev) != changetype<usize>(entry))
-    neighbourMove(entry, CLASS_RESOLVED);
+  if (!isLatest(entry)) neighbourMove(entry, CLASS_RESOLVED);
 }

@@ -24,6 +24,7 @@ import {
   CLASS_PENDING,
   CLASS_RESOLVED,
   initializeNeighbourCache,
+  isLatest,
   Neighbour,
   neighbourFind,
   neighbourInsert,
@@ -68,6 +69,15 @@ function prepareEntry(entry: Neighbour): void {
  * link is up. A chain (net/fragment-output.ts) only to one that is not known yet.
  */
 export function neighbourOutput(buffer: PacketBuffer, high: u64, low: u64): i32 {
+  const entry = neighbourFind(high, low);
+  if (entry !== null && entry.state == NEIGHBOUR_REACHABLE && isLatest(entry))
+    return ethernetOutput(buffer, entry.link0, entry.link4, high == 0 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+  // Not to be inlined, as in net/socket/tcp/send.ts.
+  return call_indirect<i32>(anyOutput.index, buffer, high, low);
+}
+
+/** The same to one that may not be known, or have to be asked, or was not the last that was sent to. */
+function anyOutput(buffer: PacketBuffer, high: u64, low: u64): i32 {
   const entry = neighbourFind(high, low);
   if (entry === null) return startResolution(buffer, high, low);
   if (entry.state == NEIGHBOUR_INCOMPLETE) return enqueue(entry, buffer);

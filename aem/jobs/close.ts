@@ -54,9 +54,8 @@ function deliver(event: Event): i32 {
       return EMPTY;
     }
     if (error == 0) {
-      const protocol = socket.protocol;
-      const empty = call_indirect<usize>(protocol.peek, socket) == 0;
-      error = empty ? call_indirect<i32>(protocol.peekLength, socket) : -socket.error;
+      const empty = socket.received.head === null;
+      error = empty ? call_indirect<i32>(socket.protocol.end, socket) : -socket.error;
       if (error == -EAGAIN || error == -ENOTCONN) return EMPTY;
     }
   }

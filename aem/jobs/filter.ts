@@ -18,7 +18,7 @@ import { activate, again, countActivations } from "../activation";
 import { Event } from "../event";
 import { EventExtra, extraOf } from "../extra";
 import { errorWaits } from "./shared";
-import { available, consume, peek, peekLength, peekSource, pollSocket } from "./source";
+import { available, consume, peek, pollSocket } from "./source";
 
 /** States 1 (ESTABLISHED) .. 11 (CLOSING). */
 const STATES: u32 = 0xffe;
@@ -81,11 +81,11 @@ export function acceptFiltered(event: Event, listener: Socket): usize {
 export function dropDatagrams(event: Event, socket: Socket): bool {
   const extra = extraOf(event);
   for (let dropped: u32 = 0; dropped < DROPS; dropped++) {
-    if (peek(event, socket) == 0) return true;
-    if (passes(extra, peekSource(event, socket))) return true;
-    consume(event, socket, <u32>peekLength(event, socket));
+    const datagram = peek(event, socket);
+    if (datagram === null || passes(extra, datagram.source)) return true;
+    consume(event, socket, datagram.wholeLength);
     extra.filtered++;
-    const more = peek(event, socket) != 0 || errorWaits(event, socket);
+    const more = peek(event, socket) !== null || errorWaits(event, socket);
     if (!more && (pollSocket(socket) & ENDS) == 0) return false;
     countActivations(event, 1);
   }
@@ -102,8 +102,6 @@ export function dropDatagrams(event: Event, socket: Socket): bool {
 export function tooLittle(event: Event, socket: Socket): bool {
   const least = extraOf(event).least;
   if (least == 0 || pollSocket(socket) & ENDS) return false;
-  const protocol = socket.protocol;
-  if (protocol.available == 0 || protocol.room == 0) return false;
   const there = available(event, socket);
-  return there < least && least - there <= call_indirect<u32>(protocol.room, socket);
+  return there < least && least - there <= call_indirect<u32>(socket.protocol.room, socket);
 }

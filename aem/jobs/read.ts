@@ -14,8 +14,9 @@ import { vmtableAllocate, vmtableFree } from "../../kernel/memory/vmtable";
 import { currentProcess } from "../../kernel/process/process";
 import { currentThread } from "../../kernel/scheduler/running";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP, Waiter, WAKE_GONE } from "../../kernel/scheduler/wait";
+import { PacketBuffer } from "../../net/buffer";
 import { networkFlush } from "../../net/interface";
-import { writePayload } from "../../net/socket/payload";
+import { writeDatagram } from "../../net/socket/datagram";
 import { nameRoom, putUserSockaddr } from "../../net/socket/sockaddr";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_DRAINING, EVENT_ENDED, EVENT_READ } from "../abi";
@@ -27,7 +28,7 @@ import { readerGone } from "./close";
 import { dropDatagrams, tooLittle } from "./filter";
 import { deliverToOwn, streamLength, USE_VMTABLE } from "./own";
 import { errorWaits, isShared, readerGoes } from "./shared";
-import { consume, peek, peekLength, peekSource, writePeeked } from "./source";
+import { consume, end, peek, takeStream } from "./source";
 
 /** A stream's data are taken in smaller pieces rather than not at all. */
 const SMALLEST_BLOCK: u32 = 64;
@@ -52,16 +53,18 @@ function deliver(event: Event): i32 {
   if (event.extra != 0) {
     const stream = socket.type == SOCK_STREAM;
     if (stream ? tooLittle(event, socket) : !dropDatagrams(event, socket)) return EMPTY;
-    const outcome = peek(event, socket) == 0 ? USE_VMTABLE : deliverToOwn(event, socket);
+    const first = peek(event, socket);
+    const outcome = first === null ? USE_VMTABLE : deliverToOwn(event, socket, first);
     if (outcome != USE_VMTABLE) return outcome;
   }
-  const source = peek(event, socket);
-  if (source == 0) return deliverEnd(event, socket);
-  return socket.type == SOCK_STREAM ? deliverStream(event, socket, source) : deliverDatagram(event, socket);
+  const first = peek(event, socket);
+  if (first === null) return deliverEnd(event, socket);
+  return socket.type == SOCK_STREAM
+    ? deliverStream(event, socket, first)
+    : deliverDatagram(event, socket, first);
 }
 
-function deliverStream(event: Event, socket: Socket, first: usize): i32 {
-  let source = first;
+function deliverStream(event: Event, socket: Socket, first: PacketBuffer): i32 {
   let room = streamLength(event, socket);
   const wanted = room;
   const vmtable = currentProcess().vmtable;
@@ -71,38 +74,44 @@ function deliverStream(event: Event, socket: Socket, first: usize): i32 {
     block = vmtableAllocate(vmtable, room);
   }
   if (block == 0) return shortage(ENOMEM, wanted);
-  let filled: u32 = 0;
-  do {
-    const bytes = min(<u32>peekLength(event, socket), room - filled);
-    // Fails only where a page that a fork has shared cannot be had for this process alone.
-    if (writePayload(block + filled, source, bytes) < 0) break;
-    consume(event, socket, bytes);
-    filled += bytes;
-    source = peek(event, socket);
-  } while (source != 0 && filled < room);
+  const filled = takeStream(event, socket, first, block, room);
   if (filled == 0) {
     vmtableFree(vmtable, block);
     return noFrame();
   }
   networkFlush();
-  hand(event, block, block, filled, 0, source != 0 || peekLength(event, socket) != -EAGAIN);
+  hand(event, block, block, filled, 0, streamGoesOn(event, socket));
   return DELIVERED;
 }
 
-function deliverDatagram(event: Event, socket: Socket): i32 {
-  const length = <u32>peekLength(event, socket);
+/** There is more of a stream, or its end, to be told. */
+@inline
+export function streamGoesOn(event: Event, socket: Socket): bool {
+  return peek(event, socket) !== null || end(event, socket) != -EAGAIN;
+}
+
+function deliverDatagram(event: Event, socket: Socket, datagram: PacketBuffer): i32 {
+  const length = datagram.wholeLength;
   const vmtable = currentProcess().vmtable;
   const room = nameRoom(socket);
   const block = vmtableAllocate(vmtable, room + length);
   if (block == 0) return shortage(ENOMEM, room + length);
-  const sender = peekSource(event, socket);
-  if (putUserSockaddr(block, socket, sender) < 0 || writePeeked(event, socket, block + room, length) < 0) {
+  if (
+    putUserSockaddr(block, socket, datagram.source) < 0 ||
+    writeDatagram(block + room, datagram, length) < 0
+  ) {
     vmtableFree(vmtable, block);
     return noFrame();
   }
   consume(event, socket, length);
-  hand(event, block, block + room, length, block, peek(event, socket) != 0 || errorWaits(event, socket));
+  hand(event, block, block + room, length, block, datagramsGoOn(event, socket));
   return DELIVERED;
+}
+
+/** There are more datagrams, or the error of one, to be told. */
+@inline
+export function datagramsGoOn(event: Event, socket: Socket): bool {
+  return peek(event, socket) !== null || errorWaits(event, socket);
 }
 
 /** Sets the arguments. `more`: there are data left, or an end or error behind them, which want their turn. */
@@ -122,7 +131,7 @@ export function wantMore(event: Event, more: bool): void {
 
 /** There are no data: the end of a stream, an error, or nothing. */
 function deliverEnd(event: Event, socket: Socket): i32 {
-  const why = peekLength(event, socket);
+  const why = end(event, socket);
   if (why == -EAGAIN || why == -ENOTCONN) return EMPTY;
   const stream = socket.type == SOCK_STREAM;
   // A datagram socket's error is about one datagram; its end is shutdown(SHUT_RD).

@@ -19,8 +19,7 @@
 import { EAGAIN } from "../../kernel/errno";
 import { Link } from "../../kernel/list";
 import { Waiter } from "../../kernel/scheduler/wait";
-import { BufferQueue, PacketBuffer } from "../../net/buffer";
-import { Endpoint } from "../../net/flow";
+import { PacketBuffer } from "../../net/buffer";
 import { networkFlush } from "../../net/interface";
 import { SOCK_STREAM, Socket } from "../../net/socket/socket";
 import { EVENT_ENDED, EVENT_OCCURRED, EVENT_PENDING, EVENT_READ } from "../abi";
@@ -40,7 +39,7 @@ export function isShared(socket: Socket): bool {
 // @ts-ignore: decorator
 @inline
 export function readerComes(event: Event, socket: Socket): void {
-  if (socket.protocol.queue != 0 && ++socket.readers != 1) furtherReader(event, socket);
+  if (++socket.readers != 1) furtherReader(event, socket);
 }
 
 function furtherReader(event: Event, socket: Socket): void {
@@ -62,7 +61,7 @@ function furtherReader(event: Event, socket: Socket): void {
 
 /** A read event has left the socket's waiters, or has told the end. What the others have had, it does not hold back any more. */
 export function readerGoes(socket: Socket): void {
-  // 0: the transport shows no queue, or the socket is no more.
+  // 0: the socket is no more.
   if (socket.readers == 0) return;
   socket.readers--;
   if (!gathering) readersGone(socket);
@@ -136,15 +135,9 @@ function settle(socket: Socket): void {
   socket.taken = 0;
 }
 
-
-@inline
-function queueOf(socket: Socket): BufferQueue {
-  return call_indirect<BufferQueue>(socket.protocol.queue, socket);
-}
-
 /** The buffer in which the event's next byte or datagram stands; null: it has had all. */
 export function nextBuffer(event: Event, socket: Socket): PacketBuffer | null {
-  if (ahead(event, socket) == 0) return queueOf(socket).head;
+  if (ahead(event, socket) == 0) return socket.received.head;
   const last = changetype<PacketBuffer>(<usize>(<u32>event.data));
   return isStream(socket) && behind(event) < last.data + last.length ? last : last.next;
 }
@@ -155,9 +148,8 @@ function behind(event: Event): usize {
   return <usize>(event.data >> 32);
 }
 
-/** Where the event's next byte stands, in its buffer. */
-@inline
-function nextAddress(event: Event, socket: Socket, buffer: PacketBuffer): usize {
+/** Where the event's next byte stands, in its buffer, which is `nextBuffer`. */
+export function nextAddress(event: Event, socket: Socket, buffer: PacketBuffer): usize {
   // In the buffer of the byte before?
   const same = <usize>(<u32>event.data) == changetype<usize>(buffer);
   return same && isStream(socket) && ahead(event, socket) != 0 ? behind(event) : buffer.data;
@@ -178,26 +170,9 @@ function consumeHad(socket: Socket): void {
   else for (; least != 0; least--) call_indirect<void>(consume, socket, <u32>0);
 }
 
-// ---- The socket as one of several events sees it: as the operations of SocketProtocol ----
+// ---- The socket as one of several events sees it ----
 
-export function peekShared(event: Event, socket: Socket): usize {
-  const buffer = nextBuffer(event, socket);
-  return buffer === null ? 0 : nextAddress(event, socket, buffer);
-}
-
-export function peekLengthShared(event: Event, socket: Socket): i32 {
-  const buffer = nextBuffer(event, socket);
-  if (buffer === null) return endShared(event, socket);
-  if (!isStream(socket)) return <i32>buffer.wholeLength;
-  return <i32>(buffer.data + buffer.length - nextAddress(event, socket, buffer));
-}
-
-/** Of a datagram, which there is. */
-export function peekSourceShared(event: Event, socket: Socket): Endpoint {
-  return nextBuffer(event, socket)!.source;
-}
-
-/** At most as many bytes as `peekLengthShared` says; of datagrams one. */
+/** Done with that many bytes, at most those that stand in `nextBuffer`; of datagrams with one. */
 export function consumeShared(event: Event, socket: Socket, bytes: u32): void {
   const buffer = nextBuffer(event, socket);
   if (buffer === null) return;
@@ -223,8 +198,8 @@ export function errorWaits(event: Event, socket: Socket): bool {
   return socket.error != 0 || (isShared(socket) && !isStream(socket) && owed(event) != 0);
 }
 
-/** Why there are no data (any more). A transport tells the error of a datagram once; here each event is told it. */
-function endShared(event: Event, socket: Socket): i32 {
+/** SocketProtocol.end. A transport tells the error of a datagram once; here each event is told it. */
+export function endShared(event: Event, socket: Socket): i32 {
   if (!isStream(socket) && owed(event) != 0) {
     const errno = owed(event);
     event.data &= 0xffff_ffff;

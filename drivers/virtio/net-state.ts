@@ -38,8 +38,6 @@ export class VirtioNet extends Timer {
   first: PacketBuffer | null;
   last: PacketBuffer | null;
   missing: u32;
-  /** What the present round may still take in; in frames, see BUDGET. */
-  budget: i32;
   /** Frames were left over by the last round. */
   more: u32;
   /** The device was given up. */

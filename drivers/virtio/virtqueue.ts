@@ -180,7 +180,16 @@ export class Virtqueue {
    * what was written to it.
    */
   @inline take(): u32 {
-    while (this.broken == 0 && (this.taken != this.seen || this.look())) {
+    do {
+      const token = this.takeSeen();
+      if (token != 0) return token;
+    } while (this.look());
+    return 0;
+  }
+
+  /** As take(), among those that look() has seen. */
+  @inline takeSeen(): u32 {
+    while (this.taken != this.seen && this.broken == 0) {
       // 2.7.8: entries of the used ring.
       const entry = this.used + 4 + ((this.taken & this.mask) << 3);
       const id = read32(entry);
@@ -267,7 +276,7 @@ export class Virtqueue {
   }
 
   /** Reads the used index: true when there are entries to take. */
-  private look(): bool {
+  look(): bool {
     if (this.broken != 0) return false;
     const index = read16(this.used + 2);
     const ahead = (index - this.taken) & 0xffff;

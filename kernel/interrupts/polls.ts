@@ -112,8 +112,14 @@ export function movePoll(kind: u32, level: u32): void {
 }
 
 function count(): void {
-  let levels: u64 = 0;
-  for (let kind: u32 = 0; kind < KINDS; kind++) levels |= leftOf(kind);
+  // Whoever sends comes by here: a loop takes 20 instructions more.
+  const levels =
+    leftOf(POLL_TIMERS) |
+    leftOf(POLL_RECEIVE) |
+    leftOf(POLL_PACKETS) |
+    leftOf(POLL_SEND) |
+    leftOf(POLL_OUTPUT) |
+    leftOf(POLL_REAP);
   pollLevels = levels;
   pollLevel = 63 - <i32>clz(levels);
 }

@@ -47,17 +47,24 @@ export class Pool {
 
   /** An object with whatever was in it, or 0. */
   @inline allocateRaw(): usize {
-    let object = this.free;
-    if (object == 0) {
-      if (!this.grow()) {
-        this.failures++;
-        return 0;
-      }
-      object = this.free;
-    }
+    const object = this.takeFree();
+    return object != 0 || !this.refill() ? object : this.takeFree();
+  }
+
+  /** The same while there are some for which no memory has to be taken; 0: there are none. */
+  @inline takeFree(): usize {
+    const object = this.free;
+    if (object == 0) return 0;
     this.free = load<usize>(object);
     if (++this.inUse > this.peak) this.peak = this.inUse;
     return object;
+  }
+
+  /** Takes memory for more. False: there is none, or there are as many objects as there may be. */
+  refill(): bool {
+    const grown = this.grow();
+    if (!grown) this.failures++;
+    return grown;
   }
 
 

@@ -1,8 +1,8 @@
-/** recv and its kin. Bytes go straight from packet buffers to the application's window: the transport says where they stand (peek, consume). */
+/** recv and its kin. Bytes go straight from packet buffers to the application's window: they stand in the socket's `received`. */
 import { EAGAIN, EBADF, EFAULT, EINVAL, EOPNOTSUPP } from "../../kernel/errno";
 import { userRange } from "../../kernel/memory/user";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP } from "../../kernel/scheduler/wait";
-import { BufferQueue } from "../buffer";
+import { PacketBuffer } from "../buffer";
 import { Endpoint } from "../flow";
 import { networkFlush } from "../interface";
 import { writeDatagram } from "./datagram";
@@ -35,20 +35,20 @@ export function sys_recvfrom(
   if (<i32>length < 0) return -EINVAL;
   if (!userRange(buffer, length)) return -EFAULT;
   while (true) {
-    const source = call_indirect<usize>(socket.protocol.peek, socket);
-    if (source != 0) {
+    const head = socket.received.head;
+    if (head !== null) {
       if (address != 0) {
-        const sender = call_indirect<Endpoint>(socket.protocol.peekSource, socket);
+        const sender: Endpoint = isStream(socket) ? socket.flow.remote : head.source;
         const written = writeSockaddr(address, lengthPointer, socket, sender);
         if (written < 0) return written;
       }
       const result = isStream(socket)
-        ? receiveStream(socket, source, buffer, length, flags)
-        : receiveDatagram(socket, buffer, length, flags);
+        ? receiveStream(socket, head, buffer, length, flags)
+        : receiveDatagram(socket, head, buffer, length, flags);
       networkFlush();
       return result;
     }
-    const why = call_indirect<i32>(socket.protocol.peekLength, socket);
+    const why = call_indirect<i32>(socket.protocol.end, socket);
     if (why != -EAGAIN) {
       // An error is told once; a stream has ended after it.
       if (why != 0 && why == -socket.error) socket.error = 0;
@@ -60,26 +60,24 @@ export function sys_recvfrom(
   }
 }
 
-function receiveStream(socket: Socket, first: usize, user: usize, length: u32, flags: u32): i32 {
-  const protocol = socket.protocol;
-  let source = first;
+function receiveStream(socket: Socket, first: PacketBuffer, user: usize, length: u32, flags: u32): i32 {
+  let head: PacketBuffer | null = first;
   let done: u32 = 0;
-  while (source != 0 && done < length) {
-    const bytes = min(<u32>call_indirect<i32>(protocol.peekLength, socket), length - done);
-    const result = writePayload(user + done, source, bytes);
+  while (head !== null && done < length) {
+    const bytes = min(head.length, length - done);
+    const result = writePayload(user + done, head.data, bytes);
     if (result < 0) return done == 0 ? result : <i32>done;
     done += bytes;
     if (flags & MSG_PEEK) break;
-    call_indirect<void>(protocol.consume, socket, bytes);
-    source = call_indirect<usize>(protocol.peek, socket);
+    call_indirect<void>(socket.protocol.consume, socket, bytes);
+    head = socket.received.head;
   }
   return <i32>done;
 }
 
-function receiveDatagram(socket: Socket, user: usize, length: u32, flags: u32): i32 {
-  const whole = <u32>call_indirect<i32>(socket.protocol.peekLength, socket);
+function receiveDatagram(socket: Socket, datagram: PacketBuffer, user: usize, length: u32, flags: u32): i32 {
+  const whole = datagram.wholeLength;
   const bytes = min(whole, length);
-  const datagram = call_indirect<BufferQueue>(socket.protocol.queue, socket).head!;
   const result = writeDatagram(user, datagram, bytes);
   if (result < 0) return result;
   if ((flags & MSG_PEEK) == 0) call_indirect<void>(socket.protocol.consume, socket, whole);

@@ -11,7 +11,15 @@ import { gather } from "./gather";
 import { writePayload } from "./payload";
 
 /** Copies the first `length` bytes of a received datagram to the application. 0 or -EFAULT. */
+// @ts-ignore: decorator
+@inline
 export function writeDatagram(user: usize, datagram: PacketBuffer, length: u32): i32 {
+  return datagram.more === null
+    ? writePayload(user, datagram.data, length)
+    : writePieces(user, datagram, length);
+}
+
+function writePieces(user: usize, datagram: PacketBuffer, length: u32): i32 {
   let piece: PacketBuffer | null = datagram;
   let done: u32 = 0;
   do {

@@ -2,12 +2,13 @@
  * What every socket has, whatever its transport, and the operations a transport implements.
  *
  * A socket is the head of its own wait queue: blocked threads and AEM events listen there (kernel/scheduler/wait.ts).
- * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied once, by whoever knows where it goes to: what was received by the caller, whom
- * a transport tells where bytes stand (`peek`, `consume`); what is to be sent by the transport, which asks gather.ts for as many as it has room for (`fill`).
+ * Nothing here or below blocks; blocking is in net/socket/calls.ts, and data is copied once, by whoever knows where it goes to: what was received by the caller, who
+ * finds it in the socket (`received`) and says what it is done with (`consume`); what is to be sent by the transport, which asks gather.ts for as many as it has room for (`fill`).
  *
  * Addresses are those of net/flow.ts, of either version of IP.
  */
 import { WaitQueue } from "../../kernel/scheduler/wait";
+import { BufferQueue } from "../buffer";
 import { Flow, IpAddress } from "../flow";
 
 export const AF_INET: u32 = 2;
@@ -103,14 +104,27 @@ export class Socket extends WaitQueue {
    * asks late, as the one who accepts always does, still learns of each.
    */
   history: u32;
-  /** Read events (AEM) that have still to be given data; 0 where the transport does not show its queue. */
+  /** Read events (AEM) that have still to be given data. */
   readers: u32;
   /** With several of them: bytes of a stream, or datagrams, that have left the queue since they last looked; sticks at the maximum. */
   taken: u32;
+  private received0: usize;
+  private received1: usize;
+  private received2: u32;
+  /** Bytes in `received`. */
+  receivedBytes: u32;
 
   /** Its own name and its peer's; 0.0.0.0 or ::, and port 0, where there is none (yet). */
   @inline get flow(): Flow {
     return changetype<Flow>(changetype<usize>(this) + offsetof<Socket>("flow0"));
+  }
+
+  /**
+   * What was received and not consumed: the next byte of a stream, or the next datagram's payload, whose sender is the buffer's `source`, stands at the head's `data`. Only the transport
+   * puts in and takes out. It stands here, and not behind an operation, since every delivery looks at it several times, at 15 instructions for a call by its index.
+   */
+  @inline get received(): BufferQueue {
+    return changetype<BufferQueue>(changetype<usize>(this) + offsetof<Socket>("received0"));
   }
 
   /** A new socket becomes one of IPv6. */
@@ -159,20 +173,13 @@ export class SocketProtocol {
   connect: u32;
   /** (socket) => u32: POLLIN, POLLOUT, POLLERR, POLLHUP, POLLRDHUP as they hold now. */
   poll: u32;
-  /**
-   * (socket) => usize: address of the next received bytes that stand together; 0 when there are none. UDP: of the beginning of the next datagram's payload.
-   * With 0, `peekLength` says why: -EAGAIN, 0 at the end of the stream, or the negative errno that ended it.
-   */
-  peek: u32;
-  /**
-   * (socket) => i32: bytes at `peek()`. A datagram without payload has an address and length 0; the bytes of one that is longer than a buffer do not stand
-   * together, and are reached by `queue` (net/socket/datagram.ts).
-   */
-  peekLength: u32;
-  /** (socket, bytes: u32) => void: done with that many bytes (a datagram: with all of it). Opens the window. */
+  /** (socket, bytes: u32) => void: done with that many bytes of `received` (a datagram: with all of it). Opens the window. */
   consume: u32;
-  /** (socket) => Endpoint: source of the datagram at `peek()`, which there is; good until it is consumed. TCP: the peer. */
-  peekSource: u32;
+  /**
+   * (socket) => i32: why nothing is received when `received` is empty, or will be: -EAGAIN, 0 at the end of the stream, or the negative errno that ended it; that of a datagram is told
+   * once.
+   */
+  end: u32;
   /**
    * (socket, total: u32) => u32: takes the next bytes that gather() gives (gather.ts), which are to be sent: `total`, or as many as there is room for. How many. TCP only.
    */
@@ -190,22 +197,8 @@ export class SocketProtocol {
   close: u32;
   /** (socket) => void: the same, abortive (RST): for a process that died. */
   abort: u32;
-  /**
-   * (socket) => u32: bytes that rounds of peek and consume would give now (Linux: FIONREAD), so that one block of the right size can be
-   * had for all of them. Streams only; 0 in this field: not offered.
-   */
-  available: u32;
-  /**
-   * (socket) => u32: bytes that the peer can still bring in before more is consumed. Streams only; 0 in this field: not offered.
-   */
+  /** (socket) => u32: bytes that the peer can still bring in before more is consumed. Streams only. */
   room: u32;
-  /**
-   * (socket) => BufferQueue: what was received and not consumed, the next byte, or the next datagram's payload, at the head's `data`. Only to look
-   * at, by those who read one socket each at their own pace (aem/jobs/shared.ts). 0 in this field: not offered.
-   */
-  queue: u32;
-  /** (socket) => i32: what `peekLength` says when nothing is left, whatever is. Offered together with `queue`. */
-  end: u32;
   /** (socket) => void: its level is another one. 0: does not matter. */
   ranked: u32;
   /** (socket) => void: SOCKET_REUSE is another one. */

@@ -1,7 +1,7 @@
 /** The operations of a UDP socket (net/socket/socket.ts), and its receive queue. */
 import { EADDRNOTAVAIL, EAGAIN, EINVAL, ENETUNREACH, ENOTCONN, EOPNOTSUPP } from "../../kernel/errno";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP, WAKE_GONE } from "../../kernel/scheduler/wait";
-import { BufferQueue, PacketBuffer, releaseBuffer } from "../buffer";
+import { PacketBuffer, releaseBuffer } from "../buffer";
 import { networkCounters } from "../counters";
 import { Endpoint } from "../flow";
 import { chooseSource, isOurs, matches } from "../ip";
@@ -44,18 +44,14 @@ export function fillUdpProtocol(protocol: SocketProtocol): void {
   protocol.accept = udpAccept.index;
   protocol.connect = udpConnect.index;
   protocol.poll = udpPoll.index;
-  protocol.peek = udpPeek.index;
-  protocol.peekLength = udpPeekLength.index;
   protocol.consume = udpConsume.index;
-  protocol.peekSource = udpPeekSource.index;
+  protocol.end = udpEnd.index;
   protocol.fill = udpFill.index;
   protocol.fillError = udpFillError.index;
   protocol.push = udpPush.index;
   protocol.shutdown = udpShutdown.index;
   protocol.close = udpClose.index;
   protocol.abort = udpClose.index;
-  protocol.queue = udpQueue.index;
-  protocol.end = udpEnd.index;
   protocol.shared = udpShared.index;
 }
 
@@ -69,7 +65,7 @@ export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
   }
   if (
     socket.queuedBuffers + pieces > UDP_QUEUE_COUNT ||
-    socket.queuedBytes + length > UDP_QUEUE_BYTES ||
+    socket.receivedBytes + length > UDP_QUEUE_BYTES ||
     queued + pieces > queueLimit
   ) {
     socket.drops++;
@@ -77,19 +73,19 @@ export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
     releaseBuffer(buffer);
     return;
   }
-  socket.queuedBytes += length;
+  socket.receivedBytes += length;
   socket.queuedBuffers += pieces;
   queued += pieces;
-  socket.queue.append(buffer);
+  socket.received.append(buffer);
   socket.wake(POLLIN, 0);
 }
 
 function dropQueue(socket: UdpSocket): void {
   queued -= socket.queuedBuffers;
-  socket.left(socket.queue.count);
-  socket.queuedBytes = 0;
+  socket.left(socket.received.count);
+  socket.receivedBytes = 0;
   socket.queuedBuffers = 0;
-  socket.queue.clear();
+  socket.received.clear();
 }
 
 function udpBind(socket: Socket, name: Endpoint): i32 {
@@ -145,25 +141,11 @@ function disconnect(self: UdpSocket): void {
 function udpPoll(socket: Socket): u32 {
   const self = changetype<UdpSocket>(socket);
   let events: u32 = POLLOUT;
-  if (self.queue.count != 0) events |= POLLIN;
+  if (self.received.count != 0) events |= POLLIN;
   if (self.has(UDP_SHUT_READ)) events |= POLLIN | POLLRDHUP;
   if (self.has(UDP_SHUT_READ) && self.has(UDP_SHUT_WRITE)) events |= POLLHUP;
   if (self.error != 0) events |= POLLERR;
   return events;
-}
-
-function udpPeek(socket: Socket): usize {
-  const head = changetype<UdpSocket>(socket).queue.head;
-  return head === null ? 0 : head.data;
-}
-
-function udpPeekLength(socket: Socket): i32 {
-  const head = changetype<UdpSocket>(socket).queue.head;
-  return head !== null ? <i32>head.wholeLength : udpEnd(socket);
-}
-
-function udpQueue(socket: Socket): BufferQueue {
-  return changetype<UdpSocket>(socket).queue;
 }
 
 function udpEnd(socket: Socket): i32 {
@@ -178,18 +160,14 @@ function udpEnd(socket: Socket): i32 {
 
 function udpConsume(socket: Socket, bytes: u32): void {
   const self = changetype<UdpSocket>(socket);
-  const buffer = self.queue.take();
+  const buffer = self.received.take();
   if (buffer === null) return;
   self.left(1);
   const pieces = buffer.pieces;
-  self.queuedBytes -= buffer.wholeLength;
+  self.receivedBytes -= buffer.wholeLength;
   self.queuedBuffers -= pieces;
   queued -= pieces;
   releaseBuffer(buffer);
-}
-
-function udpPeekSource(socket: Socket): Endpoint {
-  return changetype<UdpSocket>(socket).queue.head!.source;
 }
 
 function udpFill(socket: Socket, total: u32): u32 {

@@ -145,17 +145,18 @@ export function udpInput(buffer: PacketBuffer): void {
     releaseBuffer(buffer);
     return;
   }
-  receivedFlow(incoming, buffer);
+  const flow = incoming;
+  receivedFlow(flow, buffer);
   const length = header.length;
   if (!chain) buffer.length = length;
-  if (header.checksum == 0 && !incoming.remote.isMapped) {
+  if (header.checksum == 0 && !flow.remote.isMapped) {
     // IPv6 has no checksum of its own, so here it is not optional (RFC 8200, 8.1).
     counters.udpBadChecksum++;
     releaseBuffer(buffer);
     return;
   }
   if ((buffer.flags & CHECKSUM_VALID) == 0 && header.checksum != 0) {
-    const pseudo = pseudoHeaderSum(incoming, IPPROTO_UDP, length);
+    const pseudo = pseudoHeaderSum(flow, IPPROTO_UDP, length);
     const sum = chain
       ? checksumJoin(<u32>buffer.checksumStart, pseudo)
       : checksumAdd(buffer.data, length, pseudo);
@@ -165,11 +166,11 @@ export function udpInput(buffer: PacketBuffer): void {
       return;
     }
   }
-  if (isClaimed(incoming) && !chain) {
+  if (isClaimed(flow) && !chain) {
     call_indirect<void>(claimedInput, buffer);
     return;
   }
-  const socket = findUdpSocket(incoming);
+  const socket = findUdpSocket(flow);
   if (socket === null) {
     counters.udpNoPort++;
     portUnreachable(buffer);
@@ -177,7 +178,7 @@ export function udpInput(buffer: PacketBuffer): void {
     return;
   }
   buffer.pull(UDP_HEADER);
-  buffer.source.copy(incoming.remote);
+  buffer.source.copy(flow.remote);
   udpEnqueue(socket, buffer);
 }
 

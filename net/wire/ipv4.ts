@@ -72,6 +72,11 @@ export class Ipv4Header {
     return IPV4_OK;
   }
 
+  /** Version 4, without options, and no fragment. */
+  @inline get isPlain(): bool {
+    return load<u8>(changetype<usize>(this)) == 0x45 && (this.fragment & (IPV4_MF | IPV4_OFFSET)) == 0;
+  }
+
   /** In bytes. */
   @inline get headerLength(): u32 {
     return ((<u32>load<u8>(changetype<usize>(this))) & 15) << 2;

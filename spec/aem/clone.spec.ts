@@ -12,18 +12,13 @@ import { ECHILD } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument4 } from "../../kernel/glue";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { sys_waitpid } from "../../kernel/process/family";
-import { currentProcess } from "../../kernel/process/process";
 import { sys_close } from "../../net/socket/calls";
 import { endNow, reapAll } from "../reap";
-import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
-import { expectNone, onRead, readStatistics, setUp, statistics, user, wrongBytes } from "./driver";
+import { become, begin, children, expectAllGone, finish, main, setUpClones } from "./clones";
+import { expectNone, onRead, readStatistics, statistics, user, wrongBytes } from "./driver";
 import { CHILDREN, newStream, nextHandler, open, receive } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 describe("3.2.3 a process executor", () => {
@@ -33,7 +28,7 @@ describe("3.2.3 a process executor", () => {
     const before = freeFrameCount();
     receive(socket, 5000);
     expectNone("not in the process itself");
-    expect<u32>(socket.taken).toBe(0, "whoever runs the handler fetches the data");
+    expect<u32>(socket.went).toBe(0, "whoever runs the handler fetches the data");
     expect<bool>((sys_evctl(jid, EVJOBLOOKUP, 0) & EVENT_HANDLING) != 0).toBe(true);
     const list = children();
     expect<i32>(list.length).toBe(1);

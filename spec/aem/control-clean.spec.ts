@@ -50,9 +50,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("EVJOBCLEAN", () => {
   it("throws away a stream's data and goes on", () => {
@@ -61,7 +59,7 @@ describe("EVJOBCLEAN", () => {
     receive(socket, 100);
     receive(socket, 100);
     expect<i32>(sys_evctl(jid, EVJOBCLEAN, 0)).toBe(1);
-    expect<u32>(socket.taken).toBe(200);
+    expect<u32>(socket.went).toBe(200);
     expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED);
     expectNone("nothing waits");
     expectCounts(jid, 0, 1, 0, 1);

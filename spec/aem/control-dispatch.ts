@@ -173,7 +173,7 @@ function checkStream(slot: Slot): void {
   const socket = slot.socket!;
   const length = <i32>upcallArgument4;
   if (length == 0) {
-    assert(socket.end == 0 && slot.taken == socket.received && !slot.ended, "end");
+    assert(socket.end == 0 && slot.taken == socket.came && !slot.ended, "end");
     slot.ended = true;
     return;
   }
@@ -184,5 +184,5 @@ function checkStream(slot: Slot): void {
   isOwn(slot, upcallArgument3, length);
   assert(sameBytes(mine ? <usize>upcallArgument3 : zone(upcallArgument3), slot.taken, length), "data");
   slot.taken += length;
-  assert(slot.taken == socket.taken, "data that were lost");
+  assert(slot.taken == socket.went, "data that were lost");
 }

@@ -58,7 +58,7 @@ export class Slot {
   /** Bytes that wait are too few, and more may come. */
   get heldBack(): bool {
     const socket = this.socket!;
-    const there = socket.received - this.taken;
+    const there = socket.came - this.taken;
     return socket.end == NO_END && there < this.least && socket.buffer >= this.least;
   }
 }

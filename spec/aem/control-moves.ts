@@ -116,7 +116,7 @@ export function occur(): void {
   } else if (slot.datagram) {
     for (let i = chance(45); i > 0; i--) if (socket.waiting < 60) receiveDatagram(socket, chance(1473));
   } else if (socket.end == NO_END) {
-    const there = socket.received - socket.taken;
+    const there = socket.came - socket.went;
     if (chance(60) == 0) finish(socket);
     else if (there < socket.buffer)
       receive(socket, 1 + chance(min(socket.buffer - there, chance(5) == 0 ? 20000 : 600)));
@@ -160,9 +160,9 @@ function clean(slot: Slot): void {
       assert(<u32>dropped >= socket.serial - slot.serial && socket.waiting == 0, "dropped");
       slot.serial = socket.serial;
     } else if (slot.stream) {
-      assert(socket.taken == socket.received, "data that are left");
-      assert(dropped != 0 || slot.taken == socket.taken, "dropped and not counted");
-      slot.taken = socket.taken;
+      assert(socket.went == socket.came, "data that are left");
+      assert(dropped != 0 || slot.taken == socket.went, "dropped and not counted");
+      slot.taken = socket.went;
     }
   }
   slot.cleaned += dropped;

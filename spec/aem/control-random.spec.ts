@@ -75,7 +75,7 @@ function checkIdle(slot: Slot): void {
   if (slot.type == EVENT_ACCEPT || slot.datagram) assert(slot.socket!.waiting == 0, "forgotten in the queue");
   if (!slot.stream) return;
   const socket = slot.socket!;
-  assert(slot.taken == socket.received || slot.heldBack, "data that were forgotten");
+  assert(slot.taken == socket.came || slot.heldBack, "data that were forgotten");
   assert(slot.ended == (socket.end != NO_END), "an end that was forgotten");
 }
 
@@ -103,7 +103,7 @@ function settle(): void {
     assert(slot.states.length == 0, "transitions were lost");
     if (slot.type == EVENT_ACCEPT || slot.datagram) assert(socket.waiting == 0, "lost in the queue");
     else if (slot.stream) {
-      assert(socket.taken == socket.received || slot.heldBack, "data were lost");
+      assert(socket.went == socket.came || slot.heldBack, "data were lost");
       assert(slot.ended == (socket.end != NO_END), "the end was lost");
     }
   }

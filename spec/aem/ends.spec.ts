@@ -49,9 +49,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("sockasync_close", () => {
   it("reports an orderly end once", () => {
@@ -122,7 +120,7 @@ describe("sockasync_close", () => {
     expectNone("stopped");
     sys_evctl(reader, EVJOBSHTDN, SHUTDOWN_DROP);
     expectClose(jid, 0, "nobody reads");
-    expect<u32>(socket.taken).toBe(0);
+    expect<u32>(socket.went).toBe(0);
   });
 
   it("waits for each of two read events", () => {

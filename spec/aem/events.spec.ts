@@ -77,9 +77,7 @@ beforeAll(() => {
   setConsoleSink(consoleByte.index);
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("registration", () => {
   it("costs a small object and gives a positive jid", () => {
@@ -275,7 +273,7 @@ describe("evctl", () => {
     expectNone("dropped");
     expect<i32>(sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP)).toBe(-ESRCH);
     expect<bool>(socket.isEmpty).toBe(true);
-    expect<u32>(socket.taken).toBe(0, "the data are still there");
+    expect<u32>(socket.went).toBe(0, "the data are still there");
   });
 
   it("shuts down and delivers first what waits", () => {

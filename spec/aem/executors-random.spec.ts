@@ -15,19 +15,14 @@ import { retryStarved } from "../../aem/queue";
 import { upcallArgument1, upcallArgument4 } from "../../kernel/glue";
 import { freeFrameCount } from "../../kernel/memory/frames";
 import { sys_waitpid } from "../../kernel/process/family";
-import { currentProcess } from "../../kernel/process/process";
 import { sys_close } from "../../net/socket/calls";
 import { chance, seedChance } from "../chance";
 import { endNow } from "../reap";
-import { become, beMain, children, expectAllGone, main } from "./clones";
-import { onRead, readStatistics, setUp } from "./driver";
+import { become, children, expectAllGone, main, setUpClones } from "./clones";
+import { onRead, readStatistics } from "./driver";
 import { FakeSocket, newStream, nextHandler, open, receive } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 let launched = 0;
@@ -108,12 +103,12 @@ function randomRuns(): void {
       }
       while (sys_waitpid(-1, 0, 1) > 0) {}
       let left: u32 = 0;
-      for (let i = 0; i < 4; i++) left += sockets[i].received - sockets[i].taken;
+      for (let i = 0; i < 4; i++) left += sockets[i].came - sockets[i].went;
       if (left == 0) break;
     }
     for (let i = 0; i < 4; i++) {
-      assert(sockets[i].taken == sockets[i].received, "data that nobody fetched");
-      assert(got[i] == sockets[i].received, "bytes that were fetched and not delivered");
+      assert(sockets[i].went == sockets[i].came, "data that nobody fetched");
+      assert(got[i] == sockets[i].came, "bytes that were fetched and not delivered");
       sys_evctl(jids[i], EVJOBSHTDN, SHUTDOWN_DROP);
     }
     drainMain(jids, got);

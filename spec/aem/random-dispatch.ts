@@ -92,13 +92,13 @@ function checkRead(event: Known, opened: Opened): void {
   const datagram = socket.type == SOCK_DGRAM;
   assert(event.ended == 0, "something came after the end");
   if (length < 0 || (length == 0 && !datagram)) {
-    assert(socket.end != NO_END && socket.taken == socket.received, "the end before the data");
+    assert(socket.end != NO_END && socket.went == socket.came, "the end before the data");
     assert(length == socket.end, "what ended it");
     event.ended++;
     return;
   }
   // The transport has just moved on by what was delivered.
-  const position = datagram ? socket.serial - 1 : socket.taken - length;
+  const position = datagram ? socket.serial - 1 : socket.went - length;
   assert(wrongBytes(position, length) == 0, "data");
   if (chance(keepEvery) == 0) {
     const data = upcallArgument3;

@@ -52,7 +52,7 @@ function settle(): void {
     const socket = opened.socket;
     if (event.type == EVENT_READ) {
       assert(
-        socket.taken == socket.received && (socket.type != SOCK_DGRAM || socket.waiting == 0),
+        socket.went == socket.came && (socket.type != SOCK_DGRAM || socket.waiting == 0),
         "data were lost",
       );
       assert(event.ended == (socket.end == NO_END ? 0 : 1), "the end was lost");

@@ -242,7 +242,7 @@ function receive(stream: bool): void {
 /** The socket holds what somebody has still to be given, not more and not less. */
 function checkQueue(stream: bool): void {
   head = slowest();
-  const there = stream ? connection().receivedBytes : udp().queue.count;
+  const there = stream ? connection().receivedBytes : udp().received.count;
   assert(there == queueEnd(stream) - head, "what the socket holds");
   const socket = changetype<Socket>(socketOf(server));
   for (let i = 0; isShared(socket) && i < listeners.length; i++) {

@@ -58,9 +58,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("shortage of vmtable memory", () => {
   it("leaves data in the socket, and loses nothing", () => {
@@ -71,7 +69,7 @@ describe("shortage of vmtable memory", () => {
     expectNone("no block");
     receive(socket, 1000);
     expectNone("and nothing spins");
-    expect<u32>(socket.taken).toBe(0);
+    expect<u32>(socket.went).toBe(0);
     expect<i32>(sys_evctl(jid, EVJOBLOOKUP, 0)).toBe(EVENT_REGISTERED | EVENT_PENDING | EVENT_STARVED);
     readStatistics(jid);
     expect<u64>(statistics.waiting).toBe(1);

@@ -26,8 +26,8 @@ import { SOCKET_LISTENING } from "../../net/socket/socket";
 import { sys_sockasync_read } from "../../aem/sockasync";
 import * as fake from "../fake";
 import { endNow, reapAll } from "../reap";
-import { become, beMain, expectAllGone, main } from "./clones";
-import { expectNone, onRead, onTimer, setUp, timePasses } from "./driver";
+import { become, expectAllGone, main, setUpClones } from "./clones";
+import { expectNone, onRead, onTimer, timePasses } from "./driver";
 import {
   FakeSocket,
   HANDLER_CODE,
@@ -42,11 +42,7 @@ import {
   WORKERS,
 } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 function isWorker(thread: Thread): bool {

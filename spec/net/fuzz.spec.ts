@@ -27,10 +27,12 @@ function bound(address: u32, port: u32): Socket {
   return socket;
 }
 function peek(s: Socket): usize {
-  return call_indirect<usize>(s.protocol.peek, s);
+  const head = s.received.head;
+  return head === null ? 0 : head.data;
 }
 function peekLength(s: Socket): i32 {
-  return call_indirect<i32>(s.protocol.peekLength, s);
+  const head = s.received.head;
+  return head !== null ? <i32>head.wholeLength : call_indirect<i32>(s.protocol.end, s);
 }
 function consume(s: Socket): void {
   call_indirect<void>(s.protocol.consume, s, <u32>0);

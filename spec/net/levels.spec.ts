@@ -22,7 +22,6 @@ import * as frames from "./frames";
 import { deliver } from "./frames";
 import * as link from "./link";
 import { OWN, PEER } from "./link";
-import { Endpoint } from "../../net/flow";
 import { endpoint, packed } from "./addresses";
 
 function flush(level: u32): bool {
@@ -57,8 +56,9 @@ function datagram(port: u32, number: u32): void {
 
 /** Source port of the next datagram, which is taken; -1: there is none. */
 function take(socket: Socket): i32 {
-  if (call_indirect<usize>(socket.protocol.peek, socket) == 0) return -1;
-  const source = packed(call_indirect<Endpoint>(socket.protocol.peekSource, socket));
+  const head = socket.received.head;
+  if (head === null) return -1;
+  const source = packed(head.source);
   call_indirect<void>(socket.protocol.consume, socket, <u32>0);
   return <i32>(source & 0xffff);
 }

@@ -44,7 +44,8 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
     if (result < 0) return result;
   } else if (!isFree(wanted)) return -EADDRINUSE;
   const old = former;
-  const sequence = old === null ? initialSequence(wanted) : sequenceBeyond(wanted, takeOver(old));
+  const hash = flowHash(wanted, HASH_TABLE);
+  const sequence = old === null ? initialSequence(hash) : sequenceBeyond(hash, takeOver(old));
 
   // What an earlier connection of this socket has left goes.
   c.received.clear();
@@ -58,7 +59,7 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   c.RCV_NXT = 0;
   c.receiveEdge = firstWindow(c);
   openSequences(c, sequence);
-  insertConnection(c, <u32>flowHash(c.flow, HASH_TABLE));
+  insertConnection(c, <u32>hash);
   statistics.activeOpens++;
   setState(c, TCP_SYN_SENT);
   c.lastSent = now();

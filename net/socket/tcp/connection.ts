@@ -19,7 +19,7 @@ import { Link } from "../../../kernel/list";
 import { Pool } from "../../../kernel/memory/pool";
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { Timer, timerPrepare } from "../../../kernel/time/timers";
-import { BufferQueue, PacketBuffer } from "../../buffer";
+import { PacketBuffer } from "../../buffer";
 import { TTL_DEFAULT } from "../../service";
 import { LocalName } from "../names";
 import { addSocketLevel, removeSocketLevel } from "../rank";
@@ -115,16 +115,16 @@ export const TIMER_REORDERING: u8 = 7;
 
 @unmanaged
 export class TcpConnection extends Socket {
-  // Behind the 100 bytes of a socket. Demultiplexing, and the next of everything
+  // Behind the 116 bytes of a socket. Demultiplexing
   hashNext: TcpConnection | null;
   state: u32;
   status: u32;
+
+  // ---- Third line: the next of everything, and receiving ----
   SND_UNA: u32;
   SND_NXT: u32;
   SND_MAX: u32;
   SND_WND: u32;
-
-  // ---- Third line: receiving ----
   SND_WL1: u32;
   SND_WL2: u32;
   /** Largest window that the peer ever offered. */
@@ -137,10 +137,6 @@ export class TcpConnection extends Socket {
   /** Largest payload seen: what a full segment of the peer is. */
   receiveMss: u32;
   receiveLimit: u32;
-  receivedBytes: u32;
-  private received0: usize;
-  private received1: usize;
-  private received2: u32;
   reassemblyHead: PacketBuffer | null;
   // Timestamps (RFC 7323), in milliseconds
   timestampOffset: u32;
@@ -325,11 +321,6 @@ export class TcpConnection extends Socket {
   /** Member of a list of those that have something to send (pending.ts). */
   @inline get pendingLink(): Link {
     return changetype<Link>(changetype<usize>(this) + offsetof<TcpConnection>("pending0"));
-  }
-
-  /** In order, for the application. */
-  @inline get received(): BufferQueue {
-    return changetype<BufferQueue>(changetype<usize>(this) + offsetof<TcpConnection>("received0"));
   }
 
   /** Of the send side, or for the end of the connection: `timerMode`. */

@@ -4,10 +4,15 @@
  * table holds the bound sockets by local name, listeners among them (net/socket/names.ts).
  *
  * In front of them stand the connections that had a segment of late, each in the place that a plain sum of its flow names: 30 instructions, where the keyed hash takes
- * 220. Whoever aims at a place drives out who stands there, and costs him the hash, as it was without the place.
+ * 220; and half-open requests in the same way, most of which hear of the peer once more. Whoever aims at a place drives out who stands there, and costs him the hash, as it was without the place. The headers of a segment are compared as they stand: its flow is
+ * copied only when that has not found its connection.
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
+import { PacketBuffer } from "../../buffer";
 import { Endpoint, Flow, FLOW_SIZE, flowHash, HASH_TABLE } from "../../flow";
+import { isOfFlow4, isVersion6, receivedFlow } from "../../ip";
+import { Ipv4Header } from "../../wire/ipv4";
+import { PortsHeader } from "../../wire/ports";
 import { ENOBUFS } from "../../../kernel/errno";
 import { Pool } from "../../../kernel/memory/pool";
 import {
@@ -40,6 +45,7 @@ export const DEMUX_STORAGE: usize = FLOW_SIZE + offsetof<NameTable>() + offsetof
 const RECENT_PLACES: u32 = 1024;
 
 let recent: usize = 0;
+let recentRequests: usize = 0;
 let buckets: usize = 0;
 let bucketMask: u32 = 0;
 let timeWaits: usize = 0;
@@ -60,12 +66,13 @@ export function initializeDemux(connections: u32, waiting: u32, storage: usize):
   timeWaitMask = powerFrom(waiting / 2) - 1;
   const places = min(powerFrom(connections), NAME_BUCKETS_MOST);
   recent = takeTable(<usize>RECENT_PLACES * sizeof<usize>());
+  recentRequests = takeTable(<usize>RECENT_PLACES * sizeof<usize>());
   buckets = takeTable(<usize>(bucketMask + 1) * BUCKET_SIZE);
   timeWaits = takeTable(<usize>(timeWaitMask + 1) * sizeof<usize>());
   const ports = takeTable(<usize>places * sizeof<usize>());
   const pool = changetype<Pool>(changetype<usize>(names) + offsetof<NameTable>());
   names.initialize(pool, connections, ports, ctz(places));
-  return recent != 0 && buckets != 0 && timeWaits != 0 && ports != 0;
+  return recent != 0 && recentRequests != 0 && buckets != 0 && timeWaits != 0 && ports != 0;
 }
 
 /** The power of two that is `count` at least, and 256. */
@@ -91,11 +98,23 @@ function bucketOf(hash: u32): Bucket {
 
 // ---- Connections ----
 
+/** Where a place is in its table. `remote`: the last four bytes of the address. */
+// @ts-ignore: decorator
+@inline
+function placeOf(remote: u32, remotePort: u32, localPort: u32): usize {
+  return <usize>((remote + remotePort + localPort) & (RECENT_PLACES - 1)) * sizeof<usize>();
+}
+
+// @ts-ignore: decorator
+@inline
+function placeOfFlow(flow: Flow): usize {
+  return placeOf(<u32>flow.remote.low, flow.remote.port, flow.local.port);
+}
+
 // @ts-ignore: decorator
 @inline
 function recentPlace(flow: Flow): usize {
-  const sum = <u32>flow.remote.low + flow.remote.port + flow.local.port;
-  return recent + <usize>(sum & (RECENT_PLACES - 1)) * sizeof<usize>();
+  return recent + placeOfFlow(flow);
 }
 
 /** The connection of `flow`, if it was the last one of its place; who gets null asks findConnection. */
@@ -104,6 +123,23 @@ function recentPlace(flow: Flow): usize {
 export function findRecent(flow: Flow): TcpConnection | null {
   const c = changetype<TcpConnection | null>(load<usize>(recentPlace(flow)));
   return c !== null && c.flow.same(flow) ? c : null;
+}
+
+/** The same of a received segment, whose ports have to be there. */
+// @ts-ignore: decorator
+@inline
+export function findRecentOf(buffer: PacketBuffer): TcpConnection | null {
+  if (isVersion6(buffer.networkHeader)) return findRecent6(buffer);
+  const header = changetype<Ipv4Header>(buffer.networkHeader);
+  const ports = changetype<PortsHeader>(buffer.data);
+  const place = placeOf(header.source, ports.sourcePort, ports.destinationPort);
+  const c = changetype<TcpConnection | null>(load<usize>(recent + place));
+  return c !== null && isOfFlow4(c.flow, header, ports) ? c : null;
+}
+
+function findRecent6(buffer: PacketBuffer): TcpConnection | null {
+  receivedFlow(wanted, buffer);
+  return findRecent(wanted);
 }
 
 export function findConnection(hash: u32, flow: Flow): TcpConnection | null {
@@ -160,13 +196,22 @@ export function findRequest(hash: u32, flow: Flow): TcpRequest | null {
   return null;
 }
 
+/** The request of `flow`, if it was the last one of its place; who gets null asks findRequest. */
+export function findRecentRequest(flow: Flow): TcpRequest | null {
+  const r = changetype<TcpRequest | null>(load<usize>(recentRequests + placeOfFlow(flow)));
+  return r !== null && r.flow.same(flow) ? r : null;
+}
+
 export function insertRequest(r: TcpRequest): void {
+  store<usize>(recentRequests + placeOfFlow(r.flow), changetype<usize>(r));
   const bucket = bucketOf(r.hash);
   r.hashNext = bucket.requests;
   bucket.requests = r;
 }
 
 export function removeRequest(r: TcpRequest): void {
+  const place = recentRequests + placeOfFlow(r.flow);
+  if (load<usize>(place) == changetype<usize>(r)) store<usize>(place, 0);
   const bucket = bucketOf(r.hash);
   let other = bucket.requests;
   if (other === r) {

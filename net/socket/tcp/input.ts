@@ -5,19 +5,19 @@ import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ENOPROTOOPT } from "../../../k
 import { POLL_LEVEL_DEFAULT } from "../../../kernel/interrupts/polls";
 import { CHECKSUM_VALID, PacketBuffer, releaseBuffer, releaseEach, TUPLE_HASHED } from "../../buffer";
 import { Flow, flowHash, HASH_TABLE } from "../../flow";
-import { believableMtu, receivedFlow } from "../../ip";
+import { isHost, receivedFlow } from "../../ip";
 import { packetAgain, PACKET_PROMISED } from "../../packets";
 import { TCP_HEADER, TcpHeader } from "../../wire/tcp";
 import { finish } from "./close";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { clearCutShort, cutShort } from "./delivered";
 import { noteSoftError } from "./failure";
-import { findConnection, findListener, findRecent, findTimeWait, wanted } from "./demux";
+import { findConnection, findListener, findRecentOf, findRecentRequest, findTimeWait, wanted } from "./demux";
 import { listenSegment } from "./listen";
 import { pathTooSmall } from "./pmtu";
 import { segmentArrives } from "./receive";
 import { openRequest, requestSegment } from "./request";
-import { parseSegment, Segment, segment } from "./segment";
+import { isSegment, parseSegment, Segment, segment } from "./segment";
 import { resegment } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT, TCP_TIME_WAIT } from "./state";
 import { statistics } from "./statistics";
@@ -27,7 +27,11 @@ import { sendResetFor } from "./transmit";
 /** A segment from the network layer: takes the reference. */
 export function tcpInput(buffer: PacketBuffer): void {
   statistics.segmentsIn++;
-  if (parseSegment(buffer)) demultiplex(segment);
+  if (isSegment(buffer)) {
+    const known = findRecentOf(buffer);
+    if (known === null || known.state == TCP_TIME_WAIT) search(buffer);
+    else if (parseSegment(buffer, known.flow)) segmentArrives(known, segment);
+  }
   const c = cutShort;
   if (c !== null) return comeAgain(c, buffer);
   if (buffer.more === null) releaseBuffer(buffer);
@@ -46,24 +50,41 @@ function comeAgain(c: TcpConnection, buffer: PacketBuffer): void {
 /** The socket that a segment is for, with PACKET_PROMISED; see registerTransport. */
 export function tcpDestination(buffer: PacketBuffer): usize {
   if (buffer.length < TCP_HEADER) return POLL_LEVEL_DEFAULT;
-  receivedFlow(wanted, buffer);
-  const known = findRecent(wanted);
+  const known = findRecentOf(buffer);
   if (known !== null) return changetype<usize>(known) | PACKET_PROMISED;
-  const hash = <u32>flowHash(wanted, HASH_TABLE);
-  buffer.word1 = hash;
+  receivedFlow(wanted, buffer);
+  const hash = flowHash(wanted, HASH_TABLE);
+  buffer.word1 = <u32>hash;
+  buffer.sequence = <u32>(hash >> 32);
   buffer.flags |= TUPLE_HASHED;
-  const c = findConnection(hash, wanted);
+  const c = findConnection(<u32>hash, wanted);
   if (c !== null) return changetype<usize>(c) | PACKET_PROMISED;
   const listener = findListener(wanted.local);
   return listener !== null ? changetype<usize>(listener) : POLL_LEVEL_DEFAULT;
 }
 
+/** A segment for no connection that had one of late. */
+function search(buffer: PacketBuffer): void {
+  const s = segment;
+  const flow = s.ownFlow;
+  receivedFlow(flow, buffer);
+  if (!isHost(flow.remote)) {
+    statistics.malformed++;
+    return;
+  }
+  if (!parseSegment(buffer, flow)) return;
+  const r = findRecentRequest(flow);
+  if (r === null || r.owner === null) return demultiplex(s);
+  s.hash = r.hash;
+  requestSegment(r, r.owner!, s);
+}
+
 function demultiplex(s: Segment): void {
   const flow = s.flow;
-  const known = findRecent(flow);
-  if (known !== null && known.state != TCP_TIME_WAIT) return segmentArrives(known, s);
-  const hash = s.buffer.flags & TUPLE_HASHED ? s.buffer.word1 : <u32>flowHash(flow, HASH_TABLE);
-  s.hash = hash;
+  const buffer = s.buffer;
+  s.hash =
+    buffer.flags & TUPLE_HASHED ? ((<u64>buffer.sequence) << 32) | buffer.word1 : flowHash(flow, HASH_TABLE);
+  const hash = <u32>s.hash;
   const c = findConnection(hash, flow);
   if (c !== null) {
     // What has to be remembered stands by itself then, and its socket is at its end.
@@ -76,7 +97,7 @@ function demultiplex(s: Segment): void {
   const t = findTimeWait(hash, flow);
   if (t !== null && !mayBeginOver(t, s)) return timeWaitSegment(t, s);
   const listener = findListener(flow.local);
-  if (listener !== null) listenSegment(listener, s, hash, t);
+  if (listener !== null) listenSegment(listener, s, t);
   else if (t !== null) timeWaitSegment(t, s);
   else sendResetFor(s);
 }

@@ -191,7 +191,7 @@ function takeFrom(listener: TcpListener): TcpConnection | null {
 }
 
 /** A segment for a listener and for nothing else, or a SYN over `old`, to which it may be answered. */
-export function listenSegment(c: TcpConnection, s: Segment, hash: u32, old: TimeWait | null): void {
+export function listenSegment(c: TcpConnection, s: Segment, old: TimeWait | null): void {
   if (s.has(TCP_RST)) return;
   if (s.has(TCP_ACK)) {
     if (s.has(TCP_SYN) || !cookieAck(c, s)) sendResetFor(s);
@@ -206,12 +206,12 @@ export function listenSegment(c: TcpConnection, s: Segment, hash: u32, old: Time
   }
   if (old === null) {
     const room = listener.requestCount < REQUESTS_PER_LISTENER;
-    if (!room || !addRequest(c, s, hash, initialSequence(s.flow))) sendCookie(c, listener, s);
+    if (!room || !addRequest(c, s, initialSequence(s.hash))) sendCookie(c, listener, s);
     return;
   }
   // RFC 9293, 3.6.1: our number has to be beyond those of the old connection, and what is in a cookie cannot be chosen. So there is a request, beyond the listener's number, too:
   // each of these has a handshake behind it that was completed, so forged addresses do not come here.
-  if (!addRequest(c, s, hash, sequenceBeyond(s.flow, old.SND_NXT))) statistics.listenOverflows++;
+  if (!addRequest(c, s, sequenceBeyond(s.hash, old.SND_NXT))) statistics.listenOverflows++;
 }
 
 /** The bits of AGREED that the SYN `s` offers. */
@@ -314,7 +314,7 @@ export function completeOpen(
     child.receiveScale = <u8>offeredScale();
   }
   setPeerMss(child, mss);
-  insertConnection(child, s.hash);
+  insertConnection(child, <u32>s.hash);
   // RFC 9293 lets the listener's own block go on as the connection's; here it is a new one that takes over in LISTEN.
   child.state = TCP_LISTEN;
   child.history = TCP_LISTEN;

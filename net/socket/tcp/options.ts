@@ -29,13 +29,12 @@ export const SACK_BLOCKS: u32 = 4;
 
 @unmanaged
 export class SegmentOptions {
-  /** Maximum segment size of a SYN; 0 when not said. */
+  /** Maximum segment size; 0 when not said. These three are of a SYN only, and mean nothing without. */
   mss: u32;
-  /** Shift of a SYN, at most SCALE_MAXIMUM; NO_SCALE when not said. */
+  /** Shift, at most SCALE_MAXIMUM; NO_SCALE when not said. */
   scale: u32;
-  hasTimestamps: bool;
-  /** Of a SYN. */
   sackPermitted: bool;
+  hasTimestamps: bool;
   timestampValue: u32;
   timestampEcho: u32;
   /** Blocks of selective acknowledgement: how many, at most SACK_BLOCKS, and where they stand in the header, in network order. */
@@ -46,20 +45,29 @@ export class SegmentOptions {
 }
 
 /** `address`: the TCP header of `headerLength` bytes. MSS and window scale count on a SYN only. False: malformed. */
+// @ts-ignore: decorator
+@inline
 export function parseOptions(options: SegmentOptions, address: usize, headerLength: u32, syn: bool): bool {
-  options.mss = 0;
-  options.scale = NO_SCALE;
+  if (syn) {
+    options.mss = 0;
+    options.scale = NO_SCALE;
+    options.sackPermitted = false;
+  }
   options.hasTimestamps = false;
-  options.sackPermitted = false;
   options.sackCount = 0;
   options.userTimeout = 0;
-  let option = address + TCP_HEADER;
-  const end = address + headerLength;
-  // What every segment of an established connection carries: NOP NOP timestamps, in one comparison.
-  if (headerLength == TCP_HEADER + TIMESTAMPS_LENGTH && load<u32>(option) == 0x0a080101) {
-    readTimestamps(options, option + 4);
+  // What every segment of an established connection carries: nothing, or NOP NOP timestamps, in one comparison.
+  if (headerLength == TCP_HEADER) return true;
+  const first = address + TCP_HEADER;
+  if (headerLength == TCP_HEADER + TIMESTAMPS_LENGTH && load<u32>(first) == 0x0a080101) {
+    readTimestamps(options, first + 4);
     return true;
   }
+  return parseEach(options, first, address + headerLength, syn);
+}
+
+/** The same of the options from `option` to `end`. */
+function parseEach(options: SegmentOptions, option: usize, end: usize, syn: bool): bool {
   while (option < end) {
     const kind = <u32>load<u8>(option);
     if (kind == KIND_END) break;

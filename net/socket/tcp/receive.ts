@@ -159,9 +159,9 @@ function fastPath(c: TcpConnection, s: Segment): bool {
     (s.flags & ~TCP_PSH) != TCP_ACK ||
     s.sequence != c.RCV_NXT ||
     s.acknowledgement - c.SND_UNA > c.SND_MAX - c.SND_UNA ||
-    s.marked ||
     c.reassemblyHead !== null ||
     c.has(FIN_WAITING | RECEIVE_SHUT) ||
+    (c.has(HAS_ECN) && s.marked) ||
     s.userTimeout != 0
   )
     return false;

@@ -117,13 +117,13 @@ function queueOf(retries: u32): Link {
 }
 
 /** Answers the SYN `s` and remembers it. False: no memory, nothing was sent. */
-export function addRequest(c: TcpConnection, s: Segment, hash: u32, iss: u32): bool {
+export function addRequest(c: TcpConnection, s: Segment, iss: u32): bool {
   const listener = c.listener;
   if (listener === null) return false;
   const address = pool.allocate();
   if (address == 0) return false;
   const r = changetype<TcpRequest>(address);
-  r.hash = hash;
+  r.hash = <u32>s.hash;
   r.listener = listener;
   r.flow.copy(s.flow);
   r.ISS = iss;

@@ -9,7 +9,7 @@
 import { checksumAdd, checksumFold, pseudoHeaderSum } from "../../checksum";
 import { CHECKSUM_VALID, LINK_BROADCAST, PacketBuffer } from "../../buffer";
 import { Flow } from "../../flow";
-import { congestionSeen, isHost, receivedFlow } from "../../ip";
+import { congestionSeen } from "../../ip";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN, TCP_URG, TcpHeader } from "../../wire/tcp";
 import { IPPROTO_TCP } from "../socket";
 import { parseOptions, SegmentOptions } from "./options";
@@ -19,6 +19,8 @@ import { statistics } from "./statistics";
 @unmanaged
 export class Segment extends SegmentOptions {
   buffer: PacketBuffer;
+  /** Its receiver is the local end. That of its connection, when that had another segment of late. */
+  flow: Flow;
   private flow0: u64;
   private flow1: u64;
   private flow2: u64;
@@ -32,10 +34,8 @@ export class Segment extends SegmentOptions {
   acknowledgement: u32;
   window: u32;
   flags: u32;
-  /** A router has seen congestion (ECN field: CE). */
-  marked: bool;
-  /** Where no connection had its flow of late: the flow's hash (demux.ts). */
-  hash: u32;
+  /** Where no connection had its flow of late: HASH_TABLE of the flow; of one for a request the lower half. */
+  hash: u64;
   /** With URG: the sequence number behind the urgent data, as the peer says. */
   urgent: u32;
   /** Payload that is still to be looked at, from an address in `buffer` on, and its length in bytes. */
@@ -51,8 +51,13 @@ export class Segment extends SegmentOptions {
     return changetype<usize>(this) + offsetof<Segment>("sorted0");
   }
 
-  /** Its receiver is the local end. */
-  @inline get flow(): Flow {
+  /** A router has seen congestion (ECN field: CE). */
+  @inline get marked(): bool {
+    return congestionSeen(this.packet);
+  }
+
+  /** Room for the flow of one for which no connection is known. */
+  @inline get ownFlow(): Flow {
     return changetype<Flow>(changetype<usize>(this) + offsetof<Segment>("flow0"));
   }
 
@@ -141,21 +146,21 @@ export function initializeSegment(storage: usize): void {
   segment = changetype<Segment>(storage);
 }
 
-/** Fills in `segment` from what the network layer handed up. False: malformed, and counted. */
-export function parseSegment(buffer: PacketBuffer): bool {
+/** Whether what the network layer handed up, to us alone, has a whole header. False: it is counted. */
+// @ts-ignore: decorator
+@inline
+export function isSegment(buffer: PacketBuffer): bool {
+  const good = TcpHeader.check(buffer.data, buffer.length) && (buffer.flags & LINK_BROADCAST) == 0;
+  if (!good) statistics.malformed++;
+  return good;
+}
+
+/** Fills in `segment` from what isSegment holds for, and what flow it is of. False: wrong, and counted. */
+// @ts-ignore: decorator
+@inline
+export function parseSegment(buffer: PacketBuffer, flow: Flow): bool {
   const address = buffer.data;
   const length = buffer.length;
-  if (!TcpHeader.check(address, length) || (buffer.flags & LINK_BROADCAST) != 0) {
-    statistics.malformed++;
-    return false;
-  }
-  const s = segment;
-  const flow = s.flow;
-  receivedFlow(flow, buffer);
-  if (!isHost(flow.remote)) {
-    statistics.malformed++;
-    return false;
-  }
   if ((buffer.flags & CHECKSUM_VALID) == 0) {
     const sum = pseudoHeaderSum(flow, IPPROTO_TCP, length);
     // Pieces come only from a device that has checked them: others have no right sum over the first.
@@ -166,13 +171,14 @@ export function parseSegment(buffer: PacketBuffer): bool {
   }
   const header = changetype<TcpHeader>(address);
   const headerLength = header.headerLength;
+  const s = segment;
+  s.flow = flow;
   s.packet = buffer;
   s.buffer = buffer;
   s.sequence = header.sequence;
   s.acknowledgement = header.acknowledgement;
   s.window = header.window;
   s.flags = header.flags;
-  s.marked = congestionSeen(buffer);
   if (s.has(TCP_URG)) s.urgent = s.sequence + header.urgent;
   s.payload = address + headerLength;
   s.payloadLength = length - headerLength;

@@ -1,5 +1,5 @@
 /**
- * The application's side of a connection: where received bytes stand, what is to be sent, and what `poll` says. Received bytes are moved by the caller (net/socket/socket.ts), those
+ * The application's side of a connection: what it has read, what is to be sent, and what `poll` says. Received bytes are moved by the caller (net/socket/socket.ts), those
  * to be sent come from net/socket/gather.ts.
  */
 import { EAGAIN, EFAULT, ENOTCONN, EPIPE } from "../../../kernel/errno";
@@ -45,19 +45,7 @@ import { buffersScarce, windowUpdateDue } from "./window";
 
 // ---- Receiving ----
 
-/** Address of the next received bytes, or 0; `peekLength` says how many, or why there are none. */
-export function peek(c: TcpConnection): usize {
-  const head = c.received.head;
-  return head === null ? 0 : head.data;
-}
-
-/** Bytes at `peek`; else 0 at the end of the stream, -EAGAIN, -ENOTCONN, or the negative errno that ended it. */
-export function peekLength(c: TcpConnection): i32 {
-  const head = c.received.head;
-  return head !== null ? <i32>head.length : endOf(c);
-}
-
-/** What `peekLength` says when nothing is left. */
+/** Why nothing is received when nothing is left: 0 at the end of the stream, -EAGAIN, -ENOTCONN, or the negative errno that ended it. */
 export function endOf(c: TcpConnection): i32 {
   if (c.error != 0) return -c.error;
   if (c.has(FIN_RECEIVED | RECEIVE_SHUT)) return 0;

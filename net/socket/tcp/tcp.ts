@@ -14,7 +14,7 @@ import { Link } from "../../../kernel/list";
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
 import { Pool } from "../../../kernel/memory/pool";
 import { Timer, TIMER_SIZE } from "../../../kernel/time/timers";
-import { BUFFER_SIZE, bufferPool, BufferQueue } from "../../buffer";
+import { BUFFER_SIZE, bufferPool } from "../../buffer";
 import { Endpoint, FLOW_SIZE } from "../../flow";
 import { registerTransport } from "../../transports";
 import { IPPROTO_TCP, Socket, SocketProtocol } from "../socket";
@@ -33,7 +33,7 @@ import { initializeSegment, Segment } from "./segment";
 import { initializePending, PENDING_STORAGE, pendingRanked } from "./pending";
 import { feedStarved, initializeStarved } from "./starved";
 import { initializeStatistics, statistics, TcpStatistics } from "./statistics";
-import { consume, endOf, fill, fillError, peek, peekLength, poll, push } from "./stream";
+import { consume, endOf, fill, fillError, poll, push } from "./stream";
 import { initializeTimeWait, timeWaitExpired } from "./timewait";
 import { ackExpired, retransmitExpired, timersRanked } from "./timers";
 import { usableWindow } from "./window";
@@ -131,20 +131,15 @@ function fillOperations(): void {
   operations.accept = acceptOperation.index;
   operations.connect = connectOperation.index;
   operations.poll = pollOperation.index;
-  operations.peek = peekOperation.index;
-  operations.peekLength = peekLengthOperation.index;
   operations.consume = consumeOperation.index;
-  operations.peekSource = peekSourceOperation.index;
+  operations.end = endOperation.index;
   operations.fill = fillOperation.index;
   operations.fillError = fillErrorOperation.index;
   operations.push = pushOperation.index;
   operations.shutdown = shutdownOperation.index;
   operations.close = closeOperation.index;
   operations.abort = abortOperation.index;
-  operations.available = availableOperation.index;
   operations.room = roomOperation.index;
-  operations.queue = queueOperation.index;
-  operations.end = endOperation.index;
   operations.ranked = rankedOperation.index;
   operations.shared = sharedOperation.index;
 }
@@ -194,20 +189,8 @@ function pollOperation(socket: Socket): u32 {
   return poll(connectionOf(socket));
 }
 
-function peekOperation(socket: Socket): usize {
-  return peek(connectionOf(socket));
-}
-
-function peekLengthOperation(socket: Socket): i32 {
-  return peekLength(connectionOf(socket));
-}
-
 function consumeOperation(socket: Socket, bytes: u32): void {
   consume(connectionOf(socket), bytes);
-}
-
-function peekSourceOperation(socket: Socket): Endpoint {
-  return socket.flow.remote;
 }
 
 function fillOperation(socket: Socket, total: u32): u32 {
@@ -234,16 +217,8 @@ function abortOperation(socket: Socket): void {
   abortConnection(connectionOf(socket));
 }
 
-function availableOperation(socket: Socket): u32 {
-  return connectionOf(socket).receivedBytes;
-}
-
 function roomOperation(socket: Socket): u32 {
   return usableWindow(connectionOf(socket));
-}
-
-function queueOperation(socket: Socket): BufferQueue {
-  return connectionOf(socket).received;
 }
 
 function sharedOperation(socket: Socket): void {

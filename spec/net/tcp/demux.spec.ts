@@ -4,9 +4,14 @@ import { allocateConnection, freeConnection, TcpConnection } from "../../../net/
 import {
   findConnection,
   findRecent,
+  findRecentOf,
   insertConnection,
   removeConnection,
 } from "../../../net/socket/tcp/demux";
+import { BUFFER_HEADER, PacketBuffer } from "../../../net/buffer";
+import { Ipv4Header } from "../../../net/wire/ipv4";
+import { storeAddress } from "../../../net/wire/ipv6";
+import { PortsHeader } from "../../../net/wire/ports";
 import { growMemory } from "../../arena";
 import { chance, seedChance } from "../../chance";
 import { flowOf } from "../addresses";
@@ -17,10 +22,41 @@ const STEPS: u32 = 200_000;
 
 const wanted = changetype<Flow>(growMemory(FLOW_SIZE, 8));
 
-/** Flow `index`: the addresses go up as the ports go down, so that each place has many flows. */
+/** A packet buffer, an IP header of either version, and ports behind it. */
+const packet = changetype<PacketBuffer>(growMemory(BUFFER_HEADER, 8));
+const HEADER: usize = growMemory(64, 8);
+
+/** Flow `index`: the addresses go up as the ports go down, so that each place has many flows. Half of them are of IPv6, with the same last eight bytes. */
 function flowNumber(index: u32): Flow {
-  wanted.copy(flowOf(OWN, 80, PEER + (index >> 3), 5000 + (index & 7) - (index >> 3)));
+  const number = index >> 1;
+  wanted.copy(flowOf(OWN, 80, PEER + (number >> 3), 5000 + (number & 7) - (number >> 3)));
+  if (index & 1) {
+    wanted.local.high = 0xfe80_0000_0000_0000;
+    wanted.remote.high = 0xfe80_0000_0000_0000;
+  }
   return wanted;
+}
+
+/** A segment of this flow, as far as who it is for. */
+function segmentOf(flow: Flow): PacketBuffer {
+  const local = flow.local;
+  const remote = flow.remote;
+  packet.networkHeader = HEADER;
+  packet.data = HEADER + 40;
+  if (remote.isMapped) {
+    const header = changetype<Ipv4Header>(HEADER);
+    header.setFirstWord(40);
+    header.source = remote.ipv4;
+    header.destination = local.ipv4;
+  } else {
+    store<u8>(HEADER, 0x60);
+    storeAddress(HEADER + 8, remote);
+    storeAddress(HEADER + 24, local);
+  }
+  const ports = changetype<PortsHeader>(packet.data);
+  ports.sourcePort = remote.port;
+  ports.destinationPort = local.port;
+  return packet;
 }
 
 describe("connections that had a segment of late", () => {
@@ -37,6 +73,7 @@ describe("connections that had a segment of late", () => {
       const known = connections[index];
       if (chance(8) != 0) {
         const recent = findRecent(flow);
+        assert(findRecentOf(segmentOf(flow)) === recent, "of a segment as of its flow");
         if (recent !== null) hits++;
         assert(recent === null || changetype<usize>(recent) == known, "another one, or one that has gone");
         const c = findConnection(<u32>flowHash(flow, HASH_TABLE), flow);

@@ -12,7 +12,7 @@ describe("a connection", () => {
 
   it("receives with its third line, sends with its fourth, has times in its fifth and timers in its sixth", () => {
     const c = changetype<TcpConnection>(<usize>0);
-    expect(offsetof<TcpConnection>("SND_WL1")).toBe(2 * LINE);
+    expect(offsetof<TcpConnection>("SND_UNA")).toBe(2 * LINE);
     expect(offsetof<TcpConnection>("sendHead")).toBe(3 * LINE);
     expect(offsetof<TcpConnection>("lastSent")).toBe(4 * LINE);
     expect(changetype<usize>(c.retransmitTimer)).toBe(5 * LINE);
