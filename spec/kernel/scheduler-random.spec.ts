@@ -83,7 +83,10 @@ function check(): void {
   if (level > <i32>running.priority)
     assert((exitWork & WORK_RESCHEDULE) != 0, "outranked, and nobody says so");
   if (running.process.waiting.top >= <i32>running.level + i32(running.handling != 0))
-    assert((exitWork & WORK_DISPATCH) != 0, "has what another one of its process waits for, and nobody says so");
+    assert(
+      (exitWork & WORK_DISPATCH) != 0,
+      "has what another one of its process waits for, and nobody says so",
+    );
 }
 
 /** After the running thread has given others their chance. */
