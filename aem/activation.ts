@@ -4,9 +4,9 @@
  * An event is in the queue at most once; what occurs meanwhile coalesces (the job keeps what must not be lost). While its handler runs it may be queued again.
  */
 import { EVENT_DRAINING, EVENT_OCCURRED, EVENT_PENDING, EVENT_STOPPED } from "./abi";
-import { Event, EVENT_MEASURED } from "./event";
+import { Event, EVENT_MEASURED, EVENT_PARTICULAR } from "./event";
 import { markActivation } from "./latency";
-import { enqueue } from "./queue";
+import { enqueue, enqueuePlain } from "./queue";
 
 /** Occurrences at the sources of all events since boot. */
 export let activationTotal: u64 = 0;
@@ -33,12 +33,13 @@ export function makePending(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
-  if (state & EVENT_MEASURED) enqueueMeasured(event);
-  else enqueue(event);
+  if (state & EVENT_PARTICULAR) enqueueParticular(event);
+  else enqueuePlain(event);
 }
 
-function enqueueMeasured(event: Event): void {
-  markActivation(event);
+/** The same in all cases. */
+function enqueueParticular(event: Event): void {
+  if (event.has(EVENT_MEASURED)) markActivation(event);
   enqueue(event);
 }
 
@@ -50,6 +51,5 @@ export function again(event: Event): void {
     return;
   }
   event.mark(EVENT_PENDING);
-  if (event.has(EVENT_MEASURED)) markActivation(event);
-  enqueue(event);
+  enqueueParticular(event);
 }

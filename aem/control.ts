@@ -6,7 +6,7 @@
  * left (aem/extra.ts), -EINVAL.
  */
 import { EDQUOT, EFAULT, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../kernel/errno";
-import { readUser, writeUser } from "../kernel/memory/user";
+import { readUser, readUserLong, writeUser } from "../kernel/memory/user";
 import { resolveHandler } from "../kernel/process/module";
 import { addTimerLevel, timerPending, timerStartAt, timerStop } from "../kernel/time/timers";
 import {
@@ -91,7 +91,7 @@ export function controlFilter(event: Event, user: usize): i32 {
 /** EVJOBTIMEOUT. `user` 0: none. */
 export function controlTimeout(event: Event, user: usize): i32 {
   if (!hasTimeout(event.type)) return -EINVAL;
-  if (user != 0 && readUser(scratch, user, 8) < 0) return -EFAULT;
+  if (user != 0 && readUserLong(scratch, user) < 0) return -EFAULT;
   const nanoseconds = user == 0 ? 0 : load<u64>(scratch);
   if (<i64>nanoseconds < 0) return -EINVAL;
   if (nanoseconds == 0 && event.extra == 0) return 0;

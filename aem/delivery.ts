@@ -26,16 +26,23 @@ export let handledTotal: u64 = 0;
 /** Has the job fetch what the event carries: DELIVERED, ALLOCATE, EMPTY or a shortage. With the first two something is called for it. */
 @inline
 export function deliver(thread: Thread, event: Event): i32 {
-  const outcome = event.extra == 0 ? call_indirect<i32>(event.job.deliver, event) : deliverExtra(event);
-  if (outcome == DELIVERED) {
-    event.handled++;
-    handledTotal++;
-    occupy(thread, event);
-  } else if (outcome == ALLOCATE) {
+  const outcome = event.extra == 0 ? call_indirect<i32>(event.deliverer, event) : deliverExtra(event);
+  if (outcome == DELIVERED) deliveredTo(thread, event);
+  else if (outcome == ALLOCATE) {
     event.mark(EVENT_ALLOCATING);
     occupy(thread, event);
   }
   return outcome;
+}
+
+/** The event's handler, whose arguments are set, is called. Its code address. */
+// @ts-ignore: decorator
+@inline
+export function deliveredTo(thread: Thread, event: Event): usize {
+  event.handled++;
+  handledTotal++;
+  occupy(thread, event);
+  return event.handler;
 }
 
 /** The thread calls something for the event. */

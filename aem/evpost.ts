@@ -28,7 +28,7 @@ import {
   queueMessage,
   receiverOf,
 } from "./jobs/message";
-import { copyToProcess } from "./transfer";
+import { copyFewToProcess, copyToProcess } from "./transfer";
 
 /** Bytes that are copied between two moments at which interrupts and other threads have their turn. */
 const PIECE: u32 = 16384;
@@ -89,7 +89,7 @@ function postPiece(receiver: Process, event: Event, data: usize, length: u32): i
 
 function fill(receiver: Process, message: Message, data: usize, length: u32): i32 {
   return lendBlock(receiver, message, length)
-    ? copyToProcess(receiver, message.block, data, length)
+    ? copyFewToProcess(receiver, message.block, data, length)
     : -EAGAIN;
 }
 

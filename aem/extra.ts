@@ -24,7 +24,7 @@ import {
 } from "./abi";
 import { activate } from "./activation";
 import { retry } from "./queue";
-import { Event, EVENT_ALLOCATING, EVENT_MEASURED } from "./event";
+import { Event, EVENT_ALLOCATING, EVENT_MEASURED, EVENT_PARTICULAR } from "./event";
 import { DELIVERED, EMPTY } from "./job";
 import { setTimeoutArguments } from "./jobs/timeout";
 import { recordLatency } from "./latency";
@@ -172,6 +172,7 @@ function makeExtra(event: Event): EventExtra | null {
   timerPrepare(extra, expired.index);
   extra.argument = changetype<usize>(event);
   event.argument = address;
+  event.mark(EVENT_PARTICULAR);
   return extra;
 }
 
@@ -204,7 +205,7 @@ export function deliverExtra(event: Event): i32 {
   const extra = extraOf(event);
   // The allocator's answer belongs to the activation that made it asked.
   if (!extra.has(EXTRA_ANSWERED)) extra.servedSince = extra.activatedAt;
-  let outcome = call_indirect<i32>(event.job.deliver, event);
+  let outcome = call_indirect<i32>(event.deliverer, event);
   extra.clear(EXTRA_ANSWERED);
   if (extra.has(EXTRA_TIMED_OUT) && !(outcome == EMPTY && event.has(EVENT_PENDING))) {
     extra.clear(EXTRA_TIMED_OUT);

@@ -84,6 +84,6 @@ function inherit(event: Event, child: Process): i32 {
     return 0;
   }
   if (type == EVENT_ACCEPT) copy.data = event.data;
-  if (onSocket) listen(copy, event.socket);
+  if (onSocket) listen(copy, copy.job, event.socket);
   return 0;
 }

@@ -54,6 +54,8 @@ let freeLast: u32 = 0;
 
 /** Once at boot. `storage`: EVENT_STORAGE bytes, 8-aligned; `limit`: most events, EVENT_LIMIT if more. */
 export function initializeEvents(storage: usize, limit: u32): void {
+  // Event.zero
+  if (EVENT_SIZE != 88) unreachable();
   pool = changetype<Pool>(storage);
   pool.initialize(EVENT_SIZE, min(limit, EVENT_LIMIT));
   directory = storage + ((offsetof<Pool>() + 7) & ~7);
@@ -77,21 +79,22 @@ function wordOf(slot: u32): usize {
   return load<usize>(directory + ((slot >> CHUNK_BITS) << 2)) + ((slot & CHUNK_MASK) << 2);
 }
 
-/** A zeroed event with a jid; null at the limit, or when no frame is left. */
+/** An event with a jid, zeroed but for its links; null at the limit, or when no frame is left. */
 export function allocateEvent(): Event | null {
-  // A slot first: what can fail must not leave anything behind. Without memory for more of them there are the spare ones.
-  const fresh = freeCount < SPARE_SLOTS && (slotsUsed < slotsThere || growTable());
-  if (!fresh && freeCount == 0) return null;
   const address = pool.allocateRaw();
   if (address == 0) return null;
-  memory.fill(address, 0, EVENT_SIZE);
+  changetype<Event>(address).zero();
   let slot: u32;
   let generation: u32;
   let word: usize;
-  if (fresh) {
+  // Without memory for more slots there are the spare ones.
+  if (freeCount < SPARE_SLOTS && (slotsUsed < slotsThere || growTable())) {
     slot = slotsUsed++;
     word = wordOf(slot);
     generation = randomGeneration();
+  } else if (freeCount == 0) {
+    pool.release(address);
+    return null;
   } else {
     slot = freeFirst;
     word = wordOf(slot);

@@ -51,11 +51,6 @@ export function noFrame(): i32 {
 export class EventJob {
   /** EVENT_ACCEPT .. EVENT_ERROR */
   type: u32;
-  /**
-   * (event: Event) => i32: just before the handler is called, in the context of its process: fetches what the event carries, and sets
-   * the handler's arguments. DELIVERED, EMPTY or a `shortage`. 0: the kernel has no such job.
-   */
-  deliver: u32;
   /** Called by the source: a Waiter's (waiter, events, detail) => void, or a Timer's (timer) => void. */
   occurred: u32;
   /** POLL* and WAKE_* bits to listen to; 0: the source is a timer. */
@@ -73,8 +68,8 @@ export class EventJob {
   detach: u32;
 }
 
-/** Bytes that `initializeJobs` needs. */
-export const JOB_STORAGE: usize = offsetof<EventJob>() * EVENT_TYPES;
+/** Bytes that `initializeJobs` needs: twice EVENT_TYPES × { deliver: u32 }, then EVENT_TYPES × EventJob. */
+export const JOB_STORAGE: usize = (8 + offsetof<EventJob>()) * EVENT_TYPES;
 
 let jobs: usize = 0;
 
@@ -87,13 +82,35 @@ export function initializeJobs(storage: usize): void {
 
 @inline
 export function jobOf(type: u32): EventJob {
-  return changetype<EventJob>(jobs + <usize>type * offsetof<EventJob>());
+  return changetype<EventJob>(jobs + 8 * EVENT_TYPES + <usize>type * offsetof<EventJob>());
+}
+
+/**
+ * (event: Event) => i32: just before the handler is called, in the context of its process: fetches what the event carries, and sets
+ * the handler's arguments. DELIVERED, EMPTY or a `shortage`. 0: the kernel has no such job.
+ */
+// @ts-ignore: decorator
+@inline
+export function delivererOf(type: u32): u32 {
+  return load<u32>(jobs + (type << 2));
+}
+
+/** The same of an event that is not EVENT_PARTICULAR. */
+// @ts-ignore: decorator
+@inline
+export function plainDelivererOf(type: u32): u32 {
+  return load<u32>(jobs + (type << 2), 4 * EVENT_TYPES);
+}
+
+export function setPlainDeliverer(type: u32, deliver: u32): void {
+  store<u32>(jobs + (type << 2), deliver, 4 * EVENT_TYPES);
 }
 
 export function defineJob(type: u32, deliver: u32, occurred: u32, mask: u32, initial: u32): void {
   const job = jobOf(type);
   job.type = type;
-  job.deliver = deliver;
+  store<u32>(jobs + (type << 2), deliver);
+  setPlainDeliverer(type, deliver);
   job.occurred = occurred;
   job.mask = mask;
   job.initial = initial;

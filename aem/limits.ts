@@ -17,9 +17,10 @@ import {
   LIMIT_EVENTS_OF_TYPE,
   reportLimit,
 } from "../kernel/process/limits";
+import { ModuleDescriptor } from "../kernel/process/module";
 import { Process } from "../kernel/process/process";
 import { ProcessUsage, usageOf } from "../kernel/process/usage";
-import { EVF_CAPSULE, EVF_FORK, EVF_THREAD } from "./abi";
+import { EVF_CAPSULE, EVF_EXECUTORS, EVF_FORK, EVF_THREAD } from "./abi";
 import { Event, EVENT_HELD, eventOfActivation } from "./event";
 import { push } from "./queue";
 
@@ -39,6 +40,7 @@ const EXECUTOR_CAPSULE: u32 = 8;
 
 @inline
 function executorsOf(flags: u32): u32 {
+  if ((flags & EVF_EXECUTORS) == 0) return EXECUTOR_FUNCTION;
   const executors: u32 =
     (flags & EVF_THREAD ? EXECUTOR_THREAD : 0) |
     (flags & EVF_FORK ? EXECUTOR_FORK : 0) |
@@ -46,11 +48,15 @@ function executorsOf(flags: u32): u32 {
   return executors == 0 ? EXECUTOR_FUNCTION : executors;
 }
 
-/** Whether the policy allows an event of `type` with the executor that `flags` name: 0, or -EPERM, which is counted. */
-export function checkPolicy(process: Process, type: u32, flags: u32): i32 {
-  const module = process.module;
-  if (((module.refusedTypes >>> type) & 1) == 0 && (module.refusedExecutors & executorsOf(flags)) == 0)
-    return 0;
+/** Whether the policy refuses an event of `type` with the executor that `flags` name. */
+// @ts-ignore: decorator
+@inline
+export function isForbidden(module: ModuleDescriptor, type: u32, flags: u32): bool {
+  return ((module.refusedTypes >>> type) & 1) != 0 || (module.refusedExecutors & executorsOf(flags)) != 0;
+}
+
+/** -EPERM, which is counted. */
+export function countForbidden(process: Process): i32 {
   usageOf(process).refusedEvents++;
   return -EPERM;
 }

@@ -28,36 +28,45 @@ import { startTimer } from "./jobs/timer";
 import { admit, hasToWait, hold } from "./limits";
 
 /** The event joins the queue of the thread that runs its handlers, or has them run, which ranks no lower than the event from now on. */
-// @ts-ignore: decorator
-@inline
 export function enqueue(event: Event): void {
   const process = event.process;
-  const count = ++process.waitingCount;
-  if (count < process.overload.rise && process.module.activationLimit == 0) push(event, process);
-  else enqueueAtMark(event, process, count);
+  join(event, process, ++process.waitingCount);
 }
 
-/** The same where an overload event hears of it, or a limit of activated events is to be kept. */
-function enqueueAtMark(event: Event, process: Process, count: u32): void {
+function join(event: Event, process: Process, count: u32): void {
   if (count >= process.overload.rise) process.overload.reached(count);
   if (hasToWait(process)) hold(event);
   else push(event, process);
+}
+
+/** The same for one that is not EVENT_PARTICULAR. */
+// @ts-ignore: decorator
+@inline
+export function enqueuePlain(event: Event): void {
+  const process = event.process;
+  const count = ++process.waitingCount;
+  if (count < process.overload.rise) pushPending(event, process);
+  else join(event, process, count);
 }
 
 /** The same for an event that is counted already, and whose turn has come. */
 // @ts-ignore: decorator
 @inline
 export function push(event: Event, process: Process): void {
+  if ((<u32>event.flags) & EVF_THREAD) pushWork(event, process);
+  else pushPending(event, process);
+}
+
+// @ts-ignore: decorator
+@inline
+function pushPending(event: Event, process: Process): void {
   const level = <u32>event.priority;
-  if ((<u32>event.flags) & EVF_THREAD) {
-    pushWork(event, process, level);
-    return;
-  }
   process.pending.append(event.activation, level);
   notifyThread(process.thread, level);
 }
 
-function pushWork(event: Event, process: Process, level: u32): void {
+function pushWork(event: Event, process: Process): void {
+  const level = <u32>event.priority;
   process.work.append(event.activation, level);
   if (!notifyWorker(process, level) && process.workersShort == 0) {
     // Told once, until there is an idle one again: the event waits in its queue, and the application may do nothing about it.
@@ -80,6 +89,13 @@ export function countTaken(process: Process): void {
   const count = --process.waitingCount;
   if (count < process.overload.fall) process.overload.sunk(count);
   if (process.heldCount != 0) admit(process);
+}
+
+/** Whether overload events have to hear of it when one is taken. */
+// @ts-ignore: decorator
+@inline
+export function takingTells(process: Process): bool {
+  return process.waitingCount <= process.overload.fall;
 }
 
 /** Takes an event that is pending, starved or held out of where it waits. False: it does not wait. The caller sees to its state. */

@@ -27,6 +27,7 @@ import {
   EVENT_SK,
   EVENT_TIMER,
   EVENTS_PER_SOCKET,
+  EVF_EXECUTORS,
   EVF_KEEPALIVE,
   EVF_KNOWN,
   EVF_PRIORITY_MASK,
@@ -34,12 +35,12 @@ import {
   HANDLER_ALLOCATOR,
   PRIORITY_LEVELS,
 } from "./abi";
-import { Event } from "./event";
-import { prepareExecutor } from "./executors";
+import { Event, EVENT_PARTICULAR } from "./event";
+import { isFunction, prepareExecutor } from "./executors";
 import { allocateEvent, eventPool } from "./jids";
-import { jobOf } from "./job";
+import { EventJob, jobOf } from "./job";
 import { readerComes } from "./jobs/shared";
-import { checkEventLimits, checkPolicy } from "./limits";
+import { checkEventLimits, countForbidden, isForbidden } from "./limits";
 
 /** Most events of one process. */
 let processLimit: u32 = 0;
@@ -54,12 +55,16 @@ export function setProcessLimit(events: u32): void {
  */
 export function admitEvent(type: u32, flags: u32, handler: u32): i64 {
   const process = currentProcess();
-  const forbidden = checkPolicy(process, type, flags);
-  if (forbidden != 0) return forbidden;
+  if (isForbidden(process.module, type, flags)) return countForbidden(process);
   const refused = checkFlags(flags);
   if (refused != 0) return refused;
+  if ((flags & EVF_EXECUTORS) == 0) return admitHandler(process, type, handler);
   const unavailable = prepareExecutor(process, flags);
-  if (unavailable != 0) return unavailable;
+  return unavailable != 0 ? unavailable : admitHandler(process, type, handler);
+}
+
+/** The same where the executor is there. */
+function admitHandler(process: Process, type: u32, handler: u32): i64 {
   const code = resolveHandler(process, handler, type);
   if (code == 0) {
     logBadHandler(process, type, handler);
@@ -111,6 +116,7 @@ function makeEvent(process: Process, type: u32, flags: u32, priority: u32, code:
   event.fd = -1;
   event.flags = <u8>flags;
   event.priority = <u8>priority;
+  if (!isFunction(event) || process.module.activationLimit != 0) event.mark(EVENT_PARTICULAR);
   process.events.append(event.owned);
   process.eventCount++;
   usageOf(process).addEventOfType(type, 1);
@@ -133,8 +139,8 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
   event.fd = fd;
   event.object = object;
   event.data = data;
-  const job = event.job;
-  listen(event, socket);
+  const job = jobOf(type);
+  listen(event, job, socket);
   // What came before the registration is reported too, as if the socket told it now.
   const held = job.initial != 0 ? call_indirect<u32>(socket.protocol.poll, socket) & job.initial : 0;
   if (held != 0) call_indirect<void>(job.occurred, event.waiter, held, 0);
@@ -144,10 +150,9 @@ export function registerOnSocket(type: u32, fd: i32, flags: u32, handler: u32, d
 /** The event listens to the socket from now on; so many do that there is room for it. */
 // @ts-ignore: decorator
 @inline
-export function listen(event: Event, socket: Socket): void {
-  const job = event.job;
+export function listen(event: Event, job: EventJob, socket: Socket): void {
   event.waiter.prepare(job.occurred, job.mask, event.priority);
-  if (event.type == EVENT_READ) readerComes(event, socket);
+  if (job.type == EVENT_READ) readerComes(event, socket);
   socket.events++;
   socket.join(event.waiter);
   rankSocket(socket);

@@ -30,6 +30,15 @@ export function copyToProcess(receiver: Process, destination: usize, source: usi
   return 0;
 }
 
+/** The same, and shorter where all of it goes to one page, which no fork shares. */
+export function copyFewToProcess(receiver: Process, destination: usize, source: usize, length: usize): i32 {
+  if ((destination & (FRAME_SIZE - 1)) + length <= FRAME_SIZE) {
+    const page = translateWritable(receiver.pageTables, WINDOW_BASE + <u64>destination);
+    if (page != 0) return copyFromUser(page, source, length);
+  }
+  return copyToProcess(receiver, destination, source, length);
+}
+
 /** Kernel address of an address in the window of `process` that may be written to, which is a copy of its own from here on; 0: there is no frame for that. */
 // @ts-ignore: decorator
 @inline

@@ -110,10 +110,10 @@ static inline u64 w2c_hal_sum256(struct w2c_hal* hal, u32 address, u64 sum) {
   return sum;
 }
 static inline u64 w2c_hal_tsc(struct w2c_hal* hal) {
-  u32 low, high;
+  u64 low, high; /* the processor clears the upper halves (SDM 2B) */
   UNUSED_HAL;
   __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-  return (u64)high << 32 | low;
+  return high << 32 | low;
 }
 static inline u32 w2c_hal_cpuid(struct w2c_hal* hal, u32 leaf, u32 subleaf, u32 which) {
   u32 value[4];
@@ -184,6 +184,10 @@ static inline u64 w2c_hal_faultAddress(struct w2c_hal* hal) {
   __asm__ volatile("mov %%cr2, %0" : "=r"(value));
   return value;
 }
+static inline u64 w2c_hal_loadWindow(struct w2c_hal* hal, u64 address) {
+  UNUSED_HAL;
+  return *(const volatile u64*)address;
+}
 #define EFAULT 14
 static inline u32 w2c_hal_copyFromUser(struct w2c_hal* hal, u32 destination, u32 source, u32 length) {
   UNUSED_HAL;
@@ -215,8 +219,11 @@ static inline void w2c_hal_restoreFpu(struct w2c_hal* hal, u32 area) {
 
 /* ---- The image ---- */
 
+extern const unsigned char handler_types[][32];
 static inline u32 w2c_hal_image(struct w2c_hal* hal, u32 which) {
   UNUSED_HAL;
+  /* Each registration asks for it (kernel/hal.ts, IMAGE_HANDLER_TYPES). */
+  if (which == 12) return (u32)(uintptr_t)handler_types;
   return image_value(which);
 }
 static inline void w2c_hal_exit(struct w2c_hal* hal, u32 status) {

@@ -171,18 +171,19 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
   __asm__ volatile(
       "cmp %[restart], %%eax\n"
       "je 4f\n"
-      "mov 40(%%rsp), %%rsp\n"
+      "testl $1, %c[pending]\n" /* WORK_DISPATCH */
+      "jz 5f\n"
+      "6: mov 40(%%rsp), %%rsp\n"
       "sti\n"
       "push %%rbx\n"
       "push %%rax\n"
       "push $0\n" /* aligned to 16 for the calls of handlers */
       "0: mov %%rsp, %%rbx\n"
       "cli\n"
-      "xor %%esi, %%esi\n" /* no handler has returned yet */
-      "1: mov %c[stack], %%esp\n"
+      "mov %c[stack], %%esp\n"
       "mov $kernel, %%edi\n"
       "call w2c_kernel_dispatch\n"
-      "mov %%rbx, %%rsp\n"
+      "1: mov %%rbx, %%rsp\n"
       "test %%eax, %%eax\n"
       "jz 2f\n"
       "movabs %[instance], %%rdi\n"
@@ -194,8 +195,10 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "sti\n"
       "call *%%rax\n"
       "cli\n"
-      "mov %%eax, %%edx\n" /* what an allocator has returned */
-      "mov $1, %%esi\n"
+      "mov %c[stack], %%esp\n"
+      "mov $kernel, %%edi\n"
+      "mov %%eax, %%esi\n" /* what an allocator has returned */
+      "call w2c_kernel_handlerReturned\n"
       "jmp 1b\n"
       "2: sti\n"
       "pop %%r10\n"
@@ -227,8 +230,19 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "push %%r9\n"
       "push %%r10\n"
       "jmp 0b\n"
+      /* Nothing but another thread that ranks higher, or whose turn it is: there may be handlers when it is this one's turn again. */
+      "5: push %%rax\n"
+      "sub $8, %%rsp\n"
+      "mov $kernel, %%edi\n"
+      "call w2c_kernel_giveWay\n"
+      "add $8, %%rsp\n"
+      "pop %%rax\n"
+      "testl $1, %c[pending]\n"
+      "jnz 6b\n"
+      "testl $2, %c[pending]\n"
+      "jnz 5b\n" LEAVE_KERNEL
       :
-      : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [argument1] "i"(KERNEL_GLOBAL(upcallArgument1)),
+      : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(exitWork)), [argument1] "i"(KERNEL_GLOBAL(upcallArgument1)),
         [argument2] "i"(KERNEL_GLOBAL(upcallArgument2)), [argument3] "i"(KERNEL_GLOBAL(upcallArgument3)),
         [argument4] "i"(KERNEL_GLOBAL(upcallArgument4)), [argument5] "i"(KERNEL_GLOBAL(upcallArgument5)),
         [instance] "i"(INSTANCE_BASE), [restart] "i"(-ERESTART));

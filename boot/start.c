@@ -14,7 +14,6 @@ extern uint32_t boot_magic, boot_info;
 extern uint64_t boot_tsc;
 extern const uint64_t module_count;
 extern const void* const module_table[];
-extern const unsigned char handler_types[][32];
 extern const uint64_t image_parameters[];
 void initialize_descriptor_tables(void);
 void aemos_serve(void);
@@ -34,7 +33,6 @@ uint32_t image_value(uint32_t which) {
     case 9: return (uint32_t)(boot_tsc >> 32);
     case 10: return (uint32_t)(uintptr_t)kernel_data_start;
     case 11: return (uint32_t)(uintptr_t)kernel_data_end;
-    case 12: return (uint32_t)(uintptr_t)handler_types;
     case 13: return (uint32_t)(uintptr_t)boot_pml4;
     case 14: return (uint32_t)(uintptr_t)image_parameters;
     case 15: return (uint32_t)(uintptr_t)aemos_serve;

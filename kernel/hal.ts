@@ -105,6 +105,9 @@
 /** Address of a page fault (CR2). */
 // @ts-ignore: decorator
 @external("hal", "faultAddress") export declare function faultAddress(): u64;
+/** Reads in the current process's window. `address` is virtual, and mapped. */
+// @ts-ignore: decorator
+@external("hal", "loadWindow") export declare function loadWindow(address: u64): u64;
 /** Copies from the current process's window. 0, or -EFAULT where a page is not mapped. The range was checked before. */
 // @ts-ignore: decorator
 @external("hal", "copyFromUser") export declare function copyFromUser(

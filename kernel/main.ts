@@ -82,7 +82,7 @@ import { initializeThreads, THREAD_STORAGE } from "./scheduler/thread";
 import { now, setClockStart } from "./time/clock";
 import { addTimerLevel, initializeTimers, TIMER_SIZE } from "./time/timers";
 import { AEM_STORAGE, initializeAem } from "../aem/aem";
-import { dispatchNext } from "../aem/dispatch";
+import { dispatchAfter, dispatchNext } from "../aem/dispatch";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
 import { pciScan } from "../drivers/pci";
 import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut } from "../drivers/serial";
@@ -117,7 +117,7 @@ export { copyFault, exception, kernelException } from "./interrupts/exceptions";
 export { vmtableEnd } from "./process/calls";
 export { growMemory as memoryGrow } from "./process/create";
 export { serve } from "./process/workers";
-export { reschedule } from "./scheduler/preempt";
+export { giveWay, reschedule } from "./scheduler/preempt";
 export { kernelTrap, trap } from "./process/trap";
 export { refused } from "./process/usage";
 
@@ -403,10 +403,12 @@ export function interrupt(vector: u32): void {
   if (exitWork & WORK_RESCHEDULE) preempt();
 }
 
-/**
- * From the glue, with exitWork at the end of a system call: the next handler's code address, or 0. `returned`: what this gave before has
- * returned, and `result` with it if it is a function that returns something.
- */
-export function dispatch(returned: u32, result: u32): usize {
-  return dispatchNext(returned != 0, result);
+/** From the glue, with WORK_DISPATCH at the end of a system call: the next handler's code address, or 0. */
+export function dispatch(): usize {
+  return dispatchNext();
+}
+
+/** The same when the handler has returned that one of the two gave; `result` is what it returned, if it is an allocator. */
+export function handlerReturned(result: u32): usize {
+  return dispatchAfter(result);
 }

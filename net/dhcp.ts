@@ -5,17 +5,36 @@
  *      ^                             │ nak           ^            │ ack          │ ack
  *      └─────────────────────────────┴── nak, lease ended         └──────────────┘──> BOUND
  *
- * It has a UDP path of its own, because it works before there is an address. **Not** done: the ARP check of an offered address (and so no
- * DECLINE), INIT-REBOOT, RELEASE.
+ * Here are the states, what is sent in them, and what is believed of what comes; dhcp-lease.ts has what an acknowledgement brings. It has a UDP path of its own, because
+ * it works before there is an address. **Not** done: the ARP check of an offered address (and so no DECLINE), INIT-REBOOT, RELEASE.
  */
-import { LOG_ERROR, LOG_INFO, LOG_WARNING, log, logAddress, logEnd, logStart } from "../kernel/console";
-import { logText, logUnsigned } from "../kernel/console";
+import {
+  LOG_ERROR,
+  LOG_INFO,
+  LOG_WARNING,
+  log,
+  logAddress,
+  logEnd,
+  logStart,
+  logText,
+} from "../kernel/console";
 import { random32 } from "../kernel/random";
 import { now, SECOND } from "../kernel/time/clock";
-import { Timer, timerPrepare, timerStart, timerStop } from "../kernel/time/timers";
+import { Timer, timerPrepare, timerStart } from "../kernel/time/timers";
 import { PacketBuffer, releaseBuffer } from "./buffer";
 import { networkCounters } from "./counters";
-import { DhcpOptions } from "./dhcp-options";
+import {
+  client,
+  DHCP_INIT,
+  DHCP_REBINDING,
+  DHCP_RENEWING,
+  DHCP_REQUESTING,
+  DHCP_SELECTING,
+  initializeDhcpClient,
+  options,
+  RETRY_FIRST,
+} from "./dhcp-client";
+import { takeLease } from "./dhcp-lease";
 import { sendDhcp } from "./dhcp-output";
 import {
   hasDevice,
@@ -25,7 +44,7 @@ import {
   networkInterface,
   setAddress,
 } from "./interface";
-import { learnNameServers, nameServer4 } from "./name-servers";
+import { learnNameServers } from "./name-servers";
 import { udpClaimPort } from "./socket/udp";
 import {
   DHCP_CLIENT_PORT,
@@ -41,57 +60,16 @@ import {
 import { Ipv4Header } from "./wire/ipv4";
 import { UDP_HEADER, UdpHeader } from "./wire/udp";
 
-export const DHCP_STOPPED: u32 = 0;
-export const DHCP_INIT: u32 = 1;
-export const DHCP_SELECTING: u32 = 2;
-export const DHCP_REQUESTING: u32 = 3;
-export const DHCP_BOUND: u32 = 4;
-export const DHCP_RENEWING: u32 = 5;
-export const DHCP_REBINDING: u32 = 6;
-
-/** First and longest interval between transmissions (RFC 2131, 4.1), seconds; each is varied by up to a second either way. */
-const RETRY_FIRST: u32 = 4;
+/** Longest interval between transmissions (RFC 2131, 4.1), seconds. */
 const RETRY_LAST: u32 = 64;
 /** Requests for an offer before we look for another one. */
 const REQUEST_TRIES: u32 = 4;
-/** Shortest time between renewals (RFC 2131, 4.4.5), and the shortest lease that we follow, seconds. */
+/** Shortest time between renewals (RFC 2131, 4.4.5), seconds. */
 const RENEW_MINIMUM: u64 = 60;
-const LEASE_MINIMUM: u32 = 60;
-const LEASE_INFINITE: u32 = 0xffff_ffff;
-
-
-@unmanaged
-export class DhcpClient extends Timer {
-  state: u32;
-  xid: u32;
-  /** Seconds until the next retransmission, not varied. */
-  interval: u32;
-  tries: u32;
-  /** Offered or held address, and the server it is from. */
-  address: u32;
-  server: u32;
-  /** () => void */
-  onBound: u32;
-  /** ns since boot: of the first message of this attempt, of the request that is under way, and ends of the lease's parts. */
-  begun: u64;
-  requested: u64;
-  renewAt: u64;
-  rebindAt: u64;
-  endAt: u64;
-}
-
-const CLIENT_SIZE: usize = (offsetof<DhcpClient>() + 7) & ~7;
-/** Bytes of storage for initializeDhcp. */
-export const DHCP_STORAGE: usize = CLIENT_SIZE + offsetof<DhcpOptions>();
-
-let client: DhcpClient = changetype<DhcpClient>(0);
-let options: DhcpOptions = changetype<DhcpOptions>(0);
 
 /** Once at boot. `storage`: DHCP_STORAGE bytes. */
 export function initializeDhcp(storage: usize): void {
-  memory.fill(storage, 0, DHCP_STORAGE);
-  client = changetype<DhcpClient>(storage);
-  options = changetype<DhcpOptions>(storage + CLIENT_SIZE);
+  initializeDhcpClient(storage);
   timerPrepare(client, onTimer.index);
 }
 
@@ -255,7 +233,7 @@ function handle(buffer: PacketBuffer): void {
   if (ours && state == DHCP_SELECTING && type == DHCPOFFER && isUnicast(message.yourAddress)) {
     select(message.yourAddress);
   } else if (ours && type == DHCPACK && acceptable(state, message)) {
-    bound(message.yourAddress);
+    if (!takeLease(message.yourAddress)) restart(true);
   } else if (ours && type == DHCPNAK && mayRefuse(state)) {
     if (logStart(LOG_WARNING, "dhcp")) {
       logText("refused by ");
@@ -291,83 +269,4 @@ function select(address: u32): void {
   client.interval = RETRY_FIRST;
   client.requested = now();
   send();
-}
-
-/** The lease is ours: sets the address, and times for its parts, which count from the request (RFC 2131, 4.4.1). */
-function bound(address: u32): void {
-  const netmask = options.netmask != 0 ? options.netmask : classMask(address);
-  const networkInterface_ = networkInterface();
-  const gateway = options.router;
-  const same = address == networkInterface_.address && netmask == networkInterface_.netmask;
-  if (!same || gateway != networkInterface_.gateway) {
-    if (!setAddress(address, netmask, gateway) && !setAddress(address, netmask, 0)) {
-      log(LOG_WARNING, "dhcp", "the lease makes no sense: address and netmask do not fit");
-      restart(true);
-      return;
-    }
-    if (gateway != networkInterface_.gateway) {
-      log(LOG_WARNING, "dhcp", "the gateway is not on this net: not used");
-    }
-  }
-  learnNameServers(options.nameServer0, options.nameServer1);
-  const first = client.state == DHCP_REQUESTING;
-  client.state = DHCP_BOUND;
-  client.address = address;
-  client.server = options.server;
-  client.interval = RETRY_FIRST;
-  setLease();
-  if (first || !same) {
-    report();
-    if (client.onBound != 0) call_indirect<void>(client.onBound);
-  }
-}
-
-function setLease(): void {
-  if (options.lease == LEASE_INFINITE) {
-    client.endAt = u64.MAX_VALUE;
-    timerStop(client);
-    return;
-  }
-  const lease = options.lease < LEASE_MINIMUM ? LEASE_MINIMUM : options.lease;
-  let t1 = options.t1;
-  let t2 = options.t2;
-  // Times that make no sense, or would have us renew all the time, are replaced by the usual ones.
-  if (t2 < LEASE_MINIMUM / 2 || t2 >= lease) t2 = <u32>((<u64>lease * 7) >> 3);
-  if (t1 < LEASE_MINIMUM / 4 || t1 >= t2) t1 = lease >> 1 < t2 ? lease >> 1 : t2 >> 1;
-  const start = client.requested;
-  client.renewAt = start + <u64>t1 * SECOND;
-  client.rebindAt = start + <u64>t2 * SECOND;
-  client.endAt = start + <u64>lease * SECOND;
-  timerStart(client, client.renewAt);
-}
-
-function report(): void {
-  if (!logStart(LOG_INFO, "dhcp")) return;
-  const networkInterface_ = networkInterface();
-  logText("address ");
-  logAddress(networkInterface_.address);
-  logText("/");
-  logUnsigned(popcnt(networkInterface_.netmask));
-  logText(", gateway ");
-  logAddress(networkInterface_.gateway);
-  if (nameServer4(0) != 0) {
-    logText(", name server ");
-    logAddress(nameServer4(0));
-  }
-  logText(", from ");
-  logAddress(client.server);
-  if (options.lease == LEASE_INFINITE) {
-    logText(", for ever");
-  } else {
-    logText(", for ");
-    logUnsigned(options.lease);
-    logText(" s");
-  }
-  logEnd();
-}
-
-/** The mask of the address's class, for a server that sends none. */
-function classMask(address: u32): u32 {
-  if (address < 0x8000_0000) return 0xff00_0000;
-  return address < 0xc000_0000 ? 0xffff_0000 : 0xffff_ff00;
 }

@@ -4,11 +4,15 @@
  *
  * A call that would have to wait blocks this process's computation (handlers go on running), unless the socket was made
  * with SOCK_NONBLOCK or the call has MSG_DONTWAIT: then it returns -EAGAIN.
+ *
+ * Here are the calls; sockaddr.ts has the addresses, socket-options.ts the options, and both are imported from here, too.
  */
 import { EINVAL } from "./errno";
+import { AF_INET, AF_INET6, setAddress, setAddress6, sockaddrSize } from "./sockaddr";
 
-export const AF_INET: i32 = 2;
-export const AF_INET6: i32 = 10;
+export * from "./sockaddr";
+export * from "./socket-options";
+
 export const SOCK_STREAM: i32 = 1;
 export const SOCK_DGRAM: i32 = 2;
 /** Or-ed into the type: no call on the socket blocks. */
@@ -31,48 +35,6 @@ export const MSG_MORE: i32 = 0x8000;
 export const SHUT_RD: i32 = 0;
 export const SHUT_WR: i32 = 1;
 export const SHUT_RDWR: i32 = 2;
-export const SOL_SOCKET: i32 = 1;
-export const SO_REUSEADDR: i32 = 2;
-export const SO_TYPE: i32 = 3;
-export const SO_ERROR: i32 = 4;
-export const SO_BROADCAST: i32 = 6;
-export const SO_SNDBUF: i32 = 7;
-export const SO_RCVBUF: i32 = 8;
-export const SO_KEEPALIVE: i32 = 9;
-/** Always on: urgent data is in line. */
-export const SO_OOBINLINE: i32 = 10;
-/** A value of 8 bytes: i32 on or off, i32 seconds. */
-export const SO_LINGER: i32 = 13;
-export const SO_ACCEPTCONN: i32 = 30;
-/** Level of IP_TOS, IP_TTL and IP_MTU_DISCOVER. */
-export const IPPROTO_IP: i32 = 0;
-export const IP_TOS: i32 = 1;
-export const IP_TTL: i32 = 2;
-/** Of UDP: IP_PMTUDISC_DONT (datagrams above the MTU go in fragments) or IP_PMTUDISC_DO (-EMSGSIZE). */
-export const IP_MTU_DISCOVER: i32 = 10;
-export const IP_PMTUDISC_DONT: i32 = 0;
-export const IP_PMTUDISC_DO: i32 = 2;
-/** With IPPROTO_TCP, as all that follow: small segments are not held back (Nagle's algorithm). */
-export const TCP_NODELAY: i32 = 1;
-export const TCP_MAXSEG: i32 = 2;
-/** Keep-alive: seconds of silence before the first probe, between probes, and how many. */
-export const TCP_KEEPIDLE: i32 = 4;
-export const TCP_KEEPINTVL: i32 = 5;
-export const TCP_KEEPCNT: i32 = 6;
-/** What the connection knows: Linux's struct tcp_info, 104 bytes (`tcp_info`). To be read only. */
-export const TCP_INFO: i32 = 11;
-/** Milliseconds after which a connection whose data is not acknowledged ends; 0: after 11 retransmissions. */
-export const TCP_USER_TIMEOUT: i32 = 18;
-/** aemos's own: a soft error (POLLMSG) as a positive errno, or 0. To be read only; reading it is hearing of it. */
-export const TCP_SOFT_ERROR: i32 = 0x4001;
-/** aemos's own: bytes up to the end of the urgent data (POLLPRI), or 0. To be read only. */
-export const TCP_URGENT: i32 = 0x4002;
-/** aemos's own: 1: user time-outs are exchanged with the peer (RFC 5482). */
-export const TCP_UTO: i32 = 0x4003;
-
-/** With IPPROTO_IPV6, before the socket has a name: it leaves IPv4 to others. */
-export const IPV6_V6ONLY: i32 = 26;
-
 /** Bits of the `events` of a sock handler. */
 export const POLLIN: i32 = 0x0001;
 /** Urgent data is ahead: TCP_URGENT says how much. */
@@ -83,135 +45,6 @@ export const POLLHUP: i32 = 0x0010;
 /** A soft error, which may pass: TCP_SOFT_ERROR says which. */
 export const POLLMSG: i32 = 0x0400;
 export const POLLRDHUP: i32 = 0x2000;
-
-/** Bytes of a sockaddr_in. */
-export const SOCKADDR_SIZE: i32 = 16;
-
-/** Linux's sockaddr_in: 16 bytes. `port` and `address` read and write host order: 10.0.2.15 is 0x0A00020F. */
-@unmanaged
-export class sockaddr_in {
-  family: u16;
-  private portNetwork: u16;
-  private addressNetwork: u32;
-  private zero: u64;
-
-
-  @inline get port(): u32 {
-    return bswap<u16>(this.portNetwork);
-  }
-
-
-  @inline set port(value: u32) {
-    this.portNetwork = bswap<u16>(<u16>value);
-  }
-
-
-  @inline get address(): u32 {
-    return bswap<u32>(this.addressNetwork);
-  }
-
-
-  @inline set address(value: u32) {
-    this.addressNetwork = bswap<u32>(value);
-  }
-}
-
-/** Bytes of a sockaddr_in6. A read handler's `data` begin 32 bytes behind it. */
-export const SOCKADDR6_SIZE: i32 = 28;
-
-/**
- * Linux's sockaddr_in6: 28 bytes. `port`, `high` and `low` read and write host order: fe80::1 is high 0xFE80_0000_0000_0000, low 1. There is
- * one interface, and the kernel does not look at the scope.
- */
-@unmanaged
-export class sockaddr_in6 {
-  family: u16;
-  private portNetwork: u16;
-  private flowLabel: u32;
-  private address0: u32;
-  private address1: u32;
-  private address2: u32;
-  private address3: u32;
-  scope: u32;
-
-
-  @inline get port(): u32 {
-    return bswap<u16>(this.portNetwork);
-  }
-
-
-  @inline set port(value: u32) {
-    this.portNetwork = bswap<u16>(<u16>value);
-  }
-
-  /** The first eight bytes of the address. */
-  @inline get high(): u64 {
-    return bswap<u64>(load<u64>(changetype<usize>(this), 8));
-  }
-
-
-  @inline set high(value: u64) {
-    store<u64>(changetype<usize>(this), bswap<u64>(value), 8);
-  }
-
-  /** The last eight. */
-  @inline get low(): u64 {
-    return bswap<u64>(load<u64>(changetype<usize>(this), 16));
-  }
-
-
-  @inline set low(value: u64) {
-    store<u64>(changetype<usize>(this), bswap<u64>(value), 16);
-  }
-
-  /** The address is ::ffff:a.b.c.d: the peer is of IPv4. */
-  @inline get isIpv4(): bool {
-    return this.high == 0 && this.low >> 32 == 0xffff;
-  }
-}
-
-/** What TCP_INFO gives; what is not named is 0. Times in microseconds. */
-@unmanaged
-export class tcp_info {
-  /** TCP_* state. */
-  state: u8;
-  ca_state: u8;
-  /** Retransmissions since the peer acknowledged something last; probes of a shut window, or keep-alive probes. */
-  retransmits: u8;
-  probes: u8;
-  backoff: u8;
-  options: u8;
-  scales: u8;
-  private flags: u8;
-  rto: u32;
-  private ato: u32;
-  /** Payload of a segment of ours, and of the peer's largest. */
-  snd_mss: u32;
-  rcv_mss: u32;
-  /** Segments in flight. */
-  unacked: u32;
-  private unused0: u32;
-  private unused1: u32;
-  private unused2: u32;
-  private unused3: u32;
-  private unused4: u32;
-  private unused5: u32;
-  private unused6: u32;
-  private unused7: u32;
-  pmtu: u32;
-  private rcv_ssthresh: u32;
-  rtt: u32;
-  rttvar: u32;
-  /** In segments. */
-  snd_ssthresh: u32;
-  snd_cwnd: u32;
-  advmss: u32;
-  private reordering: u32;
-  private rcv_rtt: u32;
-  rcv_space: u32;
-  /** Segments that were sent more than once, in all. */
-  total_retrans: u32;
-}
 
 /** A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
 // @ts-ignore: decorator
@@ -346,30 +179,6 @@ export function writev(fd: i32, vector: usize, count: i32, flags: i32 = 0): i32 
   message.vector = vector;
   message.count = count;
   return sendmsg(fd, changetype<usize>(message), flags);
-}
-
-/** Fills in `destination` (16 bytes). */
-export function setAddress(destination: usize, address: u32, port: u32): void {
-  memory.fill(destination, 0, SOCKADDR_SIZE);
-  const name = changetype<sockaddr_in>(destination);
-  name.family = <u16>AF_INET;
-  name.address = address;
-  name.port = port;
-}
-
-/** Fills in `destination` (28 bytes) with an address of IPv6; both halves 0: ::. */
-export function setAddress6(destination: usize, high: u64, low: u64, port: u32): void {
-  memory.fill(destination, 0, SOCKADDR6_SIZE);
-  const name = changetype<sockaddr_in6>(destination);
-  name.family = <u16>AF_INET6;
-  name.high = high;
-  name.low = low;
-  name.port = port;
-}
-
-/** Bytes of the sockaddr at `address`, by its family: what `sendto` wants to hear of the `from` of a read handler. */
-export function sockaddrSize(address: usize): i32 {
-  return <i32>load<u16>(address) == AF_INET6 ? SOCKADDR6_SIZE : SOCKADDR_SIZE;
 }
 
 /**

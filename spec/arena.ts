@@ -1,5 +1,13 @@
 /** Physical memory for a spec: frames out of the spec's own linear memory. */
-import { addFrames, frameMetadataSize, initializeFrames, FRAME_SIZE } from "../kernel/memory/frames";
+import {
+  addFrames,
+  allocateFrames,
+  FRAME_SIZE,
+  frameMetadataSize,
+  freeFrameCount,
+  freeFrames,
+  initializeFrames,
+} from "../kernel/memory/frames";
 
 const ALIGNMENT: usize = 1 << 20;
 
@@ -22,6 +30,27 @@ export function setUpArena(frames: u32): void {
 /** Address of the first frame of the arena. */
 export function arenaStart(): usize {
   return start;
+}
+
+/** Frames that are taken, each with the address of the one before. */
+let taken: usize = 0;
+
+/** Takes frames one at a time until `left` are free. */
+export function takeAllBut(left: u32): void {
+  while (freeFrameCount() > left) {
+    const frame = allocateFrames(0);
+    store<usize>(frame, taken);
+    taken = frame;
+  }
+}
+
+/** Frees what takeAllBut has taken. */
+export function giveBack(): void {
+  while (taken != 0) {
+    const frame = taken;
+    taken = load<usize>(frame);
+    freeFrames(frame, 0);
+  }
 }
 
 /** Fresh zeroed linear memory that the managed runtime of the spec does not use: storage for static structs, fake devices. */

@@ -7,6 +7,7 @@
 const EFAULT = 14;
 const PAGE = 4096;
 const VMTABLE_BASE = 0xf0000000;
+const WINDOW_BASE = 0x8000000000n;
 const CONSOLE_PORT = 0x3f8;
 const CONSOLE_STATUS = 0x3fd;
 const PCI_ADDRESS = 0xcf8;
@@ -206,6 +207,16 @@ export function createMachine(exports) {
     pageTables: () => pml4,
     invalidatePage: () => void invalidations++,
     faultAddress: () => BigInt(fault),
+    loadWindow: (address) => {
+      const user = address - WINDOW_BASE;
+      if (user < 1n << 32n) return view().getBigUint64(userToLinear(Number(user), 8, false), true);
+      let entry = BigInt(pml4);
+      for (const shift of [39n, 30n, 21n, 12n])
+        entry =
+          view().getBigUint64(Number((entry & ~0xfffn) + (((address >> shift) & 511n) << 3n)), true) &
+          0xffffffffff000n;
+      return view().getBigUint64(Number(entry + (address & 0xfffn)), true);
+    },
     copyFromUser: (destination, user, length) =>
       copy(user, length >>> 0, false, (done, linear, piece) =>
         bytes().copyWithin((destination >>> 0) + done, linear, linear + piece),

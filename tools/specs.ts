@@ -3,7 +3,7 @@
  * and runs each of them in an instance of its own, over spec/hal.js in the place of boot/hal.h.
  *
  *     npx tsx tools/specs.ts                                            all of them, a line each
- *     npx tsx tools/specs.ts --verbose spec/kernel/memory.spec.ts       each test named
+ *     npx tsx tools/specs.ts --verbose spec/kernel/vmtable.spec.ts      each test named
  *
  * One module, since most of what a spec file needs is what the others need too. One instance each, so that no file finds the
  * kernel's globals as another has left them.

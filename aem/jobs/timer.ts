@@ -10,7 +10,7 @@ import { Event } from "../event";
 import { defineJob, DELIVERED, EMPTY } from "../job";
 
 /** Largest overrun that is told. */
-const MOST: u64 = 0x7fff_ffff;
+const MOST: u32 = 0x7fff_ffff;
 
 export function defineTimer(): void {
   defineJob(EVENT_TIMER, deliver.index, expired.index, 0, 0);
@@ -24,27 +24,26 @@ export function startTimer(event: Event, expires: u64): void {
 function expired(timer: Timer): void {
   const event = changetype<Event>(timer);
   const period = event.data;
+  count(event, 1);
   if (period != 0) {
-    let times: u64 = 1;
     let next = timer.expires + period;
     const time = timersTime;
     if (next <= time) {
       // Late by whole periods: interrupts were off, or the period is shorter than a tick of the wheel.
       const missed = (time - next) / period + 1;
-      times += missed;
+      count(event, <u32>min<u64>(missed, MOST));
       next += missed * period;
     }
-    count(event, times);
     timerRestart(timer, next);
-  } else count(event, 1);
+  }
   makePending(event);
 }
 
 // @ts-ignore: decorator
 @inline
-function count(event: Event, times: u64): void {
-  event.count = <u32>min(<u64>event.count + times, MOST + 1);
-  countActivations(event, <u32>times);
+function count(event: Event, times: u32): void {
+  event.count = min(event.count + times, MOST + 1);
+  countActivations(event, times);
 }
 
 function deliver(event: Event): i32 {

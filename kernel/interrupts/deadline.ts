@@ -10,6 +10,7 @@ import {
   runTimers,
   runTimersOf,
   setAlarm,
+  setEarlier,
   soonest,
   Timer,
   timerPrepare,
@@ -70,12 +71,18 @@ export function initializeDeadline(storage: usize): u64 {
   if (apicPerNanosecond == 0 || !setClockFrequency(frequency)) return 0;
   longestCount = min(SECOND, ((<u64>0xffff_ffff) << 32) / apicPerNanosecond);
   setTimerMode(deadlineMode);
+  initializeAlarm();
   setVector(VECTOR_TIMER, onDeadline.index, 0);
   const refinement = changetype<Timer>(storage);
   timerPrepare(refinement, refine.index);
   timerStart(refinement, now() + REFINE_AFTER);
   armDeadline(NO_DEADLINE);
   return frequency;
+}
+
+/** Timers that are started for a time before what is programmed have it programmed. */
+export function initializeAlarm(): void {
+  setEarlier(onEarlier.index);
 }
 
 /** One measurement of a millisecond: the TSC's frequency; 0 when the 8254 does not count, or has passed zero meanwhile. */
@@ -149,7 +156,7 @@ const POLL_BUDGET: u32 = 16;
  */
 function onDeadline(argument: usize): void {
   // Nothing is programmed now; all that runs here, and all that it starts, counts at the end.
-  setAlarm(0, 0);
+  setAlarm(0);
   const due = runTimers(timeAt(interruptTsc), pollsFrom, INTERRUPT_BUDGET);
   if (due != 0) {
     leaveTimers(due);
@@ -183,7 +190,7 @@ export function armDeadline(limit: u64): void {
 /** Has the hardware interrupt at `next` (time of now(); NO_DEADLINE), or at once when that is past. */
 function program(next: u64): void {
   programmed = next;
-  setAlarm(next, onEarlier.index);
+  setAlarm(next);
   // 0 disarms, in both modes.
   if (deadlineMode) writeMsr(MSR_TSC_DEADLINE, next == NO_DEADLINE ? 0 : tscFromNanoseconds(next));
   else setTimerCount(next == NO_DEADLINE ? 0 : countUntil(next));

@@ -5,9 +5,9 @@
  * shadow stacks. The check is on the whole range before the first byte is touched; the copy itself still answers -EFAULT where a page is missing, as
  * between shadow stacks.
  */
-import { copyFromUser, copyToUser } from "../hal";
+import { copyFromUser, copyToUser, loadWindow } from "../hal";
 import { EFAULT } from "../errno";
-import { SHADOW_BASE, SHADOW_END, VMTABLE_BASE } from "./layout";
+import { SHADOW_BASE, SHADOW_END, VMTABLE_BASE, WINDOW_BASE } from "./layout";
 
 /** Of the current process, set at each switch: bytes of linear memory, and of the vmtable zone. */
 let memoryBytes: u64 = 0;
@@ -24,6 +24,16 @@ export function userRange(address: usize, length: usize): bool {
   if (end <= memoryBytes) return true;
   if (address >= SHADOW_BASE) return end <= SHADOW_END;
   return address >= VMTABLE_BASE && end <= <u64>VMTABLE_BASE + vmtableBytes;
+}
+
+/** Reads 8 bytes of the application's into the u64 at `destination`. 0 or -EFAULT. */
+// @ts-ignore: decorator
+@inline
+export function readUserLong(destination: usize, user: usize): i32 {
+  // All of the linear memory is mapped.
+  if (<u64>user + 8 > memoryBytes) return readUser(destination, user, 8);
+  store<u64>(destination, loadWindow(WINDOW_BASE + <u64>user));
+  return 0;
 }
 
 /** Copies `length` bytes from the application. 0 or -EFAULT. */

@@ -1,9 +1,15 @@
 /**
  * Modules linked into the image: what the build says of each (boot/module.h), and how a handler is found in one.
  */
-import { image, IMAGE_HANDLER_TYPES, IMAGE_MODULE_COUNT, IMAGE_MODULES, IMAGE_PARAMETERS } from "../hal";
+import {
+  image,
+  IMAGE_HANDLER_TYPES,
+  IMAGE_MODULE_COUNT,
+  IMAGE_MODULES,
+  IMAGE_PARAMETERS,
+  loadWindow,
+} from "../hal";
 import { TABLE_BASE } from "../memory/layout";
-import { translate } from "../memory/paging";
 import { readUser } from "../memory/user";
 import { Process } from "./process";
 
@@ -156,17 +162,16 @@ export function initializeModules(storage: usize): void {
 }
 
 /**
- * Code address of the function at `index` of the process's table, if its type is that of `kind` (HANDLER_*); else 0.
+ * Code address of the function at `index` of the current process's table, all of which is mapped, if its type is that of `kind` (HANDLER_*); else 0.
  * Looked up once, at registration: dispatch only jumps.
  */
 // @ts-ignore: decorator
 @inline
 export function resolveHandler(process: Process, index: u32, kind: u32): usize {
   if (index >= process.module.tableMax) return 0;
-  const entry = translate(process.pageTables, TABLE_BASE + <u64>index * TABLE_ENTRY_SIZE);
-  if (entry == 0) return 0;
-  const typeCode = <usize>load<u32>(entry);
-  const code = <usize>load<u32>(entry + 8);
+  const entry = TABLE_BASE + <u64>index * TABLE_ENTRY_SIZE;
+  const typeCode = <usize>loadWindow(entry);
+  const code = <usize>loadWindow(entry + 8);
   if (code == 0 || typeCode == 0) return 0;
   return isType(typeCode, image(IMAGE_HANDLER_TYPES) + kind * TYPE_CODE_SIZE) ? code : 0;
 }

@@ -425,9 +425,9 @@ export function notifyThread(thread: Thread, level: u32): void {
     if ((thread.handling | thread.quiet) == 0) wakeBlocked(thread, level);
     return;
   }
-  if (thread.priority < level) raiseThread(thread, level);
   if (changetype<usize>(thread) == changetype<usize>(currentThread()) && thread.handling == 0)
     setExitWork(WORK_DISPATCH);
+  if (thread.priority < level) raiseThread(thread, level);
 }
 
 /** Links in lists of processes. */

@@ -81,6 +81,7 @@ function createThreads(process: Process): bool {
       return false;
     }
     thread.shadowStack = <u32>shadowStackTop(module, number);
+    thread.worker = 1;
     thread.queue = changetype<usize>(process.work);
     process.workers.append(thread.member);
     process.idleWorkers.append(thread.idle);

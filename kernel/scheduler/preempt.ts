@@ -72,14 +72,27 @@ function requeue(behind: bool): void {
 @inline
 export function settle(level: u32, main: bool): bool {
   const thread = running;
-  const usual = thread.process.waiting.isEmpty && level >= thread.priority;
-  if (usual && !(exitWork & WORK_RESCHEDULE)) {
-    thread.level = level;
-    thread.priority = level;
+  if (goesOn(thread, level)) {
+    settleAt(thread, level);
     return false;
   }
   settleRanks(thread, level, main);
   return true;
+}
+
+/** Whether the current thread may do something of `level` next without another look at who else could run. */
+// @ts-ignore: decorator
+@inline
+export function goesOn(thread: Thread, level: u32): bool {
+  return thread.process.waiting.isEmpty && level >= thread.priority && !(exitWork & WORK_RESCHEDULE);
+}
+
+/** It does. */
+// @ts-ignore: decorator
+@inline
+export function settleAt(thread: Thread, level: u32): void {
+  thread.level = level;
+  thread.priority = level;
 }
 
 /** The same where another thread may have to run. */
@@ -139,6 +152,18 @@ export function yieldPoint(): void {
   deferPolls(0);
   if (pollLevels != 0) noteWork(turnOf(pollLevels));
   if (exitWork & WORK_RESCHEDULE) reschedule();
+}
+
+/**
+ * From the glue, at the end of a call with WORK_RESCHEDULE alone: another thread may run first. What `settle` would do, where nobody waits for the memory of the process
+ * and no handler can be called.
+ */
+export function giveWay(): void {
+  const thread = running;
+  chargeRunning();
+  thread.priority = thread.level;
+  requeue(takeExpired());
+  schedule();
 }
 
 /** With WORK_RESCHEDULE set, in a call of the current thread's: another thread may run first. */

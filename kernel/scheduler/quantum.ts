@@ -8,7 +8,15 @@ import { tsc } from "../hal";
 import { setExitWork, WORK_RESCHEDULE } from "../glue";
 import { Process } from "../process/process";
 import { clockFrequency, now } from "../time/clock";
-import { setSliceEnd, startSlice, Timer, timerPending, timerPrepare, timerStart } from "../time/timers";
+import {
+  setSliceEnd,
+  sliceRuns,
+  startSlice,
+  Timer,
+  timerPending,
+  timerPrepare,
+  timerStart,
+} from "../time/timers";
 import { reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
@@ -43,6 +51,12 @@ export function takeExpired(): bool {
   const was = expired;
   expired = false;
   return was;
+}
+
+/** Whether one is under way. */
+@inline
+export function quantumRuns(): bool {
+  return sliceRuns();
 }
 
 /** A quantum begins now, unless one is under way already. */

@@ -104,19 +104,21 @@ export function readyLevel(): i32 {
 /** Of these levels, a bit each, the one whose turn it is; -1: there is none. */
 @inline
 export function turnOf(levels: u64): i32 {
-  const top = 63 - <i32>clz(levels);
+  if (levels == 0) return -1;
+  const top = 63 ^ (<i32>clz(levels));
+  if (!paying) return top;
   return standsBack(top) ? lowerOf(levels, top) : top;
 }
 
 function lowerOf(levels: u64, top: i32): i32 {
   const lower = levels & RESERVED_LEVELS;
-  return lower == 0 ? top : 63 - <i32>clz(lower);
+  return lower == 0 ? top : 63 ^ (<i32>clz(lower));
 }
 
-/** Whether the level stands back now, threads and work that interrupts have left (kernel/interrupts/polls.ts) alike. */
+/** With `paying`: whether the level stands back, threads and work that interrupts have left (kernel/interrupts/polls.ts) alike. */
 @inline
 function standsBack(level: i32): bool {
-  return paying && level > <i32>PRIORITY_DEFAULT && <u32>level <= debtor;
+  return level > <i32>PRIORITY_DEFAULT && <u32>level <= debtor;
 }
 
 /** Whether anybody wants the reserve: a lower thread, or work of such a level that interrupts have left. */
@@ -135,7 +137,13 @@ export function outranks(level: u32, running: u32): bool {
 }
 
 /** A thread has run at `level` for `time`. */
+// @ts-ignore: decorator
+@inline
 export function reserveCharge(level: u32, time: u64): void {
+  if (level > PRIORITY_DEFAULT || debt != 0) chargeDebt(level, time);
+}
+
+function chargeDebt(level: u32, time: u64): void {
   if (level <= PRIORITY_DEFAULT) {
     if (time < debt) debt -= time;
     else if (debt != 0) {

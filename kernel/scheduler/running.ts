@@ -49,7 +49,7 @@ export function switchTo(next: Thread): void {
   enterProcess(next.process);
   setKernelStackTop(next.stackTop);
   setQuietCall(next.quiet);
-  noteDispatch();
+  noteDispatchOf(next);
   switchStack(save, next.stackPointer);
   if (dead !== null) reap();
 }
@@ -63,9 +63,15 @@ function enterProcess(process: Process): void {
 
 /** The glue's flag says whether the current thread has handlers to run, or has to let another one of its process have the memory. */
 export function noteDispatch(): void {
+  noteDispatchOf(running);
+}
+
+// @ts-ignore: decorator
+@inline
+function noteDispatchOf(thread: Thread): void {
   // Main code lets its equals go first, a handler does not.
-  const level = <i32>running.level + i32(running.handling != 0);
-  if (running.canDispatch || running.process.waiting.top >= level) setExitWork(WORK_DISPATCH);
+  const level = <i32>thread.level + i32(thread.handling != 0);
+  if (thread.canDispatch || thread.process.waiting.top >= level) setExitWork(WORK_DISPATCH);
   else clearExitWork(WORK_DISPATCH);
 }
 

@@ -17,6 +17,7 @@ import {
   chargePolls,
   initializeQuantum,
   onShareRefill,
+  quantumRuns,
   startCharging,
   startQuantum,
   takeExpired,
@@ -73,21 +74,31 @@ export function startScheduler(whenAllWait: u32): void {
  * interrupts left (kernel/interrupts/polls.ts) is done before threads of lower levels, and a piece of it before those of the same.
  */
 export function schedule(): void {
-  let level = readyLevel();
-  if (level < 0 || pollLevels != 0) {
-    if (nothingToDo() && idleAlone()) return;
-    waiting = true;
-    level = workUntilReady();
-    waiting = false;
-    if (wokeUp()) {
-      if (readyIsEmpty()) {
-        goOn();
-        return;
-      }
-      readyAppend(running, running.priority);
-      level = readyLevel();
+  const level = readyLevel();
+  if (level >= 0 && pollLevels == 0) runFirst(level);
+  // At boot nobody runs yet.
+  else if (!nothingToDo() || changetype<usize>(running) == 0) workFirst();
+  else idleAlone();
+}
+
+/** There is work to be done before threads, or a thread to be waited for. */
+function workFirst(): void {
+  waiting = true;
+  let level = workUntilReady();
+  waiting = false;
+  if (wokeUp()) {
+    if (readyIsEmpty()) {
+      goOn();
+      return;
     }
+    readyAppend(running, running.priority);
+    level = readyLevel();
   }
+  runFirst(level);
+}
+
+/** Gives the processor to the first thread of the level. */
+function runFirst(level: i32): void {
   const next = changetype<Thread>(readyTakeFirst(level));
   if (changetype<usize>(next) == changetype<usize>(running)) {
     goOn();
@@ -112,7 +123,7 @@ function wokeUp(): bool {
 // @ts-ignore: decorator
 @inline
 function limitTurn(thread: Thread): void {
-  if (!readyIsEmpty() || pollLevels != 0 || thread.process.share != 0) startQuantum();
+  if (!quantumRuns() && (!nothingToDo() || thread.process.share != 0)) startQuantum();
 }
 
 /** The thread that ran is the one whose turn it is. */
@@ -124,32 +135,42 @@ function goOn(): void {
 }
 
 /**
- * With nobody to run and nothing to do: until there is. True when that is the thread whose stack this is, and nothing else: it goes on. That is the
+ * With nobody to run and nothing to do: until there is. When that is the thread whose stack this is, and nothing else, it goes on. That is the
  * usual case, and the short way.
  */
-function idleAlone(): bool {
+function idleAlone(): void {
   waiting = true;
   do {
     halt();
     if (!nothingToDo()) {
-      waiting = false;
-      startCharging();
-      return false;
+      beginAfterIdling();
+      return;
     }
-  } while (!wokeUp());
+  } while (running.state != THREAD_RUNNABLE);
   waiting = false;
   startCharging();
   clearExitWork(WORK_RESCHEDULE);
   if (running.process.share != 0) startQuantum();
-  return true;
+}
+
+/** The interrupt has left work, or has woken another thread. */
+function beginAfterIdling(): void {
+  letInterruptLeaveMore();
+  startCharging();
+  workFirst();
 }
 
 /** Nobody can run, and nothing is to be done: until the next interrupt. */
+// @ts-ignore: decorator
+@inline
 function halt(): void {
   if (idleCount++ == 0 && firstIdle != 0) call_indirect<void>(firstIdle);
   armDeadline(NO_DEADLINE);
   handleVector(idle());
-  // What the interrupt has done may have been as much as a piece of what it has left.
+}
+
+/** What an interrupt has done may have been as much as a piece of what it has left. */
+function letInterruptLeaveMore(): void {
   if (pollLevels != 0) letInterruptLeave();
 }
 
@@ -168,8 +189,10 @@ function workUntilReady(): i32 {
   while (true) {
     const poll = turnOf(pollLevels);
     if (level < 0) {
-      if (poll < 0) halt();
-      else if (!letInterruptIn()) runPolls(poll);
+      if (poll < 0) {
+        halt();
+        letInterruptLeaveMore();
+      } else if (!letInterruptIn()) runPolls(poll);
       // Not to halt with work at hand, nor to keep interrupts out while it lasts: no section is longer than one of the two.
       level = foremost();
       continue;

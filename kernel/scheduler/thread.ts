@@ -80,6 +80,8 @@ export class Thread extends Link {
   assigned: usize;
   /** The first of the messages that it is about to post. AEM's. */
   posting: usize;
+  /** Not 0: one of its process's workers (kernel/process/workers.ts). */
+  worker: u32;
 
   /** Its place in the wait queue it waits on. */
   @inline get waiter(): Waiter {

@@ -19,7 +19,7 @@ export function wakeBlocked(thread: Thread, level: u32): void {
   const process = thread.process;
   if (changetype<usize>(process.active) == 0) {
     process.active = thread;
-    makeReady(thread);
+    makeReady(thread, process);
   } else waitForMemory(thread, process);
 }
 
@@ -27,8 +27,8 @@ export function wakeBlocked(thread: Thread, level: u32): void {
 function waitForMemory(thread: Thread, process: Process): void {
   thread.state = THREAD_WAITING;
   process.waiting.append(thread, thread.priority);
-  raiseThread(process.active, thread.priority);
   if (changetype<usize>(process.active) == changetype<usize>(running)) noteDispatch();
+  raiseThread(process.active, thread.priority);
 }
 
 /**
@@ -37,8 +37,8 @@ function waitForMemory(thread: Thread, process: Process): void {
  */
 // @ts-ignore: decorator
 @inline
-function makeReady(thread: Thread): void {
-  if (thread.process.shareSpent != 0) thread.state = THREAD_PARKED;
+function makeReady(thread: Thread, process: Process): void {
+  if (process.shareSpent != 0) thread.state = THREAD_PARKED;
   else {
     thread.state = THREAD_RUNNABLE;
     if (changetype<usize>(thread) != changetype<usize>(running)) joinReady(thread);
@@ -46,9 +46,9 @@ function makeReady(thread: Thread): void {
 }
 
 function joinReady(thread: Thread): void {
+  readyAppend(thread, thread.priority);
   // While the processor idles there is nobody to preempt.
   if (changetype<usize>(running) != 0 && running.state == THREAD_RUNNABLE) noteReady(thread.priority);
-  readyAppend(thread, thread.priority);
 }
 
 // @ts-ignore: decorator
@@ -88,7 +88,7 @@ export function raiseThread(thread: Thread, level: u32): void {
 /** The process's next period has begun (quantum.ts). */
 export function resume(process: Process): void {
   const thread = process.active;
-  if (changetype<usize>(thread) != 0 && thread.state == THREAD_PARKED) makeReady(thread);
+  if (changetype<usize>(thread) != 0 && thread.state == THREAD_PARKED) makeReady(thread, process);
 }
 
 /** The thread that has the memory lets go of it. */
@@ -101,5 +101,5 @@ export function handOver(process: Process): void {
   const next = changetype<Thread>(process.waiting.first(top));
   process.waiting.remove(next, top);
   process.active = next;
-  makeReady(next);
+  makeReady(next, process);
 }

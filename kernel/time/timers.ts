@@ -23,10 +23,10 @@ export const TIMERS_STORAGE: usize = WHEEL_SIZE + 64 * 4;
 
 /** The wheel of level 63. */
 let top: usize = 0;
-/** Bit l: the wheel of level l may have a timer. */
-let active: u64 = 0;
-/** Levels that were left to somebody. */
+/** Levels that were left to somebody, a bit each. */
 let left: u64 = 0;
+/** The others of which the wheel may have a timer. */
+let active: u64 = 0;
 /** Until when the hardware is sure to interrupt, and who is told of a timer that is due before. */
 let alarm: u64 = 0;
 let onEarlier: u32 = 0;
@@ -73,15 +73,16 @@ function setWheel(level: u32, wheel: usize): void {
   store<u32>(top + ((<usize>level) << 2), <u32>wheel, WHEEL_SIZE);
 }
 
-/**
- * The hardware will interrupt at `time` (ns since boot) at the latest: when a timer is started that is due before, the function
- * `earlier`, () => void, is called. Time 0: never, because somebody looks at nextTimer() soon.
- */
+/** Once at boot: the function () => void that is told when a timer is started that is due before the alarm. */
+export function setEarlier(index: u32): void {
+  onEarlier = index;
+}
+
+/** The hardware will interrupt at `time` (ns since boot) at the latest. Time 0: nobody is told of timers, because somebody looks at nextTimer() soon. */
 // @ts-ignore: decorator
 @inline
-export function setAlarm(time: u64, earlier: u32): void {
+export function setAlarm(time: u64): void {
   alarm = time;
-  onEarlier = earlier;
 }
 
 /**
@@ -110,7 +111,7 @@ function start(timer: Timer, expires: u64, level: u32, time: u64): void {
 
 /** There is something to do in the wheel before what was next in it, or it was empty. */
 function nextIsEarlier(wheel: usize, expires: u64): void {
-  active |= (<u64>1) << wheelNumber(wheel);
+  active |= ((<u64>1) << wheelNumber(wheel)) & ~left;
   // From a callback: runTimers may have looked at the wheel before.
   soonest = min(soonest, wheelNext(wheel));
   if (expires < alarm) call_indirect<void>(onEarlier);
@@ -127,11 +128,18 @@ export function setSliceEnd(index: u32): void {
   sliceEnd = u64.MAX_VALUE;
 }
 
+/** Whether a time slice is under way. */
+// @ts-ignore: decorator
+@inline
+export function sliceRuns(): bool {
+  return sliceEnd != u64.MAX_VALUE;
+}
+
 /** A time slice of `length` ns begins now, unless one is under way. */
 // @ts-ignore: decorator
 @inline
 export function startSlice(length: u64): void {
-  if (sliceEnd == u64.MAX_VALUE) beginSlice(length);
+  if (!sliceRuns()) beginSlice(length);
 }
 
 function beginSlice(length: u64): void {
@@ -146,7 +154,7 @@ function beginSlice(length: u64): void {
  */
 export function nextTimer(): u64 {
   let next = sliceEnd;
-  for (let levels = active & ~left; levels != 0; levels &= levels - 1)
+  for (let levels = active; levels != 0; levels &= levels - 1)
     next = min(next, wheelNext(wheelOf(<u32>ctz(levels))));
   return next;
 }
@@ -163,7 +171,7 @@ export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET)
   }
   soonest = sliceEnd;
   let due: u64 = 0;
-  let levels = active & ~left;
+  let levels = active;
   while (levels != 0) {
     const level: u32 = 63 ^ (<u32>clz(levels));
     const bit = (<u64>1) << level;
@@ -187,6 +195,7 @@ export function runTimers(time: u64, least: u32 = 0, budget: u32 = TIMER_BUDGET)
 /** Somebody will call runTimersOf for these levels: nobody is woken for them. */
 export function leaveTimers(levels: u64): void {
   left |= levels;
+  active &= ~levels;
 }
 
 /** Calls what is due at a level that was left, `budget` at most. True when there is more; else the level is as any other again. */
@@ -195,6 +204,8 @@ export function runTimersOf(level: u32, time: u64, budget: u32): bool {
   timersTime = time;
   wheelRun(wheel, time, budget);
   if (wheelNext(wheel) <= time) return true;
-  left &= ~((<u64>1) << level);
+  const bit = (<u64>1) << level;
+  left &= ~bit;
+  active |= bit;
   return false;
 }

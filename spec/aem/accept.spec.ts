@@ -22,9 +22,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("sockasync_accept", () => {
   it("hands over one connection for each call, in a descriptor of its own", () => {

@@ -6,29 +6,16 @@ import { ECHILD } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument4 } from "../../kernel/glue";
 import { sys_waitpid } from "../../kernel/process/family";
 import { HANDLE_SOCKET, handleObject } from "../../kernel/process/handles";
-import { currentProcess, processOfPid } from "../../kernel/process/process";
+import { processOfPid } from "../../kernel/process/process";
 import { THREAD_BLOCKED } from "../../kernel/scheduler/thread";
 import { MILLISECOND } from "../../kernel/time/clock";
 import { sys_close } from "../../net/socket/calls";
 import { endNow } from "../reap";
-import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
-import {
-  expectNone,
-  onRead,
-  onTimer,
-  readStatistics,
-  setUp,
-  statistics,
-  timePasses,
-  wrongBytes,
-} from "./driver";
+import { become, begin, beMain, children, expectAllGone, finish, main, setUpClones } from "./clones";
+import { expectNone, onRead, onTimer, readStatistics, statistics, timePasses, wrongBytes } from "./driver";
 import { CAPSULES, newProcess, newStream, nextHandler, open, receive } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 describe("3.2.3 a capsule", () => {
@@ -92,7 +79,7 @@ describe("3.2.3 a capsule", () => {
       const ownDescriptor = open(own);
       expect<i32>(ownDescriptor).toBeGreaterThan(descriptor);
       // As at the end of each of its calls.
-      expect<u32>(<u32>dispatchNext(false, 0)).toBe(0);
+      expect<u32>(<u32>dispatchNext()).toBe(0);
       expect<u32>(own.closed).toBe(0);
       finish();
       expect<u32>(own.closed).toBe(1, "at rest");

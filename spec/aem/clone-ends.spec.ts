@@ -17,17 +17,13 @@ import { sys_evctl } from "../../aem/evctl";
 import { eventPool } from "../../aem/jids";
 import { ESRCH } from "../../kernel/errno";
 import { upcallArgument4 } from "../../kernel/glue";
-import { currentProcess, processOfPid } from "../../kernel/process/process";
+import { processOfPid } from "../../kernel/process/process";
 import { endNow } from "../reap";
-import { become, beMain, begin, children, expectAllGone, finish, leave, main } from "./clones";
-import { expectNone, onRead, readStatistics, setUp, statistics } from "./driver";
+import { become, begin, beMain, children, expectAllGone, finish, leave, main, setUpClones } from "./clones";
+import { expectNone, onRead, readStatistics, statistics } from "./driver";
 import { newProcess, newStream, nextHandler, open, readElsewhere, receive } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 describe("3.2.3 a process executor", () => {

@@ -15,16 +15,11 @@ import { sys_vmtable_free } from "../../aem/vmtable";
 import { EINVAL } from "../../kernel/errno";
 import { upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { vmtableAllocate, vmtableFree, vmtableHas } from "../../kernel/memory/vmtable";
-import { currentProcess } from "../../kernel/process/process";
-import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
-import { expectNone, onRead, setUp, user, zone } from "./driver";
+import { become, begin, children, expectAllGone, finish, main, setUpClones } from "./clones";
+import { expectNone, onRead, user, zone } from "./driver";
 import { HANDLER_CODE, handlerOf, newStream, nextHandler, open, receive } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 describe("3.4.2 messages", () => {

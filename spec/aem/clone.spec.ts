@@ -12,18 +12,13 @@ import { ECHILD } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument4 } from "../../kernel/glue";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { sys_waitpid } from "../../kernel/process/family";
-import { currentProcess } from "../../kernel/process/process";
 import { sys_close } from "../../net/socket/calls";
 import { endNow, reapAll } from "../reap";
-import { become, beMain, begin, children, expectAllGone, finish, main } from "./clones";
-import { expectNone, onRead, readStatistics, setUp, statistics, user, wrongBytes } from "./driver";
+import { become, begin, children, expectAllGone, finish, main, setUpClones } from "./clones";
+import { expectNone, onRead, readStatistics, statistics, user, wrongBytes } from "./driver";
 import { CHILDREN, newStream, nextHandler, open, receive } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 describe("3.2.3 a process executor", () => {

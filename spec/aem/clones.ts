@@ -9,9 +9,16 @@ import { sys_waitpid } from "../../kernel/process/family";
 import { currentProcess, Process, PROCESS_LIMIT, processOfPid } from "../../kernel/process/process";
 import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import { endNow, reapAll } from "../reap";
+import { setUp } from "./driver";
 import { HANDLER_CODE, nextHandler, serveAndLeave, switchTo } from "./machine";
 
 export let main: Process = changetype<Process>(0);
+
+/** Before all tests: the first process is the main one. */
+export function setUpClones(): void {
+  setUp();
+  beMain(currentProcess());
+}
 
 export function beMain(process: Process): void {
   main = process;

@@ -50,9 +50,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("EVJOBCLEAN", () => {
   it("throws away a stream's data and goes on", () => {

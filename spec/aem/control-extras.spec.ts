@@ -42,9 +42,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("EVJOBHISTOGRAM", () => {
   it("counts latencies from activation to call", () => {

@@ -29,9 +29,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("EVJOBFILTER", () => {
   it("datagrams of others are dropped, also very many, and others get their turn", () => {

@@ -37,9 +37,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("EVJOBFILTER", () => {
   it("refuses what says nothing about the type, and what cannot be read", () => {

@@ -37,9 +37,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("EVJOBHANDLER and EVJOBFLAGS", () => {
   it("another function of the same type is called next", () => {

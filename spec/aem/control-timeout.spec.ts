@@ -38,9 +38,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("EVJOBTIMEOUT", () => {
   it("calls the handler when it was not called for so long, and again", () => {

@@ -49,9 +49,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("sockasync_close", () => {
   it("reports an orderly end once", () => {

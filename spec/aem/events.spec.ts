@@ -77,9 +77,7 @@ beforeAll(() => {
   setConsoleSink(consoleByte.index);
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("registration", () => {
   it("costs a small object and gives a positive jid", () => {

@@ -24,10 +24,10 @@ import { EAGAIN, ENOMEM } from "../../kernel/errno";
 import { upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { vmtableAllocate, vmtableFree, VMTABLE_BLOCK } from "../../kernel/memory/vmtable";
-import { currentProcess, Process } from "../../kernel/process/process";
+import { Process } from "../../kernel/process/process";
 import { endNow, reapAll } from "../reap";
-import { become, beMain, begin, children, expectAllGone, finish, leave, main } from "./clones";
-import { expectHandler, expectNone, onRead, readStatistics, setUp, statistics, user } from "./driver";
+import { become, begin, children, expectAllGone, finish, leave, main, setUpClones } from "./clones";
+import { expectHandler, expectNone, onRead, readStatistics, statistics, user } from "./driver";
 import {
   establish,
   handlerOf,
@@ -40,11 +40,7 @@ import {
   theModule,
 } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 /** Blocks that leave nothing of the zone. The last one is of the smallest size. */

@@ -15,19 +15,14 @@ import { retryStarved } from "../../aem/queue";
 import { upcallArgument1, upcallArgument4 } from "../../kernel/glue";
 import { freeFrameCount } from "../../kernel/memory/frames";
 import { sys_waitpid } from "../../kernel/process/family";
-import { currentProcess } from "../../kernel/process/process";
 import { sys_close } from "../../net/socket/calls";
 import { chance, seedChance } from "../chance";
 import { endNow } from "../reap";
-import { become, beMain, children, expectAllGone, main } from "./clones";
-import { onRead, readStatistics, setUp } from "./driver";
+import { become, children, expectAllGone, main, setUpClones } from "./clones";
+import { onRead, readStatistics } from "./driver";
 import { FakeSocket, newStream, nextHandler, open, receive } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 let launched = 0;

@@ -48,9 +48,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("sockasync_read of a stream", () => {
   it("copies what is there, over several packets", () => {

@@ -58,9 +58,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("shortage of vmtable memory", () => {
   it("leaves data in the socket, and loses nothing", () => {

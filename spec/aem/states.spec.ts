@@ -27,9 +27,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("sockasync_sk", () => {
   it("reports every transition, in order, one for each call", () => {

@@ -66,9 +66,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("3.5.4 limit events", () => {
   it("tell of a call that was refused: which limit, and its value", () => {

@@ -49,9 +49,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("3.1.1 signal events", () => {
   it("take the signal: no call is interrupted, nothing waits for sigtake", () => {

@@ -37,9 +37,7 @@ beforeAll(() => {
   setUp();
 });
 
-afterEach(() => {
-  expectNothingLeft();
-});
+afterEach(expectNothingLeft);
 
 describe("evtimer", () => {
   it("refuses negative times", () => {

@@ -26,8 +26,8 @@ import { SOCKET_LISTENING } from "../../net/socket/socket";
 import { sys_sockasync_read } from "../../aem/sockasync";
 import * as fake from "../fake";
 import { endNow, reapAll } from "../reap";
-import { become, beMain, expectAllGone, main } from "./clones";
-import { expectNone, onRead, onTimer, setUp, timePasses } from "./driver";
+import { become, expectAllGone, main, setUpClones } from "./clones";
+import { expectNone, onRead, onTimer, timePasses } from "./driver";
 import {
   FakeSocket,
   HANDLER_CODE,
@@ -42,11 +42,7 @@ import {
   WORKERS,
 } from "./machine";
 
-beforeAll(() => {
-  setUp();
-  beMain(currentProcess());
-});
-
+beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 function isWorker(thread: Thread): bool {
@@ -138,7 +134,7 @@ describe("3.2.3 a thread executor", () => {
       const higher = priorities[i] > 32;
       expect<bool>((exitWork & WORK_DISPATCH) != 0).toBe(higher);
       // At the end of a call of the handler.
-      expect<u32>(<u32>dispatchNext(false, 0)).toBe(0);
+      expect<u32>(<u32>dispatchNext()).toBe(0);
       expect<bool>(isWorker(currentThread())).toBe(higher);
       if (!higher) expectNone("after the handler's return");
       expect<bool>(isWorker(currentThread())).toBe(true);

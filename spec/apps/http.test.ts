@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { application } from "./application.ts";
-import type { Client } from "./mock.ts";
+import type { Client } from "./mock-socket.ts";
 
 const run = application("http");
 

@@ -2,136 +2,41 @@
  * The system calls that the applications make, as a model in memory: sockets without a network, events with the semantics of
  * docs/aem-calls.md, a clock that the test moves. A test runs while the application is in enter_keepalive: `run` calls main, and
  * main's enter_keepalive calls the test.
+ *
+ * Here is what delivers events; mock-calls.ts has the calls, mock-socket.ts the sockets.
  */
 import assert from "node:assert/strict";
+import { callsOf } from "./mock-calls.ts";
+import { Client, type Event, type Handler, Socket, type Type } from "./mock-socket.ts";
 
-const EAGAIN = -11;
-const ESRCH = -3;
-const ENOENT_EVENT = -3;
 const EBADF = -9;
 const EINVAL = -22;
-const EPIPE = -32;
-const SIGTERM = 15;
 const READ_LIMIT = 16384;
-const STOP = 5;
-const START = 4;
-const SHUTDOWN = 3;
 const POLLOUT = 4;
 const POLLERR = 8;
 /** Pages of the model's vmtable zone, which it puts above the application's own memory. */
 const ZONE_PAGES = 128;
 const BLOCK = 16384 + 16;
 
-type Type = "accept" | "read" | "close" | "sock" | "timer";
-type Handler = (...parameters: number[]) => void;
-
-interface Event {
-  jid: number;
-  type: Type;
-  socket: Socket | undefined;
-  handler: Handler;
-  stopped: boolean;
-  /** Sock: something has changed since. Timer: expirations that are due. */
-  occurred: number;
-  ended: boolean;
-  expires: bigint;
-  period: bigint;
-}
-
-class Socket {
-  port = 0;
-  listening = false;
-  events: Event[] = [];
-  /** What has come and was not read; a datagram each for UDP. */
-  received: Buffer[] = [];
-  /** How it ended: 0 or a negative errno. */
-  end: number | undefined;
-  sent: Buffer[] = [];
-  /** Octets that `send` still takes. */
-  room = Number.POSITIVE_INFINITY;
-  wasShort = false;
-  shut = false;
-  closed = false;
-  waiting: Socket[] = [];
-  peerPort = 0;
-  constructor(
-    public fd: number,
-    readonly type: number,
-  ) {}
-}
-
-/** The other end of a connection. */
-export class Client {
-  constructor(
-    private readonly kernel: Kernel,
-    readonly socket: Socket,
-  ) {}
-
-  send(data: string | Buffer): this {
-    this.socket.received.push(typeof data === "string" ? Buffer.from(data, "latin1") : data);
-    this.kernel.dispatch();
-    return this;
-  }
-  /** Ends the stream: 0, or a negative errno for a reset. */
-  end(how = 0): this {
-    this.socket.end = how;
-    if (how < 0) {
-      this.socket.received = [];
-      this.changed();
-    }
-    this.kernel.dispatch();
-    return this;
-  }
-  /** Lets the application send so many octets more. */
-  allow(octets: number): this {
-    this.socket.room = octets;
-    if (octets > 0 && this.socket.wasShort) {
-      this.socket.wasShort = false;
-      this.changed();
-    }
-    this.kernel.dispatch();
-    return this;
-  }
-  /** Everything that has come from the application since the last time. */
-  take(): Buffer {
-    const all = Buffer.concat(this.socket.sent);
-    this.socket.sent = [];
-    return all;
-  }
-  text(): string {
-    return this.take().toString("utf8");
-  }
-  get closed(): boolean {
-    return this.socket.closed;
-  }
-  /** The application has ended its direction. */
-  get finished(): boolean {
-    return this.socket.closed || this.socket.shut;
-  }
-  private changed(): void {
-    for (const event of this.socket.events) if (event.type === "sock") event.occurred++;
-  }
-}
-
 export class Kernel {
   readonly log: string[] = [];
   /** Calls made, by name. */
   readonly calls = new Map<string, number>();
-  private readonly sockets = new Map<number, Socket>();
-  private readonly events = new Map<number, Event>();
-  private memory!: WebAssembly.Memory;
+  readonly sockets = new Map<number, Socket>();
+  readonly events = new Map<number, Event>();
+  memory!: WebAssembly.Memory;
   private table!: WebAssembly.Table;
   private lastJid = 0;
-  private time = 0n;
-  private script: () => void = () => undefined;
-  private handling: { block: number; kept: boolean } | undefined;
+  time = 0n;
+  script: () => void = () => undefined;
+  handling: { block: number; kept: boolean } | undefined;
   private readonly freeBlocks: number[] = [];
   private blocks = 0;
 
   /** Runs the application's main; `script` is what happens meanwhile. Returns main's result. */
   run(module: WebAssembly.Module, script: () => void): number {
     this.script = script;
-    const known = this.imports() as Record<string, WebAssembly.ImportValue>;
+    const known = callsOf(this) as Record<string, WebAssembly.ImportValue>;
     for (const { module: from, name } of WebAssembly.Module.imports(module)) {
       assert.equal(from, "aemos");
       assert.ok(name in known, `the model has no ${name}`);
@@ -272,13 +177,13 @@ export class Kernel {
   }
 
   /** A block's contents are spoilt, so that whoever uses it after its time is found out. */
-  private release(block: number): void {
+  release(block: number): void {
     Buffer.from(this.memory.buffer).fill(0xdd, block, block + BLOCK);
     this.freeBlocks.push(block);
     this.blocks--;
   }
 
-  private install(socket: Socket): number {
+  install(socket: Socket): number {
     let fd = 0;
     while (this.sockets.has(fd)) fd++;
     socket.fd = fd;
@@ -286,7 +191,7 @@ export class Kernel {
     return fd;
   }
 
-  private register(type: Type, fd: number, index: number): number {
+  register(type: Type, fd: number, index: number): number {
     const socket = this.sockets.get(fd);
     if (type !== "timer" && socket === undefined) return EBADF;
     const handler = this.table.get(index) as Handler | null;
@@ -308,119 +213,8 @@ export class Kernel {
     return jid;
   }
 
-  private bytes(at: number, length: number): Buffer {
+  bytes(at: number, length: number): Buffer {
     assert.ok(at >= 0 && length >= 0 && at + length <= this.memory.buffer.byteLength, "outside the memory");
     return Buffer.from(Buffer.from(this.memory.buffer, at, length));
-  }
-
-  private imports(): Record<string, (...parameters: never[]) => number | bigint | undefined> {
-    const send = (fd: number, at: number, length: number): number => {
-      const socket = this.sockets.get(fd);
-      if (socket === undefined) return EBADF;
-      if (socket.end !== undefined && socket.end < 0) return socket.end;
-      if (socket.shut) return EPIPE;
-      const taken = Math.min(length, socket.room);
-      if (taken < length) socket.wasShort = true;
-      if (taken === 0 && length > 0) return EAGAIN;
-      socket.room -= taken;
-      socket.sent.push(this.bytes(at, taken));
-      return taken;
-    };
-    const calls = {
-      log: (_level: number, at: number, length: number): number =>
-        this.log.push(this.bytes(at, length).toString("utf8")),
-      socket: (_domain: number, type: number): number => this.install(new Socket(-1, type & 0xf)),
-      bind: (fd: number, at: number): number => {
-        (this.sockets.get(fd) as Socket).port = this.bytes(at, 16).readUInt16BE(2);
-        return 0;
-      },
-      listen: (fd: number): number => {
-        (this.sockets.get(fd) as Socket).listening = true;
-        return 0;
-      },
-      send,
-      sendto: (fd: number, at: number, length: number, _flags: number, address: number): number => {
-        const socket = this.sockets.get(fd) as Socket;
-        assert.equal(this.bytes(address, 16).readUInt16BE(2), socket.peerPort);
-        return send(fd, at, length);
-      },
-      setsockopt: (fd: number): number => (this.sockets.has(fd) ? 0 : EBADF),
-      shutdown: (fd: number, how: number): number => {
-        assert.equal(how, 1);
-        (this.sockets.get(fd) as Socket).shut = true;
-        return 0;
-      },
-      close: (fd: number): number => {
-        const socket = this.sockets.get(fd);
-        if (socket === undefined) return EBADF;
-        for (const event of socket.events) this.events.delete(event.jid);
-        socket.closed = true;
-        this.sockets.delete(fd);
-        return 0;
-      },
-      sockasync_accept: (fd: number, _at: number, _length: number, _flags: number, handler: number): number =>
-        this.register("accept", fd, handler),
-      sockasync_read: (fd: number, _flags: number, handler: number): number =>
-        this.register("read", fd, handler),
-      sockasync_close: (fd: number, _flags: number, handler: number): number =>
-        this.register("close", fd, handler),
-      sockasync_sock: (fd: number, _flags: number, handler: number): number =>
-        this.register("sock", fd, handler),
-      evtimer: (interval: bigint, period: bigint, _flags: number, handler: number): number => {
-        const jid = this.register("timer", -1, handler);
-        const event = this.events.get(jid) as Event;
-        event.expires = this.time + interval;
-        event.period = period;
-        return jid;
-      },
-      evctl: (jid: number, operation: number): number => {
-        const event = this.events.get(jid);
-        if (event === undefined) return ENOENT_EVENT;
-        assert.ok(operation === STOP || operation === START || operation === SHUTDOWN);
-        if (operation === SHUTDOWN) this.events.delete(jid);
-        else event.stopped = operation === STOP;
-        return 0;
-      },
-      vmtable_keep: (data: number): number => {
-        if (this.handling?.block !== data || this.handling.kept) return EINVAL;
-        this.handling.kept = true;
-        return 0;
-      },
-      vmtable_free: (data: number): number => {
-        assert.notEqual(this.handling?.block === data && !this.handling.kept, true);
-        this.release(data);
-        return 0;
-      },
-      sysinfo: (at: number, length: number): number => {
-        const memory = Buffer.from(this.memory.buffer);
-        memory.writeBigUInt64LE(1n << 16n, at);
-        memory.writeBigUInt64LE(this.time, at + 8);
-        memory.writeBigUInt64LE(2n, at + 16);
-        return Math.min(length, 24);
-      },
-      processinfo: (pid: number, at: number, length: number): number => {
-        if (pid !== 3) return ESRCH;
-        const memory = Buffer.from(this.memory.buffer);
-        memory.writeInt32LE(pid, at);
-        memory.writeUInt32LE(3, at + 8);
-        memory.writeBigUInt64LE(7n, at + 40);
-        memory.write("other", at + 128, "latin1");
-        return length;
-      },
-      enter_keepalive: (): number => {
-        this.dispatch();
-        this.script();
-        return -4;
-      },
-      sigtake: (): number => SIGTERM,
-    };
-    const counted: Record<string, (...parameters: never[]) => number | bigint | undefined> = {};
-    for (const [name, call] of Object.entries(calls)) {
-      counted[name] = (...parameters: never[]) => {
-        this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
-        return (call as (...parameters: never[]) => number)(...parameters);
-      };
-    }
-    return counted;
   }
 }

@@ -35,6 +35,12 @@ it("an interrupt stands on what it stopped, a thread that is switched to on its 
   const interrupt = below(hog, "boot/interrupts.c interrupt_entry", "kernel/main.ts interrupt");
   // Called through tables of functions: the vector's, the timer's, the event's.
   below(interrupt, "kernel/interrupts/deadline.ts onDeadline", "aem/jobs/timer.ts expired");
-  below(interrupt, "kernel/scheduler/scheduler.ts schedule", "boot/memory.S switch_stack");
-  below(urgent, "boot/interrupts.c syscall_dispatch", "kernel/main.ts dispatch", "aem/jobs/timer.ts deliver");
+  // What is jumped to stands in the place of what has jumped.
+  below(interrupt, "kernel/scheduler/scheduler.ts runFirst", "boot/memory.S switch_stack");
+  below(
+    urgent,
+    "boot/interrupts.c syscall_dispatch",
+    "aem/dispatch.ts nextHandler",
+    "aem/jobs/timer.ts deliver",
+  );
 });

@@ -1,8 +1,4 @@
-/**
- * Copy-on-write of windows on real page tables: a random tree of address spaces that are forked, written to, grown and destroyed, against a
- * model of what each of them has at each page; and what happens when frames run out in the middle.
- */
-import { IMAGE_PAGE_TABLES } from "../../kernel/hal";
+/** Copy-on-write of windows on real page tables (kernel/memory/copy-on-write.ts): what a fork and a write cost, what is promised to them, and the counts of users. In random operations: copy-on-write-random.spec.ts. */
 import {
   BREAK_DONE,
   BREAK_NO_FRAME,
@@ -15,7 +11,6 @@ import {
 } from "../../kernel/memory/copy-on-write";
 import {
   allocateFrames,
-  frameErrorCount,
   freeFrameCount,
   freeFrames,
   isShared,
@@ -25,124 +20,25 @@ import {
   takeReservedFrame,
   unreserveFrames,
 } from "../../kernel/memory/frames";
-import { STACK_TOP, TABLE_BASE, VMTABLE_BASE, WINDOW_BASE } from "../../kernel/memory/layout";
-import {
-  createAddressSpace,
-  destroyAddressSpace,
-  destroySomeOfWindow,
-  mapFresh,
-  translate,
-} from "../../kernel/memory/paging";
-import { arenaStart, growMemory, setUpArena } from "../arena";
+import { WINDOW_BASE } from "../../kernel/memory/layout";
+import { destroyAddressSpace, mapFresh, translate } from "../../kernel/memory/paging";
+import { giveBack, takeAllBut } from "../arena";
 import { chance, seedChance } from "../chance";
 import * as fake from "../fake";
+import {
+  check,
+  expectNothingShared,
+  fork,
+  grow,
+  newSpace,
+  PAGE,
+  PAGES,
+  setUpSpaces,
+  write,
+} from "./address-spaces";
 
-const FRAMES: u32 = 4096;
-const PAGE: u64 = 4096;
-
-/** Where pages may be: the ends of tables and directories, and the parts of a window. */
-const BASES: StaticArray<u64> = [
-  WINDOW_BASE,
-  WINDOW_BASE + 0x1f_e000,
-  WINDOW_BASE + 0x3fff_e000,
-  WINDOW_BASE + VMTABLE_BASE,
-  TABLE_BASE,
-  STACK_TOP - 0x4000,
-];
-const PLACES: u32 = 6;
-/** Pages at each place, next to one another: across the end of a table, of a directory. */
-const PAGES: u32 = 4;
-
-function addressOf(place: u32, page: u32): u64 {
-  return BASES[place] + <u64>page * PAGE;
-}
-
-/** An address space and what it has to hold: for each page the byte that fills it at its start and its end; -1: not mapped. */
-class Space {
-  bytes: i32[] = [];
-  constructor(public pml4: usize) {}
-}
-
-let spaces: Space[] = [];
-let taken: usize[] = [];
-
-function takeAllBut(left: u32): void {
-  while (freeFrameCount() > left) taken.push(allocateFrames(0));
-}
-function giveBack(): void {
-  while (taken.length > 0) freeFrames(taken.pop(), 0);
-}
-
-function newSpace(): Space {
-  const space = new Space(createAddressSpace());
-  for (let i: u32 = 0; i < PLACES * PAGES; i++) space.bytes.push(-1);
-  return space;
-}
-
-/** As an application's store: a fault when the page may not be written to, then the store. BREAK_*. */
-function write(space: Space, index: u32, byte: u8): i32 {
-  const address = addressOf(index / PAGES, index % PAGES);
-  const outcome = breakCopy(space.pml4, address + (index & 7) * 500);
-  if (outcome != BREAK_DONE) return outcome;
-  const page = translate(space.pml4, address);
-  assert(!isShared(page), "written to while another has it");
-  store<u8>(page, byte);
-  store<u8>(page, byte, 4095);
-  space.bytes[index] = byte;
-  return BREAK_DONE;
-}
-
-function check(space: Space): void {
-  for (let index: u32 = 0; index < PLACES * PAGES; index++) {
-    const page = translate(space.pml4, addressOf(index / PAGES, index % PAGES));
-    const byte = space.bytes[index];
-    if (byte < 0) assert(page == 0, "mapped");
-    else {
-      assert(page != 0, "not mapped");
-      assert(load<u8>(page) == <u8>byte && load<u8>(page, 4095) == <u8>byte, "another's bytes");
-    }
-  }
-}
-
-function fork(parent: Space): Space | null {
-  const child = newSpace();
-  if (child.pml4 == 0) return null;
-  if (!shareWindow(parent.pml4, child.pml4)) {
-    destroyAddressSpace(child.pml4);
-    return null;
-  }
-  child.bytes = parent.bytes.slice();
-  return child;
-}
-
-function grow(space: Space, place: u32): bool {
-  for (let page: u32 = 0; page < PAGES; page++) {
-    const index = place * PAGES + page;
-    if (space.bytes[index] >= 0) continue;
-    if (!mapFresh(space.pml4, addressOf(place, page), 1)) return false;
-    space.bytes[index] = 0;
-  }
-  return true;
-}
-
-/** No frame of the arena has a sharer: whatever is free then has no count that an earlier use left. */
-function expectNoShares(): void {
-  let shared = 0;
-  for (let i: u32 = 0; i < FRAMES; i++) if (isShared(arenaStart() + i * 4096)) shared++;
-  expect<i32>(shared).toBe(0, "counts left behind");
-}
-
-beforeAll(() => {
-  setUpArena(FRAMES);
-  fake.reset();
-  fake.setImage(IMAGE_PAGE_TABLES, growMemory(4096, 4096));
-});
-
-afterEach(() => {
-  expectNoShares();
-  expect<u32>(frameErrorCount()).toBe(0);
-  expect<u32>(promised).toBe(0);
-});
+beforeAll(setUpSpaces);
+afterEach(expectNothingShared);
 
 describe("a fork", () => {
   it("costs a top table and nothing of what there is, and the write to one page a path of tables and the page", () => {
@@ -200,117 +96,6 @@ describe("a fork", () => {
     destroyAddressSpace(second.pml4);
     destroyAddressSpace(child.pml4);
     expect<u32>(freeFrameCount()).toBe(before);
-  });
-});
-
-describe("a tree of address spaces", () => {
-  it("holds what its model holds, in 40000 random operations, and gives every frame back", () => {
-    const before = freeFrameCount();
-    let forks = 0;
-    let writes = 0;
-    let destroyed = 0;
-    for (let seed: u32 = 1; seed <= 40; seed++) {
-      seedChance(seed);
-      spaces = [newSpace()];
-      for (let step = 0; step < 1000; step++) {
-        const what = chance(100);
-        const which = chance(spaces.length);
-        const space = spaces[which];
-        if (what < 10) {
-          if (spaces.length < 20) {
-            spaces.push(fork(space)!);
-            forks++;
-          }
-        } else if (what < 20) assert(grow(space, chance(PLACES)), "grow");
-        else if (what < 26) {
-          if (spaces.length > 1) {
-            // Bit by bit, or all at once.
-            if (chance(2) == 0) destroyAddressSpace(space.pml4);
-            else for (let more = true; more;) more = !destroySomeOfWindow(space.pml4);
-            spaces[which] = spaces[spaces.length - 1];
-            spaces.pop();
-            destroyed++;
-          }
-        } else {
-          const index = chance(PLACES * PAGES);
-          const there = space.bytes[index] >= 0;
-          assert(
-            write(space, index, <u8>(1 + chance(255))) == (there ? BREAK_DONE : BREAK_NOT_MAPPED),
-            "write",
-          );
-          writes++;
-        }
-        if ((step & 7) == 0) for (let i = 0; i < spaces.length; i++) check(spaces[i]);
-      }
-      while (spaces.length > 0) {
-        const which = chance(spaces.length);
-        destroyAddressSpace(spaces[which].pml4);
-        spaces.splice(which, 1);
-        if ((spaces.length & 3) == 0) for (let i = 0; i < spaces.length; i++) check(spaces[i]);
-      }
-      assert(freeFrameCount() == before, "frames are missing");
-    }
-    expect<i32>(forks).toBeGreaterThan(1000);
-    expect<i32>(writes).toBeGreaterThan(20_000);
-    expect<i32>(destroyed).toBeGreaterThan(1000);
-  });
-
-  it("stays as its model is when frames run out at any point, and goes on when there are some", () => {
-    const before = freeFrameCount();
-    let refusedWrites = 0;
-    let refusedForks = 0;
-    let refusedGrowth = 0;
-    for (let seed: u32 = 100; seed < 130; seed++) {
-      seedChance(seed);
-      spaces = [newSpace()];
-      for (let step = 0; step < 1000; step++) {
-        if (chance(20) == 0) {
-          giveBack();
-          takeAllBut(chance(12));
-        }
-        const what = chance(100);
-        const which = chance(spaces.length);
-        const space = spaces[which];
-        if (what < 15) {
-          if (spaces.length < 20) {
-            const child = fork(space);
-            if (child !== null) spaces.push(child);
-            else refusedForks++;
-          }
-        } else if (what < 25) {
-          if (!grow(space, chance(PLACES))) refusedGrowth++;
-        } else if (what < 30) {
-          if (spaces.length > 1) {
-            destroyAddressSpace(space.pml4);
-            spaces.splice(which, 1);
-          }
-        } else {
-          const index = chance(PLACES * PAGES);
-          if (space.bytes[index] < 0) continue;
-          const free = freeFrameCount();
-          const outcome = write(space, index, <u8>(1 + chance(255)));
-          if (outcome == BREAK_NO_FRAME) {
-            refusedWrites++;
-            // Page, table and directory at most: with three frames it cannot fail.
-            assert(free < 3, "refused with frames");
-            const page = translate(space.pml4, addressOf(index / PAGES, index % PAGES));
-            assert(load<u8>(page) == <u8>space.bytes[index], "what is there stays");
-          } else assert(outcome == BREAK_DONE, "write");
-        }
-        for (let i = 0; i < spaces.length; i++) check(spaces[i]);
-      }
-      giveBack();
-      for (let i = 0; i < spaces.length; i++)
-        for (let index: u32 = 0; index < PLACES * PAGES; index++)
-          if (spaces[i].bytes[index] >= 0)
-            assert(write(spaces[i], index, <u8>(i + 1)) == BREAK_DONE, "with frames");
-      for (let i = 0; i < spaces.length; i++) check(spaces[i]);
-      while (spaces.length > 0) destroyAddressSpace(spaces.pop().pml4);
-      assert(freeFrameCount() == before, "frames are missing");
-    }
-    expect<i32>(refusedWrites).toBeGreaterThan(100);
-    expect<i32>(refusedForks).toBeGreaterThan(20);
-    expect<i32>(refusedGrowth).toBeGreaterThan(20);
   });
 });
 

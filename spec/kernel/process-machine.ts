@@ -2,7 +2,7 @@
 import { clearExitWork, WORK_DISPATCH } from "../../kernel/glue";
 import { IMAGE_HANDLER_TYPES, IMAGE_PAGE_TABLES } from "../../kernel/hal";
 import { initializeApic, VECTOR_TIMER } from "../../kernel/interrupts/apic";
-import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
+import { initializeAlarm, NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import { initializePolls, POLL_REAP, POLL_STORAGE, setPoll } from "../../kernel/interrupts/polls";
 import { initializeVectors, setVector } from "../../kernel/interrupts/vectors";
 import { Link } from "../../kernel/list";
@@ -137,6 +137,7 @@ export function setUp(): void {
   initializeRandom(growMemory(RANDOM_SIZE, 8));
   seedRandom(1);
   initializeTimers(growMemory(4096, 4096));
+  initializeAlarm();
   initializeScheduler(growMemory(SCHEDULER_STORAGE, 8));
   initializeThreads(growMemory(THREAD_STORAGE, 8), PROCESS_LIMIT);
   initializeProcesses(growMemory(PROCESS_STORAGE, 8));

@@ -1,4 +1,5 @@
-/** Timers of several priority levels side by side (kernel/time/timers.ts): none waits for those of lower levels. (One wheel alone: time.spec.ts.) */
+/** Timers of several priority levels side by side (kernel/time/timers.ts): none waits for those of lower levels. (One wheel alone: wheel.spec.ts.) */
+import { allocateFrames, freeFrameCount } from "../../kernel/memory/frames";
 import { SECOND, setClockFrequency, setClockStart } from "../../kernel/time/clock";
 import {
   addTimerLevel,
@@ -8,6 +9,7 @@ import {
   runTimers,
   runTimersOf,
   setAlarm,
+  setEarlier,
   soonest,
   Timer,
   TIMER_BUDGET,
@@ -20,32 +22,18 @@ import {
   timerStartIn,
   timerStop,
 } from "../../kernel/time/timers";
-import { allocateFrames, freeFrameCount } from "../../kernel/memory/frames";
 import { growMemory, setUpArena } from "../arena";
 import { chance, chance64, seedChance } from "../chance";
-import * as fake from "../fake";
+import { clock, COUNT, indexOf, NEVER, setTime, timer } from "./wheel-timers";
 
-const NEVER: u64 = u64.MAX_VALUE;
-const COUNT: u32 = 200;
-const timers: usize = growMemory(COUNT * 32, 8);
 const storage: usize = growMemory(4096, 4096);
 
-let clock: u64 = 0;
 let called: u32[] = [];
 /** What the model knows of each timer: its level, -1 when it is stopped. */
 const levels: StaticArray<i8> = new StaticArray<i8>(COUNT);
 
-function timer(index: u32): Timer {
-  return changetype<Timer>(timers + index * 32);
-}
-
-function setTime(time: u64): void {
-  clock = time;
-  fake.setTsc(time);
-}
-
 function record(t: Timer): void {
-  const index = <u32>((changetype<usize>(t) - timers) / 32);
+  const index = indexOf(t);
   assert(clock >= t.expires, "early");
   assert(levels[index] >= 0, "it was not pending");
   levels[index] = -1;
@@ -218,12 +206,13 @@ describe("levels of timers", () => {
   });
 
   it("whoever waits for the hardware is told of an earlier one", () => {
-    setAlarm(clock + SECOND, onEarlier.index);
+    setEarlier(onEarlier.index);
+    setAlarm(clock + SECOND);
     timerStartAt(timer(0), clock + 2 * SECOND, 9);
     expect<u32>(earlier).toBe(0);
     timerStartAt(timer(1), clock + SECOND / 2, 9);
     expect<u32>(earlier).toBe(1);
-    setAlarm(0, 0);
+    setAlarm(0);
     timerStart(timer(1), clock);
     expect<u32>(earlier).toBe(1);
   });

@@ -1,21 +1,16 @@
 /** How the workers of a process come to be, with and without shadow stacks: guards, want of memory, and an end in the middle. On the machine of AEM's specs. */
 import { ENOMEM, EOPNOTSUPP } from "../../kernel/errno";
 import { setVector } from "../../kernel/interrupts/vectors";
-import {
-  allocateFrames,
-  FRAME_SIZE,
-  freeFrameCount,
-  freeFrames,
-  frameErrorCount,
-} from "../../kernel/memory/frames";
+import { FRAME_SIZE, frameErrorCount, freeFrameCount } from "../../kernel/memory/frames";
 import { SHADOW_BASE, SHADOW_END, WINDOW_BASE } from "../../kernel/memory/layout";
 import { translate } from "../../kernel/memory/paging";
 import { currentProcess, Process } from "../../kernel/process/process";
 import { shadowStackTop } from "../../kernel/process/shadow-stack";
 import { createWorkers } from "../../kernel/process/workers";
-import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import { threadOfMember } from "../../kernel/scheduler/thread";
+import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
 import { newProcess, setUpMachine, switchTo, theModule, WORKERS } from "../aem/machine";
+import { giveBack, takeAllBut } from "../arena";
 import * as fake from "../fake";
 import { endNow } from "../reap";
 
@@ -35,25 +30,6 @@ function become(next: Process): void {
   wakeThread(next.thread, 40);
   raiseThread(next.thread, 40);
   switchTo(next);
-}
-
-/** Frames that are taken, each with the address of the one before. */
-let taken: usize = 0;
-
-function takeAllBut(left: u32): void {
-  while (freeFrameCount() > left) {
-    const frame = allocateFrames(0);
-    store<usize>(frame, taken);
-    taken = frame;
-  }
-}
-
-function giveBack(): void {
-  while (taken != 0) {
-    const frame = taken;
-    taken = load<usize>(frame);
-    freeFrames(frame, 0);
-  }
 }
 
 /** Interrupts that come before the one in which another process becomes ready. */

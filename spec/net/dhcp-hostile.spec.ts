@@ -2,7 +2,8 @@
 import { SECOND } from "../../kernel/time/clock";
 import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
-import { DHCP_REQUESTING, DHCP_SELECTING, dhcpStart, dhcpState } from "../../net/dhcp";
+import { dhcpStart, dhcpState } from "../../net/dhcp";
+import { DHCP_REQUESTING, DHCP_SELECTING } from "../../net/dhcp-client";
 import { DhcpOptions } from "../../net/dhcp-options";
 import { networkInterface, setAddress } from "../../net/interface";
 import { udpOutput } from "../../net/socket/udp";

@@ -1,13 +1,7 @@
 /** DHCP (RFC 2131, 4.4.5): leases, their renewal and their end. */
 import { SECOND } from "../../kernel/time/clock";
-import {
-  DHCP_BOUND,
-  DHCP_REBINDING,
-  DHCP_RENEWING,
-  DHCP_SELECTING,
-  dhcpStart,
-  dhcpState,
-} from "../../net/dhcp";
+import { dhcpStart, dhcpState } from "../../net/dhcp";
+import { DHCP_BOUND, DHCP_REBINDING, DHCP_RENEWING, DHCP_SELECTING } from "../../net/dhcp-client";
 import { networkInterface } from "../../net/interface";
 import { boot, bounds, expectSound, onBound } from "./dhcp-client";
 import * as link from "./link";

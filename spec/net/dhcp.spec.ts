@@ -1,7 +1,8 @@
 /** DHCP (RFC 2131): how an address is got, what is asked and how often, and what the server's answers say. */
 import { SECOND } from "../../kernel/time/clock";
 import { networkCounters } from "../../net/counters";
-import { DHCP_BOUND, DHCP_INIT, DHCP_REQUESTING, DHCP_SELECTING, dhcpStart, dhcpState } from "../../net/dhcp";
+import { dhcpStart, dhcpState } from "../../net/dhcp";
+import { DHCP_BOUND, DHCP_INIT, DHCP_REQUESTING, DHCP_SELECTING } from "../../net/dhcp-client";
 import { networkInterface, NetworkInterface, setAddress } from "../../net/interface";
 import { nameServer4 } from "../../net/name-servers";
 import { udpCreate } from "../../net/socket/udp";

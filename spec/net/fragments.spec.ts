@@ -9,14 +9,10 @@ import {
   releaseBuffer,
 } from "../../net/buffer";
 import { checksumAdd, checksumFold } from "../../net/checksum";
-import { Endpoint } from "../../net/flow";
 import { setAddress } from "../../net/interface";
 import { ipv4Output } from "../../net/ipv4-output";
 import { MAY_FRAGMENT } from "../../net/service";
-import { gatherOne } from "../../net/socket/gather";
-import { readDatagram } from "../../net/socket/datagram";
-import { Socket, SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
-import { udpSend } from "../../net/socket/udp";
+import { SOCKET_BROADCAST, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { IPV4_DF, Ipv4Header } from "../../net/wire/ipv4";
 import { UdpHeader } from "../../net/wire/udp";
 import { endpoint, pseudoHeaderSum } from "./addresses";
@@ -29,9 +25,10 @@ import {
   bound,
   close,
   DATAGRAM,
+  expectNothingHeld,
   forget,
-  holds,
   headers,
+  holds,
   make,
   most,
   octet,
@@ -39,26 +36,12 @@ import {
   packets,
   peer,
   pseudo,
+  send,
   step,
   version,
   whole,
   WHOLE,
 } from "./pieces";
-
-/** Sends the first `length` bytes of the datagram's payload. */
-function send(socket: Socket, to: Endpoint, length: u32): i32 {
-  expect<i32>(gatherOne(DATAGRAM + 8, length)).toBe(length);
-  const buffer = readDatagram(length, to);
-  if (buffer === null) return -105;
-  const result = udpSend(socket, to, buffer);
-  releaseBuffer(buffer);
-  return result;
-}
-
-function check(): void {
-  link.run(10 * SECOND);
-  expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
-}
 
 function suite(): void {
   it("datagrams of every size up to the longest", () => {
@@ -136,7 +119,7 @@ function suite(): void {
 
 describe("sending in fragments over IPv4", () => {
   beforeEach(() => boot(4, 700));
-  afterEach(check);
+  afterEach(expectNothingHeld);
 
   suite();
 
@@ -203,7 +186,7 @@ describe("sending in fragments over IPv4", () => {
 
 describe("sending in fragments over IPv6", () => {
   beforeEach(() => boot(6, 700));
-  afterEach(check);
+  afterEach(expectNothingHeld);
 
   suite();
 });

@@ -1,13 +1,17 @@
 /** Datagrams in pieces, for specs of both versions of IP: makes one, hands it in as fragments, and puts together what the stack has sent. */
 import { setLogLevel } from "../../kernel/console";
+import { ENOBUFS } from "../../kernel/errno";
 import { setUserLimits } from "../../kernel/memory/user";
 import { SECOND } from "../../kernel/time/clock";
-import { allocateBuffer, BUFFER_HEADROOM, PacketBuffer, releaseBuffer } from "../../net/buffer";
+import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { checksumAdd, checksumFold, internetChecksum, pseudoHeaderSum as sumOf } from "../../net/checksum";
 import { Endpoint, Flow, FLOW_SIZE } from "../../net/flow";
+import { REASSEMBLY_TIME, reassemblyHeld } from "../../net/reassembly";
+import { startIpv6 } from "../../net/slaac";
+import { readDatagram } from "../../net/socket/datagram";
+import { gatherOne } from "../../net/socket/gather";
 import { Socket } from "../../net/socket/socket";
 import { udpCreate, udpSend } from "../../net/socket/udp";
-import { startIpv6 } from "../../net/slaac";
 import { ARP_REPLY } from "../../net/wire/arp";
 import { IPV4_MF, IPV4_OFFSET, Ipv4Header } from "../../net/wire/ipv4";
 import { FRAGMENT_MORE, FragmentHeader, Ipv6Header } from "../../net/wire/ipv6";
@@ -20,6 +24,9 @@ import * as six from "./frames6";
 import { address6, LINK_LOCAL, OWN_ID, PEER_ID, TRANSPORT6 } from "./frames6";
 import * as link from "./link";
 import { OWN, PEER, PEER4 } from "./link";
+import { close, consume, peekLength } from "./socket-operations";
+
+export { close, peekLength } from "./socket-operations";
 
 /** Of IP. */
 export let version: u32 = 4;
@@ -133,16 +140,16 @@ export function bound(port: u32): Socket {
   assert(call_indirect<i32>(socket.protocol.bind, socket, name) == 0, "bind");
   return socket;
 }
-export function close(s: Socket): void {
-  call_indirect<void>(s.protocol.close, s);
+/** Sends the first `length` bytes of the datagram's payload; 0 or a negative errno. */
+export function send(socket: Socket, to: Endpoint, length: u32): i32 {
+  expect<i32>(gatherOne(DATAGRAM + 8, length)).toBe(length);
+  const buffer = readDatagram(length, to);
+  if (buffer === null) return -ENOBUFS;
+  const result = udpSend(socket, to, buffer);
+  releaseBuffer(buffer);
+  return result;
 }
-export function peekLength(s: Socket): i32 {
-  const head = headOf(s);
-  return head !== null ? <i32>head.wholeLength : call_indirect<i32>(s.protocol.end, s);
-}
-export function consume(s: Socket): void {
-  call_indirect<void>(s.protocol.consume, s, <u32>0);
-}
+
 export function headOf(s: Socket): PacketBuffer | null {
   return s.received.head;
 }
@@ -216,6 +223,13 @@ export function shuffle(list: u32[]): void {
     list[i] = list[j];
     list[j] = one;
   }
+}
+
+/** Time passes, and of all that was put together or kept for it nothing is left. */
+export function expectNothingHeld(): void {
+  link.run(3 * REASSEMBLY_TIME);
+  expect<u32>(reassemblyHeld()).toBe(0);
+  expect<u32>(bufferPool().inUse).toBe(0, "buffers left");
 }
 
 const assembled = new StaticArray<u8>(65536);

@@ -70,13 +70,13 @@ const structs: {
     arrays: [16, 4 * 16, 4 * 24],
   },
   {
-    sdk: ["socket.ts", "tcp_info"],
+    sdk: ["socket-options.ts", "tcp_info"],
     kernel: ["net/socket/tcp/info.ts", "TcpInfo"],
     c: "tcp_info",
     posix: true,
   },
-  { sdk: ["socket.ts", "sockaddr_in"], c: "sockaddr_in", posix: true },
-  { sdk: ["socket.ts", "sockaddr_in6"], c: "sockaddr_in6", posix: true },
+  { sdk: ["sockaddr.ts", "sockaddr_in"], c: "sockaddr_in", posix: true },
+  { sdk: ["sockaddr.ts", "sockaddr_in6"], c: "sockaddr_in6", posix: true },
   {
     sdk: ["socket.ts", "msghdr"],
     kernel: ["net/socket/gather.ts", "MessageHeader"],

@@ -7,48 +7,25 @@ import { ENOPROTOOPT } from "../../../kernel/errno";
 import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
 import { growMemory } from "../../arena";
-import { endpoint } from "../addresses";
+import { bind, consume, listen, peek, peekLength } from "../socket-operations";
 import { takeTurns } from "./world";
+
+export {
+  abort_,
+  accept,
+  bind,
+  close,
+  connect,
+  consume,
+  listen,
+  peek,
+  peekLength,
+  poll,
+  shutdown,
+} from "../socket-operations";
 
 export function create(): Socket {
   return tcpCreate()!;
-}
-export function bind(s: Socket, address: u32, port: u32): i32 {
-  return call_indirect<i32>(s.protocol.bind, s, endpoint(address, port));
-}
-export function listen(s: Socket, backlog: i32): i32 {
-  return call_indirect<i32>(s.protocol.listen, s, backlog);
-}
-export function accept(s: Socket): Socket | null {
-  return call_indirect<Socket | null>(s.protocol.accept, s);
-}
-export function connect(s: Socket, address: u32, port: u32): i32 {
-  return call_indirect<i32>(s.protocol.connect, s, endpoint(address, port));
-}
-export function poll(s: Socket): u32 {
-  return call_indirect<u32>(s.protocol.poll, s);
-}
-/** Where the next received bytes stand; 0: there are none. */
-export function peek(s: Socket): usize {
-  const head = s.received.head;
-  return head === null ? 0 : head.data;
-}
-/** How many of them stand together, or why there are none. */
-export function peekLength(s: Socket): i32 {
-  const head = s.received.head;
-  return head !== null ? <i32>head.length : call_indirect<i32>(s.protocol.end, s);
-}
-export function consume(s: Socket, bytes: u32): void {
-  call_indirect<void>(s.protocol.consume, s, bytes);
-}
-export function shutdown(s: Socket, how: i32): i32 {
-  return call_indirect<i32>(s.protocol.shutdown, s, how);
-}
-export function close(s: Socket): void {
-  call_indirect<void>(s.protocol.close, s);
-}
-export function abort_(s: Socket): void {
-  call_indirect<void>(s.protocol.abort, s);
 }
 
 export function listener(port: u32, backlog: i32): Socket {

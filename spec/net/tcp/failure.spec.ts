@@ -4,6 +4,7 @@ import { Socket } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpError } from "../../../net/socket/tcp/input";
 import { TcpHeader } from "../../../net/wire/tcp";
+import { IPPROTO_TCP, TCP_SOFT_ERROR, TCP_USER_TIMEOUT, TCP_UTO } from "../../../sdk/socket";
 import {
   abort_,
   close,
@@ -22,10 +23,6 @@ import { endPair, openPair } from "./pair";
 import { addOptions, converse, establish, heard, heardBriefly, meetPeer, say, setOptions } from "./script";
 import { arrive, MILLISECOND, OWN, PEER, run, SECOND, setUpWorld, silence } from "./world";
 
-const IPPROTO_TCP: u32 = 6;
-const TCP_USER_TIMEOUT: u32 = 18;
-const TCP_SOFT_ERROR: u32 = 0x4001;
-const TCP_UTO: u32 = 0x4003;
 const POLLMSG: u32 = 0x400;
 
 let server: Socket = changetype<Socket>(0);

@@ -2,6 +2,15 @@
 import { Socket } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
+import {
+  IPPROTO_TCP,
+  SO_KEEPALIVE,
+  SOL_SOCKET,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  TCP_USER_TIMEOUT,
+} from "../../../sdk/socket";
 import { chance, seedChance } from "../../chance";
 import {
   close,
@@ -21,13 +30,6 @@ import { endPair, openPair } from "./pair";
 import { heard, heardBriefly, meetPeer, say } from "./script";
 import { MILLISECOND, PEER, run, SECOND, setUpWorld, silence, standStill, time } from "./world";
 
-const SOL_SOCKET: u32 = 1;
-const IPPROTO_TCP: u32 = 6;
-const SO_KEEPALIVE: u32 = 9;
-const TCP_KEEPIDLE: u32 = 4;
-const TCP_KEEPINTVL: u32 = 5;
-const TCP_KEEPCNT: u32 = 6;
-const TCP_USER_TIMEOUT: u32 = 18;
 const PROBE: string = ". 0:0(0) ack 1";
 
 let server: Socket = changetype<Socket>(0);

@@ -1,15 +1,58 @@
-/** What specs of one connection have in common: PEER opens it to a server of the stack, and after each test nothing is left of either. */
+/**
+ * What specs of one connection have in common: PEER opens it to a server of the stack, and after each test nothing is left of either.
+ *
+ *     beforeAll(meetPeer);
+ *     beforeEach(beginPair);
+ *     afterEach(endOfPair);
+ */
 import { Socket } from "../../../net/socket/socket";
-import { abort_, close, consume, peek, peekLength, taken } from "./ends";
+import { TcpConnection } from "../../../net/socket/tcp/connection";
+import { abort_, close, consume, listener, peek, peekLength, taken } from "./ends";
 import { establish, heard, peerOctet, setOptions } from "./script";
 import { calm, leftOver, settleWorld } from "./world";
 
 let port: u32 = 25000;
+/** The listener at port 80 that each test finds. */
+export let server: Socket = changetype<Socket>(0);
+/** The socket that the test is about, as `open` or `keep` has said; null when there is none. */
+export let s: Socket = changetype<Socket>(0);
+
+/** A port of PEER's that no connection has had yet. */
+export function newPort(): u32 {
+  return ++port;
+}
+
+/** Before each test. */
+export function beginPair(): void {
+  server = listener(80, 5);
+  forget();
+}
+
+/** After each test. */
+export function endOfPair(): void {
+  endPair(server, s);
+}
+
+/** `socket` is `s` from now on, and is reset when the test is over. */
+export function keep(socket: Socket): void {
+  s = socket;
+}
+
+/** The test has closed `s` itself. */
+export function forget(): void {
+  s = changetype<Socket>(0);
+}
+
+/** A connection of PEER's to `at`, which is `s` from now on; see openPair. */
+export function open(window: u32 = 60000, mss: u32 = 1000, at: Socket = server): TcpConnection {
+  s = openPair(at, window, mss);
+  return changetype<TcpConnection>(s);
+}
 
 /** A connection of PEER's, from a port of its own, to `server`: with MSS `mss`, no other options, and window field `window`. The accepted socket. */
 export function openPair(server: Socket, window: u32, mss: u32): Socket {
   setOptions(mss, 255, 0);
-  const s = establish(server, ++port, window);
+  const s = establish(server, newPort(), window);
   heard();
   taken();
   return s;
@@ -35,6 +78,11 @@ export function endPair(server: Socket, s: Socket): void {
   if (changetype<usize>(s) != 0) abort_(s);
   close(server);
   heard();
+  expectNothingLeft();
+}
+
+/** Five minutes pass, and all that was taken has been given back. */
+export function expectNothingLeft(): void {
   settleWorld();
   taken();
   expect(leftOver()).toBe("");

@@ -10,9 +10,10 @@
  */
 import { checksumAdd, checksumFold, internetChecksum } from "../../../net/checksum";
 import { Socket } from "../../../net/socket/socket";
-import { accept, close, connect, create } from "./ends";
-import { arrive, MILLISECOND, outbox, OWN, PEER, run } from "./world";
+import { REQUESTS_PER_LISTENER } from "../../../net/socket/tcp/parameters";
 import { pseudoHeaderSum } from "../addresses";
+import { accept, close, connect, create } from "./ends";
+import { arrive, MILLISECOND, outbox, OWN, PEER, run, setUpWorld } from "./world";
 
 /** The peer's ports and initial sequence numbers; the stack's initial one is taken from its first SYN. */
 export let peerPort: u32 = 5000;
@@ -328,12 +329,41 @@ export function heardBriefly(): string {
   return text;
 }
 
-/** PEER's link address is learnt, by an attempt to reach it: what is sent to it from here on goes at once. */
+/** The first sequence numbers of the segments that were heard, counted from `base`, in units of `size` octets: "0 2" with `size` 1000 is the first and the third segment of that size. */
+export function heardPlaces(base: u32, size: u32): string {
+  const text = heardBriefly();
+  if (text == "") return "";
+  const lines = text.split(" | ");
+  let list = "";
+  for (let i = 0; i < lines.length; i++) {
+    const line = lines[i];
+    const first = <u32>U32.parseInt(line.substring(line.indexOf(" ") + 1, line.indexOf(":")));
+    list += (list == "" ? "" : " ") + ((first - base) / size).toString();
+  }
+  return list;
+}
+
+/** The first octets of the segments that were heard. */
+export function firsts(): string {
+  return heardPlaces(0, 1);
+}
+
+/** Sets the world up, if that has not been done yet, and learns PEER's link address by an attempt to reach it: what is sent to it from here on goes at once. */
 export function meetPeer(): void {
+  setUpWorld();
   const first = create();
   connect(first, PEER, 9);
   run(MILLISECOND);
   close(first);
+  heard();
+}
+
+/** Half-open connections take up all the room of the listener at port `own`: the next one gets a cookie. */
+export function fillRequests(own: u32): void {
+  for (let i: u32 = 0; i < REQUESTS_PER_LISTENER; i++) {
+    converse(40000 + i, own);
+    say("S", 0, 0, 0, 1000);
+  }
   heard();
 }
 

@@ -2,13 +2,14 @@
  * Segmentation offload: with a device that cuts packets, and with one that does not and packets cut in software, the same segments are on the wire, octet for octet, as when each
  * goes by itself. Each scenario is played three times, from the same seed, and what the peer has got is compared: everything but the initial sequence number, the port and what follows from them.
  */
-import { close, consume, listener, octet, peek, peekLength, setOption, write } from "./ends";
+import { networkCounters } from "../../../net/counters";
 import { PATH_MTU_LIFE } from "../../../net/pmtu";
 import { SOL_TCP } from "../../../net/socket/options";
-import { networkCounters } from "../../../net/counters";
 import { TcpConnection, tcpStatistics } from "../../../net/socket/tcp/tcp";
-import { establish, meetPeer, ownIsn, PEER_ISN, permitSack, say, setOptions } from "./script";
+import { TCP_NODELAY } from "../../../sdk/socket";
+import { close, consume, listener, octet, peek, peekLength, setOption, write } from "./ends";
 import { scoreboardFault } from "./scoreboard";
+import { establish, meetPeer, ownIsn, PEER_ISN, permitSack, say, setOptions } from "./script";
 import { cuts } from "./segments";
 import {
   leftOver,
@@ -24,7 +25,6 @@ import {
 
 /** A multiple of a millisecond and of a tick, 2^16 ns. */
 const ALIGNMENT: u64 = 1_024_000_000;
-const TCP_NODELAY: u32 = 1;
 
 /** How segments that would leave one after the other do. */
 const SINGLY: u32 = 0;

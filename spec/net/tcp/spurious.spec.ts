@@ -8,16 +8,14 @@ import {
 import { IN_LOSS, TcpConnection } from "../../../net/socket/tcp/connection";
 import { TCP_ESTABLISHED } from "../../../net/socket/tcp/state";
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
+import { SO_RCVBUF, SOL_SOCKET } from "../../../sdk/socket";
 import { seedChance } from "../../chance";
-import { accept, close, connect, create, listener, read, setOption, taken, write } from "./ends";
-import { endPair } from "./pair";
+import { accept, close, connect, create, listener, read, setOption, write } from "./ends";
 import { stripSack, stripStamps } from "./fates";
-import { establish, heard, heardBriefly, meetPeer, permitSack, say, sayBlocks, setOptions } from "./script";
+import { endPair } from "./pair";
 import { scoreboardFault } from "./scoreboard";
+import { establish, heard, heardPlaces, meetPeer, permitSack, say, sayBlocks, setOptions } from "./script";
 import { accidents, MILLISECOND, MIRROR, run, SECOND, setUpWorld, silence, step } from "./world";
-
-const SOL_SOCKET: u32 = 1;
-const SO_RCVBUF: u32 = 8;
 
 let server: Socket = changetype<Socket>(0);
 let s: Socket = changetype<Socket>(0);
@@ -41,16 +39,7 @@ function open(sack: bool, window: u32 = 6000): TcpConnection {
 
 /** Segments with data that were heard, by their places in the stream. */
 function places(): string {
-  const text = heardBriefly();
-  if (text == "") return "";
-  const lines = text.split(" | ");
-  let list = "";
-  for (let i = 0; i < lines.length; i++) {
-    const line = lines[i];
-    const first = <u32>U32.parseInt(line.substring(line.indexOf(" ") + 1, line.indexOf(":")));
-    list += (list == "" ? "" : " ") + ((first - 1) / 1000).toString();
-  }
-  return list;
+  return heardPlaces(1, 1000);
 }
 
 /** All segments before place `place` are acknowledged. */

@@ -1,6 +1,7 @@
 /** RFC 9293, 3.8.5 and RFC 6093: the urgent mechanism, against a scripted peer. */
 import { Socket } from "../../../net/socket/socket";
 import { TcpConnection } from "../../../net/socket/tcp/connection";
+import { IPPROTO_TCP, TCP_URGENT } from "../../../sdk/socket";
 import { chance, seedChance } from "../../chance";
 import {
   abort_,
@@ -27,8 +28,8 @@ import { heard, heardBriefly, meetPeer, say, sayUrgent } from "./script";
 import {
   accidents,
   calm,
-  MIRROR,
   MILLISECOND,
+  MIRROR,
   outbox,
   run,
   SECOND,
@@ -37,8 +38,6 @@ import {
   silence,
 } from "./world";
 
-const IPPROTO_TCP: u32 = 6;
-const TCP_URGENT: u32 = 0x4002;
 const POLLIN: u32 = 1;
 const POLLPRI: u32 = 2;
 
