@@ -37,7 +37,7 @@ export function makePending(event: Event): void {
   else enqueuePlain(event);
 }
 
-/** The same in all cases. */
+/** The same for all events: those that are particular, and any that is tried again. */
 function enqueueParticular(event: Event): void {
   if (event.has(EVENT_MEASURED)) markActivation(event);
   enqueue(event);

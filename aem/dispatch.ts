@@ -1,7 +1,7 @@
 /**
  * From an activation to the handler: the hot path.
  *
- *     source ── wake ──> job.occurred ── activate ──> process.pending ── dispatchNext ──> job.deliver ──> handler
+ *     source ── wake ──> job.occurred ── activate ──> process.pending ── dispatchNext ──> delivery ──> handler
  *     (interrupt, timer, or another process's call)   or process.work       (at the end of a system call of the thread; of a
  *                                                                            clone: in the clone, executors.ts)
  *
@@ -68,6 +68,7 @@ function nextHandler(thread: Thread): usize {
     event.clear(EVENT_PENDING | EVENT_STARVED);
     const outcome = call_indirect<i32>(event.plainDeliverer, event);
     if (outcome == DELIVERED) return deliveredTo(thread, event);
+    // Nothing to be called: only an event with an extra has an allocator.
     codeFor(event, outcome);
     break;
   } while (thread.serving != 0 && waitForHandlers());

@@ -198,7 +198,7 @@ export function waitingExtra(event: Event): u32 {
 // ---- Delivery ----
 
 /**
- * In the place of `job.deliver`, and with its outcomes. A time-out that has run out is told when there is nothing else to tell; it
+ * In the place of the job's own delivery, and with its outcomes. A time-out that has run out is told when there is nothing else to tell; it
  * counts as coalesced when there is.
  */
 export function deliverExtra(event: Event): i32 {

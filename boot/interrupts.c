@@ -171,9 +171,7 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
   __asm__ volatile(
       "cmp %[restart], %%eax\n"
       "je 4f\n"
-      "testl $1, %c[pending]\n" /* WORK_DISPATCH */
-      "jz 5f\n"
-      "6: mov 40(%%rsp), %%rsp\n"
+      "mov 40(%%rsp), %%rsp\n"
       "sti\n"
       "push %%rbx\n"
       "push %%rax\n"
@@ -182,7 +180,9 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "cli\n"
       "mov %c[stack], %%esp\n"
       "mov $kernel, %%edi\n"
-      "call w2c_kernel_dispatch\n"
+      "testl $1, %c[pending]\n" /* WORK_DISPATCH */
+      "jz 5f\n"
+      "6: call w2c_kernel_dispatch\n"
       "1: mov %%rbx, %%rsp\n"
       "test %%eax, %%eax\n"
       "jz 2f\n"
@@ -230,17 +230,15 @@ __attribute__((naked, used)) void syscall_dispatch(void) {
       "push %%r9\n"
       "push %%r10\n"
       "jmp 0b\n"
-      /* Nothing but another thread that ranks higher, or whose turn it is: there may be handlers when it is this one's turn again. */
-      "5: push %%rax\n"
-      "sub $8, %%rsp\n"
-      "mov $kernel, %%edi\n"
+      /* No handlers. Another thread may rank higher, or have its turn, if an interrupt has not let it run just now; there may be handlers when it is this one's turn again. */
+      "5: testl $2, %c[pending]\n" /* WORK_RESCHEDULE */
+      "jz 7f\n"
       "call w2c_kernel_giveWay\n"
-      "add $8, %%rsp\n"
-      "pop %%rax\n"
+      "mov $kernel, %%edi\n"
       "testl $1, %c[pending]\n"
       "jnz 6b\n"
-      "testl $2, %c[pending]\n"
-      "jnz 5b\n" LEAVE_KERNEL
+      "7: mov %%rbx, %%rsp\n"
+      "jmp 2b\n"
       :
       : [stack] "i"(KERNEL_GLOBAL(kernelStackTop)), [pending] "i"(KERNEL_GLOBAL(exitWork)), [argument1] "i"(KERNEL_GLOBAL(upcallArgument1)),
         [argument2] "i"(KERNEL_GLOBAL(upcallArgument2)), [argument3] "i"(KERNEL_GLOBAL(upcallArgument3)),

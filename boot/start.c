@@ -18,7 +18,7 @@ extern const uint64_t image_parameters[];
 void initialize_descriptor_tables(void);
 void aemos_serve(void);
 
-/* kernel/hal.ts: IMAGE_* */
+/* kernel/hal.ts: IMAGE_*, those that change; what does not, boot/hal.h answers by itself. */
 uint32_t image_value(uint32_t which) {
   switch (which) {
     case 0: return boot_info;

@@ -19,7 +19,7 @@ export const WORK_RESCHEDULE: u32 = 2;
  */
 export let quietCall: u32 = 0;
 
-/** The handler's arguments after the jid's place in `handler(a1, …, a5)`; read right after `dispatch` returned its address. */
+/** The handler's arguments after the jid's place in `handler(a1, …, a5)`; read right after `dispatch` or `handlerReturned` returned its address. */
 export let upcallArgument1: u32 = 0;
 export let upcallArgument2: u32 = 0;
 export let upcallArgument3: u32 = 0;

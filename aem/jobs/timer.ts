@@ -31,7 +31,7 @@ function expired(timer: Timer): void {
     if (next <= time) {
       // Late by whole periods: interrupts were off, or the period is shorter than a tick of the wheel.
       const missed = (time - next) / period + 1;
-      count(event, <u32>min<u64>(missed, MOST));
+      count(event, missed);
       next += missed * period;
     }
     timerRestart(timer, next);
@@ -41,9 +41,9 @@ function expired(timer: Timer): void {
 
 // @ts-ignore: decorator
 @inline
-function count(event: Event, times: u32): void {
-  event.count = min(event.count + times, MOST + 1);
-  countActivations(event, times);
+function count(event: Event, times: u64): void {
+  event.count = <u32>min<u64>(<u64>event.count + times, MOST + 1);
+  countActivations(event, <u32>times);
 }
 
 function deliver(event: Event): i32 {

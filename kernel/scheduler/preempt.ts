@@ -155,13 +155,13 @@ export function yieldPoint(): void {
 }
 
 /**
- * From the glue, at the end of a call with WORK_RESCHEDULE alone: another thread may run first. What `settle` would do, where nobody waits for the memory of the process
- * and no handler can be called.
+ * From the glue, at the end of a call with WORK_RESCHEDULE alone: another thread may run first. What `settle` would do, where nobody who would go first waits for the memory of the
+ * process, and no handler can be called.
  */
 export function giveWay(): void {
   const thread = running;
   chargeRunning();
-  thread.priority = thread.level;
+  thread.priority = max(<i32>thread.level, thread.process.waiting.top);
   requeue(takeExpired());
   schedule();
 }

@@ -78,6 +78,7 @@ export function raiseThread(thread: Thread, level: u32): void {
     process.waiting.remove(thread, old);
     process.waiting.append(thread, level);
     raiseThread(process.active, level);
+    if (changetype<usize>(process.active) == changetype<usize>(running)) noteDispatch();
   } else if (thread.state == THREAD_RUNNABLE) {
     readyRemove(thread, old);
     readyAppend(thread, level);

@@ -1,5 +1,5 @@
 /** The scheduler (kernel/scheduler/), with stacks that are not switched: in random operations no thread is lost or in two places, and the highest one runs. */
-import { exitWork, WORK_RESCHEDULE } from "../../kernel/glue";
+import { exitWork, WORK_DISPATCH, WORK_RESCHEDULE } from "../../kernel/glue";
 import { createWorkers } from "../../kernel/process/workers";
 import { giveWay, settle, yieldPoint } from "../../kernel/scheduler/preempt";
 import { setShare, SHARE_PERIOD } from "../../kernel/scheduler/quantum";
@@ -82,6 +82,8 @@ function check(): void {
   const level = readyLevel();
   if (level > <i32>running.priority)
     assert((exitWork & WORK_RESCHEDULE) != 0, "outranked, and nobody says so");
+  if (running.process.waiting.top >= <i32>running.level + i32(running.handling != 0))
+    assert((exitWork & WORK_DISPATCH) != 0, "has what another one of its process waits for, and nobody says so");
 }
 
 /** After the running thread has given others their chance. */
@@ -130,6 +132,8 @@ describe("the scheduler, in random operations", () => {
           const running = currentThread();
           const main = same(running.process.thread, running) && chance(2) == 0;
           settle(main ? running.process.priority : chance(64), main);
+          // As dispatch does behind it.
+          noteDispatch();
           checkTurn();
         } else if (what < 80) {
           yieldPoint();
@@ -144,7 +148,6 @@ describe("the scheduler, in random operations", () => {
           interrupt();
           checkTurn();
         }
-        noteDispatch();
       }
       // Those that are parked go on in the next period, and then without a limit.
       for (let i = 0; i < 2; i++) {
