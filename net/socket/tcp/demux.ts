@@ -4,17 +4,17 @@
  * table holds the bound sockets by local name, listeners among them (net/socket/names.ts).
  *
  * In front of them stand the connections that had a segment of late, each in the place that a plain sum of its flow names: 30 instructions, where the keyed hash takes
- * 220; and half-open requests in the same way, most of which hear of the peer once more. Whoever aims at a place drives out who stands there, and costs him the hash, as it was without the place. The headers of a segment are compared as they stand: its flow is
- * copied only when that has not found its connection.
+ * 220; and half-open requests in the same way, most of which hear of the peer once more. Whoever aims at a place drives out who stands there, and costs him the hash, as it was
+ * without the place. The headers of a segment are compared as they stand: its flow is copied only when that has not found its connection.
  */
 import { allocateFrames, FRAME_SIZE } from "../../../kernel/memory/frames";
+import { ENOBUFS } from "../../../kernel/errno";
+import { Pool } from "../../../kernel/memory/pool";
 import { PacketBuffer } from "../../buffer";
 import { Endpoint, Flow, FLOW_SIZE, flowHash, HASH_TABLE } from "../../flow";
 import { isOfFlow4, isVersion6, receivedFlow } from "../../ip";
 import { Ipv4Header } from "../../wire/ipv4";
 import { PortsHeader } from "../../wire/ports";
-import { ENOBUFS } from "../../../kernel/errno";
-import { Pool } from "../../../kernel/memory/pool";
 import {
   LocalName,
   NAME_BOUND,

@@ -81,7 +81,7 @@ function search(buffer: PacketBuffer): void {
 
 function demultiplex(s: Segment): void {
   const flow = s.flow;
-  const buffer = s.buffer;
+  const buffer = s.packet;
   s.hash =
     buffer.flags & TUPLE_HASHED ? ((<u64>buffer.sequence) << 32) | buffer.word1 : flowHash(flow, HASH_TABLE);
   const hash = <u32>s.hash;

@@ -8,7 +8,7 @@ import {
   insertConnection,
   removeConnection,
 } from "../../../net/socket/tcp/demux";
-import { BUFFER_HEADER, PacketBuffer } from "../../../net/buffer";
+import { PacketBuffer } from "../../../net/buffer";
 import { Ipv4Header } from "../../../net/wire/ipv4";
 import { storeAddress } from "../../../net/wire/ipv6";
 import { PortsHeader } from "../../../net/wire/ports";
@@ -23,8 +23,8 @@ const STEPS: u32 = 200_000;
 const wanted = changetype<Flow>(growMemory(FLOW_SIZE, 8));
 
 /** A packet buffer, an IP header of either version, and ports behind it. */
-const packet = changetype<PacketBuffer>(growMemory(BUFFER_HEADER, 8));
-const HEADER: usize = growMemory(64, 8);
+const packet = changetype<PacketBuffer>(memory.data(64));
+const HEADER: usize = memory.data(64);
 
 /** Flow `index`: the addresses go up as the ports go down, so that each place has many flows. Half of them are of IPv6, with the same last eight bytes. */
 function flowNumber(index: u32): Flow {
