@@ -1,19 +1,12 @@
 /*
- * Included ahead of each application's generated C. Its linear memory stands at WINDOW_BASE in every process, which the base of
- * GS names (entry.S), so that a load has the wasm address and nothing else in it; out of bounds is the MMU's business.
+ * Included ahead of each application's generated C. Its linear memory stands at WINDOW_BASE in every process (the build
+ * overrides MEM_ADDR), so a load is a load from a constant base; out of bounds is the MMU's business.
  */
 #ifndef AEMOS_APP_H
 #define AEMOS_APP_H
 
 #include "layout.h"
 #include "wasm-rt.h"
-
-/* What stands at a wasm address: wasm promises no alignment, and has no types. */
-#define WINDOW_AT(type, address)                                             \
-  ({                                                                         \
-    typedef type __attribute__((aligned(1), may_alias)) __seg_gs unaligned_; \
-    (unaligned_*)(uintptr_t)(address);                                       \
-  })
 
 /*
  * Whole range of a bulk operation, before its first byte: inside the linear memory as grown, or inside the mapped vmtable zone; or where workers'

@@ -21,7 +21,6 @@
 #define CR4_OSFXSR 0x00000200
 #define CR4_OSXMMEXCPT 0x00000400
 #define MSR_EFER 0xc0000080
-#define MSR_GS_BASE 0xc0000101
 #define EFER_LME 0x00000100
 #define EFER_NXE 0x00000800
 
@@ -94,11 +93,6 @@ long_mode:
   xor %eax, %eax
   mov %eax, %fs
   mov %eax, %gs
-  /* Applications name their memory relative to GS (app.h); the window is at the same address in every process, so this is all. */
-  mov $MSR_GS_BASE, %ecx
-  mov $(WINDOW_BASE & 0xffffffff), %eax
-  mov $(WINDOW_BASE >> 32), %edx
-  wrmsr
   mov $boot_stack_top, %esp
   fninit
   call boot_start

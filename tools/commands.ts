@@ -55,7 +55,7 @@ export const KERNEL_OPTIONS = [
   "-fno-tree-pre",
 ];
 /**
- * Applications: wasm's float rules, and no frame that skips the guard page. Code is not hoisted, as in the kernel: 11 % of sort in bench/apps/quality and 2 % of GET /stats. Registers
+ * Applications: wasm's float rules, and no frame that skips the guard page. Code is not hoisted, as in the kernel: 6 % of sort in bench/apps/quality and 2 % of GET /stats. Registers
  * that are left over are used: 3 % of sha256.
  */
 export const APPLICATION_OPTIONS = [

@@ -3,8 +3,7 @@
  * replaced; a line that is not there (another wasm2c) is an error, never a silent fallback.
  *
  * Kernel: linear memory is physical memory, so an address is a pointer; bounds are the page tables'.
- * Application: linear memory stands at WINDOW_BASE (boot/layout.h), which is the base of segment GS: a load or store is one
- * instruction whose address is the wasm address, as the kernel's are. Bulk operations check their whole range first.
+ * Application: linear memory stands at WINDOW_BASE (boot/layout.h). Bulk operations check their whole range first.
  */
 
 /** Lines to find, exactly once, and what stands in their place. */
@@ -71,22 +70,13 @@ const KERNEL: readonly Replacement[] = [
   },
 ];
 
-const LOAD = `    t1 result;                                                         \\
-    wasm_rt_memcpy(&result, MEM_ADDR_MEMOP(mem, addr, sizeof(t1)),     \\
-                   sizeof(t1));                                        \\
-`;
-const STORE = `    wasm_rt_memcpy(MEM_ADDR_MEMOP(mem, addr, sizeof(t1)), &wrapped,    \\
-                   sizeof(t1));                                        \\
-`;
-
+const WINDOW = "((uint8_t*)(WINDOW_BASE + (uint64_t)(addr)))";
 const APPLICATION: readonly Replacement[] = [
-  { lines: MEM_ADDR, with: "#define MEM_ADDR(mem, addr, n) ((uint8_t*)(WINDOW_BASE + (uint64_t)(addr)))\n" },
-  // boot/app.h: at any alignment, of any type, relative to GS.
-  { lines: LOAD, with: "    t1 result = *WINDOW_AT(const t1, addr); \\\n" },
-  { lines: STORE, with: "    *WINDOW_AT(t1, addr) = wrapped; \\\n" },
+  { lines: MEM_ADDR, with: `#define MEM_ADDR(mem, addr, n) ${WINDOW}\n` },
+  { lines: MEM_ADDR_MEMOP, with: `#define MEM_ADDR_MEMOP(mem, addr, n) ${WINDOW}\n` },
   SAME_TYPE,
   // A load that nobody uses may be left out, and with it the fault that it would have been, as in C; what is forced is an
-  // instruction of its own, which could have been an operand (4 % of bench/apps/quality).
+  // instruction of its own, which could have been an operand.
   { lines: FORCE_READ_INT, with: "#define FORCE_READ_INT(var)\n" },
   { lines: FORCE_READ_FLOAT, with: "#define FORCE_READ_FLOAT(var)\n" },
   // One name for memories and tables: a memory has two valid ranges (boot/app.h), a table one.

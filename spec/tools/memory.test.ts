@@ -1,6 +1,5 @@
 /**
- * Loads, stores, fills and copies of an application, octet for octet. Loads and stores go by segment GS, the bulk operations by addresses (tools/translate.ts), so gcc has to
- * believe that any two of them may meet. Random sequences of them on a few octets run in Node's WebAssembly, whose results a guest has to have, too.
+ * Loads, stores, fills and copies of an application, octet for octet: whatever gcc makes of the C of tools/translate.ts, any two of them may meet. Random sequences of them on a few octets run in Node's WebAssembly, whose results a guest has to have, too.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
