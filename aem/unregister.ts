@@ -13,6 +13,7 @@ import {
   EVENT_OCCURRED,
   EVENT_OVERLOAD,
   EVENT_PENDING,
+  EVENT_PENDING,
   EVENT_READ,
   EVENT_SK,
   EVENT_SOCK,
@@ -46,7 +47,7 @@ export function unregister(event: Event): void {
   if (state & EVENT_DEAD) return;
   detach(event);
   if (event.extra != 0) dropExtra(event);
-  withdraw(event);
+  if (event.has(EVENT_PENDING)) withdraw(event);
   const process = event.process;
   event.owned.remove();
   process.eventCount--;

@@ -13,7 +13,7 @@ import { type Session, type Source, type Trace, medianOf, weighted } from "./tra
 const THROUGH: Readonly<Record<string, string>> = {
   "event.register": "w2c_aemos_sockasync_read",
   "timer.register": "w2c_aemos_evtimer",
-  "timer.arm": "extra0x2FstartTimeout",
+  "timer.arm": "w2c_aemos_evctl",
   "event.same-process": "main0x2Farrived",
   "event.unregister": "w2c_aemos_evctl",
   "timer.unregister": "w2c_aemos_evctl",

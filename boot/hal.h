@@ -150,7 +150,6 @@ int copy_user(void* destination, const void* source, size_t length);
 void switch_stack(u64* save, u64 stack_pointer);
 /* boot/start.c */
 u64 prepare_stack(u32 stack_top, u32 entry, u64 stack);
-u32 image_value(u32 which);
 __attribute__((noreturn)) void machine_exit(u32 status);
 
 static inline u32 w2c_hal_idle(struct w2c_hal* hal) {
@@ -219,12 +218,37 @@ static inline void w2c_hal_restoreFpu(struct w2c_hal* hal, u32 area) {
 
 /* ---- The image ---- */
 
+extern char image_start[], image_end[], read_only_end[], kernel_data_start[], symbol_table[], symbol_table_end[];
+extern char boot_pml4[];
+extern uint32_t boot_magic, boot_info;
+extern uint64_t boot_tsc;
+extern const uint64_t module_count;
+extern const void* const module_table[];
 extern const unsigned char handler_types[][32];
+extern const uint64_t image_parameters[];
+void aemos_serve(void);
+
+/* kernel/hal.ts: IMAGE_*. `which` is a constant wherever it is asked, and so is nearly every answer. */
 static inline u32 w2c_hal_image(struct w2c_hal* hal, u32 which) {
   UNUSED_HAL;
-  /* Each registration asks for it (kernel/hal.ts, IMAGE_HANDLER_TYPES). */
-  if (which == 12) return (u32)(uintptr_t)handler_types;
-  return image_value(which);
+  switch (which) {
+    case 0: return boot_info;
+    case 1: return boot_magic;
+    case 2: return (uint32_t)(uintptr_t)image_start;
+    case 3: return (uint32_t)(uintptr_t)image_end;
+    case 4: return (uint32_t)(uintptr_t)read_only_end;
+    case 5: return (uint32_t)(uintptr_t)module_table;
+    case 6: return (uint32_t)module_count;
+    case 7: return &symbol_table[0] == &symbol_table_end[0] ? 0 : (uint32_t)(uintptr_t)symbol_table;
+    case 8: return (uint32_t)boot_tsc;
+    case 9: return (uint32_t)(boot_tsc >> 32);
+    case 10: return (uint32_t)(uintptr_t)kernel_data_start;
+    case 11: return (uint32_t)(uintptr_t)handler_types;
+    case 12: return (uint32_t)(uintptr_t)boot_pml4;
+    case 13: return (uint32_t)(uintptr_t)image_parameters;
+    case 14: return (uint32_t)(uintptr_t)aemos_serve;
+    default: return 0;
+  }
 }
 static inline void w2c_hal_exit(struct w2c_hal* hal, u32 status) {
   UNUSED_HAL;
@@ -235,11 +259,7 @@ static inline void w2c_hal_raise(struct w2c_hal* hal) {
   __asm__ volatile("ud2" : : : "memory");
 }
 
-/* The kernel's own runtime calls (runtime.c): its memory is the physical one, its table is static. */
+/* The kernel's own end (runtime.c). */
 #define wasm_rt_trap kernel_trap
-#define wasm_rt_allocate_memory kernel_allocate_memory
-#define wasm_rt_allocate_funcref_table kernel_allocate_funcref_table
-#define wasm_rt_free_memory kernel_free_memory
-#define wasm_rt_free_funcref_table kernel_free_funcref_table
 
 #endif

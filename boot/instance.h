@@ -1,15 +1,18 @@
 /*
- * The kernel's only instance and its function table, for the C that wasm2c wrote of it (tools/translate.ts) and for runtime.c. All of
- * the table that the module does not fill is zero: an entry of no type.
+ * The kernel's only instance and its function table, which the build has filled in (tools/instance.ts), for the C that wasm2c wrote of it and for boot/. An entry that the
+ * module does not fill is zero: of no type.
  */
 #ifndef AEMOS_INSTANCE_H
 #define AEMOS_INSTANCE_H
 
 #include "kernel.h"
 
-#define KERNEL_TABLE_ENTRIES 512
+struct kernel_table_entry {
+  wasm_rt_func_type_t func_type;
+  wasm_rt_function_ptr_t func;
+};
 
 extern w2c_kernel kernel;
-extern wasm_rt_funcref_t kernel_table[KERNEL_TABLE_ENTRIES];
+extern const struct kernel_table_entry kernel_table[];
 
 #endif

@@ -55,7 +55,8 @@ __asm__(
     "jmp exception_entry\n"
     ".endif\n"
     ".set vector, vector + 1\n"
-    ".endr\n");
+    ".endr\n"
+    ".balign 16\n");
 extern const char vector_stubs[];
 
 /* Offsets in the frame on the IST stack after the stub: vector, error code, then what the processor pushed. */

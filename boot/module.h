@@ -22,7 +22,7 @@ struct module_descriptor {
   uint64_t memory_max_pages; /* least of the module's maximum and the manifest's limit */
   uint64_t table_entries;    /* initial entries of the function table at TABLE_BASE */
   uint64_t table_max;
-  uint64_t vmtable_order; /* 2^order frames */
+  uint64_t vmtable_order; /* 2^order frames, if the memory is large enough */
   uint64_t stack_bytes;   /* multiple of 4096 */
   uint64_t priority;      /* of the main code: 0 .. 63 */
   uint64_t cpu_percent;   /* most of the processor in each period: 1 .. 100 */

@@ -1,6 +1,6 @@
 /*
- * The wasm runtime (wasm-rt.h) twice: for the kernel's one instance, and for applications, whose instance, table and memory
- * the kernel has mapped at the fixed addresses of their window before their first instruction.
+ * The wasm runtime (wasm-rt.h): of the kernel's one instance, which the build has made (tools/instance.ts), only the trap; and that of applications, whose instance, table and
+ * memory the kernel has mapped at the fixed addresses of their window before their first instruction.
  */
 #include "syscall.h"
 #include "instance.h"
@@ -46,21 +46,6 @@ FORK(quiet_aemos_fork, aemos_quiet_fork_call)
 
 /* ---- Kernel ---- */
 
-w2c_kernel kernel;
-
-wasm_rt_funcref_t kernel_table[KERNEL_TABLE_ENTRIES];
-
-void kernel_allocate_memory(wasm_rt_memory_t* memory, uint64_t initial, uint64_t max, bool is64, uint32_t page_size) {
-  (void)initial, (void)max, (void)is64, (void)page_size;
-  memory->data = 0;
-}
-
-void kernel_allocate_funcref_table(wasm_rt_funcref_table_t* table, uint32_t elements, uint32_t max) {
-  (void)max;
-  if (elements > KERNEL_TABLE_ENTRIES) __builtin_trap();
-  *table = (wasm_rt_funcref_table_t){kernel_table, elements, elements};
-}
-
 __attribute__((noreturn)) void kernel_trap(wasm_rt_trap_t code) {
   w2c_kernel_kernelTrap(&kernel, code);
   for (;;) __asm__ volatile("cli; hlt");
@@ -70,10 +55,6 @@ __attribute__((noreturn)) void kernel_trap(wasm_rt_trap_t code) {
 
 /* The generated code was compiled with these names. */
 #undef wasm_rt_trap
-#undef wasm_rt_allocate_memory
-#undef wasm_rt_allocate_funcref_table
-#undef wasm_rt_free_memory
-#undef wasm_rt_free_funcref_table
 
 __attribute__((noreturn)) void wasm_rt_trap(wasm_rt_trap_t code) {
   call_trap(0, code);

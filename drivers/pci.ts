@@ -2,10 +2,11 @@
  * PCI: configuration space through ports 0xCF8 and 0xCFC (PCI Local Bus 3.0, 3.2.2.3.2), the scan for functions (also behind
  * bridges: PCI-to-PCI Bridge 1.2, 3.2.5), base address registers (6.2.5) and the capability list (6.7).
  *
- * The firmware has numbered the buses and placed the registers; nothing is assigned here. Root buses that only ACPI tells of are
- * not found. What a device says of itself is checked: list walks are bounded, a register block must lie inside its BAR.
+ * The firmware has numbered the buses and placed the registers. Where it has placed none at all (QEMU's qboot), the memory that our drivers need is placed here; buses
+ * are never numbered. Root buses that only ACPI tells of are not found. What a device says of itself is checked: list walks are bounded, a register block must lie inside its BAR.
  */
 import { in8, in16, in32, out16, out32 } from "../kernel/hal";
+import { usableEnd, usableRanges } from "../kernel/boot-info";
 import { allocateFrames, FRAME_SIZE } from "../kernel/memory/frames";
 import { mapDevice } from "../kernel/memory/paging";
 import {
@@ -31,6 +32,8 @@ export const PCI_CLASS_REVISION: u32 = 0x08;
 export const PCI_HEADER_TYPE: u32 = 0x0e;
 export const PCI_BAR0: u32 = 0x10;
 const PCI_BUS_NUMBERS: u32 = 0x18;
+/** Base address registers of a function that is no bridge. */
+const BARS: u32 = 6;
 const PCI_CAPABILITIES: u32 = 0x34;
 
 export const PCI_COMMAND_MEMORY: u32 = 1 << 1;
@@ -104,6 +107,7 @@ export function pciWrite16(pci: u32, offset: u32, value: u32): void {
 export function pciScan(): u32 {
   count = 0;
   probed = 0;
+  room = 0;
   if (table == 0) {
     table = allocateFrames(0);
     if (table == 0) return 0;
@@ -215,41 +219,92 @@ export function pciBarAddress(pci: u32, index: u32): u64 {
   return address;
 }
 
-/** The BAR that was probed last, as its function's address, number and 0x80, and its size. */
+/** The function that was probed last, its address and 1; and of each of its memory BARs, in the byte of its number, the logarithm of its size. */
 let probed: u32 = 0;
-let probedSize: u64 = 0;
+let probedSizes: u64 = 0;
 
 /**
- * Bytes that a memory BAR spans; 0 where pciBarAddress() is. A probe is dear: it takes the device out of the memory map and puts it
- * back (milliseconds in a virtual machine), and register blocks of one BAR are mapped one after the other. So the last is kept.
+ * Bytes that a memory BAR spans; 0 where it is none. A probe is dear: it takes the device out of the memory map and puts it
+ * back (milliseconds in a virtual machine), and what a driver asks of one function it asks together. So the last function's sizes are kept.
  */
 export function pciBarSize(pci: u32, index: u32): u64 {
-  if (!isMemoryBar(pci, index)) return 0;
-  const name = pci | 0x80 | index;
-  if (probed != name) {
-    probedSize = probeBar(pci, index);
-    probed = name;
+  if (index >= BARS) return 0;
+  if (probed != (pci | 1)) {
+    probedSizes = probeBars(pci);
+    probed = pci | 1;
   }
-  return probedSize;
+  const size = (probedSizes >> (index << 3)) & 0xff;
+  return size == 0 ? 0 : (<u64>1) << size;
 }
 
 /** 6.2.5.1; decoding is off meanwhile. */
-function probeBar(pci: u32, index: u32): u64 {
-  const offset = PCI_BAR0 + index * 4;
+function probeBars(pci: u32): u64 {
   const command = pciRead16(pci, PCI_COMMAND);
-  const low = pciRead32(pci, offset);
-  pciWrite16(pci, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
-  pciWrite32(pci, offset, 0xffffffff);
-  let mask = ((<u64>0xffffffff) << 32) | (pciRead32(pci, offset) & ~0xf);
-  pciWrite32(pci, offset, low);
-  if (isWide(low)) {
-    const high = pciRead32(pci, offset + 4);
-    pciWrite32(pci, offset + 4, 0xffffffff);
-    mask = ((<u64>pciRead32(pci, offset + 4)) << 32) | (mask & 0xffffffff);
-    pciWrite32(pci, offset + 4, high);
+  if (command & PCI_COMMAND_MEMORY) pciWrite16(pci, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
+  let sizes: u64 = 0;
+  for (let i: u32 = 0; i < BARS; i++) {
+    const low = pciRead32(pci, PCI_BAR0 + i * 4);
+    const number = i;
+    if (low & 1) continue;
+    let mask = <u64>(writable(pci, i) & ~0xf);
+    if (isWide(low)) {
+      // Without room for an upper half it is no BAR.
+      if (++i == BARS) break;
+      mask |= (<u64>writable(pci, i)) << 32;
+    } else if (low & 6) {
+      continue;
+    }
+    if (mask != 0) sizes |= ctz(mask) << (number << 3);
   }
-  pciWrite16(pci, PCI_COMMAND, command);
-  return <u32>mask == 0 && mask >> 32 == 0xffffffff ? 0 : ~mask + 1;
+  if (command & PCI_COMMAND_MEMORY) pciWrite16(pci, PCI_COMMAND, command);
+  return sizes;
+}
+
+/** Which bits of a BAR keep what is written to them, or are 1 in any case. */
+function writable(pci: u32, index: u32): u32 {
+  const offset = PCI_BAR0 + index * 4;
+  const value = pciRead32(pci, offset);
+  pciWrite32(pci, offset, 0xffffffff);
+  const mask = pciRead32(pci, offset);
+  pciWrite32(pci, offset, value);
+  return mask;
+}
+
+/** Where registers are placed: below the I/O APIC, above the memory of all of QEMU's machines. Up to ROOM it is taken; 0: not looked at yet. */
+const ROOM: u64 = 0xe000_0000;
+const ROOM_END: u64 = 0xfec0_0000;
+let room: u64 = 0;
+
+/**
+ * Gives an address to each memory BAR of a function that has none, as long as there is room: only where the firmware has placed no function's, for else it is the one that knows
+ * what is free. Before the driver turns decoding on.
+ */
+export function pciPlace(pci: u32): void {
+  for (let i: u32 = 0; i < BARS; i++) {
+    const size = pciBarSize(pci, i);
+    if (size == 0 || pciBarAddress(pci, i) != 0) continue;
+    if (room == 0) room = firmwareHasPlaced() ? ROOM_END : freeRoom();
+    const address = (room + size - 1) & ~(size - 1);
+    if (size > ROOM_END || address + size > ROOM_END) continue;
+    pciWrite32(pci, PCI_BAR0 + i * 4, <u32>address);
+    room = address + size;
+  }
+}
+
+function firmwareHasPlaced(): bool {
+  for (let f: u32 = 0; f < count; f++) {
+    const pci = pciFunction(f).address;
+    if (pciRead8(pci, PCI_HEADER_TYPE) & 0x7f) continue;
+    for (let i: u32 = 0; i < BARS; i++) if (pciBarAddress(pci, i) != 0) return true;
+  }
+  return false;
+}
+
+/** The room's start, or where memory ends that reaches into it. */
+function freeRoom(): u64 {
+  let start = ROOM;
+  for (let i: u32 = 0; i < usableRanges(); i++) start = max(start, <u64>usableEnd(i));
+  return start;
 }
 
 /**
@@ -274,12 +329,12 @@ function isWide(low: u32): bool {
 
 /** Not an I/O BAR, not the upper half of the one before, and of a type that is defined. */
 function isMemoryBar(pci: u32, index: u32): bool {
-  if (index > 5) return false;
+  if (index >= BARS) return false;
   let i: u32 = 0;
   while (i <= index) {
     const low = pciRead32(pci, PCI_BAR0 + i * 4);
     const wide = (low & 1) == 0 && isWide(low);
-    if (i == index) return (low & 1) == 0 && ((low & 6) == 0 || (wide && index < 5));
+    if (i == index) return (low & 1) == 0 && ((low & 6) == 0 || (wide && index < BARS - 1));
     i += wide ? 2 : 1;
   }
   return false;

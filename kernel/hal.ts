@@ -173,16 +173,15 @@ export const IMAGE_START_TSC_LOW: u32 = 8;
 export const IMAGE_START_TSC_HIGH: u32 = 9;
 /** First and one-past-last byte of the kernel's static data (read-only after boot). */
 export const IMAGE_DATA_START: u32 = 10;
-export const IMAGE_DATA_END: u32 = 11;
 /** The table of expected handler types (aem/registry.ts): 32-byte type codes. */
-export const IMAGE_HANDLER_TYPES: u32 = 12;
+export const IMAGE_HANDLER_TYPES: u32 = 11;
 /** The PML4 that the boot code runs on. */
-export const IMAGE_PAGE_TABLES: u32 = 13;
+export const IMAGE_PAGE_TABLES: u32 = 12;
 /** What the manifest says of the whole image (boot/module.h, struct image_parameters). */
-export const IMAGE_PARAMETERS: u32 = 14;
+export const IMAGE_PARAMETERS: u32 = 13;
 
 /** Code address at which a thread begins that has nothing but handlers to run (boot/runtime.c). */
-export const IMAGE_SERVE: u32 = 15;
+export const IMAGE_SERVE: u32 = 14;
 
 /** Ends the machine: QEMU's isa-debug-exit with `status`, else a reset; never returns. */
 // @ts-ignore: decorator

@@ -130,7 +130,7 @@ export function backtrace(stack: usize, rip: u64, end: usize): void {
   repeats = 0;
   frames = 0;
   if (rip == 0) return;
-  logFrame(rip, false);
+  logFrame(rip, false, 0);
   if (isText(rip)) callee = functionStart(<u32>rip);
 }
 
@@ -144,14 +144,14 @@ export function backtraceSome(words: u32): bool {
     const address = load<u64>(word);
     if (!isReturnAddress(address)) continue;
     const certain = calledFunction == 0 || callee == 0 || calledFunction == callee;
-    if (certain) callee = functionStart(<u32>address);
+    if (certain) callee = functionStart(<u32>address - 1);
     if (address == last) {
       repeats++;
       continue;
     }
     logRepeats();
     last = address;
-    logFrame(address, !certain);
+    logFrame(address, !certain, 1);
     frames++;
     word += 8;
     break;
@@ -169,8 +169,8 @@ function logRepeats(): void {
   repeats = 0;
 }
 
-function logFrame(address: u64, uncertain: bool): void {
+function logFrame(address: u64, uncertain: bool, back: u32): void {
   logText(uncertain ? "  ? " : "    ");
-  logSymbol(address);
+  logSymbol(address, back);
   logEnd();
 }

@@ -75,3 +75,11 @@ export const PROCESS_INFORMATION_SIZE: i32 = offsetof<ProcessInformation>();
   buffer: usize,
   length: i32,
 ): i32;
+
+/** Bytes of the caller's vmtable zone: `vmtableKiB` of its manifest, or less on a small machine. */
+export function vmtableSize(): u64 {
+  const own = changetype<ProcessInformation>(memory.data(offsetof<ProcessInformation>(), 8));
+  own.vmtableSize = 0;
+  processinfo(0, changetype<usize>(own), PROCESS_INFORMATION_SIZE);
+  return own.vmtableSize;
+}

@@ -9,6 +9,7 @@ import { clangStep, wasmLdStep } from "./clang.ts";
 import { APPLICATION_OPTIONS, ascStep, binutil, gccStep, wasm2cStep, wasmOptStep } from "./commands.ts";
 import { UserError, messageOf } from "./errors.ts";
 
+import { withJoinedData } from "./instance.ts";
 import type { SystemCalls } from "./kernel.ts";
 import type { ApplicationEntry } from "./manifest.ts";
 import { ROOT, shown } from "./paths.ts";
@@ -165,7 +166,7 @@ export async function translateApplication(
   await steps.run(await wasm2cStep(unit, optimized, `app_${entry.name}`, raw));
   const source = await readFile(raw, "utf8");
   const header = await readFile(join(folder, "wasm2c", "application.h"), "utf8");
-  await steps.generate(join(folder, "application.c"), translate(file, source, "application"));
+  await steps.generate(join(folder, "application.c"), withJoinedData(translate(file, source, "application")));
   await steps.generate(join(folder, "application.h"), header);
   const object = join(folder, "application.o");
   const options = [...APPLICATION_OPTIONS, "-include", join(ROOT, "boot", "app.h")];

@@ -52,6 +52,8 @@ type Built = Pick<BuiltImage, "image" | "elf" | "neededBytes">;
 
 /** What a kernel that serves nobody uses, beside the image. */
 const KERNEL_BYTES = 2 << 20;
+/** A vmtable zone, where there is no memory for the one that the manifest asks for (kernel/memory/vmtable.ts). */
+const LEAST_ZONE_KIB = 64;
 const REQUIRED = ["gcc", "ld", "objcopy", "nm"] as const;
 const REQUIRED_FOR_C = ["clang", "wasm-ld"] as const;
 const NO_NATIVES: Natives = { sources: [], options: [], calls: new Map() };
@@ -109,10 +111,9 @@ async function buildSteps(
     ...modules.map((module) => [module.symbolPrefix, `${module.entry.name}:`] as const),
     ["w2c_kernel_", ""] as const,
   ]);
-  const { dataEnd } = await kernelModule;
   const bound = await Promise.all(modules.map((module) => bindCalls(steps, imageFolder, module)));
   const all = [...objects, ...bound, ...glue, ...(await compileNatives(steps, imageFolder, natives))];
-  const linked = await link(steps, { folder: imageFolder, objects: all, prefixes, kernelDataEnd: dataEnd });
+  const linked = await link(steps, { folder: imageFolder, objects: all, prefixes });
   const { size } = await stat(linked.image);
   return {
     ...linked,
@@ -121,7 +122,7 @@ async function buildSteps(
 }
 
 function bytesAtStart({ memoryPages, entry }: Application): number {
-  return memoryPages * WASM_PAGE + (entry.stackKiB + entry.vmtableKiB) * 1024;
+  return memoryPages * WASM_PAGE + (entry.stackKiB + Math.min(entry.vmtableKiB, LEAST_ZONE_KIB)) * 1024;
 }
 
 /** Waits for all, so that nothing still runs when the first error is reported. */

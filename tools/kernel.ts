@@ -4,9 +4,11 @@
  */
 import { readFile, readdir } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import { withColdFunctions } from "./cold.ts";
 import { KERNEL_OPTIONS, ascStep, gccStep, wasm2cStep, wasmOptStep } from "./commands.ts";
 import { UserError } from "./errors.ts";
 import { syscallsSource } from "./generate.ts";
+import { withKernelInstance } from "./instance.ts";
 import { ROOT } from "./paths.ts";
 import type { Steps } from "./steps.ts";
 import { declarations, demangle, translate } from "./translate.ts";
@@ -33,8 +35,6 @@ export type SystemCalls = ReadonlyMap<string, FunctionType>;
 export interface KernelModule {
   wasm: string;
   calls: SystemCalls;
-  /** First address after its static data, rounded up to a wasm page. */
-  dataEnd: number;
 }
 
 /** Compiles the kernel to wasm and reads the system calls off its exports. */
@@ -48,8 +48,7 @@ export async function compileKernel(
   const options = ["--config", "asconfig.json", "--target", "kernel"];
   await steps.run(await ascStep(UNIT, [entry], compiled, options));
   await steps.run(await wasmOptStep(UNIT, compiled, wasm));
-  const module = readModule("kernel.wasm", await readFile(wasm));
-  return { wasm, calls: systemCalls(module), dataEnd: (module.memories[0]?.minimum ?? 0) * WASM_PAGE };
+  return { wasm, calls: systemCalls(readModule("kernel.wasm", await readFile(wasm))) };
 }
 
 /** The exports `sys_<name>`, checked: a kernel imports the hal and nothing else. */
@@ -86,7 +85,10 @@ export async function translateKernel(
   const source = await readFile(raw, "utf8");
   const header = await readFile(join(folder, "wasm2c", "kernel.h"), "utf8");
   checkKernelSource(source);
-  await steps.generate(join(folder, "kernel.c"), translate("kernel.c", source, "kernel"));
+  await steps.generate(
+    join(folder, "kernel.c"),
+    withColdFunctions(withKernelInstance(translate("kernel.c", source, "kernel"))),
+  );
   await steps.generate(join(folder, "kernel.h"), header);
   const exports = new Map(declarations(header).exports.map((entry) => [entry.name, entry]));
   const glue = [...calls.keys()].map((name) => {

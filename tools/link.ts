@@ -5,8 +5,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { binutil, gccStep } from "./commands.ts";
-import { UserError } from "./errors.ts";
 import { type NamedAddress, symbolsSource } from "./generate.ts";
+import { KERNEL_DATA } from "./instance.ts";
 import { ROOT } from "./paths.ts";
 import type { Steps } from "./steps.ts";
 import { demangle } from "./translate.ts";
@@ -18,14 +18,12 @@ export interface Link {
   objects: readonly string[];
   /** Prefixes of wasm2c's symbols and what stands for them in a backtrace. */
   prefixes: ReadonlyMap<string, string>;
-  /** First address after the kernel's static data. */
-  kernelDataEnd: number;
 }
 
 /** Links `objects` into `folder`/image.elf and image.bin; paths of both. */
 export async function link(
   steps: Steps,
-  { folder, objects, prefixes, kernelDataEnd }: Link,
+  { folder, objects, prefixes }: Link,
 ): Promise<{ elf: string; image: string }> {
   const first = join(folder, "unnamed.elf");
   await ld(steps, objects, first);
@@ -42,7 +40,7 @@ export async function link(
   await ld(steps, [...objects, object], elf);
   const after = await symbolsOf(steps, elf);
   checkUnmoved(before, after);
-  checkKernelData(after, kernelDataEnd);
+  checkKernelData(after);
   const image = join(folder, "image.bin");
   const command = await binutil("objcopy", ["-O", "elf32-i386", "--strip-all", elf, image]);
   await steps.run({ unit: UNIT, command, inputs: [elf], outputs: [image] });
@@ -57,6 +55,7 @@ async function ld(steps: Steps, objects: readonly string[], output: string): Pro
     "-T",
     script,
     "-nostdlib",
+    "--nmagic",
     "-static",
     "--gc-sections",
     "--build-id=none",
@@ -112,13 +111,9 @@ function checkUnmoved(before: readonly LinkedSymbol[], after: readonly LinkedSym
   );
 }
 
-/** The linker script sets room aside for the kernel's static data; asc puts them there without asking. */
-function checkKernelData(symbols: readonly LinkedSymbol[], end: number): void {
-  const room = symbols.find(({ name }) => name === "kernel_data_end")?.address;
-  if (room === undefined) throw new Error("boot/link.ld does not define kernel_data_end");
-  if (end <= room) return;
-  const [used, given] = [end.toString(16), room.toString(16)];
-  throw new UserError(
-    `the kernel's static data end at 0x${used}, beyond the room in boot/link.ld, which ends at 0x${given}`,
-  );
+/** asc has compiled the kernel for static data at one address; they stand in a section of their own. */
+function checkKernelData(symbols: readonly LinkedSymbol[]): void {
+  const address = symbols.find(({ name }) => name === "kernel_data")?.address;
+  if (address === KERNEL_DATA) return;
+  throw new Error(`boot/link.ld: the kernel's static data are at ${address}, not at ${KERNEL_DATA}`);
 }

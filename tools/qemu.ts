@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { accelerator } from "./accelerator.ts";
 import { UserError } from "./errors.ts";
 import { Guest } from "./guest.ts";
@@ -78,6 +79,17 @@ const DEBUG_EXIT = "isa-debug-exit,iobase=0xf4,iosize=0x04";
 /** So that a tool that dies leaves no guest behind (util-linux, in every Debian). */
 const SETPRIV = "/usr/bin/setpriv";
 
+/**
+ * Firmware that does no more than start what -kernel names: 25 ms less than SeaBIOS, QEMU's default, takes, which serves where a QEMU comes without it (Debian has both
+ * in what qemu-system-x86 depends on). It places no registers: that is drivers/pci.ts's then, as it is Linux's.
+ */
+const FAST_FIRMWARE = "qboot.rom";
+
+/** Whether the QEMU at this path has a firmware beside its others. */
+function hasFirmware(qemu: string, name: string): boolean {
+  return existsSync(join(dirname(qemu), "..", "share", "qemu", name));
+}
+
 /** Commas are doubled inside QEMU's option values. */
 function quote(value: string): string {
   return value.replaceAll(",", ",,");
@@ -120,8 +132,12 @@ function networkArguments(options: GuestOptions): string[] {
   return list;
 }
 
-/** QEMU's arguments for these options. */
-export function qemuArguments(options: GuestOptions, accel: { name: string; cpu: string }): string[] {
+/** QEMU's arguments for these options. `firmware`: another than its own, for what -kernel names. */
+export function qemuArguments(
+  options: GuestOptions,
+  accel: { name: string; cpu: string },
+  firmware?: string,
+): string[] {
   const list = [
     "-M",
     options.machine ?? DEFAULT_MACHINE,
@@ -146,6 +162,7 @@ export function qemuArguments(options: GuestOptions, accel: { name: string; cpu:
   list.push("-device", "virtio-rng-pci,romfile=", ...networkArguments(options));
   if (options.cdrom !== undefined) list.push("-cdrom", options.cdrom);
   else {
+    if (firmware !== undefined) list.push("-bios", firmware);
     list.push("-kernel", options.image);
     if (options.append !== undefined && options.append !== "") list.push("-append", options.append);
   }
@@ -195,7 +212,8 @@ export function wantedAccelerator(options: GuestOptions): string | undefined {
 export async function startGuest(options: GuestOptions): Promise<Guest> {
   if (!existsSync(options.image)) throw new UserError(`${options.image}: there is no such image`);
   const qemu = await requireTool("qemu-system-x86_64");
-  const list = qemuArguments(options, await accelerator(wantedAccelerator(options)));
+  const firmware = hasFirmware(qemu, FAST_FIRMWARE) ? FAST_FIRMWARE : undefined;
+  const list = qemuArguments(options, await accelerator(wantedAccelerator(options)), firmware);
   const [command, args] = existsSync(SETPRIV)
     ? [SETPRIV, ["--pdeathsig", "KILL", "--", qemu, ...list]]
     : [qemu, list];

@@ -57,7 +57,7 @@ export function checkFits({ manifest, neededBytes }: BuiltImage, memory: number)
   const needed = Math.ceil(neededBytes / MIB);
   throw new UserError(
     `${manifest.file}: the image and its applications need at least ${needed} MiB, the machine has ${memory} MiB: ` +
-      "give it more with --memory or memoryMiB, or the applications less (memoryMiB, vmtableKiB)",
+      "give it more with --memory or memoryMiB, or the applications less (memoryMiB, stackKiB)",
   );
 }
 

@@ -46,7 +46,7 @@ const CHECK_CALL = `#define CHECK_CALL_INDIRECT(table, ft, x)                \\
 const DO_CALL = "#define DO_CALL_INDIRECT(table, t, x, ...) ((t)table.data[x].func)(__VA_ARGS__)\n";
 
 const KERNEL: readonly Replacement[] = [
-  // The kernel has one table, at an address that the compiler may know. An entry without a function has no type either.
+  // The kernel has one table, which is data of the image (instance.ts). An entry without a function has no type either.
   {
     lines: CHECK_CALL,
     with: `#include "instance.h"

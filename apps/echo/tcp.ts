@@ -23,6 +23,7 @@ import {
   startDeadlines,
   vmtable_free,
   vmtable_keep,
+  vmtableSize,
 } from "../../sdk";
 
 const PORT: u32 = 7;
@@ -30,8 +31,6 @@ const BACKLOG: i32 = 256;
 /** Connections at once; one more is closed as it comes. Descriptors are below it, but for the few of the process itself. */
 const CONNECTION_LIMIT: u32 = 8192;
 const DESCRIPTOR_LIMIT: u32 = CONNECTION_LIMIT + 16;
-/** Bytes of kept blocks: three quarters of the zone in aemos.json, so that slow clients do not starve the others. */
-const KEPT_LIMIT: u32 = 3 << 20;
 /** Seconds without any progress after which a client that does not read is dropped. */
 const STALL_SECONDS: u32 = 60;
 
@@ -54,11 +53,14 @@ const stalled = changetype<DeadlineList>(heap.alloc(offsetof<DeadlineList>()));
 /** Address of the connection of each descriptor, or 0. */
 const connections = heap.alloc((<usize>DESCRIPTOR_LIMIT) << 2);
 let kept: u32 = 0;
+/** Most bytes of kept blocks: three quarters of the zone, so that slow clients do not starve the others. */
+let keptLimit: u32 = 0;
 
 /** 0 or more, or a negative errno. */
 export function startTcp(): i32 {
   pool.initialize(offsetof<Connection>(), CONNECTION_LIMIT);
   stalled.initialize(STALL_SECONDS, expired);
+  keptLimit = <u32>((vmtableSize() / 4) * 3);
   memory.fill(connections, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
   const error = startDeadlines();
   if (error < 0) return error;
@@ -108,7 +110,7 @@ function blockSize(length: i32): u32 {
 /** Keeps the handler's block, of which `sent` bytes are done, and stops reading. */
 function hold(connection: Connection, data: usize, sent: i32, length: i32): void {
   const size = blockSize(length);
-  if (kept + size > KEPT_LIMIT || vmtable_keep(data) < 0) return drop(connection);
+  if (kept + size > keptLimit || vmtable_keep(data) < 0) return drop(connection);
   kept += size;
   connection.block = data;
   connection.sent = sent;

@@ -1,5 +1,5 @@
 /** A client's connection, and the table of all of them by descriptor. */
-import { Deadline, DeadlineList, Pool, close, vmtable_free } from "../../sdk";
+import { Deadline, DeadlineList, Pool, close, vmtableSize, vmtable_free } from "../../sdk";
 import { Request } from "./request";
 
 /** Connections at once: one more is answered 503 and closed. */
@@ -10,8 +10,8 @@ const DESCRIPTOR_LIMIT: u32 = CONNECTION_LIMIT + 16;
 const RESPONSE_LIMIT: u32 = 256;
 /** Bytes of a response that is not static: header section and content. */
 export const RESPONSE_ROOM: usize = 4096;
-/** Blocks of input that may be kept while responses wait, as the zone counts them; a quarter of aemos.json's zone is left. */
-const KEPT_LIMIT: u32 = 3 << 19;
+/** Blocks of input that may be kept while responses wait, as the zone counts them: three quarters of it. */
+let keptLimit: u32 = 0;
 
 // Flags of a connection.
 /** After what waits to be sent: end. */
@@ -74,6 +74,7 @@ export function initializeConnections(): void {
   connections.initialize(offsetof<Connection>() + offsetof<Request>(), CONNECTION_LIMIT);
   responses.initialize(RESPONSE_ROOM, RESPONSE_LIMIT);
   memory.fill(byDescriptor, 0, (<usize>DESCRIPTOR_LIMIT) << 2);
+  keptLimit = <u32>((vmtableSize() / 4) * 3);
   idle.initialize(IDLE_SECONDS, expired);
   reading.initialize(HEAD_SECONDS, expired);
   transferring.initialize(TRANSFER_SECONDS, expired);
@@ -137,7 +138,7 @@ export function releaseOutput(connection: Connection): void {
 
 /** Whether a block of `length` bytes may be kept besides those that are. */
 export function mayKeep(length: u32): bool {
-  return kept + blockSize(length) <= KEPT_LIMIT;
+  return kept + blockSize(length) <= keptLimit;
 }
 
 /** Takes over a block that was kept, as input from `at` on. */

@@ -22,6 +22,7 @@ import {
   pciLogAddress,
   pciMapBar,
   pciNextCapability,
+  pciPlace,
   pciRead32,
   pciRead8,
 } from "../pci";
@@ -117,6 +118,7 @@ export class VirtioDevice {
     this.entries = 0;
     this.features = 0;
     found.claimed = 1;
+    pciPlace(this.pci);
     pciCommand(this.pci, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE, 0);
     const reason = this.findRegisters();
     if (reason !== null) return this.refuse(facility, reason);

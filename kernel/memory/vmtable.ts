@@ -53,6 +53,17 @@ export function initializeVmtables(storage: Pool, limit: u32): void {
   pool.initialize(<u32>offsetof<Vmtable>(), limit);
 }
 
+/** A zone is an eighth of the memory at most, and 64 KiB in any case, where less was not asked for: so that an image fits in a small machine. */
+const MEMORY_SHARE: u32 = 8;
+const LEAST_ORDER: u32 = 4;
+
+/** Order of the zone, in frames, for who asks for one of `order` on a machine with so many `frames` in all. */
+export function vmtableOrder(order: u32, frames: u32): u32 {
+  const most = frames / MEMORY_SHARE;
+  while (order > LEAST_ORDER && (<u32>1) << order > most) order--;
+  return order;
+}
+
 /**
  * For a zone of 2^order frames, which the caller maps; it is to be used when `vmtableClearSome` says so. Null when memory is short or the zone would be
  * larger than VMTABLE_LIMIT. The metadata take about 15 % of the zone's size.

@@ -1,10 +1,10 @@
 /** How a process comes to be from a module of the image; and how its memory grows. */
 import { ENOMEM } from "../errno";
-import { freeFrameCount, FRAME_SIZE } from "../memory/frames";
+import { freeFrameCount, FRAME_SIZE, totalFrameCount } from "../memory/frames";
 import { INSTANCE_BASE, STACK_TOP, TABLE_BASE, VMTABLE_BASE, WASM_PAGE, WINDOW_BASE } from "../memory/layout";
 import { createAddressSpace, destroyAddressSpace, mapFresh, unmapFresh } from "../memory/paging";
 import { setUserLimits } from "../memory/user";
-import { vmtableClearSome, vmtableCreate, vmtableDestroy } from "../memory/vmtable";
+import { vmtableClearSome, vmtableCreate, vmtableDestroy, vmtableOrder } from "../memory/vmtable";
 import { setShare } from "../scheduler/quantum";
 import { yieldPoint } from "../scheduler/preempt";
 import { wakeThread } from "../scheduler/wake";
@@ -82,11 +82,12 @@ function createWindow(process: Process): bool {
   if (!mapInSteps(pml4, INSTANCE_BASE, framesFor(module.instanceSize))) return false;
   if (!mapInSteps(pml4, TABLE_BASE, framesFor(<u64>module.tableMax * TABLE_ENTRY_SIZE))) return false;
   if (!mapInSteps(pml4, STACK_TOP - module.stackBytes, framesFor(module.stackBytes))) return false;
-  const vmtable = vmtableCreate(module.vmtableOrder);
+  const order = vmtableOrder(module.vmtableOrder, totalFrameCount());
+  const vmtable = vmtableCreate(order);
   if (vmtable === null) return false;
   process.vmtable = vmtable;
   while (!vmtableClearSome(vmtable)) yieldPoint();
-  process.vmtableBytes = (<u64>FRAME_SIZE) << module.vmtableOrder;
+  process.vmtableBytes = (<u64>FRAME_SIZE) << order;
   return mapInSteps(pml4, WINDOW_BASE + VMTABLE_BASE, framesFor(process.vmtableBytes));
 }
 

@@ -60,7 +60,7 @@ export class ModuleDescriptor {
   private tableEntriesHigh: u32;
   tableMax: u32;
   private tableMaxHigh: u32;
-  /** The vmtable zone has 2^order frames. */
+  /** The vmtable zone has 2^order frames, where the memory is large enough (vmtableOrder). */
   vmtableOrder: u32;
   private vmtableOrderHigh: u32;
   stackBytes: u32;

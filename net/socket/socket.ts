@@ -68,7 +68,7 @@ export const SOCKET_INHERITED: u32 =
  * A transport that has found no free local port after a bounded search says -EAGAIN, to be called again behind a yield point: so often at most. What then has
  * not been found is taken not to be there.
  */
-export const PORT_SEARCHES: u32 = 1177;
+export const PORT_SEARCHES: u32 = 1412;
 
 
 @unmanaged

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { type Event, Socket } from "./mock-socket.ts";
 import type { Kernel } from "./mock.ts";
 
+/** What it says of the vmtable zone's size; blocks are never as short here. */
+const ZONE_SIZE = 4 << 20;
 const EAGAIN = -11;
 const ESRCH = -3;
 const ENOENT_EVENT = -3;
@@ -103,8 +105,10 @@ export function callsOf(kernel: Kernel): Calls {
       return Math.min(length, 24);
     },
     processinfo: (pid: number, at: number, length: number): number => {
-      if (pid !== 3) return ESRCH;
+      if (pid !== 0 && pid !== 3) return ESRCH;
       const memory = Buffer.from(kernel.memory.buffer);
+      memory.writeBigUInt64LE(BigInt(ZONE_SIZE), at + 80);
+      if (pid === 0) return length;
       memory.writeInt32LE(pid, at);
       memory.writeUInt32LE(3, at + 8);
       memory.writeBigUInt64LE(7n, at + 40);

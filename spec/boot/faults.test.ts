@@ -127,7 +127,7 @@ describe("the end of the machine", () => {
 
   test("too little memory: a clear message and a defined end", async () => {
     for (const memory of [4, 6, 8]) {
-      const machine = await boot(DEFAULT_IMAGE, { memory, ready: false, tcp: [80] });
+      const machine = await boot(specImage("large-stack.json"), { memory, ready: false, tcp: [80] });
       try {
         const status = await machine.exited(20000);
         assert.match(machine.guest.output, /not enough memory/i, `-m ${memory}: ${machine.console()}`);

@@ -8,6 +8,7 @@ import {
   pciFunction,
   pciFunctionCount,
   pciMapBar,
+  pciPlace,
   pciRead16,
   pciRead8,
   pciScan,
@@ -29,6 +30,25 @@ function plug(bus: u32, device: u32, fn: u32, id: u32, headerType: u32): void {
 function bridge(bus: u32, device: u32, secondary: u32): void {
   plug(bus, device, 0, 0xb000 + secondary, 1);
   put(bus, device, 0, 0x18, (0xff << 16) | (secondary << 8) | bus, 0);
+}
+
+/** Two functions of which no firmware has placed anything, and a bridge whose registers at the same offsets are bus numbers. */
+function unplaced(): void {
+  plug(0, 4, 0, 1, 0);
+  put(0, 4, 0, 0x04, 0, 0x0407);
+  put(0, 4, 0, 0x10, 0x00000001, 0xffffffe0); // I/O
+  put(0, 4, 0, 0x14, 0x00000000, 0xfffff000);
+  put(0, 4, 0, 0x18, 0x0000000c, 0xffff8000); // 64-bit, prefetchable
+  put(0, 4, 0, 0x1c, 0x00000000, 0xffffffff);
+  plug(0, 5, 0, 2, 0);
+  put(0, 5, 0, 0x04, 0, 0x0407);
+  put(0, 5, 0, 0x10, 0x00000000, 0xffffff00);
+  put(0, 5, 0, 0x14, 0x00000004, 0x00000000); // more than 4 GiB
+  put(0, 5, 0, 0x18, 0x00000000, 0xfffffffe);
+  put(0, 5, 0, 0x1c, 0x00000000, 0xc0000000); // 1 GiB, which there is no room for
+  put(0, 5, 0, 0x20, 0x00000000, 0xff000000);
+  bridge(0, 6, 1);
+  pciScan();
 }
 
 let outBytes: u32 = 0;
@@ -166,6 +186,33 @@ describe("pci", () => {
     expect<usize>(pciMapBar(pci, 1, 0xfffffff0, 0x20)).toBe(0);
     expect<usize>(pciMapBar(pci, 1, 0, 0)).toBe(0);
     expect<usize>(pciMapBar(pci, 0, 0, 16)).toBe(0);
+  });
+
+  it("places what no firmware has placed: aligned, apart, and what there is room for", () => {
+    unplaced();
+    pciPlace(4 << 11);
+    pciPlace(5 << 11);
+    expect<u32>(fake.getPci((4 << 11) | 0x10)).toBe(1, "I/O");
+    expect<u32>(fake.getPci((4 << 11) | 0x14)).toBe(0xe0000000);
+    expect<u32>(fake.getPci((4 << 11) | 0x18)).toBe(0xe000800c);
+    expect<u32>(fake.getPci((4 << 11) | 0x1c)).toBe(0);
+    expect<u32>(fake.getPci((5 << 11) | 0x10)).toBe(0xe0010000);
+    expect<u64>(pciBarAddress(5 << 11, 1)).toBe(0, "more than 4 GiB");
+    expect<u64>(pciBarAddress(5 << 11, 3)).toBe(0, "more than the room");
+    expect<u32>(fake.getPci((5 << 11) | 0x20)).toBe(0xe1000000);
+    expect<usize>(pciMapBar(4 << 11, 2, 0, 0x8000)).toBe(0xe0008000);
+    expect<u32>(pciRead16(4 << 11, 4)).toBe(0, "decoding is the driver's");
+    pciPlace(4 << 11);
+    expect<u32>(fake.getPci((4 << 11) | 0x14)).toBe(0xe0000000, "once");
+  });
+
+  it("places nothing where a firmware has placed something", () => {
+    unplaced();
+    plug(0, 7, 0, 3, 0);
+    put(0, 7, 0, 0x24, 0xfeb01000, 0xfffff000);
+    pciScan();
+    pciPlace(4 << 11);
+    expect<u32>(fake.getPci((4 << 11) | 0x14)).toBe(0);
   });
 });
 

@@ -161,7 +161,26 @@ let text: usize = 0;
 let stack: usize = 0;
 let panicking: usize = 0;
 
-/** A text of three functions, and a table of their names. */
+function putGroup(table: usize, index: usize, first: usize, at: usize): usize {
+  store<u32>(table + (index << 3), <u32>first, 4);
+  store<u32>(table + (index << 3), <u32>(at - table), 8);
+  return at;
+}
+
+function putFunction(at: usize, distance: u32, name: u8[]): usize {
+  store<u16>(at, <u16>distance);
+  at += 2;
+  for (let i = 0; i < name.length; i++) store<u8>(at++, name[i]);
+  store<u8>(at++, 0);
+  return at;
+}
+
+function endGroup(at: usize): usize {
+  store<u16>(at, 0);
+  return at + 2;
+}
+
+/** A text of three functions, and a table of their names (tools/names.ts): two groups, and pairs of which one has the other in it. */
 function makeText(): void {
   if (text == 0) {
     text = growMemory(4096, 4096);
@@ -170,14 +189,16 @@ function makeText(): void {
   memory.fill(text, 0x90, 4096);
   memory.fill(stack, 0, 16384);
   const table = text + 3072;
-  store<u32>(table, 3);
-  const names = ["first", "second", "net/third"];
-  let name = table + 28;
-  for (let i: usize = 0; i < 3; i++) {
-    store<u32>(table + (i << 3), <u32>(text + 256 + i * 256), 4);
-    store<u32>(table + (i << 3), <u32>(name - table), 8);
-    name += String.UTF8.encodeUnsafe(changetype<usize>(names[<i32>i]), names[<i32>i].length, name, true);
-  }
+  store<u32>(table, 2);
+  const pairs = table + 20;
+  memory.fill(pairs, 0, 256);
+  store<u16>(pairs, 0x7269); // 0x80: "ir"
+  store<u16>(pairs, 0x6480, 2); // 0x81: "ird"
+  let at = putGroup(table, 0, text + 256, pairs + 256);
+  at = putFunction(at, 0, [0x66, 0x80, 0x73, 0x74]); // "first"
+  at = putFunction(at, 256, [0x73, 0x65, 0x63, 0x6f, 0x6e, 0x64]); // "second"
+  at = putGroup(table, 1, text + 768, endGroup(at));
+  endGroup(putFunction(at, 0, [0x6e, 0x65, 0x74, 0x2f, 0x74, 0x68, 0x81])); // "net/third"
   fake.setImage(IMAGE_START, text);
   fake.setImage(IMAGE_READ_ONLY_END, text + 2048);
   fake.setImage(IMAGE_SYMBOLS, table);
@@ -305,6 +326,8 @@ describe("a backtrace", () => {
     expect<bool>(isText(((<u64>1) << 32) + text)).toBe(false);
     logSymbol(text + 0x103);
     expect<string>(printed().substring(11)).toBe("first+0x003");
+    logSymbol(text + 0x302);
+    expect<string>(printed().substring(11)).toBe("net/third+0x002");
     logSymbol(0x80_0000_1234);
     expect<string>(printed()).toBe("0x00001234");
     fake.setImage(IMAGE_SYMBOLS, 0);

@@ -17,6 +17,7 @@ import {
   vmtableDestroy,
   vmtableFree,
   vmtableHas,
+  vmtableOrder,
 } from "../../kernel/memory/vmtable";
 import { giveBack, takeAllBut } from "../arena";
 import { chance, chance64, seedChance } from "../chance";
@@ -24,6 +25,15 @@ import { made, setUpVmtables } from "./vmtables";
 
 describe("vmtable", () => {
   beforeAll(setUpVmtables);
+
+  it("is an eighth of the memory at most, and 64 KiB in any case", () => {
+    for (let order: u32 = 0; order <= 9; order++) expect<u32>(vmtableOrder(order, 4096)).toBe(order);
+    expect<u32>(vmtableOrder(10, 4096)).toBe(9);
+    expect<u32>(vmtableOrder(10, 4095)).toBe(8);
+    expect<u32>(vmtableOrder(15, 4096)).toBe(9);
+    expect<u32>(vmtableOrder(9, 64)).toBe(4);
+    expect<u32>(vmtableOrder(3, 64)).toBe(3);
+  });
 
   it("gives all frames back when it is destroyed", () => {
     const before = freeFrameCount();

@@ -130,7 +130,7 @@ test("a machine too small for the manifest is refused before it starts", async (
     "big.json": JSON.stringify({
       name: "big",
       memoryMiB: 16,
-      applications: [{ name: "ends", module: "ends.ts", vmtableKiB: 32768 }],
+      applications: ["one", "two"].map((name) => ({ name, module: "ends.ts", stackKiB: 8192 })),
     }),
   });
   const { status, errors } = await aemos(["run", join(folder, "big.json")]).ended;

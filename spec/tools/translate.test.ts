@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
-import { HANDLER_TYPES, symbolsSource, syscallsSource, typeCode } from "../../tools/generate.ts";
+import { HANDLER_TYPES, syscallsSource, typeCode } from "../../tools/generate.ts";
 import { ROOT } from "../../tools/paths.ts";
 import { declarations, demangle, translate } from "../../tools/translate.ts";
 import { assemble, temporaryFolder } from "./support.ts";
@@ -98,15 +98,4 @@ test("names in a backtrace are those of the source", () => {
   assert.equal(demangle("w2c_app__http_apps0x2Fhttp0x2Fmain0x2Fmain", prefixes), "http:apps/http/main/main");
   assert.equal(demangle("wrap_w2c_kernel_aem0x2Ftimer0x2FonTimer", prefixes), "aem/timer/onTimer");
   assert.equal(demangle("boot_start", prefixes), "boot_start");
-});
-
-test("the table of names is sorted, counted and terminated", () => {
-  const text = symbolsSource([
-    { address: 16, name: "a" },
-    { address: 32, name: 'b"c' },
-  ]);
-  assert.match(
-    text,
-    /\.long 2\n {2}\.long 16, \.Lname0 - table\n {2}\.long 32, \.Lname1 - table\n\.Lname0: \.asciz "a"\n\.Lname1: \.asciz "b\\"c"\n$/,
-  );
 });

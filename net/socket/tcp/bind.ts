@@ -18,7 +18,7 @@ import { openRequest } from "./request";
 import { TCP_CLOSE } from "./state";
 import { mayTakeOver, TimeWait } from "./timewait";
 
-/** Flows looked at in one call, 24 (each some 520 instructions with IPv6): all of them in PORT_SEARCHES. */
+/** Flows looked at in one call, 20 (each some 650 instructions with IPv6): all of them in PORT_SEARCHES. */
 const FLOW_TRIES: u32 = (EPHEMERAL_COUNT - 1) / PORT_SEARCHES + 1;
 /** Ports looked at in one call that are for any destination: they cost less. */
 const PORT_TRIES: u32 = 4 * FLOW_TRIES;
