@@ -17,7 +17,7 @@ const LIMIT = 120_000;
 const IMAGE = benchImage("quality");
 const NATIVES: Natives = {
   sources: ["quality.c", "digests.c"].map((name) => join(IMAGE, "..", "native", name)),
-  options: ["-fstrict-aliasing", "-fdelete-null-pointer-checks"],
+  options: ["-fstrict-aliasing", "-fdse", "-fdelete-null-pointer-checks"],
   calls: new Map([
     ["native_prepare", { parameters: [], results: [] }],
     ["native_run", { parameters: ["i32"], results: ["i32"] }],

@@ -161,7 +161,7 @@ export const FLOW_SIZE: usize = offsetof<Flow>();
 
 /**
  * What the keyed hash is asked for: one flow, several unrelated numbers. Those of HASH_TABLE are two: the lower half is a flow's place in tables, the upper half the secret part of its initial
- * sequence number (RFC 6528). Peers are told the one, and may guess at the other by how long we take: as SipHash is a pseudo-random function, neither half says anything of the other.
+ * sequence number (RFC 6528). Peers are told the upper one, and may guess at the lower one by how long we take: as SipHash is a pseudo-random function, neither half says anything of the other.
  */
 export const HASH_TABLE: u64 = 0;
 export const HASH_TIMESTAMP: u64 = 1;

@@ -73,12 +73,11 @@ export function neighbourOutput(buffer: PacketBuffer, high: u64, low: u64): i32 
   if (entry !== null && entry.state == NEIGHBOUR_REACHABLE && isLatest(entry))
     return ethernetOutput(buffer, entry.link0, entry.link4, high == 0 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
   // Not to be inlined, as in net/socket/tcp/send.ts.
-  return call_indirect<i32>(anyOutput.index, buffer, high, low);
+  return call_indirect<i32>(anyOutput.index, buffer, high, low, entry);
 }
 
-/** The same to one that may not be known, or have to be asked, or was not the last that was sent to. */
-function anyOutput(buffer: PacketBuffer, high: u64, low: u64): i32 {
-  const entry = neighbourFind(high, low);
+/** The same to one that may not be known (`entry` is null then), or have to be asked, or was not the last that was sent to. */
+function anyOutput(buffer: PacketBuffer, high: u64, low: u64, entry: Neighbour | null): i32 {
   if (entry === null) return startResolution(buffer, high, low);
   if (entry.state == NEIGHBOUR_INCOMPLETE) return enqueue(entry, buffer);
   if (entry.class == CLASS_RESOLVED) neighbourTouch(entry);

@@ -98,11 +98,11 @@ function bucketOf(hash: u32): Bucket {
 
 // ---- Connections ----
 
-/** Where a place is in its table. `remote`: the last four bytes of the address. */
+/** Where a place is in its table: not the same for both ends of a connection of this machine with itself. `remote`: the last four bytes of the address. */
 // @ts-ignore: decorator
 @inline
 function placeOf(remote: u32, remotePort: u32, localPort: u32): usize {
-  return <usize>((remote + remotePort + localPort) & (RECENT_PLACES - 1)) * sizeof<usize>();
+  return <usize>((remote + remotePort - localPort) & (RECENT_PLACES - 1)) * sizeof<usize>();
 }
 
 // @ts-ignore: decorator

@@ -63,7 +63,7 @@ export function tcpDestination(buffer: PacketBuffer): usize {
   return listener !== null ? changetype<usize>(listener) : POLL_LEVEL_DEFAULT;
 }
 
-/** A segment for no connection that had one of late. */
+/** A segment for no connection that had one of late, or for one that is remembered in TIME-WAIT. */
 function search(buffer: PacketBuffer): void {
   const s = segment;
   const flow = s.ownFlow;
@@ -75,6 +75,7 @@ function search(buffer: PacketBuffer): void {
   if (!parseSegment(buffer, flow)) return;
   const r = findRecentRequest(flow);
   if (r === null || r.owner === null) return demultiplex(s);
+  // The half that tables have; nobody begins a connection from here, whose sequence number would need the other one.
   s.hash = r.hash;
   requestSegment(r, r.owner!, s);
 }

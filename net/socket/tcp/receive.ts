@@ -151,7 +151,7 @@ function oweAck(c: TcpConnection): void {
 // ---- The fast path ----
 
 /**
- * Header prediction: ESTABLISHED, only ACK (and PSH) set, not marked, the next sequence number, an acceptable acknowledgement, nothing
+ * Header prediction: ESTABLISHED, only ACK (and PSH) set, not marked where ECN is used, the next sequence number, an acceptable acknowledgement, nothing
  * waiting out of order. True: dealt with.
  */
 function fastPath(c: TcpConnection, s: Segment): bool {
