@@ -10,7 +10,7 @@ const PAGE =
 const CONNECTION =
   "18,250: a GET as above, of a longer request, and nearly twice the frames, six that come in and five that leave, at 850 each; two events and a descriptor that come and go are 2,500, timers 500, the keyed hash 220. It was 20,031: of the three hashes two have gone, since the tables and the initial sequence number share one, and half-open requests are found without (440); the rest is what each frame costs less";
 const HOST =
-  "QEMU's main loop, which carries every frame between the guest's thread and the host, by the client, which shares the processors with it, and by whatever else runs there; the guest's own part is what the rows of instructions say";
+  "QEMU's main loop, which carries every frame between the guest's thread and the host, the client, which shares the processors with it, and whatever else runs there; the guest's own part is what the rows of instructions say";
 
 export const NETWORK: readonly Entry[] = [
   {
