@@ -19,6 +19,7 @@ under tcg, and memory where that is done inside of a guest that counts. What is 
   the host, and on what else runs there: the notes say how busy it was. Over user networking TCP ends in QEMU, which hands each piece from thread to thread; on a tap device in a network
   namespace of its own it ends in the guest, and segments may be merged and cut (vnet_hdr).
 - **Memory** of events, timers and connections is what is free less after so many more. \`memory.smallest\` is looked for by halving.
+- **With so many registered** (\`.1k\` to \`.1m\`): the others are timer events here (\`bench/apps/costs\`), armed for a time that does not come, and eventfds in the epoll set or timerfds on Linux.
 - **With so many connections** (\`tcp.echo.crowd\`): a peer made of frames in Node opens them, and then one more, on which it asks.
 - **Full load** (\`bench/apps/load.json\`, \`bench/linux/load.c\`): a periodic timer of the highest priority, and below it two processes that compute, one with a thousand periodic timers, and one that
   takes a flood of datagrams. The period is a prime, so that calls are due anywhere between two ticks of a wheel, and a call is late from the time at which it is due.
