@@ -11,6 +11,8 @@ import { assemble, sourceFolder } from "./support.ts";
 
 const FUNCTIONS = 300;
 const OPERATIONS = 24;
+/** So many functions share an exit status, of which there are 127: the number of their group, from 1 on. */
+const GROUP = 3;
 /** All operations stay below this address, and their variable part stands there. */
 const ROOM = 96;
 
@@ -100,12 +102,13 @@ test("loads, stores, fills and copies meet as wasm says", async () => {
 
   const checks = results.map(
     (result, i) =>
-      `(if (i64.ne (call $f${i} (i32.load (i32.const 1024))) (i64.const ${result})) (then (return (i32.const ${i + 1}))))`,
+      `(if (i64.ne (call $f${i} (i32.load (i32.const 1024))) (i64.const ${result})) (then (return (i32.const ${1 + Math.floor(i / GROUP)}))))`,
   );
   const module = join(folder, "memory.wasm");
   assemble(module, text(`(func (export "main") (result i32) ${checks.join("\n")} (i32.const 0))`));
   const { image } = await buildImage(module);
   const guest = await startGuest({ image, cpu: "qemu64", netdev: "none" });
   const status = await guest.exited;
-  assert.equal(status, 0, `function ${status - 1} has another result\n${parts[status - 1]}\n${guest.output}`);
+  const group = parts.slice((status - 1) * GROUP, status * GROUP).join("\n");
+  assert.equal(status, 0, `one of these has another result\n${group}\n${guest.output}`);
 });
