@@ -119,8 +119,8 @@ scenarios(
       +0 call recv 100 = 0`,
     "receiving: the acknowledgement of a doubled FIN": `${PASSIVE}
       +0 < F. 1:1(0) ack 1
-      +0 < F. 1:1(0) ack 1
       +0 > . 1:1(0) ack 2
+      +0 < F. 1:1(0) ack 1
       +0 > . 1:1(0) ack 2`,
 
     "sending: two duplicates do nothing, the third repeats the segment (RFC 5681, 3.2)": `${TEN}

@@ -25,7 +25,7 @@ export interface SegmentStep extends Timing {
   kind: "send" | "expect";
   /** `>>` */
   passing: boolean;
-  /** Has come before the guest answers a ping that is sent now. */
+  /** Has come before the guest has answered some pings that are sent now. */
   now: boolean;
   flags: number;
   /** undefined: `*`, any. */

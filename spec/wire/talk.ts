@@ -88,6 +88,11 @@ export class Talk {
     this.send({ flags: RST, sequence: (this.expected - this.initial) >>> 0 });
   }
 
+  /** A segment has come that nobody has taken. */
+  protected get hasCome(): boolean {
+    return this.queue.length > 0;
+  }
+
   /** The next segment that comes; undefined when none comes within `seconds`. */
   async next(seconds: number): Promise<Arrived | undefined> {
     const deadline = performance.now() + seconds * 1000;
