@@ -25,8 +25,6 @@ export const SYSTEM: readonly Entry[] = [
     unit: "bytes",
     what: "the image of apps/default.json; kernel and initramfs",
     aim: { most: 300_000 },
-    missed:
-      "1 % above. It was 385,504: the kernel's instance is made by the build (14,700 less), names are coded in pairs (14,500), functions and jumps are not aligned (22,000), gcc inlines and asc does not (20,000), cold functions are small (8,000). Left: 206,000 of the kernel's code, with IPv6, TCP, DHCP and all, 30,000 of that of the two applications, 42,000 of constants and of data as they are at the start, 12,400 of names for backtraces. Tried, and not kept, since paths cost more: loops whose condition is not copied ahead of them (-2,400; up to 1.1 %), blocks in the order of the source (-3,400; up to 3.7 %), smaller applications by asc (-1,250; /stats 3 %)",
   },
   {
     name: "memory.smallest",

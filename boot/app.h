@@ -6,7 +6,15 @@
 #define AEMOS_APP_H
 
 #include "layout.h"
+#include "unpack.h"
 #include "wasm-rt.h"
+
+/* An active data segment, or some that follow one another, of `length` bytes: as LOAD_DATA of wasm2c's, packed (tools/instance.ts). */
+#define LOAD_PACKED(memory, offset, block, length)                                             \
+  do {                                                                                         \
+    RANGE_CHECK((&memory), offset, length);                                                    \
+    aemos_unpack(MEM_ADDR(&memory, offset, length), block, block + sizeof block);              \
+  } while (0)
 
 /*
  * Whole range of a bulk operation, before its first byte: inside the linear memory as grown, or inside the mapped vmtable zone; or where workers'

@@ -1,8 +1,10 @@
 /*
- * From the assembly entry to the kernel's main: descriptor tables, done. And the few facts
+ * From the assembly entry to the kernel's main: descriptor tables, the kernel's static data, done. And the few facts
  * and services of the machine that need C or a linker symbol.
  */
 #include "syscall.h"
+#include "instance.h"
+#include "unpack.h"
 
 #define DEBUG_EXIT_PORT 0xf4 /* QEMU's isa-debug-exit: exits with (value << 1) | 1 */
 #define RESET_PORT 0x64      /* keyboard controller */
@@ -29,6 +31,7 @@ __attribute__((noreturn)) void machine_exit(uint32_t status) {
 
 __attribute__((noreturn)) void boot_start(void) {
   initialize_descriptor_tables();
+  aemos_unpack(kernel_data, kernel_data_block, kernel_data_block + kernel_data_block_size);
   w2c_kernel_main(&kernel);
   machine_exit(0xff);
 }
