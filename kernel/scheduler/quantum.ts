@@ -17,7 +17,7 @@ import {
   timerPrepare,
   timerStart,
 } from "../time/timers";
-import { reserveCharge, setReserve } from "./ready";
+import { PRIORITY_DEFAULT, reserveCharge, setReserve } from "./ready";
 
 /** Time slice of equal priorities, in ns. */
 export const QUANTUM: u64 = 1_000_000;
@@ -26,6 +26,8 @@ export const SHARE_PERIOD: u64 = 100_000_000;
 
 /** TSC up to which time has been charged. */
 let charged: u64 = 0;
+/** TSC at which the last quantum began. Who ran before that had nobody waiting, and owes nothing for it. */
+let contested: u64 = 0;
 /** A quantum has ended since somebody looked. */
 let expired: bool = false;
 
@@ -62,6 +64,11 @@ export function quantumRuns(): bool {
 /** A quantum begins now, unless one is under way already. */
 @inline
 export function startQuantum(): void {
+  if (!sliceRuns()) beginQuantum();
+}
+
+function beginQuantum(): void {
+  contested = tsc();
   startSlice(QUANTUM);
 }
 
@@ -78,15 +85,22 @@ export function charge(process: Process, level: u32): void {
   const ticks = time - charged;
   charged = time;
   process.cpuTicks += ticks;
-  reserveCharge(level, ticks);
+  chargeReserve(level, ticks, time);
   if (process.share != 0) chargeShare(process, ticks);
 }
 
 /** The same, for work of `level` that interrupts have left: no process's. */
 export function chargePolls(level: u32): void {
   const time = tsc();
-  reserveCharge(level, time - charged);
+  chargeReserve(level, time - charged, time);
   charged = time;
+}
+
+/** `ticks` up to `time`: what they owe to the lower levels, or what those have had. */
+// @ts-ignore: decorator
+@inline
+function chargeReserve(level: u32, ticks: u64, time: u64): void {
+  reserveCharge(level, level > PRIORITY_DEFAULT ? min(ticks, time - contested) : ticks);
 }
 
 // ---- A process's limited share ----

@@ -2,10 +2,11 @@
 import { exitWork, WORK_DISPATCH, WORK_RESCHEDULE } from "../../kernel/glue";
 import { createWorkers } from "../../kernel/process/workers";
 import { giveWay, settle } from "../../kernel/scheduler/preempt";
-import { QUANTUM, setShare, SHARE_PERIOD } from "../../kernel/scheduler/quantum";
-import { readyFirst } from "../../kernel/scheduler/ready";
+import { QUANTUM, setShare, SHARE_PERIOD, startReserve } from "../../kernel/scheduler/quantum";
+import { outranks, readyFirst } from "../../kernel/scheduler/ready";
 import { currentThread } from "../../kernel/scheduler/running";
 import {
+  Thread,
   THREAD_PARKED,
   THREAD_RUNNABLE,
   THREAD_WAITING,
@@ -160,6 +161,65 @@ describe("the threads of one process", () => {
     for (let i = 0; i < 3; i++) block();
     expect<bool>(same(currentThread(), one)).toBe(true);
     expect<bool>(process.waiting.isEmpty).toBe(true);
+  });
+});
+
+/** The first process at `level` and nobody else; another one at the default level is blocked. */
+function alone(level: u32): void {
+  start(1, 32, 10);
+  expect<bool>(same(currentThread(), threads[0])).toBe(true);
+  block();
+  first.priority = level;
+  settle(level, true);
+  startReserve(5);
+  // The last quantum ends, and no other one begins.
+  passes(QUANTUM + 100_000);
+  interrupt();
+}
+
+/** In quanta: how long the current thread runs until another one does. */
+function quantaOf(thread: Thread): i32 {
+  let count = 0;
+  while (same(currentThread(), thread) && count < 1000) {
+    count++;
+    passes(QUANTUM);
+    interrupt();
+  }
+  return count;
+}
+
+describe("the reserve of the lower levels", () => {
+  it("is not owed for what ran alone and wakes a lower one at its end", () => {
+    alone(63);
+    for (let call = 0; call < 100; call++) {
+      passes(30_000_000);
+      wakeThread(threads[0], 32);
+      block();
+      expect<bool>(same(currentThread(), threads[0])).toBe(true);
+      passes(1000);
+      wakeThread(first.thread, 63);
+      expect<u32>(exitWork & WORK_RESCHEDULE).toBe(WORK_RESCHEDULE, "nothing is owed");
+      block();
+      expect<bool>(same(currentThread(), first.thread)).toBe(true);
+    }
+    startReserve(0);
+  });
+
+  it("is not owed for the time in which nobody waited, however long that was", () => {
+    alone(40);
+    passes(10_000_000_000);
+    wakeThread(threads[0], 32);
+    let above = 0;
+    let below = 0;
+    for (let turn = 0; turn < 10; turn++) {
+      above += quantaOf(first.thread);
+      if (turn == 0) expect<i32>(above).toBe(20, "nineteen quanta make one");
+      const stood = quantaOf(threads[0]);
+      expect<i32>(stood).toBeLessThanOrEqual(2, "quanta in a row that it stands back");
+      below += stood;
+    }
+    expect<i32>((100 * below) / (above + below)).toBe(5, "percent");
+    startReserve(0);
   });
 });
 
