@@ -82,6 +82,8 @@ export function endProcess(process: Process, status: i32): void {
   if (process.state == PROCESS_ALIVE) countAlive(-1);
   process.state = PROCESS_DYING;
   process.status = status;
+  // No period begins any more.
+  process.share = 0;
   timerStop(process.shareTimer);
   process.inheritance.remove();
   const running = currentThread();

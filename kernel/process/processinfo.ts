@@ -4,6 +4,7 @@
  */
 import { EINVAL, ESRCH } from "../errno";
 import { writeUser } from "../memory/user";
+import { chargeRunning } from "../scheduler/running";
 import { THREAD_BLOCKED } from "../scheduler/thread";
 import { currentProcess, findProcess, Process } from "./process";
 import { MODULE_EVENT_TYPES } from "./module";
@@ -66,6 +67,8 @@ export function sys_processinfo(pid: i32, buffer: usize, length: i32): i32 {
   if (length < 0) return -EINVAL;
   const process = pid == 0 ? currentProcess() : findProcess(pid);
   if (process === null) return -ESRCH;
+  // A process that computes alone has not been charged since it began.
+  chargeRunning();
   compose(information, process);
   const bytes = min(<usize>length, PROCESS_INFORMATION_SIZE);
   const error = writeUser(buffer, changetype<usize>(information), bytes);

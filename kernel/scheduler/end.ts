@@ -4,12 +4,14 @@
 import { deferPolls } from "../interrupts/polls";
 import { timerStop } from "../time/timers";
 import { readyRemove } from "./ready";
-import { freeLater, running } from "./running";
+import { chargeRunning, freeLater, running } from "./running";
 import { schedule } from "./scheduler";
 import { destroyThread, Thread, THREAD_DEAD, THREAD_WAITING } from "./thread";
 
 /** Ends the current thread. Never returns. */
 export function exitThread(): void {
+  // Whoever comes next has not run for this long.
+  chargeRunning();
   running.state = THREAD_DEAD;
   freeLater(running);
   // It may have been ended by a poll, to which nobody returns.

@@ -18,6 +18,8 @@ import { eventPool } from "../../aem/jids";
 import { ESRCH } from "../../kernel/errno";
 import { upcallArgument4 } from "../../kernel/glue";
 import { processOfPid } from "../../kernel/process/process";
+import { timerPending } from "../../kernel/time/timers";
+import * as fake from "../fake";
 import { endNow } from "../reap";
 import { become, begin, beMain, children, expectAllGone, finish, leave, main, setUpClones } from "./clones";
 import { expectNone, onRead, readStatistics, statistics } from "./driver";
@@ -27,6 +29,34 @@ beforeAll(setUpClones);
 afterEach(expectAllGone);
 
 describe("3.2.3 a process executor", () => {
+  it("has had the processor for as long as its handler ran, and who comes next has not", () => {
+    const socket = newStream();
+    onRead(open(socket), EVF_FORK);
+    receive(socket, 10);
+    expectNone("launched");
+    const clone = children()[0];
+    begin(clone, EVENT_READ);
+    const before = clone.cpuTicks;
+    const others = main.cpuTicks;
+    fake.advance(1_000_000_000);
+    finish();
+    expect<u64>(clone.cpuTicks - before).toBe(1_000_000_000);
+    expect<u64>(main.cpuTicks).toBe(others);
+  });
+
+  it("with a limited share leaves no period behind", () => {
+    const socket = newStream();
+    onRead(open(socket), EVF_FORK);
+    receive(socket, 10);
+    expectNone("launched");
+    const clone = children()[0];
+    clone.share = 1_000_000;
+    begin(clone, EVENT_READ);
+    fake.advance(1000);
+    finish();
+    expect<bool>(timerPending(clone.shareTimer)).toBe(false);
+  });
+
   it("with EVF_ONESHOT runs once, whatever occurs before it has run", () => {
     const socket = newStream();
     const jid = onRead(open(socket), EVF_FORK | EVF_ONESHOT);

@@ -5,6 +5,8 @@ import { MODULE_EVENT_TYPES } from "../../kernel/process/module";
 import { currentProcess, PROCESS_LIMIT } from "../../kernel/process/process";
 import { PROCESS_INFORMATION_SIZE, sys_processinfo } from "../../kernel/process/processinfo";
 import { sys_close } from "../../net/socket/calls";
+import { now } from "../../kernel/time/clock";
+import * as fake from "../fake";
 import { endNow } from "../reap";
 import { onRead, onSock, user } from "./driver";
 import { newProcess, newStream, nextHandler, open, recycle } from "./machine";
@@ -39,6 +41,15 @@ describe("processinfo", () => {
     nextHandler();
     sys_close(fd);
     recycle(socket);
+  });
+
+  it("counts the processor time of the caller up to this call", () => {
+    expect<i32>(sys_processinfo(0, user, 1000)).toBe(<i32>PROCESS_INFORMATION_SIZE);
+    const before = load<u64>(user, 16);
+    const start = now();
+    fake.advance(10_000_000_000);
+    expect<i32>(sys_processinfo(0, user, 1000)).toBe(<i32>PROCESS_INFORMATION_SIZE);
+    expect<u64>(load<u64>(user, 16) - before).toBe(now() - start);
   });
 
   it("writes no more than there is room for, of whichever process", () => {
