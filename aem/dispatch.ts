@@ -21,10 +21,10 @@ import { Thread } from "../kernel/scheduler/thread";
 import { EVENT_PENDING, EVENT_STARVED, EVF_ONESHOT } from "./abi";
 import { codeFor, deliver, deliveredTo, finish } from "./delivery";
 import { Event, EVENT_DEAD, EVENT_PARTICULAR, eventOfActivation } from "./event";
-import { isCloned, isFunction, launch, renewHandles } from "./executors";
+import { isFunction, launch, renewHandles } from "./executors";
 import { DELIVERED, EMPTY, SHORT_FRAMES, SHORT_PLACE } from "./job";
 import { handlerGone } from "./jids";
-import { countTaken, enqueue, retry, starve, takingTells } from "./queue";
+import { countTaken, retry, starve, takingTells } from "./queue";
 
 /** Events without anything to deliver that are passed over between two moments at which interrupts and other threads have their turn. */
 const EMPTY_BUDGET: u32 = 32;
@@ -114,14 +114,8 @@ function isForWorker(event: Event, thread: Thread): bool {
   // The only call of a one-shot event is under way: nothing that occurs meanwhile may have a second one made.
   if (event.handlers != 0 && (<u32>event.flags) & EVF_ONESHOT) return false;
   if (thread.worker != 0) return true;
-  if (!isCloned(event)) {
-    // It has starved, and goes back to where it came from.
-    event.mark(EVENT_PENDING);
-    enqueue(event);
-  } else {
-    const error = launch(event);
-    if (error < 0) starve(event, -error, 0, error == -EAGAIN ? SHORT_PLACE : SHORT_FRAMES);
-  }
+  const error = launch(event);
+  if (error < 0) starve(event, -error, 0, error == -EAGAIN ? SHORT_PLACE : SHORT_FRAMES);
   return false;
 }
 

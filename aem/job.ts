@@ -22,6 +22,8 @@ export const SHORT_OWN: u32 = 0;
 export const SHORT_FRAMES: u32 = 1;
 /** A place for one more clone: among the children or the capsules, or a process number. */
 export const SHORT_PLACE: u32 = 2;
+/** Of the events whose handlers run on workers: what the process has for itself or, with `Process.workersLackFrames`, frames. */
+export const SHORT_WORK: u32 = 3;
 
 /** Bytes that the delivery which returned `shortage` wanted, and what is short (SHORT_*). */
 export let shortageBytes: u32 = 0;

@@ -11,18 +11,20 @@
  *     SHORT_OWN      the process frees a block or a descriptor; a capsule's: the capsule does, or is gone
  *     SHORT_FRAMES   the memory of a process is back; or the process frees a block, for that may stand on a page that needs no copy
  *     SHORT_PLACE    a child is gone, or a capsule rests
+ *     SHORT_WORK     the events of workers: the first two of these, what the process itself does of them
  *
  * So the end of a clone that could not take its event's data does not have another clone made for them. A clone that has come to be has taken
  * its event out of the latter two; no end of a clone brings one back into them. So nothing spins.
  */
 import { EAGAIN } from "../kernel/errno";
+import { PriorityQueue } from "../kernel/priority-queue";
 import { CHILD_VAIN, notifyThread, Process, SHORTAGE_KINDS } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
 import { timerPending } from "../kernel/time/timers";
 import { WAKE_SYSTEM } from "../kernel/scheduler/wait";
 import { EVENT_PENDING, EVENT_STARVED, EVENT_TIMER, EVF_THREAD } from "./abi";
 import { Event, EVENT_HELD } from "./event";
-import { SHORT_FRAMES, SHORT_OWN } from "./job";
+import { SHORT_FRAMES, SHORT_OWN, SHORT_WORK } from "./job";
 import { reportError } from "./jobs/error";
 import { startTimer } from "./jobs/timer";
 import { admit, hasToWait, hold } from "./limits";
@@ -106,10 +108,7 @@ export function withdraw(event: Event): bool {
   event.activation.remove();
   process.pending.tidy(level);
   process.work.tidy(level);
-  for (let what: u32 = 0; what < SHORTAGE_KINDS; what++) {
-    process.starved(what).tidy(level);
-    process.unreported(what).tidy(level);
-  }
+  if (event.has(EVENT_STARVED)) tidyStarved(process, level);
   if (event.has(EVENT_HELD)) {
     event.clear(EVENT_HELD);
     process.held.tidy(level);
@@ -117,6 +116,13 @@ export function withdraw(event: Event): bool {
   }
   countTaken(process);
   return true;
+}
+
+function tidyStarved(process: Process, level: u32): void {
+  for (let what: u32 = 0; what < SHORTAGE_KINDS; what++) {
+    process.starved(what).tidy(level);
+    process.unreported(what).tidy(level);
+  }
 }
 
 /** A new priority, at once: also of an activation that waits. */
@@ -142,9 +148,16 @@ export function starve(event: Event, errno: i32, bytes: u32, what: u32): void {
   withdraw(event);
   event.mark(EVENT_PENDING | EVENT_STARVED);
   event.setLack(errno, bytes);
-  process.unreported(what).append(event.activation, event.priority);
+  process.unreported(queueOf(event, what)).append(event.activation, event.priority);
   countWaiting(process);
   process.errorWaiters.wake(WAKE_SYSTEM, 0);
+}
+
+/** The events of workers have queues of their own, because it is the workers that try again: the main thread may wait for one of them. */
+function queueOf(event: Event, what: u32): u32 {
+  if (!((<u32>event.flags) & EVF_THREAD)) return what;
+  if (what == SHORT_FRAMES) event.process.workersLackFrames = 1;
+  return SHORT_WORK;
 }
 
 /** If the event starves, it queues again. */
@@ -157,13 +170,28 @@ export function retry(event: Event): void {
 
 /** Some of what was short is back (`what`: SHORT_*): whoever waits for it queues again, behind what is pending at its priority, in order. Each tries once. */
 export function retryStarved(process: Process, what: u32): void {
+  const level = takeStarved(process, what, process.pending);
+  if (level >= 0) notifyThread(process.thread, level);
+  if (what == SHORT_FRAMES && process.workersLackFrames != 0) retryWork(process);
+}
+
+/** The same for the events of workers. All that are idle try: a handler may block, and no other event is to wait for it. */
+function retryWork(process: Process): void {
+  const level = takeStarved(process, SHORT_WORK, process.work);
+  if (level < 0) return;
+  process.workersLackFrames = 0;
+  while (notifyWorker(process, level)) {}
+}
+
+/** All that starves goes into `queue`. The highest level of it; -1: nothing does. */
+function takeStarved(process: Process, what: u32, queue: PriorityQueue): i32 {
   const starved = process.starved(what);
   const unreported = process.unreported(what);
   const level = max(starved.top, unreported.top);
-  if (level < 0) return;
-  process.pending.appendAll(starved);
-  process.pending.appendAll(unreported);
-  notifyThread(process.thread, level);
+  if (level < 0) return level;
+  queue.appendAll(starved);
+  queue.appendAll(unreported);
+  return level;
 }
 
 /** The process has freed memory of the vmtable, or a descriptor. (A capsule's parent tries again when it rests.) */
@@ -172,4 +200,5 @@ export function retryOwn(process: Process): void {
   process.freed++;
   retryStarved(process, SHORT_OWN);
   retryStarved(process, SHORT_FRAMES);
+  retryWork(process);
 }

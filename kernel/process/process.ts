@@ -120,6 +120,8 @@ export class Process {
   workerCount: u32;
   /** Not 0: an event has found no idle worker, and none has been idle since. */
   workersShort: u32;
+  /** Not 0: an event of theirs waits for frames. */
+  workersLackFrames: u32;
   private eventsNext: usize;
   private eventsPrev: usize;
   private inheritanceNext: usize;
@@ -285,7 +287,7 @@ export class Process {
 }
 
 /** Kinds of shortage that events wait in (aem/job.ts). */
-export const SHORTAGE_KINDS: u32 = 3;
+export const SHORTAGE_KINDS: u32 = 4;
 
 /**
  * A process has two frames of its own; its queues stand behind its fields:

@@ -9,9 +9,11 @@ import {
   EVENT_PENDING,
   EVENT_READ,
   EVENT_STARVED,
+  EVENT_TIMER,
   EVF_CAPSULE,
   EVF_FORK,
   EVF_NOCLDWAIT,
+  EVF_THREAD,
   EVJOBLOOKUP,
   EVJOBRETRY,
 } from "../../aem/abi";
@@ -21,13 +23,27 @@ import { sys_evsystem } from "../../aem/evsystem";
 import { sys_sockasync_accept } from "../../aem/sockasync";
 import { sys_vmtable_free } from "../../aem/vmtable";
 import { EAGAIN, ENOMEM } from "../../kernel/errno";
-import { upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
+import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { vmtableAllocate, vmtableFree, VMTABLE_BLOCK } from "../../kernel/memory/vmtable";
 import { Process } from "../../kernel/process/process";
+import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
+import { waitOn } from "../../kernel/scheduler/block";
+import { currentThread } from "../../kernel/scheduler/running";
+import { raiseThread, wakeThread } from "../../kernel/scheduler/wake";
+import { MILLISECOND } from "../../kernel/time/clock";
 import { endNow, reapAll } from "../reap";
 import { become, begin, children, expectAllGone, finish, leave, main, setUpClones } from "./clones";
-import { expectHandler, expectNone, onRead, readStatistics, statistics, user } from "./driver";
+import {
+  expectHandler,
+  expectNone,
+  onRead,
+  onTimer,
+  readStatistics,
+  statistics,
+  timePasses,
+  user,
+} from "./driver";
 import {
   establish,
   handlerOf,
@@ -37,6 +53,7 @@ import {
   nextHandler,
   open,
   receive,
+  serveAndLeave,
   theModule,
 } from "./machine";
 
@@ -67,6 +84,13 @@ function expectTold(jid: i32, errno: i32): void {
   expectHandler(EVENT_ERROR, "told");
   expect<i32>(<i32>upcallArgument2).toBe(jid);
   expect<i32>(<i32>upcallArgument3).toBe(-errno);
+}
+
+function idleCount(): i32 {
+  let count = 0;
+  const head = main.idleWorkers;
+  for (let link = head.next; changetype<usize>(link) != changetype<usize>(head); link = link.next) count++;
+  return count;
 }
 
 /**
@@ -316,5 +340,45 @@ describe("3.5.2 a place for a clone", () => {
     theModule().children = children0;
     become(children()[0]);
     finish();
+  });
+});
+
+describe("3.5.2 data that do not fit for a worker", () => {
+  it("are tried again on the workers, though the main thread is busy: with one that frees something, and with those that are idle", () => {
+    const sockets = [newStream(), newStream()];
+    for (let i = 0; i < 2; i++) onRead(open(sockets[i]), EVF_THREAD);
+    const blocks = fill(main);
+    for (let i = 0; i < 2; i++) receive(sockets[i], 10);
+    for (let i = 0; i < 2; i++) {
+      expectNone("the main code has none");
+      expect<bool>(currentThread().worker != 0).toBe(true);
+      expectNone("no room");
+      serveAndLeave();
+    }
+    onTimer(MILLISECOND, 0);
+    const timer = onTimer(MILLISECOND, 0, EVF_THREAD);
+    timePasses(2 * MILLISECOND);
+    expectHandler(EVENT_TIMER, "on the main thread, where it waits for others");
+    expect<bool>(currentThread().worker == 0).toBe(true);
+    waitOn(null, 0, NO_DEADLINE);
+    expect<bool>(currentThread().worker != 0).toBe(true);
+    expectHandler(EVENT_TIMER, "on a worker");
+    expect<i32>(<i32>upcallArgument1).toBe(timer);
+    const idle = idleCount();
+    for (let i = 0; i < 2; i++) expect<i32>(sys_vmtable_free(<u32>blocks.pop())).toBe(0);
+    expect<i32>(idleCount()).toBeLessThanOrEqual(idle - 2, "workers have been told");
+    for (let i = 0; i < 2; i++) expectHandler(EVENT_READ, "on the worker that is done first");
+    wakeThread(main.thread, 63);
+    raiseThread(main.thread, 63);
+    expectNone("nothing more");
+    serveAndLeave();
+    for (let i = 0; i < 2; i++) {
+      // Those that come too late.
+      if (currentThread().worker == 0) break;
+      serveAndLeave();
+    }
+    expect<bool>(currentThread().worker == 0).toBe(true);
+    expectNone("its handler has returned");
+    empty(main, blocks);
   });
 });
