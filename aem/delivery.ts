@@ -2,7 +2,7 @@
 import { ENOMEM } from "../kernel/errno";
 import { clearExitWork, WORK_DISPATCH } from "../kernel/glue";
 import { vmtableFree } from "../kernel/memory/vmtable";
-import { INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
+import { HANDLING_FORKED, INTERRUPT_HANDLER, Thread } from "../kernel/scheduler/thread";
 import {
   EVENT_DRAINING,
   EVENT_MESSAGE,
@@ -68,7 +68,8 @@ export function codeFor(event: Event, outcome: i32): usize {
 /** What was called last has returned. Code address of what has to be called next for the same event; 0: nothing. */
 export function finish(thread: Thread, result: u32): usize {
   const event = changetype<Event>(thread.handling);
-  if (changetype<usize>(event) != 0 && event.has(EVENT_ALLOCATING)) return allocated(thread, event, result);
+  if (changetype<usize>(event) > HANDLING_FORKED && event.has(EVENT_ALLOCATING))
+    return allocated(thread, event, result);
   complete(thread);
   return 0;
 }
@@ -105,11 +106,10 @@ function isDrained(event: Event): bool {
 function complete(thread: Thread): void {
   if (thread.block != 0) freeBlock(thread);
   const event = changetype<Event>(thread.handling);
-  // 0: fork was called in a handler, and this is the child.
-  if (changetype<usize>(event) == 0) return;
   thread.handling = 0;
   // A signal that came while this handler ran is none of the next one's.
   thread.process.interrupted &= ~INTERRUPT_HANDLER;
+  if (changetype<usize>(event) <= HANDLING_FORKED) return;
   if (handlerGone(event)) return;
   if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
   else if (isDrained(event)) unregister(event);
@@ -138,6 +138,7 @@ function freeBlock(thread: Thread): void {
   vmtableFree(process.vmtable, thread.block);
   thread.block = 0;
   const event = changetype<Event>(thread.handling);
-  const alone = process.workerCount == 0 && changetype<usize>(event) != 0 && event.job.type != EVENT_MESSAGE;
+  const alone =
+    process.workerCount == 0 && changetype<usize>(event) > HANDLING_FORKED && event.job.type != EVENT_MESSAGE;
   if (!alone) retryOwn(process);
 }

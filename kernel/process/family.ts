@@ -4,6 +4,7 @@ import { kernelStackTop } from "../glue";
 import { NO_DEADLINE } from "../interrupts/deadline";
 import { userRange, writeUser } from "../memory/user";
 import { waitOn } from "../scheduler/block";
+import { HANDLING_FORKED } from "../scheduler/thread";
 import { wakeThread } from "../scheduler/wake";
 import { POLLIN } from "../scheduler/wait";
 import { createProcess } from "./create";
@@ -67,7 +68,8 @@ export function sys_fork(flags: u32): i32 {
   const child = forkProcess(parent, 0, load<u64>(kernelStackTop - 8));
   if (child === null) return forkError;
   child.childFlags = flags & FORK_NO_WAIT ? CHILD_NO_WAIT : 0;
-  // In a handler: the child's copy of its block goes when it returns from there.
+  // In a handler: the child is in it as well, and its copy of the block goes when it returns from there.
+  if (parent.thread.handling != 0) child.thread.handling = HANDLING_FORKED;
   child.thread.block = parent.thread.block;
   if (flags & FORK_EVENTS) {
     const error = call_indirect<i32>(inheritEvents, parent, child);

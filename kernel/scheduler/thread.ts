@@ -37,7 +37,7 @@ export class Thread extends Link {
   process: Process;
   /** Activated events whose handlers run on this thread: one of the process's queues. */
   queue: usize;
-  /** The event whose handler runs on it; 0: none. AEM's. */
+  /** The event whose handler runs on it; 0: none; HANDLING_FORKED. AEM's. */
   handling: usize;
   /** User address of the vmtable block that this handler has; 0: none, or the application has kept it. AEM's. */
   block: usize;
@@ -132,6 +132,9 @@ export class Thread extends Link {
     return true;
   }
 }
+
+/** `handling` of the child of a fork in a handler: the handler runs on in it, but the event is its parent's. */
+export const HANDLING_FORKED: usize = 1;
 
 /** Bits of Process.interrupted. */
 export const INTERRUPT_MAIN: u32 = 1;
