@@ -29,7 +29,7 @@ export class Event extends Timer {
   /** Storage of `owned`. */
   private ownedNext: usize;
   private ownedPrev: usize;
-  /** Socket that it listens to; 0: none, or gone. Of evsystem: its argument, as long as it listens. */
+  /** Socket that it listens to; 0: none, or gone. Of evsystem: its argument, as long as it listens. Timer: expirations that come with the next one. */
   object: usize;
   /** Code address of the handler. */
   handler: usize;

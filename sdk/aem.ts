@@ -143,7 +143,7 @@ export declare function sockasync_accept(
   flags: i32,
   handler: u32,
 ): i32;
-/** A timer: first after `interval` ns, then every `period` ns (0: once), without drift. -EINVAL: negative. */
+/** A timer: first after `interval` ns, then every `period` ns (0: once), without drift; below 50,000 ns several expirations are one call, with an overrun. -EINVAL: negative. */
 // @ts-ignore: decorator
 @external("aemos", "evtimer")
 export declare function evtimer(interval: i64, period: i64, flags: i32, handler: u32): i32;

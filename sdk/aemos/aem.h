@@ -88,7 +88,7 @@ AEMOS_CALL(sockasync_close) int sockasync_close(int fd, int flags, close_handler
 AEMOS_CALL(sockasync_sk) int sockasync_sk(int fd, int flags, state_handler *handler);
 /* Changes of what the socket is ready for. */
 AEMOS_CALL(sockasync_sock) int sockasync_sock(int fd, int flags, sock_handler *handler);
-/* A timer: first after `interval` ns, then every `period` ns (0: once), without drift. */
+/* A timer: first after `interval` ns, then every `period` ns (0: once), without drift; below 50,000 ns several expirations are one call, with an overrun. */
 AEMOS_CALL(evtimer) int evtimer(int64_t interval, int64_t period, int flags, timer_handler *handler);
 /* In a read handler: its block is the application's until vmtable_free. 0, -EINVAL. */
 AEMOS_CALL(vmtable_keep) int vmtable_keep(void *data);

@@ -11,10 +11,13 @@ import {
 } from "../../aem/abi";
 import { sys_evctl } from "../../aem/evctl";
 import { sys_evtimer } from "../../aem/evtimer";
+import { LEAST_PERIOD } from "../../aem/jobs/timer";
 import { EINVAL, ESRCH } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument2 } from "../../kernel/glue";
 import { MILLISECOND, now } from "../../kernel/time/clock";
-import { TIMER_TICK } from "../../kernel/time/timers";
+import { nextTimer, runTimers, TIMER_TICK } from "../../kernel/time/timers";
+import { chance } from "../chance";
+import * as fake from "../fake";
 import {
   expectHandler,
   expectNone,
@@ -104,6 +107,41 @@ describe("evtimer", () => {
     expectHandler(EVENT_TIMER, "a period below a tick");
     expect<i32>(<i32>upcallArgument1).toBe(fast);
     expect<bool>(upcallArgument2 > 900 && upcallArgument2 <= 1000).toBe(true, "overrun");
+  });
+
+  it("with a period below LEAST_PERIOD is looked at no more often, counts all its expirations, none early, and does not drift", () => {
+    const interval: u64 = 250_000;
+    for (let round = 0; round < 200; round++) {
+      const period = 1 + <u64>chance(round < 20 ? 20 : 150_000);
+      const start = now();
+      const jid = onTimer(interval, period);
+      let interrupts: u64 = 0;
+      let expirations: u64 = 0;
+      let wrong = 0;
+      while (now() - start < 3 * MILLISECOND) {
+        const target = now() + 1 + chance(chance(4) == 0 ? 400_000 : 5000);
+        // As the machine does it: the hardware interrupts when the next timer is due, or it is late.
+        while (nextTimer() <= target && chance(8) != 0) {
+          if (nextTimer() > now()) fake.advance(nextTimer() - now());
+          runTimers(now());
+          interrupts++;
+        }
+        if (target > now()) fake.advance(target - now());
+        while (<u32>nextHandler() != 0) expirations += 1 + upcallArgument2;
+        const time = now() - start;
+        if (expirations > (time < interval ? <u64>0 : (time - interval) / period + 1)) wrong++;
+      }
+      expect<i32>(wrong).toBe(0, "early");
+      const time = now() - start;
+      runTimers(now());
+      while (<u32>nextHandler() != 0) expirations += 1 + upcallArgument2;
+      const due = (time - interval) / period + 1;
+      expect<bool>(expirations <= due && (due - expirations) * period <= LEAST_PERIOD + period).toBe(true);
+      expect<u64>(interrupts).toBeLessThanOrEqual((2 * time) / LEAST_PERIOD + 2);
+      readStatistics(jid);
+      expect<u64>(statistics.activations).toBe(expirations);
+      sys_evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
+    }
   });
 
   it("counts on while it is stopped", () => {

@@ -214,6 +214,27 @@ describe("shares", () => {
   });
 });
 
+describe("timers of a nanosecond", () => {
+  for (const level of [32, 63]) {
+    test(`3.2.1 at level ${level} leave the processor to others`, async () => {
+      const report = await new Report().run(specImage(`priority-metronome-${level}.json`), EXACT);
+      const spans = report.rows("rounds").map(([rounds, time]) => (rounds as number) / (time as number));
+      const [alone] = spans as [number];
+      const beside = spans.slice(4);
+      assert.ok(beside.length >= 3, report.console());
+      for (const rate of beside)
+        assert.ok(rate >= 0.7 * alone, `${(100 * rate) / alone} % of what it has alone`);
+      const rows = report.rows("timers");
+      assert.ok(rows.length >= 1, report.console());
+      for (const [, expirations, time] of rows)
+        assert.ok(
+          (expirations as number) <= (time as number),
+          `${expirations} expirations in ${time} ns: none is early`,
+        );
+    });
+  }
+});
+
 describe("a flood from the network", () => {
   let machine: Machine;
   let counter: SectionCounter;
