@@ -53,7 +53,7 @@
 // @ts-ignore: decorator
 @external("fake", "invalidations") export declare function invalidations(): u32;
 // @ts-ignore: decorator
-@external("fake", "setFaultAddress") export declare function setFaultAddress(address: u32): void;
+@external("fake", "setFaultAddress") export declare function setFaultAddress(address: u64): void;
 /** Answer of hal.image(which). */
 // @ts-ignore: decorator
 @external("fake", "setImage") export declare function setImage(which: u32, value: usize): void;

@@ -9,6 +9,8 @@ import { panicFrame } from "../panic";
 import { breakProcessCopy } from "../process/fork";
 import { currentProcess } from "../process/process";
 import { endTrappedProcess } from "../process/trap";
+import { exitWork, WORK_RESCHEDULE } from "../glue";
+import { preempt } from "../scheduler/preempt";
 import { InterruptFrame } from "./frame";
 
 const VECTOR_NMI: u32 = 2;
@@ -81,7 +83,11 @@ export function exception(frame: InterruptFrame): void {
   }
   const address = faultAddress();
   const outcome = mendFault(frame, address);
-  if (outcome == BREAK_DONE) return;
+  if (outcome == BREAK_DONE) {
+    // A memory event may have been waiting for this frame to go.
+    if (exitWork & WORK_RESCHEDULE) preempt();
+    return;
+  }
   const name = outcome == BREAK_NO_FRAME ? "no memory for its own copy of a page" : exceptionName(vector);
   endTrappedProcess(name, outcome == BREAK_NO_FRAME ? 0 : address, vector, frame);
 }
