@@ -208,19 +208,25 @@ const CHILD_BUDGET: u32 = 8;
 
 /** The children of a process that ends: nobody waits for them any more; those that only serve it end as well. False: there are more. */
 function orphanSome(children: Link): bool {
+  let forgotten = false;
+  let servant: usize = 0;
   for (let budget = CHILD_BUDGET; budget != 0 && !children.isEmpty; budget--) {
     const child = processOfSibling(children.next);
     child.sibling.remove();
     if (child.state == PROCESS_ZOMBIE) {
       child.capsule.remove();
       freeProcess(child);
+      forgotten = true;
       continue;
     }
     child.parent = changetype<Process>(0);
     if (child.state == PROCESS_NEW || (child.childFlags & CHILD_CAPSULE) != 0) {
-      endProcess(child, 0);
+      servant = changetype<usize>(child);
       break;
     }
   }
+  // Their pids are free, once for all of these: somebody may have waited for one.
+  if (forgotten && processGone != 0) call_indirect<void>(processGone, changetype<Process>(0), 0);
+  if (servant != 0) endProcess(changetype<Process>(servant), 0);
   return children.isEmpty;
 }

@@ -26,7 +26,10 @@ import { EAGAIN, ENOMEM } from "../../kernel/errno";
 import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } from "../../kernel/glue";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { vmtableAllocate, vmtableFree, VMTABLE_BLOCK } from "../../kernel/memory/vmtable";
-import { Process } from "../../kernel/process/process";
+import { createProcess } from "../../kernel/process/create";
+import { startChild } from "../../kernel/process/family";
+import { forkProcess } from "../../kernel/process/fork";
+import { allocateProcess, findProcess, freeProcess, Process } from "../../kernel/process/process";
 import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
 import { waitOn } from "../../kernel/scheduler/block";
 import { currentThread } from "../../kernel/scheduler/running";
@@ -319,6 +322,30 @@ describe("3.5.2 frames for a clone", () => {
 });
 
 describe("3.5.2 a place for a clone", () => {
+  it("is looked for when a process ends, and with it the numbers of its children that nobody has waited for come back", () => {
+    const other = findProcess(createProcess(theModule(), main))!;
+    become(other);
+    for (let n = 0; n < 20; n++) {
+      const child = forkProcess(other, 0, 0)!;
+      startChild(child, 32);
+      endNow(child, 0);
+    }
+    become(main);
+    const socket = newStream();
+    const jid = onRead(open(socket), EVF_FORK | EVF_NOCLDWAIT);
+    const others: Process[] = [];
+    for (let one = allocateProcess(); one !== null; one = allocateProcess()) others.push(one!);
+    receive(socket, 10);
+    expectNone("no number");
+    expectStarved(jid);
+    // It stays, as a child that main has not waited for.
+    endNow(other, 0);
+    expectNone("launched");
+    begin(children()[0], EVENT_READ);
+    finish();
+    while (others.length > 0) freeProcess(others.pop());
+  });
+
   it("is not looked for when memory of the process is freed", () => {
     const error = sys_evsystem(EVENT_ERROR, 0, 0, handlerOf(EVENT_ERROR));
     const children0 = theModule().children;
