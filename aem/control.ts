@@ -13,6 +13,7 @@ import {
   BUFFER_STRUCT_SIZE,
   BUFFER_WAIT,
   BUFFERS_PER_EVENT,
+  EVENT_CHILD,
   EVENT_READ,
   EVENT_SOCK,
   EVENT_TIMER,
@@ -125,6 +126,11 @@ export function controlPriority(event: Event, priority: u32): i32 {
   if (event.extra != 0 && timerPending(extraOf(event)))
     timerStartAt(extraOf(event), extraOf(event).expires, priority);
   if (<u32>event.type <= EVENT_SOCK && event.object != 0) listenAnew(event, event.socket);
+  if (event.type == EVENT_CHILD && !event.waiter.isEmpty) {
+    event.waiter.remove();
+    event.waiter.level = priority;
+    event.process.childWait.join(event.waiter);
+  }
   return 0;
 }
 

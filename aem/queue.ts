@@ -17,6 +17,7 @@
  * its event out of the latter two; no end of a clone brings one back into them. So nothing spins.
  */
 import { EAGAIN } from "../kernel/errno";
+import { hurryEnds } from "../kernel/process/end";
 import { PriorityQueue } from "../kernel/priority-queue";
 import { CHILD_VAIN, notifyThread, Process, SHORTAGE_KINDS } from "../kernel/process/process";
 import { notifyWorker } from "../kernel/process/workers";
@@ -149,6 +150,7 @@ export function starve(event: Event, errno: i32, bytes: u32, what: u32): void {
   event.mark(EVENT_PENDING | EVENT_STARVED);
   event.setLack(errno, bytes);
   process.unreported(queueOf(event, what)).append(event.activation, event.priority);
+  if (what != SHORT_OWN) hurryEnds(event.priority);
   countWaiting(process);
   process.errorWaiters.wake(WAKE_SYSTEM, 0);
 }

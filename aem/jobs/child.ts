@@ -38,7 +38,8 @@ function check(process: Process, pid: u32): i32 {
 
 function attach(event: Event, pid: u32): void {
   const process = event.process;
-  process.childWait.append(event.waiter);
+  event.waiter.level = event.priority;
+  process.childWait.join(event.waiter);
   if (next(event) !== null) activate(event);
 }
 

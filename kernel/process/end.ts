@@ -3,7 +3,7 @@
  * in the polls (kernel/interrupts/polls.ts), so that no section with interrupts off is long. Then its parent can learn of it.
  */
 import { setPageTables, image, IMAGE_PAGE_TABLES } from "../hal";
-import { leavePoll, POLL_LEVEL_DEFAULT, POLL_REAP } from "../interrupts/polls";
+import { leavePoll, movePoll, POLL_LEVEL_DEFAULT, POLL_REAP, pollsLeft } from "../interrupts/polls";
 import { Link } from "../list";
 import { unreserveFrames } from "../memory/frames";
 import { destroySomeOfWindow } from "../memory/paging";
@@ -13,7 +13,7 @@ import { currentThread } from "../scheduler/running";
 import { runsNow } from "../scheduler/scheduler";
 import { noteWork } from "../scheduler/wake";
 import { graveThread, Thread, threadOfMember } from "../scheduler/thread";
-import { POLLHUP, POLLIN } from "../scheduler/wait";
+import { POLLHUP, POLLIN, Waiter } from "../scheduler/wait";
 import { timerStop } from "../time/timers";
 import { closeSomeHandles, freeHandleTable } from "./handles";
 import {
@@ -30,6 +30,7 @@ import {
   processOfCapsule,
   processOfSibling,
   PROCESS_ZOMBIE,
+  SHORTAGE_KINDS,
 } from "./process";
 
 /** Of `childWait`: a child has ended that leaves no status. Events do not hear of those. */
@@ -113,11 +114,31 @@ export function endProcess(process: Process, status: i32): void {
   // A capsule that is idle is in its parent's list.
   process.capsule.remove();
   dying.append(process.capsule);
-  leavePoll(POLL_REAP, POLL_LEVEL_DEFAULT);
-  noteWork(POLL_LEVEL_DEFAULT);
+  const level = levelOfEnd(process);
+  leavePoll(POLL_REAP, level);
+  noteWork(level);
   // Its page tables must not be loaded when they go; nor may they be looked at again: the kernel's own are as good.
   if (loaded) setPageTables(image(IMAGE_PAGE_TABLES));
   if (current) exitThread();
+}
+
+/** The level at which a dying process is taken apart: that of the highest that waits for it, a thread or an event, or for its place with its parent. */
+function levelOfEnd(process: Process): u32 {
+  let level: i32 = POLL_LEVEL_DEFAULT;
+  const parent = process.parent;
+  if (changetype<usize>(parent) == 0) return level;
+  const waiters = parent.childWait;
+  if (!waiters.isEmpty) level = max(level, <i32>changetype<Waiter>(waiters.next).level);
+  for (let what: u32 = 0; what < SHORTAGE_KINDS; what++)
+    level = max(level, max(parent.starved(what).top, parent.unreported(what).top));
+  return level;
+}
+
+/** Something of `level` waits from now on for what dying processes give back: it does not wait for who ranks lower, either. */
+export function hurryEnds(level: u32): void {
+  if (pollsLeft(POLL_REAP) >>> level != 0) return;
+  movePoll(POLL_REAP, level);
+  if (!dying.isEmpty) noteWork(level);
 }
 
 /** (thread: Thread) => void: whatever AEM has on a thread that ends; 0: nothing. */

@@ -4,11 +4,12 @@ import { kernelStackTop } from "../glue";
 import { NO_DEADLINE } from "../interrupts/deadline";
 import { userRange, writeUser } from "../memory/user";
 import { waitOn } from "../scheduler/block";
+import { currentThread } from "../scheduler/running";
 import { HANDLING_FORKED } from "../scheduler/thread";
 import { wakeThread } from "../scheduler/wake";
 import { POLLIN } from "../scheduler/wait";
 import { createProcess } from "./create";
-import { endProcess, release, WAKE_UNWAITED } from "./end";
+import { endProcess, hurryEnds, release, WAKE_UNWAITED } from "./end";
 import { forkError, forkProcess } from "./fork";
 import { findModule } from "./module";
 import {
@@ -109,6 +110,7 @@ export function sys_waitpid(pid: i32, status: usize, flags: u32): i32 {
     if (child !== null) return reapZombie(child, status);
     if (!hasChild(process, pid)) return -ECHILD;
     if (flags & WNOHANG) return 0;
+    hurryEnds(currentThread().level);
     result = waitOn(process.childWait, POLLIN | WAKE_UNWAITED, NO_DEADLINE);
   } while (result == 0);
   return result;

@@ -4,6 +4,7 @@
  */
 import {
   EVENT_ACCEPT,
+  EVENT_CHILD,
   EVENT_ERROR,
   EVENT_MESSAGE,
   EVENT_PENDING,
@@ -14,7 +15,9 @@ import {
   EVF_FORK,
   EVF_NOCLDWAIT,
   EVF_THREAD,
+  EVF_PRIORITY_SHIFT,
   EVJOBLOOKUP,
+  EVJOBPRIO,
   EVJOBRETRY,
 } from "../../aem/abi";
 import { sys_evctl } from "../../aem/evctl";
@@ -27,7 +30,9 @@ import { upcallArgument1, upcallArgument2, upcallArgument3, upcallArgument4 } fr
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import { vmtableAllocate, vmtableFree, VMTABLE_BLOCK } from "../../kernel/memory/vmtable";
 import { createProcess } from "../../kernel/process/create";
+import { endProcess } from "../../kernel/process/end";
 import { startChild } from "../../kernel/process/family";
+import { POLL_REAP, pollsLeft, takePoll } from "../../kernel/interrupts/polls";
 import { forkProcess } from "../../kernel/process/fork";
 import { allocateProcess, findProcess, freeProcess, Process } from "../../kernel/process/process";
 import { NO_DEADLINE } from "../../kernel/interrupts/deadline";
@@ -318,6 +323,55 @@ describe("3.5.2 frames for a clone", () => {
     begin(children()[0], EVENT_ACCEPT);
     while (taken.length > 0) freeFrames(taken.pop(), 0);
     finish();
+  });
+});
+
+describe("3.2.1 the end of a process", () => {
+  it("is done at the level of the event that starves for its place, whichever came first, and of who waits for it", () => {
+    const children0 = theModule().children;
+    theModule().children = 1;
+    const socket = newStream();
+    const jid = onRead(open(socket), EVF_FORK | EVF_NOCLDWAIT | (64 << EVF_PRIORITY_SHIFT));
+    // Nothing below has the processor by itself.
+    main.priority = 40;
+    for (let starvesFirst = 0; starvesFirst < 2; starvesFirst++) {
+      receive(socket, 10);
+      expectNone("launched");
+      const child = children()[0];
+      begin(child, EVENT_READ);
+      become(main);
+      if (starvesFirst == 0) {
+        endProcess(child, 0);
+        expect<u64>(pollsLeft(POLL_REAP)).toBe((<u64>1) << 32, "nobody waits");
+        expectNone("what the main code does goes first");
+        expect<u64>(pollsLeft(POLL_REAP)).toBe((<u64>1) << 32);
+        receive(socket, 10);
+      } else {
+        receive(socket, 10);
+        expectNone("no place");
+        expectStarved(jid);
+        endProcess(child, 0);
+        expect<u64>(pollsLeft(POLL_REAP)).toBe((<u64>1) << 63);
+      }
+      expectNone("launched");
+      expect<i32>(children().length).toBe(1);
+      begin(children()[0], EVENT_READ);
+      finish();
+      takePoll(POLL_REAP);
+    }
+    main.priority = 32;
+    theModule().children = children0;
+    const child = sys_evsystem(EVENT_CHILD, 0, 41 << EVF_PRIORITY_SHIFT, handlerOf(EVENT_CHILD));
+    for (let level: u64 = 40; level <= 50; level += 10) {
+      const process = findProcess(createProcess(theModule(), main))!;
+      endProcess(process, 0);
+      expect<u64>(pollsLeft(POLL_REAP)).toBe((<u64>1) << level);
+      reapAll();
+      takePoll(POLL_REAP);
+      expectHandler(EVENT_CHILD, "told");
+      expectNone("once");
+      expect<i32>(sys_evctl(child, EVJOBPRIO, 50)).toBe(0);
+    }
   });
 });
 
