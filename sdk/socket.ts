@@ -8,6 +8,7 @@
  * Here are the calls; sockaddr.ts has the addresses, socket-options.ts the options, and both are imported from here, too.
  */
 import { EINVAL } from "./errno";
+import { givePlace, takePlace } from "./place";
 import { AF_INET, AF_INET6, setAddress, setAddress6, sockaddrSize } from "./sockaddr";
 
 export * from "./sockaddr";
@@ -122,7 +123,8 @@ export class msghdr {
 /**
  * As `send` and `sendto`, of the pieces that the msghdr at `message` names, one behind the other, without joining them first: what stands together of a stream, or one datagram. The
  * bytes taken, which may end in the middle of a piece. -EMSGSIZE: more than IOV_MAX pieces, or too long for a datagram; -EINVAL: more bytes
- * than an i32 says; -EFAULT: a piece is not in this process's memory; then nothing is sent. -EOPNOTSUPP: ancillary data.
+ * than an i32 says; -EFAULT: a piece is not in this process's memory; then nothing is sent. -EOPNOTSUPP: ancillary data. A call that waits may read message and vector again: they, and the
+ * bytes, stay unchanged until it returns.
  */
 // @ts-ignore: decorator
 @external("aemos", "sendmsg") export declare function sendmsg(fd: i32, message: usize, flags: i32): i32;
@@ -171,15 +173,17 @@ export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize,
 @external("aemos", "getsockopt")
 export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;
 
-const scratch = memory.data(32, 8);
-const message = changetype<msghdr>(memory.data(28, 8));
-
 /** `sendmsg` of the `count` iovecs at `vector`, to the peer; POSIX's writev, and flags. */
 export function writev(fd: i32, vector: usize, count: i32, flags: i32 = 0): i32 {
+  const message = changetype<msghdr>(takePlace());
   message.vector = vector;
   message.count = count;
-  return sendmsg(fd, changetype<usize>(message), flags);
+  const sent = sendmsg(fd, changetype<usize>(message), flags);
+  givePlace(changetype<usize>(message));
+  return sent;
 }
+
+const scratch = memory.data(32, 8);
 
 /**
  * A TCP socket that listens on `port` of every address, non-blocking. `family`: AF_INET6 for both versions of IP. Its descriptor, or the negative errno of

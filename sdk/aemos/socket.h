@@ -190,6 +190,7 @@ int sendto(int fd, const void *data, int length, int flags, const struct sockadd
 /*
  * As send and sendto, of several pieces, one behind the other: what stands together of a stream, or one datagram. Bytes taken, which may end in the middle of a
  * piece. -EMSGSIZE: more than IOV_MAX pieces, or too long for a datagram; -EINVAL: more bytes than an int says; -EFAULT; -EOPNOTSUPP: ancillary data.
+ * A call that waits may read message and vector again: they, and the bytes, stay unchanged until it returns.
  */
 AEMOS_CALL(sendmsg) int sendmsg(int fd, const struct msghdr *message, int flags);
 /* A datagram longer than the buffer loses its rest. */
