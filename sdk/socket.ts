@@ -31,6 +31,8 @@ export const MSG_PEEK: i32 = 0x02;
 export const MSG_TRUNC: i32 = 0x20;
 /** This call does not block. */
 export const MSG_DONTWAIT: i32 = 0x40;
+/** Says nothing: there is no SIGPIPE here. */
+export const MSG_NOSIGNAL: i32 = 0x4000;
 /** send on a TCP socket: the next call sends more, or is shutdown or close. The data goes with that, or when the handlers that are due have run. */
 export const MSG_MORE: i32 = 0x8000;
 export const SHUT_RD: i32 = 0;

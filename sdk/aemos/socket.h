@@ -19,9 +19,14 @@
 #define INADDR_NONE 0xffffffffu
 /* send on a TCP socket: the data is urgent. */
 #define MSG_OOB 0x01
+/* recv: the data stay where they are. */
 #define MSG_PEEK 0x02
+/* recv of a datagram: its own length is returned, also when the buffer is shorter. */
 #define MSG_TRUNC 0x20
+/* This call does not block. */
 #define MSG_DONTWAIT 0x40
+/* Says nothing: there is no SIGPIPE here. */
+#define MSG_NOSIGNAL 0x4000
 /* send on a TCP socket: the next call sends more, or is shutdown or close. */
 #define MSG_MORE 0x8000
 #define SHUT_RD 0
@@ -39,7 +44,10 @@
 #define SO_OOBINLINE 10
 /* A struct linger. */
 #define SO_LINGER 13
+/* To be read only: whether it listens; IPPROTO_TCP or IPPROTO_UDP; AF_INET or AF_INET6. */
 #define SO_ACCEPTCONN 30
+#define SO_PROTOCOL 38
+#define SO_DOMAIN 39
 /* Level of IP_TOS, IP_TTL and IP_MTU_DISCOVER. */
 #define IPPROTO_IP 0
 #define IP_TOS 1
@@ -63,8 +71,11 @@
 #define TCP_SOFT_ERROR 0x4001
 #define TCP_URGENT 0x4002
 #define TCP_UTO 0x4003
-/* With IPPROTO_IPV6, before the socket has a name: it leaves IPv4 to others. */
+/* With IPPROTO_IPV6, as those that follow. Before the socket has a name: it leaves IPv4 to others. */
 #define IPV6_V6ONLY 26
+/* IP_TTL and IP_TOS by the names of IPv6: a socket has one of each, for both versions. */
+#define IPV6_UNICAST_HOPS 16
+#define IPV6_TCLASS 67
 /* Bits of the `events` of a sock handler. */
 #define POLLIN 0x0001
 #define POLLPRI 0x0002 /* urgent data is ahead */
