@@ -68,12 +68,13 @@ AEMOS_CALL(sysinfo) int sysinfo(struct system_information *buffer, int length);
 
 /*
  * A copy of this process: the child's pid here, 0 in the child, which has memory, globals and stack of its own and the descriptors of its
- * parent. -EAGAIN: too many processes or children; -ENOMEM; -EINVAL; -EPERM in a handler that runs on a thread of its own; of FORK_EVENTS: -ENOSPC.
+ * parent. -EAGAIN: too many processes or children; -ENOMEM; -EINVAL; -EPERM in a handler that runs on a thread of its own; of FORK_EVENTS: -ENOSPC: the system has no room
+ * for the copies of the events; -EDQUOT: a socket has as many with them as it may.
  */
 AEMOS_CALL(fork) int fork(int flags);
-/* Starts the application that is linked in under a name as a child. Its pid, -ENOENT, -EAGAIN, -ENOMEM, -EINVAL, -EFAULT. */
+/* Starts the application that is linked in under a name as a child. Its pid; -ENOENT: no name of one stands there; -EAGAIN, -ENOMEM: as of fork; -EINVAL: an unknown flag. */
 AEMOS_CALL(spawn) int spawn(const char *name, int length, int flags);
-/* Waits until child `pid` (-1: any) has ended, writes its status (`status` 0: nowhere) and forgets it. Its pid; 0: WNOHANG; -ECHILD, -EINTR. */
+/* Waits until child `pid` (-1: any) has ended, writes its status (`status` 0: nowhere) and forgets it. Its pid; 0: WNOHANG; -ECHILD, -EINTR, -EFAULT, -EINVAL. */
 AEMOS_CALL(waitpid) int waitpid(int pid, int *status, int flags);
 
 /* spawn of a string. */

@@ -181,21 +181,43 @@ struct tcp_info {
 };
 _Static_assert(sizeof(struct tcp_info) == 104, "tcp_info: 104 bytes");
 
-/* A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
+/*
+ * ---- The calls (docs/aem-calls.md). Each returns 0 or more, or a negative errno ----
+ *
+ * Of all of them: -EBADF: `fd` is no socket of this process; -EFAULT; -EINVAL: a length that is negative, or too short for what it is of; -EPERM: the manifest's policy refuses the
+ * call. Where a name is given: -EAFNOSUPPORT: it is of another family than the socket; -ENETUNREACH: of IPv4, for a socket with IPV6_V6ONLY. Where a call may wait (accept, connect,
+ * send, recv and their like): -EAGAIN: it must not; -EINTR: a signal; -EBADF: another thread has closed the socket meanwhile. "What has ended the connection" is -ECONNRESET, -ETIMEDOUT,
+ * -ECONNREFUSED, or what ICMP said: -EHOSTUNREACH, -ENETUNREACH, ... What a call has beside these stands with it.
+ */
+
+/* A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT; -EINVAL: an unknown flag; -EMFILE; -ENOBUFS: as many sockets as there may be. */
 AEMOS_CALL(socket) int socket(int domain, int type, int protocol);
-/* 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL: it has an address. */
+/* Gives a local address. 0; -EADDRINUSE; -EADDRNOTAVAIL: it is not this machine's; -EINVAL: the socket has one, or a connection; -ENOBUFS. */
 AEMOS_CALL(bind) int bind(int fd, const struct sockaddr *address, socklen_t length);
-/* 0, -EADDRINUSE, -EOPNOTSUPP. */
+/* Takes connections, up to `backlog` (1 to 4096) waiting. 0; -EADDRINUSE: another one listens there; -EINVAL: it is connected, or was; -EOPNOTSUPP: UDP; -ENOBUFS: 256 listen. */
 AEMOS_CALL(listen) int listen(int fd, int backlog);
-/* The next connection's descriptor. `length`: room in, length out; both pointers may be 0. */
+/*
+ * The next connection's descriptor. `length`: room in, length out; both pointers may be 0. -EINVAL: the socket does not listen; -EOPNOTSUPP: UDP; -EMFILE: the connection stays in the
+ * queue; -EFAULT: it is reset.
+ */
 AEMOS_CALL(accept) int accept(int fd, struct sockaddr *address, socklen_t *length);
-/* 0; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... */
+/*
+ * 0 when connected (UDP: at once; address and port 0 take the peer away). -EINPROGRESS on a non-blocking socket, and -EALREADY after that; -EISCONN; -ENETUNREACH; -EADDRNOTAVAIL: no local port is left
+ * for this peer, or its port is 0 (UDP: -EINVAL); -EADDRINUSE: there is this connection; -ENOBUFS; what has ended the connection.
+ */
 AEMOS_CALL(connect) int connect(int fd, const struct sockaddr *address, socklen_t length);
-/* Bytes taken, maybe fewer than given. -EAGAIN, -EPIPE, -ENOTCONN, -ECONNRESET, ... */
+/*
+ * Bytes taken; without blocking as many as there is room for; blocking all, or fewer if a handler's turn came. -EPIPE: this end was shut down; -ENOTCONN; what has ended the connection; -EOPNOTSUPP: an unknown
+ * flag, MSG_OOB or MSG_MORE of a datagram. A datagram: see sendto; -EDESTADDRREQ: no peer.
+ */
 AEMOS_CALL(send) int send(int fd, const void *data, int length, int flags);
-/* Bytes received; 0 at the end of the stream. -EAGAIN, -ENOTCONN, -ECONNRESET, ... */
+/* Bytes received; 0 at the end of the stream. -ENOTCONN; what has ended the connection, or become of an earlier datagram to the peer, once; -EOPNOTSUPP: an unknown flag. */
 AEMOS_CALL(recv) int recv(int fd, void *buffer, int length, int flags);
-/* UDP: all of it, up to 65,507 bytes, or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+/*
+ * As send, to `address` (0: the peer; a stream does not look at it). A datagram goes as a whole, up to 65,507 bytes (over IPv6 65,527), and never waits; else -EMSGSIZE: too long, or above the MTU and not to be
+ * fragmented; -ENETUNREACH; -ENETDOWN: no link; -ENOBUFS: no memory; -EACCES: a broadcast without SO_BROADCAST; -EADDRNOTAVAIL: its own address is no longer this machine's; -EADDRINUSE: no port is
+ * left; -EINVAL: to port 0; what has become of an earlier datagram to the peer, once, and this one was not sent.
+ */
 AEMOS_CALL(sendto)
 int sendto(int fd, const void *data, int length, int flags, const struct sockaddr *address, socklen_t address_length);
 /*
@@ -204,20 +226,20 @@ int sendto(int fd, const void *data, int length, int flags, const struct sockadd
  * A call that waits may read message and vector again: they, and the bytes, stay unchanged until it returns.
  */
 AEMOS_CALL(sendmsg) int sendmsg(int fd, const struct msghdr *message, int flags);
-/* A datagram longer than the buffer loses its rest. */
+/* As recv; the sender goes to `address` (see accept). A datagram longer than the buffer loses its rest. */
 AEMOS_CALL(recvfrom)
 int recvfrom(int fd, void *buffer, int length, int flags, struct sockaddr *address, socklen_t *address_length);
-/* Lets go of the descriptor and ends its events. 0, -EBADF. */
+/* Lets go of the descriptor and ends its events. TCP closes in order, and waits only with SO_LINGER. 0, -EBADF; -ENOMEM: in a fresh fork, and it is open still. */
 AEMOS_CALL(close) int close(int fd);
-/* SHUT_*. 0, -ENOTCONN, -EINVAL. */
+/* Ends one direction or both (SHUT_*). 0, -ENOTCONN; -EINVAL: another `how`. */
 AEMOS_CALL(shutdown) int shutdown(int fd, int how);
-/* 0, -EBADF, -EFAULT. */
+/* The socket's own name. 0; errors: those of all. */
 AEMOS_CALL(getsockname) int getsockname(int fd, struct sockaddr *address, socklen_t *length);
-/* 0, -ENOTCONN, -EBADF, -EFAULT. */
+/* The peer's name. 0; -ENOTCONN. */
 AEMOS_CALL(getpeername) int getpeername(int fd, struct sockaddr *address, socklen_t *length);
-/* docs/aem-calls.md has the table. An int, if nothing else is said. -ENOPROTOOPT, -EINVAL, -EFAULT. */
+/* docs/aem-calls.md has the table. An int, if nothing else is said. 0; -ENOPROTOOPT: the socket has no such option, or it is to be read only; -EINVAL: it cannot have that value. */
 AEMOS_CALL(setsockopt) int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
-/* SO_ERROR is told once, and then 0. */
+/* `length`: room in, length out. SO_ERROR is told once, and then 0. 0; -ENOPROTOOPT. */
 AEMOS_CALL(getsockopt) int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 
 /* ---- Helpers ---- */
