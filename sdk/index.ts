@@ -9,6 +9,7 @@ export * from "./control";
 export * from "./deadline";
 export * from "./dns";
 export * from "./errno";
+export { inet_pton } from "./inet";
 export * from "./log";
 export * from "./netinfo";
 export * from "./poll";

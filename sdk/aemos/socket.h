@@ -4,8 +4,6 @@
 #ifndef AEMOS_SOCKET_H
 #define AEMOS_SOCKET_H
 
-#define AF_INET 2
-#define AF_INET6 10
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 /* Or-ed into the type: no call on the socket blocks. */
@@ -13,10 +11,6 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_IPV6 41
-/* Addresses in host order: htonl() them. */
-#define INADDR_ANY 0u
-#define INADDR_LOOPBACK 0x7f000001u
-#define INADDR_NONE 0xffffffffu
 /* send on a TCP socket: the data is urgent. */
 #define MSG_OOB 0x01
 /* recv: the data stay where they are. */
@@ -87,16 +81,10 @@
 
 typedef int socklen_t;
 typedef uint16_t sa_family_t;
-typedef uint16_t in_port_t;
-typedef uint32_t in_addr_t;
 
 struct sockaddr {
   sa_family_t sa_family;
   char sa_data[14];
-};
-
-struct in_addr {
-  in_addr_t s_addr; /* network order */
 };
 
 struct sockaddr_in {
@@ -109,10 +97,6 @@ struct sockaddr_in {
 _Static_assert(sizeof(struct sockaddr) == SOCKADDR_SIZE, "sockaddr: 16 bytes");
 _Static_assert(sizeof(struct sockaddr_in) == SOCKADDR_SIZE, "sockaddr_in: 16 bytes");
 _Static_assert(offsetof(struct sockaddr_in, sin_addr) == 4, "sockaddr_in: the address follows the port");
-
-struct in6_addr {
-  uint8_t s6_addr[16];
-};
 
 /* Of sockets of AF_INET6; on :: they serve both versions, and a peer of IPv4 is ::ffff:a.b.c.d. A read handler's `data` begin 32 bytes behind it. */
 struct sockaddr_in6 {
@@ -243,25 +227,6 @@ AEMOS_CALL(setsockopt) int setsockopt(int fd, int level, int name, const void *v
 AEMOS_CALL(getsockopt) int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 
 /* ---- Helpers ---- */
-
-static inline uint16_t htons(uint16_t value) { return __builtin_bswap16(value); }
-static inline uint16_t ntohs(uint16_t value) { return __builtin_bswap16(value); }
-static inline uint32_t htonl(uint32_t value) { return __builtin_bswap32(value); }
-static inline uint32_t ntohl(uint32_t value) { return __builtin_bswap32(value); }
-
-/* "10.0.2.15" in network order; INADDR_NONE when it is not four decimal numbers from 0 to 255. */
-static inline in_addr_t inet_addr(const char *text) {
-  uint32_t address = 0;
-  for (int part = 0; part < 4; part++) {
-    uint32_t value = 0;
-    int digits = 0;
-    for (; *text >= '0' && *text <= '9' && digits < 3; text++, digits++) value = value * 10 + (uint32_t)(*text - '0');
-    if (digits == 0 || value > 255 || *text != (part < 3 ? '.' : 0)) return INADDR_NONE;
-    text++;
-    address = address << 8 | value;
-  }
-  return htonl(address);
-}
 
 /* Bytes of a sockaddr, by its family: what sendto wants to hear of the `from` of a read handler. */
 static inline socklen_t sockaddr_size(const void *address) {
