@@ -62,8 +62,10 @@ export function EVF_PRIORITY(level: i32): i32 {
 export const EVJOBPRIO: i32 = 1;
 /** Ends all events of this process; `jid` is not looked at. Returns how many there were. */
 export const EVTBLINIT: i32 = 2;
-/** Ends the event; argument 0: what waits is forgotten, 1: it is delivered first. */
+/** Ends the event; argument SHUTDOWN_DROP: what waits is forgotten, SHUTDOWN_DELIVER: it is delivered first. */
 export const EVJOBSHTDN: i32 = 3;
+export const SHUTDOWN_DROP: i32 = 0;
+export const SHUTDOWN_DELIVER: i32 = 1;
 /** Lets the event be delivered (again). */
 export const EVJOBSTART: i32 = 4;
 /** Holds the event: what happens stays at its source (unread data in the socket) or is counted. */
@@ -74,8 +76,19 @@ export const EVJOBSTAT: i32 = 6;
 export const EVJOBLOOKUP: i32 = 7;
 // The rest of them, and functions in their place whose parameters the compiler checks: sdk/control.ts.
 
+// ---- Types of event, in statistics and in processinfo; those of evsystem are in sdk/system.ts ----
+
+export const EVENT_ACCEPT: i32 = 0;
+export const EVENT_READ: i32 = 1;
+export const EVENT_CLOSE: i32 = 2;
+export const EVENT_SK: i32 = 3;
+export const EVENT_SOCK: i32 = 4;
+export const EVENT_TIMER: i32 = 5;
+
 /** Most bytes of a stream that one call of a read handler gets. */
 export const READ_LIMIT: i32 = 16384;
+/** Most events that one socket may have. */
+export const EVENTS_PER_SOCKET: i32 = 32;
 
 // ---- TCP states (RFC 9293, 3.3.2), Linux's numbers ----
 

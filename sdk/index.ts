@@ -17,5 +17,6 @@ export * from "./pool";
 export * from "./process";
 export * from "./processinfo";
 export * from "./socket";
+export * from "./socket-helpers";
 export * from "./sysinfo";
 export * from "./system";

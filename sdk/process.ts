@@ -27,3 +27,15 @@ export const WNOHANG: i32 = 1;
  */
 // @ts-ignore: decorator
 @external("aemos", "waitpid") export declare function waitpid(pid: i32, status: usize, flags: i32): i32;
+
+/** `spawn` of a name in ASCII, and its errors. */
+export function spawnNamed(name: string, flags: i32 = 0): i32 {
+  const length = min(name.length, NAME_LIMIT + 1);
+  String.UTF8.encodeUnsafe(changetype<usize>(name), length, named);
+  return spawn(named, length, flags);
+}
+
+/** Bytes of a name; one more is no name. */
+const NAME_LIMIT: i32 = 32;
+/** A unit that is not of ASCII takes up to 3 bytes. */
+const named = memory.data(100);

@@ -10,7 +10,7 @@ export const SO_RCVBUF: i32 = 8;
 export const SO_KEEPALIVE: i32 = 9;
 /** Always on: urgent data is in line. */
 export const SO_OOBINLINE: i32 = 10;
-/** A value of 8 bytes: i32 on or off, i32 seconds. */
+/** A value of 8 bytes: struct linger. */
 export const SO_LINGER: i32 = 13;
 /** To be read only: whether it listens; IPPROTO_TCP or IPPROTO_UDP; AF_INET or AF_INET6. */
 export const SO_ACCEPTCONN: i32 = 30;
@@ -47,6 +47,14 @@ export const IPV6_V6ONLY: i32 = 26;
 /** IP_TTL and IP_TOS by the names of IPv6: a socket has one of each, for both versions. */
 export const IPV6_UNICAST_HOPS: i32 = 16;
 export const IPV6_TCLASS: i32 = 67;
+
+/** What SO_LINGER takes and gives. */
+@unmanaged
+export class linger {
+  /** 0: off. */
+  onoff: i32;
+  seconds: i32;
+}
 
 /** What TCP_INFO gives; what is not named is 0. Times in microseconds. */
 @unmanaged

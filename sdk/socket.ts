@@ -5,12 +5,8 @@
  * A call that would have to wait blocks this process's computation (handlers go on running), unless the socket was made
  * with SOCK_NONBLOCK or the call has MSG_DONTWAIT: then it returns -EAGAIN.
  *
- * Here are the calls; sockaddr.ts has the addresses, socket-options.ts the options, and both are imported from here, too.
+ * Here are the calls; sockaddr.ts has the addresses, socket-options.ts the options, and both are imported from here, too. socket-helpers.ts has what is made of them.
  */
-import { EINVAL } from "./errno";
-import { givePlace, takePlace } from "./place";
-import { AF_INET, AF_INET6, setAddress, setAddress6, sockaddrSize } from "./sockaddr";
-
 export * from "./sockaddr";
 export * from "./socket-options";
 
@@ -191,48 +187,3 @@ export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize,
 // @ts-ignore: decorator
 @external("aemos", "getsockopt")
 export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;
-
-/** `sendmsg` of the `count` iovecs at `vector`, to the peer; POSIX's writev, and flags. */
-export function writev(fd: i32, vector: usize, count: i32, flags: i32 = 0): i32 {
-  const message = changetype<msghdr>(takePlace());
-  message.vector = vector;
-  message.count = count;
-  const sent = sendmsg(fd, changetype<usize>(message), flags);
-  givePlace(changetype<usize>(message));
-  return sent;
-}
-
-const scratch = memory.data(32, 8);
-
-/**
- * A TCP socket that listens on `port` of every address, non-blocking. `family`: AF_INET6 for both versions of IP. Its descriptor, or the negative errno of
- * the call that failed.
- */
-export function listenTcp(port: u32, backlog: i32 = 128, family: i32 = AF_INET): i32 {
-  const fd = bound(SOCK_STREAM, port, family);
-  if (fd < 0) return fd;
-  const error = listen(fd, backlog);
-  if (error >= 0) return fd;
-  close(fd);
-  return error;
-}
-
-/**
- * A UDP socket on `port` of every address, non-blocking. `family`: AF_INET6 for both versions of IP; then names are sockaddr_in6. Its descriptor or a
- * negative errno.
- */
-export function bindUdp(port: u32, family: i32 = AF_INET): i32 {
-  return bound(SOCK_DGRAM, port, family);
-}
-
-function bound(type: i32, port: u32, family: i32): i32 {
-  if (port > 65535) return -EINVAL;
-  const fd = socket(family, type | SOCK_NONBLOCK, 0);
-  if (fd < 0) return fd;
-  if (family == AF_INET6) setAddress6(scratch, 0, 0, port);
-  else setAddress(scratch, INADDR_ANY, port);
-  const error = bind(fd, scratch, sockaddrSize(scratch));
-  if (error >= 0) return fd;
-  close(fd);
-  return error;
-}

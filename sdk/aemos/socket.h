@@ -134,6 +134,7 @@ struct linger {
   int l_onoff;
   int l_linger; /* seconds */
 };
+_Static_assert(sizeof(struct linger) == 8, "linger: two words");
 
 /* Linux's, as of its first 104 bytes; what is not named is 0. Times in microseconds. */
 struct tcp_info {
@@ -233,14 +234,28 @@ static inline socklen_t sockaddr_size(const void *address) {
   return ((const struct sockaddr *)address)->sa_family == AF_INET6 ? SOCKADDR6_SIZE : SOCKADDR_SIZE;
 }
 
-/* sendmsg to the peer, without flags. */
-static inline int writev(int fd, const struct iovec *vector, int count) {
+/* sendmsg to the peer. */
+static inline int writev_flags(int fd, const struct iovec *vector, int count, int flags) {
   struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = count};
-  return sendmsg(fd, &message, 0);
+  return sendmsg(fd, &message, flags);
+}
+
+/* The same without flags, as POSIX has it. */
+static inline int writev(int fd, const struct iovec *vector, int count) { return writev_flags(fd, vector, count, 0); }
+
+/* An option whose value is an int. 0, or an errno of setsockopt. */
+static inline int set_option(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof(value)); }
+
+/* Its value, which is never negative, or an errno of getsockopt. */
+static inline int get_option(int fd, int level, int name) {
+  int value = 0;
+  socklen_t length = sizeof(value);
+  int error = getsockopt(fd, level, name, &value, &length);
+  return error < 0 ? error : value;
 }
 
 /* A non-blocking socket of `type` on `port` of every address; AF_INET6: of both versions. Its descriptor or a negative errno. */
-static inline int bound_socket(int family, int type, uint32_t port) {
+static inline int aemos_bound(int family, int type, uint32_t port) {
   if (port > 65535) return -EINVAL;
   int fd = socket(family, type | SOCK_NONBLOCK, 0);
   if (fd < 0) return fd;
@@ -252,8 +267,8 @@ static inline int bound_socket(int family, int type, uint32_t port) {
   return error;
 }
 
-static inline int listening_socket(int family, uint32_t port, int backlog) {
-  int fd = bound_socket(family, SOCK_STREAM, port);
+static inline int aemos_listening(int family, uint32_t port, int backlog) {
+  int fd = aemos_bound(family, SOCK_STREAM, port);
   if (fd < 0) return fd;
   int error = listen(fd, backlog);
   if (error >= 0) return fd;
@@ -262,13 +277,13 @@ static inline int listening_socket(int family, uint32_t port, int backlog) {
 }
 
 /* A non-blocking TCP socket that listens on `port`. Its descriptor, or the negative errno of the call that failed. */
-static inline int listen_tcp(uint32_t port, int backlog) { return listening_socket(AF_INET, port, backlog); }
+static inline int listen_tcp(uint32_t port, int backlog) { return aemos_listening(AF_INET, port, backlog); }
 
 /* A non-blocking UDP socket on `port`. Its descriptor or a negative errno. */
-static inline int bind_udp(uint32_t port) { return bound_socket(AF_INET, SOCK_DGRAM, port); }
+static inline int bind_udp(uint32_t port) { return aemos_bound(AF_INET, SOCK_DGRAM, port); }
 
 /* The same for both versions of IP; their names are sockaddr_in6. */
-static inline int listen_tcp6(uint32_t port, int backlog) { return listening_socket(AF_INET6, port, backlog); }
-static inline int bind_udp6(uint32_t port) { return bound_socket(AF_INET6, SOCK_DGRAM, port); }
+static inline int listen_tcp6(uint32_t port, int backlog) { return aemos_listening(AF_INET6, port, backlog); }
+static inline int bind_udp6(uint32_t port) { return aemos_bound(AF_INET6, SOCK_DGRAM, port); }
 
 #endif
