@@ -34,7 +34,7 @@ function unit(at: usize, end: usize, width: usize): u32 {
 }
 
 /** Of a hexadecimal digit; 16 and more: it is none. */
-function valueOf(letter: u32): u32 {
+function digitOf(letter: u32): u32 {
   if (letter - 0x30 < 10) return letter - 0x30;
   const small = letter | 0x20;
   return small - 0x61 < 6 ? small - 0x61 + 10 : 16;
@@ -81,12 +81,12 @@ function readIpv6(at: usize, end: usize, width: usize, destination: usize): bool
     }
     const start = at;
     let group: u32 = 0;
-    let value = valueOf(unit(at, end, width));
+    let value = digitOf(unit(at, end, width));
     while (value < 16) {
       if (at == start + 4 * width) return false;
       group = (group << 4) | value;
       at += width;
-      value = valueOf(unit(at, end, width));
+      value = digitOf(unit(at, end, width));
     }
     if (unit(at, end, width) == DOT) {
       if (size > 12 || !readIpv4(start, end, width, destination + size)) return false;

@@ -19,11 +19,11 @@ const header = read("sdk", "aemos", "socket.h");
 const document = read("docs", "aem-calls.md");
 
 /** Number of a constant of the kernel: `0x40`, or `OWN_OPTIONS + 1`. */
-function valueOf(name: string): number {
+function numberOf(name: string): number {
   const [, text] = new RegExp(`^(?:export )?const ${name}: u32 = ([^;]+);`, "m").exec(kernel) ?? [];
   assert.ok(text, `the kernel has no ${name}`);
   const [first = "", second] = text.split(" + ");
-  const number = /^\d/.test(first) ? Number(first) : valueOf(first);
+  const number = /^\d/.test(first) ? Number(first) : numberOf(first);
   assert.ok(Number.isInteger(number), `${name} is ${text}`);
   return number + Number(second ?? 0);
 }
@@ -49,7 +49,7 @@ const SOCKETS: Record<string, string> = { OF_ALL: "all", OF_STREAMS: "TCP", OF_D
 const rows: Option[] = [
   ...kernel.matchAll(/^ {2}defineOption\(\s*(\w+),\s*(\w+),\s*(\w+),\s*(\w+)\.index,\s*(0|\w+\.index)/gm),
 ].map(([, level = "", name = "", sockets = "", , set]) => ({
-  ...{ level: LEVELS[level] ?? "", name, value: valueOf(name) },
+  ...{ level: LEVELS[level] ?? "", name, value: numberOf(name) },
   ...{ sockets: SOCKETS[sockets] ?? "", readOnly: set === "0" },
 }));
 
@@ -95,7 +95,7 @@ const FLAG = /^MSG_/;
 const flags = new Map(
   [...new Set(kernel.match(/(?<=^(?:export )?const )MSG_\w+(?=: u32)/gm))].map((name) => [
     name,
-    valueOf(name),
+    numberOf(name),
   ]),
 );
 const options = new Map(rows.map(({ name, value }) => [name, value]));

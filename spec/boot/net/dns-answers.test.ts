@@ -176,7 +176,18 @@ describe("dns, answers", () => {
       await guest.expects(port, "A 2001:db8::1", `${ENODATA}`);
       await guest.expects(port, "A localhost", `1 ${hex("127.0.0.1")}`);
       await guest.expects(port, "AAAA some.LOCALHOST.", `1 ${"0".repeat(31)}1`);
-      for (const wrong of ["", ".", "a..b", "1.2.3", "192.0.2.256", "192.0.2.07", "::g", "::1%1", "a/b", `${"x".repeat(64)}.test`])
+      for (const wrong of [
+        "",
+        ".",
+        "a..b",
+        "1.2.3",
+        "192.0.2.256",
+        "192.0.2.07",
+        "::g",
+        "::1%1",
+        "a/b",
+        `${"x".repeat(64)}.test`,
+      ])
         await guest.expects(port, `A ${wrong}`, `${EINVAL}`);
       assert.deepEqual(guest.server.questions, []);
     }));
