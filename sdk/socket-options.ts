@@ -7,6 +7,8 @@ export const SO_ERROR: i32 = 4;
 export const SO_BROADCAST: i32 = 6;
 export const SO_SNDBUF: i32 = 7;
 export const SO_RCVBUF: i32 = 8;
+/** aemos's own. Of UDP, to be read only: datagrams that the receive buffer had no room for, since the socket was made. */
+export const SO_DROPS: i32 = 0x4004;
 export const SO_KEEPALIVE: i32 = 9;
 /** Always on: urgent data is in line. */
 export const SO_OOBINLINE: i32 = 10;

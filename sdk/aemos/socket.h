@@ -33,6 +33,8 @@
 #define SO_BROADCAST 6
 #define SO_SNDBUF 7
 #define SO_RCVBUF 8
+/* aemos's own. Of UDP, to be read only: datagrams that the receive buffer had no room for, since the socket was made. */
+#define SO_DROPS 0x4004
 #define SO_KEEPALIVE 9
 /* Always on: urgent data is in line. */
 #define SO_OOBINLINE 10
