@@ -241,7 +241,6 @@ function throwAway(others: i32, closes: bool): i32 {
   // The others have each of them at once.
   while (getOption(fd, SOL_SOCKET, SO_DROPS) == 0 && sent < 10_000) {
     sendto(fd, address, 8, 0, address, SOCKADDR_SIZE);
-    nanosleep(MILLISECOND);
     sent++;
   }
   const held = closes ? sent - 1 : evctl(stopped, EVJOBCLEAN, 0);
