@@ -127,8 +127,7 @@ describe("the receive buffer of udp", () => {
         const model = chance(3) == 0 ? second : first;
         const dice = chance(100);
         if (dice < 60) model.arrives(chance(3) == 0 ? chance(1473) : chance(200));
-        else if (dice < 97 && step % bursts > bursts / 2)
-          for (let i = chance(6); i > 0; i--) model.read();
+        else if (dice < 97 && step % bursts > bursts / 2) for (let i = chance(6); i > 0; i--) model.read();
         else if (dice == 98) model.size(chance(4) == 0 ? chance(u32.MAX_VALUE) : chance(300_000));
         else if (dice == 99 && chance(20) == 0) {
           connect(model.socket, PEER, 9);
