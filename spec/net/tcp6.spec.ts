@@ -118,6 +118,22 @@ describe("TCP over IPv6", () => {
     call_indirect<void>(s.protocol.close, s);
   });
 
+  it("of a socket whose open to an IPv4 address failed has a source of IPv6", () => {
+    for (let port: u32 = 0; port <= 4000; port += 4000) {
+      const s = create();
+      if (port != 0) expect<i32>(call_indirect<i32>(s.protocol.bind, s, address6(0, 0, port))).toBe(0);
+      // Refused: nobody has port 9 of 127.0.0.1.
+      connect(s, 0, 0xffff_7f00_0001);
+      link.run(SECOND);
+      expect<i32>(call_indirect<i32>(s.protocol.end, s)).toBe(-111);
+      expect<i32>(connect(s, LINK_LOCAL, PEER_ID)).toBe(-115);
+      expect<bool>(s.flow.local.same(address6(LINK_LOCAL, OWN_ID))).toBe(true);
+      expect<i32>(sent.length).toBe(1);
+      forgetSent();
+      call_indirect<void>(s.protocol.abort, s);
+    }
+  });
+
   it("MUST-15, MUST-16: who says no MSS gets segments of 1,220 bytes at most", () => {
     segment(TCP_SYN, 100, 0);
     go();
