@@ -13,9 +13,8 @@
  *
  * After ten minutes a connection that was idle begins with the full size again (RFC 1191, 6.3), and so do new ones.
  */
-import { MTU_MINIMUM } from "../../interface";
-import { believableMtu, networkHeaderLength } from "../../ip";
-import { lowerPathMtu, PATH_MTU_LIFE } from "../../pmtu";
+import { networkHeaderLength } from "../../ip";
+import { believableMtu, lowerPathMtu, PATH_MTU_LIFE } from "../../pmtu";
 import { milliseconds } from "./clock";
 import { TCP_HEADER } from "../../wire/tcp";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
@@ -29,10 +28,9 @@ const MTU_AGAIN: u8 = 2;
 const MTU_CONFIRMING: u8 = 3;
 const MTU_KNOWN: u8 = 4;
 
-/** MTUs that are tried in a black hole: most tunnels leave the first, IPv6 promises the second, and every IPv4 host takes the last. */
+/** MTUs that are tried in a black hole: most tunnels leave the first, and IPv6 promises the second. Of IPv4 the least that every host takes follows. */
 const PLATEAU_TUNNEL: u32 = 1400;
 const PLATEAU_IPV6: u32 = 1280;
-const PLATEAU_LEAST: u32 = MTU_MINIMUM;
 
 /** Bytes of a packet that carries a payload of `mss`. */
 function packetOf(c: TcpConnection, mss: u32): u32 {
@@ -76,10 +74,8 @@ export function pathTimeout(c: TcpConnection): void {
   let smaller = <u32>c.mssSmall;
   if (smaller == 0 || smaller >= size) {
     const packet = packetOf(c, size);
-    smaller = payloadOf(
-      c,
-      packet > PLATEAU_TUNNEL ? PLATEAU_TUNNEL : packet > PLATEAU_IPV6 ? PLATEAU_IPV6 : PLATEAU_LEAST,
-    );
+    const mtu = packet > PLATEAU_TUNNEL ? PLATEAU_TUNNEL : packet > PLATEAU_IPV6 ? PLATEAU_IPV6 : 0;
+    smaller = payloadOf(c, believableMtu(c.flow.remote, mtu));
   }
   if (smaller < size) shrink(c, smaller, c.mtuState == MTU_AGAIN ? MTU_CONFIRMING : MTU_TRYING);
 }
