@@ -1,4 +1,5 @@
 /** TCP over IPv6 for specs: a server at port 80 of the stack, and segments from port 9 of the peer. */
+import { pollLevel, runPolls } from "../../kernel/interrupts/polls";
 import { networkFlush } from "../../net/interface";
 import { Socket } from "../../net/socket/socket";
 import { TcpConnection } from "../../net/socket/tcp/connection";
@@ -51,7 +52,16 @@ export function segment(flags: u32, sequence: u32, acknowledgement: u32, mss: u3
 export function go(): void {
   checksum6(TCP, CHECKSUM);
   deliver();
+  takeTurns();
+}
+
+/** What has been left to be sent is. */
+export function takeTurns(): void {
   networkFlush();
+  while (pollLevel >= 0) {
+    runPolls();
+    networkFlush();
+  }
 }
 
 /** A connection of the peer's to the server, with sequence number 101 next; the accepted socket. */

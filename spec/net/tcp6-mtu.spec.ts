@@ -1,21 +1,23 @@
 /** Segment sizes of a connection of IPv6: black holes, of which none is smaller than what every path takes (RFC 8201, 4), and a link that takes less than it did (RFC 4861, 6.3.4). */
 import { MILLISECOND, SECOND } from "../../kernel/time/clock";
-import { networkFlush, networkInterface } from "../../net/interface";
-import { lowerPathMtu, pathMtu } from "../../net/pmtu";
+import { networkInterface } from "../../net/interface";
+import { lowerPathMtu, PATH_MTU_LIFE, pathMtu } from "../../net/pmtu";
 import { TcpConnection } from "../../net/socket/tcp/connection";
 import { TCP_ACK, TcpHeader } from "../../net/wire/tcp";
 import {
   address6,
   deliver6,
   forgetSent,
+  knowPeer,
   LINK_LOCAL,
   neighbour,
   PEER_ID,
   routerAdvertisement,
   sent,
+  TRANSPORT6,
 } from "./frames6";
 import * as link from "./link";
-import { bootServer, go, open, segment, server } from "./server6";
+import { bootServer, go, open, segment, server, takeTurns } from "./server6";
 import { fill } from "./tcp/ends";
 
 /** Bytes of headers of a segment without options. */
@@ -41,7 +43,7 @@ function write(bytes: u32): void {
   assert(fill(c, memory.data(8000), bytes) == bytes);
   missing += bytes;
   call_indirect<void>(c.protocol.push, c, 0);
-  networkFlush();
+  takeTurns();
 }
 
 /** The peer gets what was sent, but of segments none that is longer than `limit` as a packet or that is not the next; it acknowledges and is there for its neighbours. */
@@ -78,6 +80,7 @@ function answers(limit: u32, time: u64): void {
     answer(limit);
     smallest = min(smallest, c.sendMss);
     link.run(10 * MILLISECOND);
+    takeTurns();
   }
 }
 
@@ -115,5 +118,95 @@ describe("black holes of IPv6", () => {
     expect<u32>(known()).toBe(LEAST);
     answers(LEAST, 1200 * SECOND);
     expect<u32>(missing).toBe(0);
+  });
+});
+
+/** A router says what the link takes. */
+function advertiseMtu(mtu: u32): void {
+  const option = routerAdvertisement(1800, 8);
+  store<u64>(option, 0x0105);
+  store<u32>(option + 4, bswap<u32>(mtu));
+  deliver6();
+}
+
+describe("a link that takes less than it did (RFC 4861, 6.3.4)", () => {
+  beforeEach(() => {
+    bootServer();
+    begin();
+  });
+  afterEach(() => {
+    call_indirect<void>(c.protocol.abort, c);
+    call_indirect<void>(server.protocol.close, server);
+  });
+
+  it("gets smaller segments at once, one or many, put together or not", () => {
+    const sizes: u32[] = [1400, 1440, 2880, 7000];
+    for (let cuts: u32 = 0; cuts < 2; cuts++)
+      for (let i = 0; i < sizes.length; i++) {
+        networkInterface().cuts = cuts;
+        advertiseMtu(1280);
+        forgetSent();
+        write(sizes[i]);
+        expect<i32>(sent.length).toBeGreaterThan(0);
+        answers(1500, SECOND);
+        expect<u32>(missing).toBe(0, sizes[i].toString());
+        expect<u32>(longest).toBe(LEAST);
+        expect<u32>(c.sendMss).toBe(LEAST - HEADERS);
+        expect<u64>(c.totalRetransmits).toBe(0);
+        call_indirect<void>(c.protocol.abort, c);
+        bootServer();
+        begin();
+      }
+  });
+
+  it("gets what is sent again in smaller segments, too", () => {
+    for (let count: u32 = 1; count < 6; count++) {
+      write(1440 * count);
+      answers(0, SECOND / 1000);
+      expect<u32>(longest).toBe(1500);
+      advertiseMtu(1280);
+      // The first time-out is after a second.
+      answers(1500, 2 * SECOND);
+      expect<u32>(missing).toBe(0, count.toString());
+      expect<u32>(longest).toBe(LEAST);
+      call_indirect<void>(c.protocol.abort, c);
+      bootServer();
+      begin();
+    }
+  });
+
+  it("gets a window in smaller segments that takes more than one of them", () => {
+    write(1440);
+    answer(1500);
+    expect<u32>(missing).toBe(0);
+    segment(TCP_ACK, 101, next);
+    changetype<TcpHeader>(TRANSPORT6).window = 1300;
+    go();
+    advertiseMtu(1280);
+    write(1440);
+    answers(1500, 30 * SECOND);
+    expect<u32>(missing).toBe(0);
+    expect<u32>(longest).toBe(LEAST);
+  });
+
+  it("may take more again after ten minutes", () => {
+    write(7200);
+    advertiseMtu(1280);
+    // What is on its way was of the full size, and is acknowledged.
+    write(7200);
+    answers(1500, 10 * SECOND);
+    expect<u32>(missing).toBe(0);
+    expect<u32>(c.sendMss).toBe(LEAST - HEADERS);
+    const mtus: u32[] = [1280, 1500];
+    for (let i = 0; i < 2; i++) {
+      link.run(PATH_MTU_LIFE);
+      knowPeer();
+      advertiseMtu(mtus[i]);
+      forgetSent();
+      write(7200);
+      answers(1500, 10 * SECOND);
+      expect<u32>(missing).toBe(0);
+      expect<u32>(longest).toBe(mtus[i]);
+    }
   });
 });

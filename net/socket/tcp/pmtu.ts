@@ -1,5 +1,5 @@
 /**
- * Path MTU discovery of a connection (RFC 1191): what is too large for the path goes again in smaller segments, and others on the same path begin with that size.
+ * Path MTU discovery of a connection (RFC 1191; RFC 8201): what is too large for the path goes again in smaller segments, and others on the same path begin with that size.
  *
  * Two ways to find out, neither of which believes what is only said:
  *
@@ -11,9 +11,11 @@
  *     full ──2 time-outs──> smaller ──acknowledged──> full again ──acknowledged──> full: it was an outage
  *                                                        └──2 time-outs──> smaller ──acknowledged──> known, for ten minutes
  *
+ * What our own link takes is known: a segment that is too long for it is not sent, and goes in pieces at once. That a router has made it less (RFC 4861, 6.3.4) is found out so.
+ *
  * After ten minutes a connection that was idle begins with the full size again (RFC 1191, 6.3), and so do new ones.
  */
-import { networkHeaderLength } from "../../ip";
+import { linkMtu, networkHeaderLength } from "../../ip";
 import { believableMtu, lowerPathMtu, PATH_MTU_LIFE } from "../../pmtu";
 import { milliseconds } from "./clock";
 import { TCP_HEADER } from "../../wire/tcp";
@@ -58,6 +60,15 @@ export function pathTooSmall(c: TcpConnection, mtu: u32): bool {
   return true;
 }
 
+/** A segment was too long for our own link, which takes less than it did (RFC 4861, 6.3.4): from now on they are smaller, until it may take more again. False: they are already. */
+export function linkTooSmall(c: TcpConnection): bool {
+  const mss = payloadOf(c, linkMtu(c.flow.remote));
+  if (mss >= c.sendMss) return false;
+  shrink(c, mss, MTU_KNOWN);
+  c.knownSince = milliseconds();
+  return true;
+}
+
 /** The retransmission timer has run out with data in flight, for the time `retries` without progress: makes segments smaller if that may help. */
 export function pathTimeout(c: TcpConnection): void {
   const claimed = <u32>c.mssClaimed;
@@ -97,7 +108,8 @@ export function sizeAcked(c: TcpConnection, length: u32): void {
 
 function largerAcked(c: TcpConnection, length: u32): void {
   c.mssAcked = <u16>length;
-  if (c.mssFull == 0) return;
+  // What was sent before we knew says nothing of what is sent now.
+  if (c.mssFull == 0 || c.mtuState == MTU_KNOWN) return;
   if (length >= <u32>c.mssFull) forget(c);
   else if (length < c.sendMss) return;
   else if (c.mtuState == MTU_TRYING) {
