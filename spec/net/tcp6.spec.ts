@@ -21,6 +21,7 @@ import { bind, bootServer, create, go, open, segment, server } from "./server6";
 import { fill } from "./tcp/ends";
 
 const SECOND: u64 = 1_000_000_000;
+
 function connect(s: Socket, high: u64, low: u64): i32 {
   const result = call_indirect<i32>(s.protocol.connect, s, address6(high, low, 9));
   networkFlush();
