@@ -11,6 +11,7 @@ import {
   OF_STREAMS,
   OPTION_WORD,
   OWN_OPTIONS,
+  SO_RCVBUF,
   SOL_SOCKET,
   SOL_TCP,
   takeFlag,
@@ -27,7 +28,6 @@ import { sendAck } from "./transmit";
 import { urgentBytes } from "./urgent";
 
 const SO_SNDBUF: u32 = 7;
-const SO_RCVBUF: u32 = 8;
 const SO_KEEPALIVE: u32 = 9;
 const SO_OOBINLINE: u32 = 10;
 const SO_LINGER: u32 = 13;
@@ -207,7 +207,7 @@ function getNoDelay(socket: Socket, place: usize): i32 {
 function setNoDelay(socket: Socket, place: usize): i32 {
   takeFlag(socket, place, SOCKET_NODELAY);
   // What Nagle's algorithm held back goes now.
-  if (load<u32>(place) != 0) call_indirect<void>(socket.protocol.push, socket, false);
+  if (load<u32>(place) != 0) call_indirect<void>(socket.protocol.push, socket, 0);
   return 0;
 }
 
