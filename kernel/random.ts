@@ -12,6 +12,9 @@ const KEY: usize = 32;
 const OUTPUT: usize = 128;
 const BLOCK: usize = 64;
 
+/** Bytes that one refill makes to be handed out: so many cost one refill at most. */
+export const RANDOM_REFILL: usize = OUTPUT - KEY;
+
 /** Bytes of storage for initializeRandom. */
 export const RANDOM_SIZE: usize = KEY + OUTPUT + BLOCK;
 
@@ -73,7 +76,7 @@ export function random64(): u64 {
   return value;
 }
 
-/** Fills [address, address + length). About 9 instructions a byte: a caller with interrupts off bounds the length. */
+/** Fills [address, address + length): a refill, some 4,400 instructions, for each RANDOM_REFILL bytes. So a caller with interrupts off bounds the length. */
 export function fillRandom(address: usize, length: usize): void {
   while (length > 0) {
     if (left == 0) refill();
@@ -145,7 +148,7 @@ function sip(a: u64, b: u64, more: usize, words: u32): u64 {
   return v0 ^ v1 ^ v2 ^ v3;
 }
 
-/** A new key and 96 bytes of output, some 4,000 instructions. */
+/** A new key and RANDOM_REFILL bytes of output, some 4,300 instructions. */
 function refill(): void {
   const output = storage + KEY;
   const work = output + OUTPUT;
@@ -155,7 +158,7 @@ function refill(): void {
   memory.copy(storage, output, KEY);
   memory.fill(output, 0, KEY);
   memory.fill(work, 0, BLOCK);
-  left = OUTPUT - KEY;
+  left = RANDOM_REFILL;
 }
 
 /**

@@ -7,8 +7,9 @@ import { logBytes, logDecimal, logEnd, logStart, logText, LOG_DEBUG, LOG_ERROR, 
 import { NO_DEADLINE } from "../interrupts/deadline";
 import { VMTABLE_BASE } from "../memory/layout";
 import { readUser, userRange, writeUser } from "../memory/user";
-import { fillRandom } from "../random";
+import { fillRandom, RANDOM_REFILL } from "../random";
 import { waitOn } from "../scheduler/block";
+import { yieldPoint } from "../scheduler/preempt";
 import { currentThread } from "../scheduler/running";
 import { wakeThread } from "../scheduler/wake";
 import { INTERRUPT_HANDLER, INTERRUPT_MAIN } from "../scheduler/thread";
@@ -148,13 +149,14 @@ export function sys_log(level: i32, text: usize, length: usize): i32 {
   return <i32>length;
 }
 
-/** Fills with random bytes, at most 1 MiB a call. `length`, -EFAULT, -EINVAL for flags or size. */
+/** Fills with random bytes, at most 1 MiB a call, of which each refill of the generator is a step. `length`, -EFAULT, -EINVAL for flags or size. */
 export function sys_getrandom(address: usize, length: usize, flags: i32): i32 {
   if (flags != 0 || length > 0x100000) return -EINVAL;
   if (!userRange(address, length)) return -EFAULT;
   for (let done: usize = 0; done < length;) {
-    const bytes = min(length - done, SCRATCH_SIZE);
-    fillRandom(scratch, <u32>bytes);
+    if (done != 0) yieldPoint();
+    const bytes = min(length - done, RANDOM_REFILL);
+    fillRandom(scratch, bytes);
     const error = writeUser(address + done, scratch, bytes);
     if (error < 0) return error;
     done += bytes;

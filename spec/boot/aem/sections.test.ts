@@ -29,6 +29,7 @@ const CASES: ReadonlyMap<number, [string, number]> = new Map([
   [15, ["4,000 connected sockets of datagrams share a port, one of them gets one, and all are closed", 4000]],
   [16, ["a listener is closed at which 1,000 connections wait", 1000]],
   [17, ["a process ends with such a listener, and the connections to it", 10]],
+  [18, ["a mebibyte of random bytes", 0x100000]],
 ]);
 
 describe("sections with interrupts off", () => {

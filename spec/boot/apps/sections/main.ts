@@ -29,6 +29,7 @@ import {
   enter_keepalive,
   exit,
   fork,
+  getrandom,
   iovec,
   listen,
   listenTcp,
@@ -371,6 +372,18 @@ function endThreads(busy: i32): i32 {
   return (exit(0), 0);
 }
 
+// ---- Random bytes ----
+
+/** As many as one call gives. */
+const RANDOM: i32 = 0x100000;
+
+function randomBytes(): i32 {
+  const bytes = heap.alloc(RANDOM);
+  const filled = getrandom(bytes, RANDOM, 0);
+  heap.free(bytes);
+  return filled;
+}
+
 export function main(): i32 {
   row("done", 1, spawnWide());
   row("done", 2, trap());
@@ -389,5 +402,6 @@ export function main(): i32 {
   row("done", 15, manyShare(SOCK_DGRAM, DATAGRAMS));
   row("done", 16, closeWaiting(0));
   row("done", 17, closeWaiting(1));
+  row("done", 18, randomBytes());
   return 0;
 }
