@@ -4,11 +4,15 @@
  *
  * An end is no occurrence among others: nothing would ever tell of it again. So the end of a stream and the error that ended it still come,
  * and a close event has nothing that can be dropped.
+ *
+ * There may be thousands of connections or packets: CLEAN_BUDGET at a time, between which interrupts and other threads have their turn.
  */
 import { ENOSPC } from "../kernel/errno";
+import { yieldPoint } from "../kernel/scheduler/preempt";
 import { POLLERR, POLLHUP, POLLIN, POLLRDHUP } from "../kernel/scheduler/wait";
 import { networkFlush } from "../net/interface";
 import { SOCK_STREAM, Socket } from "../net/socket/socket";
+import { BACKLOG_LIMIT } from "../net/socket/tcp/parameters";
 import {
   EVENT_ACCEPT,
   EVENT_CLOSE,
@@ -18,81 +22,110 @@ import {
   EVENT_OCCURRED,
   EVENT_PENDING,
   EVENT_READ,
-  EVENT_SK,
   EVENT_STARVED,
   EVENT_TIMER,
 } from "./abi";
 import { activate, countActivations } from "./activation";
 import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING } from "./event";
-import { EXTRA_TIMED_OUT, needExtra, startTimeout } from "./extra";
+import { EXTRA_TIMED_OUT, extraOf, needExtra, startTimeout } from "./extra";
+import { eventOfJid } from "./jids";
 import { errorWaits } from "./jobs/shared";
 import { dropMessages } from "./jobs/message";
 import { consume, peek, peekLength, pollSocket } from "./jobs/source";
 import { unregister } from "./unregister";
 
-/** How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. O(what waits). */
+/** What one step takes from a source: a connection that waits is reset, some 2,000 instructions. */
+const CLEAN_BUDGET: u32 = 4;
+/** Steps of a call. More than a listener's queue, which is the longest one, cannot have waited when it began, and peers may send as fast as it drops. */
+const MOST_STEPS: u32 = BACKLOG_LIMIT / CLEAN_BUDGET + 1;
+
+/** How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. Others run meanwhile: the event may end, and is dropped from then on as any that ends. */
 export function clean(event: Event): i32 {
   const type = event.type;
   if (type == EVENT_CLOSE) return 0;
-  const extra = needExtra(event);
-  if (extra === null) return -ENOSPC;
-  // What the allocator has been asked for is on its way.
-  const waiting = event.waiting - <u32>event.has(EVENT_ALLOCATING);
-  const found = dropWaiting(event, type);
-  withdraw(event);
-  event.clear(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
-  if (extra.has(EXTRA_TIMED_OUT)) {
-    extra.clear(EXTRA_TIMED_OUT);
-    startTimeout(extra);
+  if (needExtra(event) === null) return -ENOSPC;
+  const process = event.process;
+  const jid = event.jid;
+  // All bytes of a stream are one occurrence.
+  const most: u32 = type == EVENT_READ && event.socket.type == SOCK_STREAM ? 1 : u32.MAX_VALUE;
+  let part = takeSome(event, type);
+  let found = min(part, most);
+  for (let steps = MOST_STEPS; part == CLEAN_BUDGET && steps != 0; steps--) {
+    networkFlush();
+    yieldPoint();
+    const there = eventOfJid(process, jid);
+    if (there === null) return <i32>found;
+    event = there;
+    part = takeSome(event, type);
+    found = min(found + part, most);
   }
-  // As at delivery, each connection and datagram is an activation, also if they were announced together.
-  if (found > waiting && type != EVENT_TIMER) countActivations(event, found - waiting);
-  const dropped = max(found, waiting);
-  extra.cleaned += dropped;
-  // With nothing left to deliver, it ends: now, or when its handler returns.
-  if (event.has(EVENT_DRAINING) && event.handlers == 0) unregister(event);
-  else if (type == EVENT_READ && hasEnd(event)) activate(event);
+  // What is left where there was so much has come meanwhile, and keeps its activation.
+  const dropped = part == CLEAN_BUDGET ? countDropped(event, type, found, 0) : forget(event, type, found);
   // Not before: what peers send now that there is room is new, and its activation counts.
   networkFlush();
   return <i32>dropped;
 }
 
-/** Takes what waits from the source, or from the event; returns how much of it there was. */
-function dropWaiting(event: Event, type: u32): u32 {
-  const count = event.count;
-  if (type == EVENT_ACCEPT) return dropConnections(event.socket);
-  if (type == EVENT_READ) return dropData(event, event.socket);
-  if (type == EVENT_MESSAGE) return dropMessages(event);
-  event.count = 0;
-  if (type == EVENT_SK) return count == 0 ? 0 : count - 1;
-  return type == EVENT_TIMER ? count : 0;
+/** The activation goes, with what the event itself has kept; `found` was taken from its source, where nothing is left. How many occurrences all of it was. */
+function forget(event: Event, type: u32, found: u32): u32 {
+  // What the allocator has been asked for is on its way.
+  const waiting = event.waiting - <u32>event.has(EVENT_ALLOCATING);
+  if (type == EVENT_TIMER) found = event.count;
+  if (type != EVENT_READ) event.count = 0;
+  withdraw(event);
+  event.clear(EVENT_PENDING | EVENT_STARVED | EVENT_OCCURRED);
+  const extra = extraOf(event);
+  if (extra.has(EXTRA_TIMED_OUT)) {
+    extra.clear(EXTRA_TIMED_OUT);
+    startTimeout(extra);
+  }
+  const dropped = countDropped(event, type, found, waiting);
+  // With nothing left to deliver, it ends: now, or when its handler returns.
+  if (event.has(EVENT_DRAINING) && event.handlers == 0) unregister(event);
+  else if (type == EVENT_READ && hasEnd(event)) activate(event);
+  return dropped;
 }
 
-function dropConnections(listener: Socket): u32 {
-  let dropped: u32 = 0;
-  while ((pollSocket(listener) & POLLIN) != 0) {
+/** `waiting` activations, and what was `found`, are dropped: how many occurrences that is. */
+function countDropped(event: Event, type: u32, found: u32, waiting: u32): u32 {
+  // As at delivery, each connection and datagram is an activation, also if they were announced together.
+  if (found > waiting && (type == EVENT_ACCEPT || type == EVENT_READ))
+    countActivations(event, found - waiting);
+  const dropped = max(found, waiting);
+  extraOf(event).cleaned += dropped;
+  return dropped;
+}
+
+/** Takes some of what waits at the source, or in the event's queue of messages: how much, CLEAN_BUDGET as long as there is so much. */
+function takeSome(event: Event, type: u32): u32 {
+  if (type == EVENT_ACCEPT) return takeConnections(event.socket);
+  if (type == EVENT_READ) return takeData(event, event.socket);
+  return type == EVENT_MESSAGE ? dropMessages(event, CLEAN_BUDGET) : 0;
+}
+
+function takeConnections(listener: Socket): u32 {
+  let taken: u32 = 0;
+  while (taken < CLEAN_BUDGET && (pollSocket(listener) & POLLIN) != 0) {
     const connection = call_indirect<usize>(listener.protocol.accept, listener);
     if (connection == 0) break;
     const socket = changetype<Socket>(connection);
     call_indirect<void>(socket.protocol.abort, socket);
-    dropped++;
+    taken++;
   }
-  return dropped;
+  return taken;
 }
 
-/** All bytes of a stream are one occurrence. */
-function dropData(event: Event, socket: Socket): u32 {
+function takeData(event: Event, socket: Socket): u32 {
   // What comes behind an end is not this event's.
   if (event.has(EVENT_ENDED)) return 0;
-  let dropped: u32 = 0;
-  let buffer = peek(event, socket);
-  while (buffer !== null) {
+  let taken: u32 = 0;
+  for (; taken < CLEAN_BUDGET; taken++) {
+    const buffer = peek(event, socket);
+    if (buffer === null) break;
     consume(event, socket, peekLength(event, socket, buffer));
-    dropped++;
-    buffer = peek(event, socket);
   }
-  return socket.type == SOCK_STREAM ? min<u32>(dropped, 1) : dropped;
+  return taken;
 }
 
 function hasEnd(event: Event): bool {

@@ -49,6 +49,7 @@ import {
   accept,
 } from "../../../../sdk";
 import { row } from "../report";
+import { cleanConnections, cleanDatagrams, cleanMessages, cleanStream, endMessages } from "./waiting";
 
 const MILLISECOND: i64 = 1_000_000;
 /** As many as one socket can have (EVENTS_PER_SOCKET), and a process threads. */
@@ -67,7 +68,7 @@ const address = memory.data(32, 8);
 const word = memory.data(8, 8);
 
 /** Status of the child, or the errno. */
-function ended(pid: i32): i32 {
+export function ended(pid: i32): i32 {
   if (pid < 0) return pid;
   const result = waitpid(pid, word, 0);
   return result < 0 ? result : load<i32>(word);
@@ -150,7 +151,7 @@ function endDatagrams(): i32 {
 }
 
 /** The next connection of a listener that does not block: the last acknowledgement of a handshake may still be under way when the client is connected. */
-function acceptOne(listener: i32): i32 {
+export function acceptOne(listener: i32): i32 {
   let fd = accept(listener, 0, 0);
   for (let tries = 0; tries < 100 && fd == -EAGAIN; tries++) {
     nanosleep(MILLISECOND);
@@ -403,5 +404,11 @@ export function main(): i32 {
   row("done", 16, closeWaiting(0));
   row("done", 17, closeWaiting(1));
   row("done", 18, randomBytes());
+  row("done", 19, cleanConnections());
+  row("done", 20, cleanStream());
+  row("done", 21, cleanDatagrams());
+  row("done", 22, cleanMessages());
+  row("done", 23, endMessages(0));
+  row("done", 24, endMessages(1));
   return 0;
 }
