@@ -158,16 +158,21 @@ function emptied(event: Event): bool {
 }
 
 /** The current process ends an event of its own, in steps where messages wait at it: others run meanwhile. */
+// @ts-ignore: decorator
+@inline
 export function endEvent(event: Event): void {
+  if (event.type != EVENT_MESSAGE || event.count == 0 || emptiedInSteps(event)) unregister(event);
+}
+
+/** False: it has ended meanwhile. */
+function emptiedInSteps(event: Event): bool {
   const process = event.process;
   const jid = event.jid;
   while (!emptied(event)) {
     yieldPoint();
-    const there = eventOfJid(process, jid);
-    if (there === null) return;
-    event = there;
+    if (eventOfJid(process, jid) === null) return false;
   }
-  unregister(event);
+  return true;
 }
 
 /** Ends events of the process, of a weight of about `budget` together; returns how many. */
