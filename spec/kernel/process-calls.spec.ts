@@ -1,5 +1,6 @@
 /** Calls of a process (kernel/process/calls.ts): nanosleep, enter_keepalive, and what the others check. */
 import { EBUSY, EFAULT, EINTR, EINVAL, ERESTART } from "../../kernel/errno";
+import { setConsoleRoom, setConsoleSink } from "../../kernel/console";
 import { exitWork, WORK_DISPATCH } from "../../kernel/glue";
 import { tsc } from "../../kernel/hal";
 import { setVector } from "../../kernel/interrupts/vectors";
@@ -131,6 +132,39 @@ describe("getrandom", () => {
     expect<i32>(interrupts).toBe(PAUSES, "none in one that is short");
     expect<i32>(sys_getrandom(room, 97, 0)).toBe(97);
     expect<i32>(interrupts).toBe(PAUSES + 1);
+  });
+});
+
+/** How often the console has still to be asked before it has room. */
+let asked: i32 = 0;
+
+function onByte(byte: u32): void {
+  printed++;
+  assert(asked == 0, "a byte before there was room");
+}
+let printed: i32 = 0;
+
+function hasRoom(): bool {
+  return asked == 0 || --asked == 0;
+}
+
+describe("a line of an application's", () => {
+  it("waits for the console with interrupts let in", () => {
+    setConsoleSink(onByte.index);
+    setConsoleRoom(hasRoom.index);
+    setVector(VECTOR, onInterrupt.index, 0);
+    interrupts = 0;
+    asked = 10;
+    for (let n = 0; n < 9; n++) fake.queueInterrupt(VECTOR);
+    expect<i32>(sys_log(6, room, 16)).toBe(16);
+    expect<i32>(interrupts).toBe(9);
+    expect<i32>(printed).toBeGreaterThan(16);
+    asked = 10;
+    expect<i32>(sys_log(7, room, 16)).toBe(16);
+    expect<i32>(asked).toBe(10, "one that is not printed does not");
+    asked = 0;
+    setConsoleRoom(0);
+    setConsoleSink(0);
   });
 });
 
