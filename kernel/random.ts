@@ -21,7 +21,6 @@ export const RANDOM_SIZE: usize = KEY + OUTPUT + BLOCK;
 let storage: usize = 0;
 /** Bytes of the output that are left; they are its last ones. */
 let left: usize = 0;
-let seeds: u32 = 0;
 let sipKey0: u64 = 0;
 let sipKey1: u64 = 0;
 
@@ -30,20 +29,13 @@ export function initializeRandom(address: usize): void {
   storage = address;
   memory.fill(address, 0, RANDOM_SIZE);
   left = 0;
-  seeds = 0;
 }
 
 /** Mixes in 64 bits, of whatever quality, at any time: they can add entropy, never take any away. */
 export function seedRandom(entropy: u64): void {
   // The refill spreads it over the whole key, so that the next one may go to the same place.
   store<u64>(storage, load<u64>(storage) ^ entropy);
-  seeds++;
   refill();
-}
-
-/** Calls of seedRandom so far. Whether they brought entropy, only the caller knows. */
-export function randomSeeds(): u32 {
-  return seeds;
 }
 
 /** Once at boot, after the first entropy and ahead of any hash table: draws the key of sipHash. */
