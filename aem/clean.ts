@@ -32,15 +32,16 @@ import { EXTRA_TIMED_OUT, extraOf, needExtra, startTimeout } from "./extra";
 import { eventOfJid } from "./jids";
 import { errorWaits } from "./jobs/shared";
 import { dropMessages } from "./jobs/message";
-import { consume, peek, peekLength, pollSocket } from "./jobs/source";
+import { available, consume, datagrams, peek, peekLength, pollSocket } from "./jobs/source";
 import { unregister } from "./unregister";
 
-/** What one step takes from a source: a connection that waits is reset, some 2,000 instructions. */
+/** Connections, packets or messages that one step takes: a connection that waits is reset, some 2,000 instructions. */
 const CLEAN_BUDGET: u32 = 4;
-/** Steps of a call. More than a listener's queue, which is the longest one, cannot have waited when it began, and peers may send as fast as it drops. */
-const MOST_STEPS: u32 = BACKLOG_LIMIT / CLEAN_BUDGET + 1;
 
-/** How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. Others run meanwhile: the event may end, and is dropped from then on as any that ends. */
+/**
+ * How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. Others run meanwhile: the event may end, and is dropped from then on as any that ends; and
+ * more may come, which is not dropped.
+ */
 export function clean(event: Event): i32 {
   const type = event.type;
   if (type == EVENT_CLOSE) return 0;
@@ -49,19 +50,23 @@ export function clean(event: Event): i32 {
   const jid = event.jid;
   // All bytes of a stream are one occurrence.
   const most: u32 = type == EVENT_READ && event.socket.type == SOCK_STREAM ? 1 : u32.MAX_VALUE;
-  let part = takeSome(event, type);
-  let found = min(part, most);
-  for (let steps = MOST_STEPS; part == CLEAN_BUDGET && steps != 0; steps--) {
-    networkFlush();
+  let left = atSource(event, type);
+  let found: u32 = 0;
+  while (left != 0) {
+    const part = takeSome(event, type, left);
+    found += part;
+    left -= part;
+    if (part == 0 || left == 0) break;
+    // Thousands of resets are more than can wait to be sent.
+    if (type == EVENT_ACCEPT) networkFlush();
     yieldPoint();
     const there = eventOfJid(process, jid);
-    if (there === null) return <i32>found;
+    if (there === null) return <i32>min(found, most);
     event = there;
-    part = takeSome(event, type);
-    found = min(found + part, most);
   }
-  // What is left where there was so much has come meanwhile, and keeps its activation.
-  const dropped = part == CLEAN_BUDGET ? countDropped(event, type, found, 0) : forget(event, type, found);
+  found = min(found, most);
+  // What has come meanwhile keeps its activation.
+  const dropped = hasMore(event, type) ? countDropped(event, type, found, 0) : forget(event, type, found);
   // Not before: what peers send now that there is room is new, and its activation counts.
   networkFlush();
   return <i32>dropped;
@@ -97,16 +102,28 @@ function countDropped(event: Event, type: u32, found: u32, waiting: u32): u32 {
   return dropped;
 }
 
-/** Takes some of what waits at the source, or in the event's queue of messages: how much, CLEAN_BUDGET as long as there is so much. */
-function takeSome(event: Event, type: u32): u32 {
-  if (type == EVENT_ACCEPT) return takeConnections(event.socket);
-  if (type == EVENT_READ) return takeData(event, event.socket);
-  return type == EVENT_MESSAGE ? dropMessages(event, CLEAN_BUDGET) : 0;
+// ---- Sources of which there may be much: connections, bytes of a stream, datagrams, messages ----
+
+/** How much of it waits for the event, at most. */
+function atSource(event: Event, type: u32): u32 {
+  if (type == EVENT_ACCEPT) return BACKLOG_LIMIT + 1;
+  if (type == EVENT_MESSAGE) return event.count;
+  // What comes behind an end is not this event's.
+  if (type != EVENT_READ || event.has(EVENT_ENDED)) return 0;
+  return event.socket.type == SOCK_STREAM ? available(event, event.socket) : datagrams(event, event.socket);
 }
 
-function takeConnections(listener: Socket): u32 {
+/** Takes some of it, `left` at most: how much; 0: there is none. */
+function takeSome(event: Event, type: u32, left: u32): u32 {
+  const most = min(left, CLEAN_BUDGET);
+  if (type == EVENT_ACCEPT) return takeConnections(event.socket, most);
+  if (type == EVENT_MESSAGE) return dropMessages(event, most);
+  return takeData(event, event.socket, left);
+}
+
+function takeConnections(listener: Socket, most: u32): u32 {
   let taken: u32 = 0;
-  while (taken < CLEAN_BUDGET && (pollSocket(listener) & POLLIN) != 0) {
+  while (taken < most && (pollSocket(listener) & POLLIN) != 0) {
     const connection = call_indirect<usize>(listener.protocol.accept, listener);
     if (connection == 0) break;
     const socket = changetype<Socket>(connection);
@@ -116,16 +133,24 @@ function takeConnections(listener: Socket): u32 {
   return taken;
 }
 
-function takeData(event: Event, socket: Socket): u32 {
-  // What comes behind an end is not this event's.
-  if (event.has(EVENT_ENDED)) return 0;
+function takeData(event: Event, socket: Socket, left: u32): u32 {
+  const stream = socket.type == SOCK_STREAM;
   let taken: u32 = 0;
-  for (; taken < CLEAN_BUDGET; taken++) {
+  for (let budget = CLEAN_BUDGET; budget != 0 && taken < left; budget--) {
     const buffer = peek(event, socket);
     if (buffer === null) break;
-    consume(event, socket, peekLength(event, socket, buffer));
+    const bytes = peekLength(event, socket, buffer);
+    const part = stream ? min(bytes, left - taken) : 1;
+    consume(event, socket, stream ? part : bytes);
+    taken += part;
   }
   return taken;
+}
+
+function hasMore(event: Event, type: u32): bool {
+  if (type == EVENT_ACCEPT) return (pollSocket(event.socket) & POLLIN) != 0;
+  if (type == EVENT_MESSAGE) return event.count != 0;
+  return type == EVENT_READ && !event.has(EVENT_ENDED) && peek(event, event.socket) !== null;
 }
 
 function hasEnd(event: Event): bool {

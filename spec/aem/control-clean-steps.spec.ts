@@ -19,7 +19,7 @@ import { setVector } from "../../kernel/interrupts/vectors";
 import { currentProcess } from "../../kernel/process/process";
 import * as fake from "../fake";
 import { expectCounts, onAccept } from "./control";
-import { expectHandler, expectNone, expectNothingLeft, onRead, setUp } from "./driver";
+import { expectHandler, expectNone, expectNothingLeft, expectRead, onRead, setUp } from "./driver";
 import {
   aborts,
   establish,
@@ -37,13 +37,14 @@ import { listen, post } from "./messages";
 const VECTOR: u32 = 0x50;
 /** Of what waits, what one step drops at most. */
 const STEP = 4;
-/** More than a call drops: BACKLOG_LIMIT and what goes on top of it. */
+/** More than there are steps: a call drops at most what could wait at a listener, BACKLOG_LIMIT + 1. And what is left then of the last ones. */
 const FOR_EVER = 3000;
-const LEFT = 2;
+const LEFT = 5;
 
 let interrupts = 0;
 let jid: i32 = 0;
 let socket: FakeSocket = changetype<FakeSocket>(0);
+let stream: FakeSocket = changetype<FakeSocket>(0);
 
 function count(argument: usize): void {
   interrupts++;
@@ -57,6 +58,11 @@ function endEvent(argument: usize): void {
 function establishMore(argument: usize): void {
   interrupts++;
   for (let n = 0; n < STEP; n++) establish(socket);
+}
+
+function receiveMore(argument: usize): void {
+  interrupts++;
+  receive(stream, 10);
 }
 
 function postMore(argument: usize): void {
@@ -100,7 +106,7 @@ describe("3.3.1 EVJOBCLEAN in steps", () => {
   });
 
   it("packets of a stream, which are one occurrence", () => {
-    const stream = newStream();
+    stream = newStream();
     jid = onRead(open(stream));
     receive(stream, 10 * STEP * PACKET + 1);
     interruptWith(count.index, 10);
@@ -124,16 +130,27 @@ describe("3.3.1 EVJOBCLEAN in steps", () => {
     expectCounts(other, 10 * STEP + 1, 10 * STEP, 0, 0);
   });
 
-  it("messages, and those that come meanwhile", () => {
+  it("messages, but for those that come meanwhile", () => {
     jid = listen(9);
     for (let n: u32 = 0; n < MESSAGE_QUEUE; n++) expect<i32>(post(currentProcess().pid, 9, 1, 100)).toBe(0);
-    interruptWith(postMore.index, MESSAGE_QUEUE / STEP);
-    const more = <i32>MESSAGE_QUEUE + <i32>MESSAGE_QUEUE / STEP;
-    expect<i32>(clean()).toBe(more);
-    expect<i32>(interrupts).toBe(<i32>MESSAGE_QUEUE / STEP);
-    expectCounts(jid, 0, 0, 0, more);
-    expect<u32>(messagePool().inUse).toBe(0);
-    expectNone("all are gone");
+    const pauses = <i32>MESSAGE_QUEUE / STEP - 1;
+    interruptWith(postMore.index, pauses);
+    expect<i32>(clean()).toBe(<i32>MESSAGE_QUEUE);
+    expect<i32>(interrupts).toBe(pauses);
+    for (let n = 0; n < pauses; n++) expectHandler(EVENT_MESSAGE, "it came later");
+    expectCounts(jid, pauses, 0, 0, MESSAGE_QUEUE);
+    expectNone("no more");
+  });
+
+  it("bytes of a stream, but for those that come meanwhile", () => {
+    stream = newStream();
+    jid = onRead(open(stream));
+    receive(stream, 2 * STEP * PACKET);
+    interruptWith(receiveMore.index, 1);
+    expect<i32>(clean()).toBe(1);
+    expect<u32>(stream.went).toBe(2 * STEP * PACKET);
+    expectRead(2 * STEP * PACKET, 10, "it came later");
+    expectNone("no more");
   });
 
   it("ends early with its event", () => {
@@ -147,7 +164,7 @@ describe("3.3.1 EVJOBCLEAN in steps", () => {
   });
 
   it("ends while peers send as fast as it drops; what is left then has its activation", () => {
-    listenWith(STEP + LEFT);
+    listenWith(STEP + 2);
     interruptWith(establishMore.index, FOR_EVER);
     const before = aborts;
     const dropped = clean();
