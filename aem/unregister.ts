@@ -149,7 +149,7 @@ export function weightOf(event: Event): i32 {
   return type <= EVENT_SOCK && event.object != 0 ? SOCKET_WEIGHT : 1;
 }
 
-/** Before its process ends an event: drops MESSAGES_AT_ONCE of what waits at it, and nobody posts more. True: no messages are left, and it can be ended. */
+/** Ahead of the end of an event: drops MESSAGES_AT_ONCE of what waits at it, and nobody posts more. True: no messages are left, and it can be ended. */
 function emptied(event: Event): bool {
   if (event.type != EVENT_MESSAGE || event.count == 0) return true;
   event.waiter.deafen();
@@ -157,7 +157,7 @@ function emptied(event: Event): bool {
   return event.count == 0;
 }
 
-/** The current process ends an event of its own, in steps where messages wait at it: others run meanwhile. */
+/** The end of an event in a call of its process, or of a clone that has run its handler: in steps where messages wait at it, between which others run. */
 // @ts-ignore: decorator
 @inline
 export function endEvent(event: Event): void {

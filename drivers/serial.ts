@@ -123,8 +123,8 @@ export function serialPut(byte: u32): void {
 }
 
 /**
- * Whether an application's line may come: then half of the ring is free, after what the port takes now, or waiting has no use, since it takes nothing.
- * What is then written may be 4 KiB, and is not lost but in the latter case.
+ * Whether an application's line may come: then half of the ring is free, after what the port takes now; or the port takes nothing, so that it is no use to wait, and the line
+ * may be lost.
  */
 export function serialRoom(): bool {
   if (ring == 0 || ringPut - ringSent <= RING_SIZE / 2) return true;
