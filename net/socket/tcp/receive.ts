@@ -340,14 +340,15 @@ function text(c: TcpConnection, s: Segment): bool {
     else queuePieces(c, s);
     return true;
   }
-  if (c.has(RECEIVE_SHUT)) {
-    c.RCV_NXT += s.payloadLength;
-    c.status |= ACK_NOW;
-    return true;
-  }
   // A gap that is filled, wholly or in part, is acknowledged at once (RFC 5681, 4.2).
   if (c.reassemblyHead !== null) c.status |= ACK_NOW;
   c.duplicatesDue = 0;
+  if (c.has(RECEIVE_SHUT)) {
+    c.RCV_NXT += s.payloadLength;
+    takeInOrder(c);
+    c.status |= ACK_NOW;
+    return true;
+  }
   const start = c.RCV_NXT;
   const length = s.payloadLength;
   if (!append(c, s)) {
