@@ -52,14 +52,16 @@ export function userTimeout(c: TcpConnection): u32 {
 export function isHopeless(c: TcpConnection): bool {
   if (c.timerMode == TIMER_RESOURCE) return c.retries >= <u8>RETRIES_RESOURCE;
   const time = milliseconds();
-  // Through a window that the peer keeps shut only the application's own time-out counts (RFC 9293, 3.8.6.1).
-  const limit = c.timerMode == TIMER_PERSIST ? c.userTimeout : userTimeout(c);
+  // Through a window that the peer keeps shut, or has shut behind what is in flight, only the application's own time-out counts (RFC 9293, 3.8.6 and 3.8.6.1).
+  const shut = c.timerMode == TIMER_PERSIST || c.flight > c.SND_WND;
+  const limit = shut ? c.userTimeout : userTimeout(c);
   if (c.stalledAt != c.SND_UNA) {
     c.stalledAt = c.SND_UNA;
     c.stalledSince = time - <u32>(retransmitInterval(c) / 1000000);
     // However short the time-out, there is one retransmission.
     return false;
   }
+  if (shut && limit == 0) c.stalledSince = time;
   return limit != 0 ? time - c.stalledSince >= limit : c.retries >= retriesAllowed(c);
 }
 

@@ -258,6 +258,25 @@ describe("failures", () => {
     }
   });
 
+  it("nor that in which a window has shrunk to zero behind what is in flight, and each retransmission is answered (RFC 9293, 3.8.6: MUST-35)", () => {
+    expect(setOption(server, IPPROTO_TCP, TCP_UTO, 1)).toBe(0);
+    const c = open();
+    addOptions([28, 4, 1, 44]);
+    say(".", 1, 0, 1, 10000);
+    writeText(s, "abc");
+    say(".", 1, 0, 2, 0);
+    heard();
+    for (let passed = 0; passed < 700; passed++) {
+      run(SECOND);
+      if (heardBriefly() != "") say(".", 1, 0, 2, 0);
+    }
+    expect(c.state).toBe(1);
+    say(".", 1, 0, 2, 10000);
+    const life = lifetime(c, 2000000);
+    // From the last retransmission that was answered on.
+    expect(life > 240000 && life < 300020).toBe(true, life.toString());
+  });
+
   it("can be infinite, and is the time for an open, and for a window that stays shut", () => {
     let c = open();
     expect(setOption(s, IPPROTO_TCP, TCP_USER_TIMEOUT, i32.MAX_VALUE)).toBe(0);
