@@ -13,10 +13,11 @@
 extern char thread_start[], thread_return[];
 void initialize_descriptor_tables(void);
 
-/* The frame that switch_stack pops: r15, r14, r13, r12, rbp (the application's stack pointer), rbx (the entry), return address. */
+/* The frame that switch_stack pops: r15 (as boot/app.h wants it), r14, r13, r12, rbp (the application's stack pointer), rbx (the entry), return address. */
 uint64_t prepare_stack(uint32_t stack_top, uint32_t entry, uint64_t stack) {
   uint64_t* frame = (uint64_t*)(uintptr_t)stack_top - 7;
-  for (int i = 0; i < 4; i++) frame[i] = 0;
+  frame[0] = WINDOW_BASE;
+  for (int i = 1; i < 4; i++) frame[i] = 0;
   frame[4] = stack;
   frame[5] = entry;
   frame[6] = (uint64_t)(entry ? thread_start : thread_return);

@@ -30,14 +30,18 @@ function segments(source: string): Piece[] {
   });
 }
 
-/** One piece of those that follow one another with small gaps. What is loaded over something else stays a piece of its own. */
+/** One piece of those that follow one another with small gaps, in which nothing was loaded before. What is loaded over something else is a piece of its own. */
 function joined(pieces: readonly Piece[]): Piece[] {
   const found: Piece[] = [];
+  /** Behind all that was loaded so far. */
+  let end = 0;
   for (const { address, bytes } of pieces) {
     const last = found.at(-1);
-    const gap = last === undefined ? -1 : address - last.address - last.bytes.length;
-    if (last === undefined || gap < 0 || gap > GAP) found.push({ address, bytes });
-    else last.bytes = Buffer.concat([last.bytes, Buffer.alloc(gap), bytes]);
+    const gap = address - end;
+    const behind = last !== undefined && last.address + last.bytes.length === end;
+    if (behind && gap >= 0 && gap <= GAP) last.bytes = Buffer.concat([last.bytes, Buffer.alloc(gap), bytes]);
+    else found.push({ address, bytes });
+    end = Math.max(end, address + bytes.length);
   }
   return found;
 }

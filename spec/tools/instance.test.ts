@@ -156,7 +156,7 @@ test("an application's data with small gaps are one piece, and what is far away 
     piece("d1", "0x03") +
     piece("d2", "0x04") +
     `static void init_globals(w2c_app* instance) {\n  instance->w2c_a = 0u;\n  instance->w2c_b = 10u;\n}\n` +
-    `static void init_memories(w2c_app* instance) {\n${load(100, "d0", 2)}${load(105, "d1", 1)}${load(9000, "d2", 1)}${load(101, "d2", 1)}}\n` +
+    `static void init_memories(w2c_app* instance) {\n${load(100, "d0", 2)}${load(105, "d1", 1)}${load(9000, "d2", 1)}${load(101, "d2", 1)}${load(104, "d1", 1)}}\n` +
     `void f(w2c_app* instance) {\n  instance->w2c_a = 0u;\n}\n`;
   const text = withJoinedData(source);
   const loads = [...text.matchAll(/LOAD_PACKED\(instance->w2c_memory, (\d+)u, (\w+), (\d+)\);/g)];
@@ -166,6 +166,8 @@ test("an application's data with small gaps are one piece, and what is far away 
       ["100", "packed_data_0", "6"],
       ["9000", "packed_data_1", "1"],
       ["101", "packed_data_2", "1"],
+      // Between the two is what was loaded first.
+      ["104", "packed_data_3", "1"],
     ],
   );
   assert.deepEqual([...blockOf(text, "packed_data_0", 6)], [1, 2, 0, 0, 0, 3]);
