@@ -182,7 +182,7 @@ scenarios(
       +0 call send 1000
       +0 > P. 1:1001(1000) ack 1
       +0 < . 1:1(0) ack 401
-      +.2..2 > P. 401:1001(600) ack 1
+      +.88..4 > P. 401:1001(600) ack 1
       +0 < . 1:1(0) ack 1001
       quiet 0.1`,
     "sending: SACK blocks that were not agreed on are nothing": `${PASSIVE}

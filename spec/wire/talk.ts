@@ -26,14 +26,18 @@ export interface Outgoing {
 export class Talk {
   /** The guest's initial sequence number, once its SYN has been seen. */
   remoteInitial: number | undefined;
-  /** When the last segment was sent or came, or the last call was made; ms. */
+  /** When the last segment was sent or came, or the last call was made; ms. What comes next may not be later than it should be from here. */
   last = performance.now();
+  /** Before the last segment was sent, or the last call was made: what the guest has done because of it was not earlier. Arrivals may be late; ms. */
+  protected acted = performance.now();
   protected stampTolerance = 500;
   readonly initial = Math.floor(Math.random() * 0xffffffff);
   private readonly queue: { segment: Arrived; time: number }[] = [];
   private wake: () => void = () => {};
   private readonly stop: () => void;
   private firstStamp: number | undefined;
+  /** `acted` when it came. */
+  private stampedAfter = 0;
   private latestStamp = 0;
   /** What the guest expects next, as its last acknowledgement says; absolute. */
   private expected: number;
@@ -55,6 +59,7 @@ export class Talk {
 
   /** Sends a segment. */
   send(segment: Outgoing): void {
+    this.acted = performance.now();
     const { ttl, tos = 0, ecn = 0, df } = segment.ip ?? {};
     const payload = encodeTcp(this.address, this.peer.guest, {
       sourcePort: this.localPort,
@@ -112,7 +117,8 @@ export class Talk {
   }
 
   protected stampBase(): StampBase {
-    return { first: this.firstStamp ?? 0, tolerance: this.stampTolerance };
+    const { firstStamp: first = 0, stampTolerance: tolerance } = this;
+    return { first, tolerance, most: this.last - this.stampedAfter };
   }
 
   /** The numbers that a line's timestamps stand for when it is sent. */
@@ -133,6 +139,7 @@ export class Talk {
     if (tcp.flags & ACK && !(tcp.flags & RST)) this.expected = tcp.acknowledgement;
     if (tcp.options.timestamp) {
       this.latestStamp = tcp.options.timestamp.value;
+      if (this.firstStamp === undefined) this.stampedAfter = this.acted;
       this.firstStamp ??= this.latestStamp;
     }
     const { sack, ...options } = tcp.options;

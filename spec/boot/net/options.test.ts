@@ -124,11 +124,11 @@ describe("socket options, on a frame wire", () => {
   test("MUST-24, MUST-27, MUST-29: keep-alive probes a silent peer, and gives up when none is answered", async () => {
     await withScript(7004, async (script) => {
       await script.run(`
-        +0.9..1.6 > . 0:0(0) ack 1
+        +.95..1.6 > . 0:0(0) ack 1
         +0 < . 1:1(0) ack 1
-        +0.9..1.6 > . 0:0(0) ack 1
-        +0.9..1.6 > . 0:0(0) ack 1
-        +0.9..1.6 > R. 1:1(0) ack 1
+        +.95..1.6 > . 0:0(0) ack 1
+        +.95..1.6 > . 0:0(0) ack 1
+        +.95..1.6 > R. 1:1(0) ack 1
       `);
       assert.deepEqual(await wired.machine.waitForRows("died", 1), [[-ETIMEDOUT]]);
     });

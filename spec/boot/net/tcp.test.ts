@@ -57,8 +57,8 @@ describe("TCP, on a frame wire", () => {
       7,
       `+0 < S 0:0(0) win 65535 <mss 1460>
       +0 > S. 0:0(0) ack 1
-      +0.8..1.5 > S. 0:0(0) ack 1
-      +1.7..2.6 > S. 0:0(0) ack 1
+      +.95..1.5 > S. 0:0(0) ack 1
+      +1.9..2.6 > S. 0:0(0) ack 1
       +0 < . 1:1(0) ack 1
       +0 < P. 1:3(2) ack 1 "ok"
       *  >> P. 1:3(2) ack 3 "ok"`,
@@ -80,8 +80,8 @@ describe("TCP, on a frame wire", () => {
       `${HANDSHAKE}
       +0 < P. 1:4(3) ack 1 "abc"
       *  >> P. 1:4(3) ack 4 "abc"
-      +.1..1.6 > P. 1:4(3) ack 4 "abc"
-      +.3..3.2 > P. 1:4(3) ack 4 "abc"
+      +.19..1.6 > P. 1:4(3) ack 4 "abc"
+      +.38..3.2 > P. 1:4(3) ack 4 "abc"
       +0 < . 4:4(0) ack 4
       quiet 0.5`,
     ],
