@@ -27,6 +27,7 @@ import {
   SIGUSR2,
   SIGTERM,
 } from "./numbers.ts";
+import { PATIENCE } from "../wire/patience.ts";
 
 describe("calls", () => {
   let calls: CallsMachine;
@@ -40,7 +41,7 @@ describe("calls", () => {
     calls = await CallsMachine.start();
     ({ machine } = calls);
     // The last of what it does before it waits for commands.
-    await machine.waitForRows("timer-hold", 1, 10_000);
+    await machine.waitForRows("timer-hold");
   });
   after(() => machine?.stop());
 
@@ -151,7 +152,7 @@ describe("calls", () => {
   });
 
   describe("evtimer", () => {
-    before(() => machine.waitForRows("timers-done", 1, 10000));
+    before(() => machine.waitForRows("timers-done"));
 
     test("one-shot: once, not before its time, and then it is gone", () => {
       const [jid, overrun, micros] = row("timer-once") as [number, number, number];
@@ -207,7 +208,7 @@ describe("calls", () => {
       assert.deepEqual((await machine.waitForRows("signals-keepalive", 2))[1], [EINTR, SIGUSR2, 0]);
       await command("k", pid, SIGTERM);
       assert.deepEqual((await machine.waitForRows("signals-keepalive", 3))[2], [EINTR, SIGTERM, 0]);
-      await machine.guest.waitFor(/signals\) exited with status 5/, 3000);
+      await machine.guest.waitFor(/signals\) exited with status 5/, PATIENCE);
       await command("k", pid, SIGTERM);
       await rowWhere("kill", ([to, signal, result]) => to === pid && signal === SIGTERM && result === ESRCH);
     });

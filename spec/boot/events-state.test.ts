@@ -166,7 +166,7 @@ describe("calls, on a frame wire", () => {
     const { machine, peer, stop } = await bootWired(specImage("calls.json"));
     const script = new TcpScript(peer, 2001);
     try {
-      await machine.waitForRows("udp-registered", 1, 10000);
+      await machine.waitForRows("udp-registered");
       await script.run(`
         +0 < S 0:0(0) win 65535 <mss 1460>
         +0 > S. 0:0(0) ack 1

@@ -39,7 +39,7 @@ interface Counters {
 }
 
 async function askCounters(peer: Peer, command = Buffer.from("?")): Promise<Counters> {
-  const bytes = await peer.askUdp(CONTROL, command, 10_000);
+  const bytes = await peer.askUdp(CONTROL, command);
   const at = (index: number): number => Number(bytes.readBigUInt64LE(8 * index));
   return {
     memoryFree: at(4),

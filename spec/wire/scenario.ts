@@ -60,7 +60,6 @@ import type { Control } from "./control.ts";
 import { PROTOCOL_ICMP, PROTOCOL_TCP, encodeIcmp, encodeIpv4 } from "./ipv4.ts";
 import { type CallStep, type SegmentStep, type Step, parseScenario } from "./parse.ts";
 import type { IcmpStep } from "./parse-icmp.ts";
-import { PATIENCE } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 import { PSH, ACK, segmentText } from "./tcp.ts";
 import { Talk } from "./talk.ts";
@@ -180,7 +179,7 @@ export class TcpScript extends Talk {
 
   /** What the guest does because of the last segment, it does from now on at the latest. */
   private async dealtWith(): Promise<void> {
-    await this.peer.ping(undefined, PATIENCE);
+    await this.peer.ping();
     if (!this.hasCome) this.last = performance.now();
   }
 
@@ -194,7 +193,7 @@ export class TcpScript extends Talk {
    * may keep frames waiting: then it does so after its own PATIENCE in rounds, some connections beside each (net/socket/tcp/pending.ts). Each ping is in a round of its own.
    */
   private async settle(): Promise<void> {
-    for (let pings = 0; pings < PINGS && !this.hasCome; pings++) await this.peer.ping(undefined, PATIENCE);
+    for (let pings = 0; pings < PINGS && !this.hasCome; pings++) await this.peer.ping();
   }
 
   private async call(step: CallStep): Promise<void> {

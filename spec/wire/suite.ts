@@ -11,6 +11,7 @@ import type { Peer } from "./peer.ts";
 import { Router6 } from "./router6.ts";
 import { TcpScript } from "./scenario.ts";
 import { TRANSLATED_NET } from "./translator.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** Scenarios under way at once. They wait more than they compute. */
 const AT_ONCE = 48;
@@ -113,7 +114,7 @@ export class Suite {
     this.made = new Control(this.wired.peer);
     await this.peer.resolve();
     router?.translate({ guest: GUEST6 });
-    this.ready6 = this.wired.machine.guest.waitFor(`ipv6: address ${GUEST6}`, 8000);
+    this.ready6 = this.wired.machine.guest.waitFor(`ipv6: address ${GUEST6}`, PATIENCE);
     // Who waits for it hears of a failure.
     this.ready6.catch(() => {});
   }

@@ -99,13 +99,13 @@ describe("delivery", () => {
       extra: ["-object", `filter-dump,id=dump1,netdev=n0,file=${pcap},maxlen=${SNAP}`],
     });
     const control = (letter: string): Promise<Buffer> =>
-      askUdp(machine.udp(CONTROL_PORT), Buffer.from(letter), 30_000);
+      askUdp(machine.udp(CONTROL_PORT), Buffer.from(letter));
     // What was dropped until now: a second offer of DHCP, and what else comes while a machine starts.
     await control("r");
     droppedBefore = (await machine.waitForRows("system"))[0]?.[0] as number;
     const connections: Connection[] = [];
     await inParallel(STREAMS, HOST_WIDTH, async (index) => {
-      connections[index] = await Connection.open(machine.tcp(STREAM_PORT), 20_000);
+      connections[index] = await Connection.open(machine.tcp(STREAM_PORT));
     });
     const work = [datagrams()];
     for (const [index, connection] of connections.entries()) work.push(stream(index, connection));

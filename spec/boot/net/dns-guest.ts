@@ -6,6 +6,7 @@ import { DhcpServer } from "../../wire/dhcp.ts";
 import { address } from "../../wire/frame.ts";
 import type { Peer } from "../../wire/peer.ts";
 import { type WiredMachine, bootWired, specImage } from "../machine.ts";
+import { PATIENCE } from "../../wire/patience.ts";
 
 export const DNS_IMAGE = specImage("dns.json");
 export const FIRST = "10.0.2.3";
@@ -27,7 +28,7 @@ export const always =
 let tags = 0;
 
 /** Sends a command, and waits for the reply with its tag. */
-export async function command(peer: Peer, port: number, text: string, ms = 3000): Promise<string> {
+export async function command(peer: Peer, port: number, text: string, ms = PATIENCE): Promise<string> {
   const tag = `t${++tags}`;
   await peer.resolve();
   const reply = peer.waitFor(`reply to ${text}`, ms, ({ udp }) => {

@@ -72,7 +72,7 @@ describe("socket options, on a frame wire", () => {
       script.send({ flags: RST, sequence: 1 });
     });
     await withScript(7001, async (script) => {
-      const rows = (await wired.machine.waitForRows("lingered", 2, 8000)) as number[][];
+      const rows = (await wired.machine.waitForRows("lingered", 2)) as number[][];
       const [result, milliseconds] = rows[1] as [number, number];
       assert.equal(result, 0);
       assert.ok(milliseconds >= 2000 && milliseconds < 3500, `${milliseconds} ms`);
@@ -115,7 +115,7 @@ describe("socket options, on a frame wire", () => {
     await withScript(7003, async (script) => {
       script.send({ flags: ACK | PSH, sequence: 1, acknowledgement: 1, payload: Buffer.from("?") });
       // Not acknowledged: three retransmissions.
-      const [[error]] = (await wired.machine.waitForRows("soft", 1, 20_000)) as [number[]];
+      const [[error]] = (await wired.machine.waitForRows("soft")) as [number[]];
       assert.equal(error, ETIMEDOUT);
       script.send({ flags: RST, sequence: 2 });
     });
