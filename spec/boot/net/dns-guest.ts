@@ -95,6 +95,25 @@ export class DnsGuest {
     await Promise.all([ASYNC, BLOCKING].map((port) => run(port, this.fresh())));
   }
 
+  /** Runs with a fresh name, and with another one where it took so many milliseconds, in which what is known may be forgotten; then `check`. */
+  async within(
+    ms: number,
+    run: (name: string) => Promise<void>,
+    check: (name: string) => void,
+  ): Promise<string> {
+    for (let tries = 1; ; tries++) {
+      const name = this.fresh();
+      const begun = performance.now();
+      await run(name);
+      const took = performance.now() - begun;
+      if (took < ms) {
+        check(name);
+        return name;
+      }
+      assert.ok(tries < 20, `never within ${ms} ms, at last in ${took} ms`);
+    }
+  }
+
   /** Questions for a name. */
   askedFor(name: string): Asked[] {
     return this.server.questions.filter((asked) => asked.name.toLowerCase() === name);
