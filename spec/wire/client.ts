@@ -18,6 +18,8 @@ export interface ClientOptions {
   window?: number;
   /** First retransmission after so many milliseconds, until a round trip has been measured. */
   timeout?: number;
+  /** No retransmission after less milliseconds, for who counts them: a host that is busy for a moment is no loss. */
+  minimum?: number;
   /** Offers selective acknowledgement, and gives it to a guest that agrees. */
   sack?: boolean;
   /** Segments that come in order are acknowledged when there are so many, or after 40 ms; 1 when absent. */
@@ -64,6 +66,7 @@ export class TcpClient {
     this.sender = new Sender({
       mss: this.mss,
       timeout: options.timeout ?? 300,
+      minimum: options.minimum,
       transmit: (flags, sequence, payload) => this.transmit(flags, sequence, payload),
     });
     this.stop = peer.subscribe(({ ip, tcp }) => {
