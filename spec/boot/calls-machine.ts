@@ -54,6 +54,16 @@ export class CallsMachine {
     await askUdp(this.machine.udp(2000), message);
   }
 
+  /** Asks for the state of an event until it is a right one. */
+  async lookedUp(jid: number, right: (state: number) => boolean): Promise<void> {
+    await this.machine.until(`another state of event ${jid}`, async () => {
+      const known = this.machine.rows("lookup").length;
+      await this.command("l", jid);
+      const rows = await this.machine.waitForRows("lookup", known + 1);
+      return rows.slice(known).some(([asked, state]) => asked === jid && right(state as number));
+    });
+  }
+
   /** A connection to port 2001 and the numbers of its registrations. */
   async watched(): Promise<Watched> {
     const known = this.machine.rows("connection").length;

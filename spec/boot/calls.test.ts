@@ -158,7 +158,10 @@ describe("calls", () => {
       const [jid, overrun, micros] = row("timer-once") as [number, number, number];
       assert.ok(jid > 0);
       assert.equal(overrun, 0);
-      assert.ok(micros >= 30_000 && micros < 300_000, `after ${micros} us`);
+      assert.ok(micros >= 30_000, `after ${micros} us`);
+      // On a busy host it is late; so is what is due 75 ms behind it then.
+      const lines = machine.guest.lines.filter((line) => /row (timer-once|timer-release) /.test(line));
+      assert.match(lines[0] ?? "", /row timer-once /, lines.join("\n"));
       assert.deepEqual(row("timer-once-ended"), [ESRCH]);
     });
     test("periodic with EVF_ONESHOT: once", () => assert.deepEqual(row("timer-oneshot-periodic"), [1]));
@@ -170,16 +173,18 @@ describe("calls", () => {
     test("shut down in its own handler: 0, then it is unknown", () =>
       assert.deepEqual(row("timer-shutdown-in-handler"), [0, ESRCH]));
     test("a handler of 55 ms misses expirations of 10 ms: the next call says how many", () => {
-      const [overrun = NaN] = row("timer-overrun");
-      assert.ok(overrun >= 4 && overrun <= 40, `overrun ${overrun}`);
+      const [overrun = NaN, micros = NaN] = row("timer-overrun");
+      // As many as there were, but for the two that came, and one that may be due since.
+      const missed = Math.floor(micros / 10_000) - 2;
+      assert.ok(overrun >= 4 && overrun <= missed, `overrun ${overrun} after ${micros} us`);
     });
     test("held by EVJOBSTOP for 95 ms: one call with what was missed, after EVJOBSTART", () => {
       const [state = NaN] = row("timer-lookup-held");
       assert.equal(state & 9, 9, `state ${state}: registered and stopped`);
       assert.deepEqual(row("timer-release"), [0]);
       const [overrun, micros] = row("timer-held") as [number, number];
-      assert.ok(overrun >= 8 && overrun <= 40, `overrun ${overrun}`);
       assert.ok(micros >= 105_000, `after ${micros} us`);
+      assert.ok(overrun >= 8 && overrun <= Math.floor(micros / 10_000) - 1, `${overrun} after ${micros} us`);
     });
     test("enter_keepalive in a handler: -EBUSY", () =>
       assert.deepEqual(row("timer-keepalive-in-handler"), [EBUSY]));
