@@ -176,7 +176,7 @@ scenarios("TCP close", {
     +0 call connect = -EINPROGRESS
     +0 > S 0:0(0)
     +0 call shutdown both = -ENOTCONN
-    +0 < S. 0:0(0) ack 1 win 65535 <mss 1460>
+    +.3 < S. 0:0(0) ack 1 win 65535 <mss 1460>
     +0 > . 1:1(0) ack 1
     +0 call shutdown write
     +0 > F. 1:1(0) ack 1

@@ -1,11 +1,13 @@
 /** Flow control of what the guest sends (RFC 9293, 3.8.6): windows that close, open, shrink and are probed; small segments (3.7.4). */
 import { ACTIVE, PASSIVE, passive, scenarios } from "./suite.ts";
 
-/** A connection whose window the peer has closed; a round trip has been measured: time-outs of 0.2 s. */
-const SHUT = `${ACTIVE}
+/** A connection whose window the peer has closed. */
+const shut = (open: string): string => `${open}
     +0 call send 1
     +0 > P. 1:2(1) ack 1
     +0 < . 1:1(0) ack 2 win 0`;
+/** Its time-outs are of 0.2 s. */
+const SHUT = shut(ACTIVE);
 
 scenarios("TCP sending: windows", {
   "the peer's window is kept to": `${passive(4000)}
@@ -24,12 +26,12 @@ scenarios("TCP sending: windows", {
       quiet 0.1
       +0 < . 1:1(0) ack 1001 win 600
       +0 > . 1001:1601(600) ack 1`,
-  "a window that opens by a little is not used before the time-out": `${SHUT}
+  "a window that opens by a little is not used before the time-out": `${shut(PASSIVE)}
       +0 call send "0123456789"
       +0 < . 1:1(0) ack 2 win 6
       quiet 0.1
       // What fits goes when the persist timer is out.
-      +0..1 > . 2:8(6) ack 1 "012345"
+      +0..4 > . 2:8(6) ack 1 "012345"
       +0 < . 1:1(0) ack 8 win 5000
       +0 > . 8:12(4) ack 1 "6789"`,
   "a window of zero is probed with one octet, later each time": `${SHUT}
