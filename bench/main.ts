@@ -8,26 +8,34 @@
  * Rates and times do: they run alone, aemos and Linux by turns. Each row says which it is (Basis in rows.ts).
  */
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { Command } from "commander";
 import { messageOf } from "../tools/errors.ts";
 import { CATALOG } from "./catalog.ts";
 import { writeCeilings } from "./ceilings.ts";
 import { MEASUREMENTS } from "./measurements.ts";
 import { type Figure, type Measurement, entryOf, makeRows, table } from "./rows.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    json: { type: "string" },
-    quick: { type: "boolean" },
-    only: { type: "string" },
-    ceilings: { type: "boolean" },
-  },
-});
+interface Options {
+  json?: string;
+  quick?: true;
+  only: string;
+  ceilings?: true;
+}
+
+const program = new Command("npm run bench --")
+  .description("Measures aemos and a Linux guest side by side, and prints one table.")
+  .option("--json <file>", "write the rows as JSON, too")
+  .option("--quick", "shorter turns, and without what takes long: two minutes")
+  .option("--only <prefix>", "the rows whose names begin so", "")
+  .option("--ceilings", "measure what `npm test` has ceilings of, and write those anew, nothing else")
+  .parse();
+const options = program.opts<Options>();
 const quick = options.quick ?? false;
-const only = options.only ?? "";
+const { only } = options;
 const wanted = CATALOG.map(({ name }) => name).filter(
   (name) => name.startsWith(only) || entryOf(only)?.name === name,
 );
+if (wanted.length === 0) program.error(`error: no row's name begins with ${only}`);
 const selected = MEASUREMENTS.filter(({ rows }) => rows.some((name) => wanted.includes(name)));
 
 if (options.ceilings) {

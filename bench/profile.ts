@@ -5,7 +5,7 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { Command } from "commander";
 import { BUILD, shown } from "../tools/paths.ts";
 import { type Call, callTree, sums } from "./call-tree.ts";
 import { flameGraph } from "./flame.ts";
@@ -14,7 +14,10 @@ import { entryOf } from "./rows.ts";
 import { functionsOf } from "./symbols.ts";
 import type { Session, Trace } from "./trace.ts";
 
-const { positionals } = parseArgs({ allowPositionals: true });
+const program = new Command("npm run profile --")
+  .description("Where the instructions of a path go, by function: a table and a flame graph.")
+  .argument("[path]", "the path; without it they are listed")
+  .parse();
 /** Functions with less than this share of their own are one line together. */
 const LEAST = 0.003;
 
@@ -52,7 +55,7 @@ async function profile(name: string, { measure }: Session): Promise<void> {
     throw new Error(`the graph's sum is ${root.total}, not ${value}`);
 }
 
-const [name] = positionals;
+const [name] = program.args;
 const session = SESSIONS.find(({ names }) => name !== undefined && names.includes(name));
 if (name !== undefined && session !== undefined) await profile(name, session);
 else {

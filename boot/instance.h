@@ -14,5 +14,9 @@ struct kernel_table_entry {
 
 extern w2c_kernel kernel;
 extern const struct kernel_table_entry kernel_table[];
+/* Its static data, empty until boot_start has unpacked them. */
+extern u8 kernel_data[];
+extern const u8 kernel_data_block[];
+extern const u32 kernel_data_block_size;
 
 #endif

@@ -12,7 +12,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { Command } from "commander";
+import { whole } from "./cli-options.ts";
 import { Coverage } from "./fuzz-coverage.ts";
 import {
   FOLDER,
@@ -146,23 +147,31 @@ async function again(seed: number, steps: readonly number[]): Promise<void> {
   process.exitCode = error === undefined ? 0 : 1;
 }
 
+interface Options {
+  seed?: number;
+  seconds?: number;
+  runs?: number;
+  steps?: string;
+  coverage?: true;
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      seed: { type: "string" },
-      seconds: { type: "string" },
-      runs: { type: "string" },
-      steps: { type: "string" },
-      coverage: { type: "boolean" },
-    },
-  });
-  const seed = Number(values.seed ?? Math.floor(Math.random() * SEEDS));
-  if (values.steps !== undefined) return again(seed, stepsOf(values.steps));
-  const coverage = values.coverage ? new Coverage(await compileTarget(false)) : undefined;
+  const program = new Command("npm run fuzz --")
+    .description("Fuzzes the receive path until it is stopped, or a run traps.")
+    .option("--seed <number>", "of the first run; random without", whole)
+    .option("--seconds <number>", "stop after so many", whole)
+    .option("--runs <number>", "stop after so many", whole)
+    .option("--steps <list>", "one run of these steps of the seed, as a failure names them")
+    .option("--coverage", "say which functions of net/ were never entered, too")
+    .parse();
+  const options = program.opts<Options>();
+  const { seconds = Infinity, runs = Infinity, seed = Math.floor(Math.random() * SEEDS) } = options;
+  if (options.steps !== undefined) return again(seed, stepsOf(options.steps));
+  const coverage = options.coverage ? new Coverage(await compileTarget(false)) : undefined;
   console.log(`seed ${seed}`);
   const started = performance.now();
-  const result = await fuzz(seed, Number(values.seconds ?? Infinity), {
-    runs: Number(values.runs ?? Infinity),
+  const result = await fuzz(seed, seconds, {
+    runs,
     coverage,
     report: ({ runs, frames, reached }, now) => {
       if (runs % 20 !== 0) return;

@@ -36,21 +36,15 @@ export class Guest {
 
   constructor(
     private readonly child: ChildProcess,
-    private readonly explain: (errors: string) => string,
+    private readonly explain: (errors: string) => Promise<string>,
   ) {
     child.stdout?.setEncoding("utf8").on("data", (text: string) => this.take(text));
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.errors += text;
     });
     this.exited = new Promise((resolve, reject) => {
-      child.on("error", (error) => reject(new UserError(this.explain(error.message))));
-      child.on("close", (code) => {
-        try {
-          resolve(this.status(code));
-        } catch (error) {
-          reject(error);
-        }
-      });
+      child.on("error", (error) => this.refuse(error.message).catch(reject));
+      child.on("close", (code) => void this.status(code).then(resolve, reject));
     });
     this.exited.then(
       (status) => this.end(`the guest ended with status ${status}`),
@@ -143,14 +137,18 @@ export class Guest {
    * QEMU's exit code as the guest meant it. isa-debug-exit turns the guest's v into (v << 1) | 1, so 0 from the guest and a
    * QEMU that could not start are both 1: the latter wrote an error and the guest wrote nothing.
    */
-  private status(code: number | null): number {
+  private async status(code: number | null): Promise<number> {
     if (this.stopped || code === null) return STATUS_STOPPED;
     if (code === 0) return this.errors.includes("terminating on signal 2") ? STATUS_STOPPED : STATUS_RESET;
     const complained = /^[^\n]*qemu[^\n:]*: (?!warning)/m.test(this.errors);
     if (code % 2 === 0 || (code === 1 && complained && this.lines.length === 0)) {
-      throw new UserError(this.explain(this.errors));
+      await this.refuse(this.errors);
     }
     return code >> 1;
+  }
+
+  private async refuse(errors: string): Promise<never> {
+    throw new UserError(await this.explain(errors));
   }
 
   private end(reason: string): void {

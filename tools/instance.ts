@@ -1,8 +1,9 @@
 /**
  * What the C of wasm2c (wabt 1.0.39) does to make an instance, done by the build as far as it can be: the kernel's one instance is data of the image, its memory, table and
- * globals; of an application's, of which there is one in each process, the data become few pieces.
+ * globals; of an application's, of which there is one in each process, the data become few pieces. The data of both are packed (lz4.ts).
  */
 import { UserError } from "./errors.ts";
+import { pack } from "./lz4.ts";
 
 /** asconfig.json, boot/link.ld: where the kernel's static data begin. */
 export const KERNEL_DATA = 0x100020;
@@ -13,7 +14,7 @@ const GAP = 64;
 
 interface Piece {
   address: number;
-  bytes: number[];
+  bytes: Buffer;
 }
 
 const LOAD = /^ {2}LOAD_DATA\(\w+(?:->|\.)w2c_\w+, (\d+)u, (data_segment_data_\w+), (\d+)\);\n/gm;
@@ -23,28 +24,34 @@ const DATA = /^static const u8 (data_segment_data_\w+)\[\] = \{\n([^}]*)\};\n/gm
 function segments(source: string): Piece[] {
   const arrays = new Map([...source.matchAll(DATA)].map(([, name = "", bytes = ""]) => [name, bytes]));
   return [...source.matchAll(LOAD)].map(([, address, name = "", length]) => {
-    const bytes = [...(arrays.get(name) ?? "").matchAll(/0x[0-9a-f]{2}/g)].map(Number);
+    const bytes = Buffer.from((arrays.get(name) ?? "").replace(/0x|[\s,]/g, ""), "hex");
     if (bytes.length !== Number(length)) throw new Error(`${name} has ${bytes.length} bytes, not ${length}`);
     return { address: Number(address), bytes };
   });
 }
 
-/** One piece of those that follow one another with small gaps. What is loaded over something else stays a piece of its own. */
+/** One piece of those that follow one another with small gaps, in which nothing was loaded before. What is loaded over something else is a piece of its own. */
 function joined(pieces: readonly Piece[]): Piece[] {
   const found: Piece[] = [];
+  /** Behind all that was loaded so far. */
+  let end = 0;
   for (const { address, bytes } of pieces) {
     const last = found.at(-1);
-    const gap = last === undefined ? -1 : address - last.address - last.bytes.length;
-    if (last === undefined || gap < 0 || gap > GAP) found.push({ address, bytes: [...bytes] });
-    else last.bytes.push(...new Array<number>(gap).fill(0), ...bytes);
+    const gap = address - end;
+    const behind = last !== undefined && last.address + last.bytes.length === end;
+    if (behind && gap >= 0 && gap <= GAP) last.bytes = Buffer.concat([last.bytes, Buffer.alloc(gap), bytes]);
+    else found.push({ address, bytes });
+    end = Math.max(end, address + bytes.length);
   }
   return found;
 }
 
-function byteLines(bytes: readonly number[]): string {
+/** A constant array of a block that boot/unpack.c unpacks. */
+function packedArray(name: string, bytes: Buffer): string {
+  const block = pack(bytes);
   const lines: string[] = [];
-  for (let i = 0; i < bytes.length; i += 32) lines.push(`  ${bytes.slice(i, i + 32).join(",")},\n`);
-  return lines.join("");
+  for (let i = 0; i < block.length; i += 32) lines.push(`  ${block.subarray(i, i + 32).join(",")},\n`);
+  return `const u8 ${name}[] = {\n${lines.join("")}};\n`;
 }
 
 /**
@@ -57,12 +64,10 @@ export function withJoinedData(whole: string): string {
   );
   const pieces = joined(segments(source));
   if (pieces.length === 0) return source;
-  const arrays = pieces.map(
-    ({ bytes }, i) => `static const u8 joined_data_${i}[] = {\n${byteLines(bytes)}};\n`,
-  );
+  const arrays = pieces.map(({ bytes }, i) => `static ${packedArray(`packed_data_${i}`, bytes)}`);
   const loads = pieces.map(
     ({ address, bytes }, i) =>
-      `  LOAD_DATA(instance->w2c_memory, ${address}u, joined_data_${i}, ${bytes.length});\n`,
+      `  LOAD_PACKED(instance->w2c_memory, ${address}u, packed_data_${i}, ${bytes.length});\n`,
   );
   let first = true;
   const loaded = source.replace(LOAD, () => {
@@ -133,8 +138,8 @@ function table(source: string): { entries: string[]; size: number } {
 }
 
 /**
- * The C of the kernel, after the post-pass, with its instance as data: so nothing is left of an instantiation for the boot to do, and the linker drops its code. Static data
- * stand in section .kerneldata, which boot/link.ld places at KERNEL_DATA.
+ * The C of the kernel, after the post-pass, with its instance as data: so nothing is left of an instantiation for the boot to do but to unpack the static data (boot/start.c), and the linker
+ * drops its code. They go to `kernel_data`, for which boot/link.ld has room at KERNEL_DATA.
  */
 export function withKernelInstance(source: string): string {
   const values = globals(source);
@@ -147,11 +152,11 @@ export function withKernelInstance(source: string): string {
   )?.[1];
   const end = Number.parseInt(values.get(exported ?? "") ?? "", 10);
   if (!(end > KERNEL_DATA)) throw new Error(`kernel.c: no exported global ${DATA_END}`);
-  const memory = new Array<number>(end - KERNEL_DATA).fill(0);
+  const memory = Buffer.alloc(end - KERNEL_DATA);
   for (const { address, bytes } of segments(source)) {
     if (address < KERNEL_DATA || address + bytes.length > end)
       throw new Error("kernel.c: data outside of its memory");
-    for (const [i, byte] of bytes.entries()) memory[address - KERNEL_DATA + i] = byte;
+    bytes.copy(memory, address - KERNEL_DATA);
   }
   const fields = [...values]
     .filter(([, value]) => !/^0u/.test(value))
@@ -163,7 +168,7 @@ w2c_kernel kernel = {
 ${fields.join("")}};
 const struct kernel_table_entry kernel_table[KERNEL_TABLE_ENTRIES] = {
 ${entries.join("")}};
-__attribute__((section(".kerneldata"), used)) u8 kernel_data[] = {
-${byteLines(memory)}};
+__attribute__((section(".bss.kerneldata"))) u8 kernel_data[${memory.length}];
+${packedArray("kernel_data_block", memory)}const u32 kernel_data_block_size = sizeof kernel_data_block;
 `;
 }

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { Ajv, type ErrorObject } from "ajv";
-import { UserError, messageOf } from "./errors.ts";
+import { UserError, hasCode, messageOf } from "./errors.ts";
 import { ROOT, shown } from "./paths.ts";
 import { type LimitsEntry, type PolicyEntry, policyComplaint } from "./policy.ts";
 
@@ -93,8 +93,9 @@ export async function loadManifest(path: string): Promise<Manifest> {
 
 async function readManifest(file: string, asked: string): Promise<Manifest> {
   const name = shown(file);
-  const text = await readFile(file, "utf8").catch(() => {
-    throw new UserError(`${asked}: the folder has no ${MANIFEST_FILE}`);
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    const absent = hasCode(error, "ENOENT") && basename(file) === MANIFEST_FILE;
+    throw new UserError(absent ? `${asked}: the folder has no ${MANIFEST_FILE}` : messageOf(error));
   });
   let value: unknown;
   try {

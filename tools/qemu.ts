@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import { accelerator } from "./accelerator.ts";
 import { UserError } from "./errors.ts";
 import { Guest } from "./guest.ts";
+import { refusal } from "./ports.ts";
 import { requireTool } from "./toolchain.ts";
 
 export { Guest, STATUS_RESET, STATUS_STOPPED } from "./guest.ts";
@@ -171,13 +172,20 @@ export function qemuArguments(
   return [...list, ...(options.extra ?? [])];
 }
 
+const REASONS = new Map([
+  ["EADDRINUSE", "is in use"],
+  ["EACCES", "is not this user's to open"],
+]);
+
 /** Says in our words what QEMU says in its own. */
-function explain(errors: string, options: GuestOptions): string {
-  const rule = errors.match(/Could not set up host forwarding rule '(tcp|udp):([\d.]*):(\d+)-[^']*:(\d+)'/);
+async function explain(errors: string, options: GuestOptions): Promise<string> {
+  const rule = errors.match(/Could not set up host forwarding rule '(tcp|udp):[\d.]*:(\d+)-[^']*:(\d+)'/);
   if (rule !== null) {
+    const [, protocol, host, guest] = rule;
+    const code = await refusal(Number(host), protocol === "udp");
     return (
-      `port ${rule[3]} (${rule[1]}) on this host is in use: it cannot be forwarded to port ${rule[4]} of the guest; ` +
-      `choose another with -p HOST:${rule[4]}${rule[1] === "udp" ? "/udp" : ""}`
+      `port ${host} (${protocol}) on this host ${REASONS.get(code ?? "") ?? "cannot be opened"}: it cannot be forwarded to port ${guest} of the guest; ` +
+      `choose another with -p HOST:${guest}${protocol === "udp" ? "/udp" : ""}`
     );
   }
   if (/Address already in use/.test(errors) && options.gdb)

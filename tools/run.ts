@@ -42,7 +42,18 @@ async function isImage(path: string): Promise<boolean> {
 /** The manifest's forwards, but for guest ports that the command line forwards otherwise, and the command line's. */
 export function mergeForwards(manifest: readonly Forward[], own: readonly Forward[]): Forward[] {
   const same = (a: Forward, b: Forward): boolean => a.guest === b.guest && Boolean(a.udp) === Boolean(b.udp);
-  return [...manifest.filter((forward) => !own.some((other) => same(forward, other))), ...own];
+  const all = [...manifest.filter((forward) => !own.some((other) => same(forward, other))), ...own];
+  const seen = new Set<string>();
+  for (const { host, udp } of all) {
+    const port = `${host} (${udp ? "udp" : "tcp"})`;
+    if (seen.has(port)) {
+      throw new UserError(
+        `port ${port} of this host would be forwarded twice: ${all.map(describeForward).join(", ")}`,
+      );
+    }
+    seen.add(port);
+  }
+  return all;
 }
 
 /** How a user reaches the forwarded port. */

@@ -3,7 +3,7 @@
  * replaced; a line that is not there (another wasm2c) is an error, never a silent fallback.
  *
  * Kernel: linear memory is physical memory, so an address is a pointer; bounds are the page tables'.
- * Application: linear memory stands at WINDOW_BASE (boot/layout.h). Bulk operations check their whole range first.
+ * Application: linear memory stands at WINDOW_BASE (boot/layout.h), which is in a register (boot/app.h). Bulk operations check their whole range first.
  */
 
 /** Lines to find, exactly once, and what stands in their place. */
@@ -70,7 +70,7 @@ const KERNEL: readonly Replacement[] = [
   },
 ];
 
-const WINDOW = "((uint8_t*)(WINDOW_BASE + (uint64_t)(addr)))";
+const WINDOW = "(aemos_window + (uint64_t)(addr))";
 const APPLICATION: readonly Replacement[] = [
   { lines: MEM_ADDR, with: `#define MEM_ADDR(mem, addr, n) ${WINDOW}\n` },
   { lines: MEM_ADDR_MEMOP, with: `#define MEM_ADDR_MEMOP(mem, addr, n) ${WINDOW}\n` },

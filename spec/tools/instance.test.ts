@@ -1,33 +1,30 @@
 /** The kernel's instance in the image is the one that instantiating kernel.wasm makes; and the C that leads to it. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { withColdFunctions } from "../../tools/cold.ts";
 import { KERNEL_DATA, withJoinedData, withKernelInstance } from "../../tools/instance.ts";
 import { BUILD } from "../../tools/paths.ts";
 import { DEFAULT_IMAGE, built } from "../boot/machine.ts";
+import { unpacked } from "./unpack.ts";
 
-const PT_LOAD = 1;
+const run = promisify(execFile);
 
-/** What an ELF32 file has in memory from `address` on, up to the end of that segment. */
-function loadedAt(elf: Buffer, address: number): Buffer {
-  const [table, size, count] = [elf.readUInt32LE(28), elf.readUInt16LE(42), elf.readUInt16LE(44)];
-  for (let i = 0; i < count; i++) {
-    const at = table + i * size;
-    const [offset, physical, bytes] = [4, 12, 16].map((field) => elf.readUInt32LE(at + field)) as [
-      number,
-      number,
-      number,
-    ];
-    if (elf.readUInt32LE(at) === PT_LOAD && physical <= address && address < physical + bytes)
-      return elf.subarray(offset + address - physical, offset + bytes);
-  }
-  throw new Error(`nothing is loaded at ${address}`);
+/** `length` octets of the image at a symbol, which is in the segment of the constants. */
+async function atSymbol(image: string, name: string, length: number): Promise<Buffer> {
+  const elf = join(dirname(image), "image.elf");
+  const { stdout } = await run("objdump", ["-t", "-h", "-w", elf]);
+  const address = Number.parseInt(stdout.match(new RegExp(`^(\\w+) .* ${name}$`, "m"))?.[1] ?? "", 16);
+  const [, start = "", offset = ""] = stdout.match(/ \.rodata +\w+ +(\w+) +\w+ +(\w+) /) ?? [];
+  const at = address - Number.parseInt(start, 16) + Number.parseInt(offset, 16);
+  return (await readFile(elf)).subarray(at, at + length);
 }
 
 test("the static data of the image are those of an instance", async () => {
-  const image = await readFile(await built(DEFAULT_IMAGE));
+  const image = await built(DEFAULT_IMAGE);
   const module = await WebAssembly.compile(await readFile(join(BUILD, "kernel", "kernel.wasm")));
   const hal = Object.fromEntries(
     WebAssembly.Module.imports(module).map(({ name }) => [
@@ -40,10 +37,11 @@ test("the static data of the image are those of an instance", async () => {
   const { exports } = await WebAssembly.instantiate(module, { hal });
   const end = (exports["dataEnd"] as WebAssembly.Global).value as number;
   const memory = Buffer.from((exports["memory"] as WebAssembly.Memory).buffer);
-  assert.ok(end - KERNEL_DATA > 10_000);
-  const data = loadedAt(image, KERNEL_DATA);
-  assert.equal(data.length, end - KERNEL_DATA);
-  assert.ok(data.equals(memory.subarray(KERNEL_DATA, end)));
+  const length = end - KERNEL_DATA;
+  assert.ok(length > 10_000);
+  const size = (await atSymbol(image, "kernel_data_block_size", 4)).readUInt32LE();
+  const block = await atSymbol(image, "kernel_data_block", size);
+  assert.ok(unpacked([{ block, length }]).equals(memory.subarray(KERNEL_DATA, end)));
 });
 
 const KERNEL = `
@@ -108,12 +106,19 @@ void w2c_kernel_kernel0x2Fconsole0x2Fd(w2c_kernel* instance) {
 }
 `;
 
+/** What an array of a source is packed of. */
+function blockOf(source: string, name: string, length: number): Buffer {
+  const list = source.match(new RegExp(` ${name}\\[\\] = \\{([^}]*)\\}`))?.[1] ?? "";
+  return unpacked([{ block: Buffer.from(list.split(",").map(Number).slice(0, -1)), length }]);
+}
+
 test("globals, table and data become initialisers; what has to be computed is refused", () => {
   const text = withKernelInstance(KERNEL);
   assert.match(text, /#define KERNEL_TABLE_ENTRIES 2\n/);
   assert.match(text, /w2c_kernel kernel = \{\n {2}\.w2c_end = \d+u,\n {2}\.w2c_late = 7ull,\n\};/);
   assert.match(text, /\{\n {2}\[1\] = \{w2c_kernel_t0, \(wasm_rt_function_ptr_t\)wrap_w2c_kernel_b\},\n\};/);
-  assert.match(text, /kernel_data\[\] = \{\n {2}0,0,0,65,66,0,\n\};/);
+  assert.match(text, /u8 kernel_data\[6\];/);
+  assert.deepEqual([...blockOf(text, "kernel_data_block", 6)], [0, 0, 0, 65, 66, 0]);
   const computed = KERNEL.replace("var_j0 = 7ull;", "var_j0 = w2c_kernel_f(instance);");
   assert.throws(() => withKernelInstance(computed), /computes something before its main/);
   const beyond = KERNEL.replace(`${KERNEL_DATA + 3}u`, `${KERNEL_DATA + 5}u`);
@@ -128,6 +133,19 @@ test("cold is what only main leads to, and the files that print", () => {
   );
 });
 
+test("a piece of data may be as large as it likes", () => {
+  const large = Array.from({ length: 200_000 }, () => "0x07").join(", ");
+  const text = withJoinedData(
+    `static const u8 data_segment_data_w2c_app_d0[] = {\n  0x01, \n};\n` +
+      `static const u8 data_segment_data_w2c_app_d1[] = {\n  ${large}, \n};\n` +
+      `static void init_memories(w2c_app* instance) {\n` +
+      `  LOAD_DATA(instance->w2c_memory, 100u, data_segment_data_w2c_app_d0, 1);\n` +
+      `  LOAD_DATA(instance->w2c_memory, 101u, data_segment_data_w2c_app_d1, 200000);\n}\n`,
+  );
+  const data = blockOf(text, "packed_data_0", 200_001);
+  assert.ok(data.equals(Buffer.concat([Buffer.of(1), Buffer.alloc(200_000, 7)])));
+});
+
 test("an application's data with small gaps are one piece, and what is far away or loaded over it is another", () => {
   const piece = (name: string, bytes: string): string =>
     `static const u8 data_segment_data_w2c_app_${name}[] = {\n  ${bytes}, \n};\n`;
@@ -138,19 +156,21 @@ test("an application's data with small gaps are one piece, and what is far away 
     piece("d1", "0x03") +
     piece("d2", "0x04") +
     `static void init_globals(w2c_app* instance) {\n  instance->w2c_a = 0u;\n  instance->w2c_b = 10u;\n}\n` +
-    `static void init_memories(w2c_app* instance) {\n${load(100, "d0", 2)}${load(105, "d1", 1)}${load(9000, "d2", 1)}${load(101, "d2", 1)}}\n` +
+    `static void init_memories(w2c_app* instance) {\n${load(100, "d0", 2)}${load(105, "d1", 1)}${load(9000, "d2", 1)}${load(101, "d2", 1)}${load(104, "d1", 1)}}\n` +
     `void f(w2c_app* instance) {\n  instance->w2c_a = 0u;\n}\n`;
   const text = withJoinedData(source);
-  const loads = [...text.matchAll(/LOAD_DATA\(instance->w2c_memory, (\d+)u, (\w+), (\d+)\);/g)];
+  const loads = [...text.matchAll(/LOAD_PACKED\(instance->w2c_memory, (\d+)u, (\w+), (\d+)\);/g)];
   assert.deepEqual(
     loads.map(([, at, name, length]) => [at, name, length]),
     [
-      ["100", "joined_data_0", "6"],
-      ["9000", "joined_data_1", "1"],
-      ["101", "joined_data_2", "1"],
+      ["100", "packed_data_0", "6"],
+      ["9000", "packed_data_1", "1"],
+      ["101", "packed_data_2", "1"],
+      // Between the two is what was loaded first.
+      ["104", "packed_data_3", "1"],
     ],
   );
-  assert.match(text, /joined_data_0\[\] = \{\n {2}1,2,0,0,0,3,\n\};/);
+  assert.deepEqual([...blockOf(text, "packed_data_0", 6)], [1, 2, 0, 0, 0, 3]);
   assert.match(text, /init_globals\(w2c_app\* instance\) \{\n {2}instance->w2c_b = 10u;\n\}/);
   assert.match(text, /void f\(w2c_app\* instance\) \{\n {2}instance->w2c_a = 0u;\n\}/);
 });

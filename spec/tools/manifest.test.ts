@@ -1,5 +1,6 @@
 /** Image manifests: defaults, what an application implies, and every message that a mistake gets. */
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DEFAULT_MANIFEST } from "../../tools/paths.ts";
@@ -203,4 +204,6 @@ test("a path that is nothing to build", async () => {
   writeFiles(folder, { "image.txt": "", "empty/x": "" });
   await assert.rejects(loadManifest(join(folder, "image.txt")), /neither a manifest .* nor a source/);
   await assert.rejects(loadManifest(join(folder, "empty")), /the folder has no aemos\.json/);
+  mkdirSync(join(folder, "odd", "aemos.json"), { recursive: true });
+  await assert.rejects(loadManifest(join(folder, "odd")), /EISDIR/);
 });

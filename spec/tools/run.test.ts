@@ -154,6 +154,11 @@ test("options of the command line", () => {
     { host: 1, guest: 7 },
     { host: 9090, guest: 80 },
   ]);
+  assert.throws(
+    () => mergeForwards([web], [{ host: 8080, guest: 7 }]),
+    /port 8080 \(tcp\) of this host would be forwarded twice: http:\/\/127\.0\.0\.1:8080\/, 127\.0\.0\.1:8080 -> port 7/,
+  );
+  assert.equal(mergeForwards([web], [{ host: 8080, guest: 7, udp: true }]).length, 2);
   assert.equal(describeForward(web), "http://127.0.0.1:8080/");
 });
 

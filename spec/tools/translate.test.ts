@@ -52,7 +52,7 @@ test("every macro that matters is replaced", () => {
   const application = translate("application.c", source, "application");
   assert.match(
     application,
-    /#define MEM_ADDR_MEMOP\(mem, addr, n\) \(\(uint8_t\*\)\(WINDOW_BASE \+ \(uint64_t\)\(addr\)\)\)/,
+    /#define MEM_ADDR_MEMOP\(mem, addr, n\) \(aemos_window \+ \(uint64_t\)\(addr\)\)/,
   );
   assert.match(application, /aemos_range_ok/);
   assert.doesNotMatch(application, /mem\)->data\[addr\]/);
