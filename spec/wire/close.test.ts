@@ -98,8 +98,7 @@ scenarios("TCP close", {
     +0 < . 7:7(0) ack 2
     *  call state = TIME_WAIT`,
   "CLOSING: its FIN is sent again": `${CLOSING}
-    // The time-out began with the FIN, before the line before.
-    +.4..3 > F. 1:1(0) ack 2
+    +.88..3 > F. 1:1(0) ack 2
     +0 < . 2:2(0) ack 2
     *  call state = TIME_WAIT`,
 

@@ -28,8 +28,13 @@ export class Talk {
   remoteInitial: number | undefined;
   /** When the last segment was sent or came, or the last call was made; ms. What comes next may not be later than it should be from here. */
   last = performance.now();
-  /** Before the last segment was sent, or the last call was made: what the guest has done because of it was not earlier. Arrivals may be late; ms. */
+  /**
+   * Before the last time that something was sent or called that may begin a timer of the guest's, or begin it anew: what the timer does cannot be earlier than its time from here, while
+   * arrivals may be late; ms. A segment that acknowledges nothing new is no such thing (RFC 6298, 5.3), though it may be answered by one that is: then this is too early, and right.
+   */
   protected acted = performance.now();
+  /** The highest acknowledgement that was sent, relative. */
+  private acknowledged = 0;
   protected stampTolerance = 500;
   readonly initial = Math.floor(Math.random() * 0xffffffff);
   private readonly queue: { segment: Arrived; time: number }[] = [];
@@ -59,7 +64,9 @@ export class Talk {
 
   /** Sends a segment. */
   send(segment: Outgoing): void {
-    this.acted = performance.now();
+    const { acknowledgement = 0 } = segment;
+    if (segment.flags & SYN || acknowledgement > this.acknowledged) this.acted = performance.now();
+    if (acknowledgement > this.acknowledged) this.acknowledged = acknowledgement;
     const { ttl, tos = 0, ecn = 0, df } = segment.ip ?? {};
     const payload = encodeTcp(this.address, this.peer.guest, {
       sourcePort: this.localPort,

@@ -47,7 +47,7 @@ scenarios("TCP sending: windows", {
       +0 call send "0123456789"
       +.19..0.7 > . 2:3(1) ack 1 "0"
       +0 < . 1:1(0) ack 3 win 0
-      +.19..1.3 > . 3:4(1) ack 1 "1"
+      +.1..1.3 > . 3:4(1) ack 1 "1"
       +0 < . 1:1(0) ack 3 win 100
       +0 > P. 3:12(9) ack 1 "123456789"`,
   "what is acknowledged while a window is probed is acknowledged inside of it": `${SHUT}
