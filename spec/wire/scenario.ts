@@ -18,8 +18,8 @@
  * `+A..B`: between; `*`: any time; `now`: at once). A call with `*` or `+A..B` is made again until its result is the one that is wanted.
  * `quiet T`: nothing comes for T seconds. `wait T`: whatever comes stays for the next lines.
  *
- * None depends on how fast or how evenly the host runs. A is never too early: arrivals may be late, so it counts from when something was last sent or called that may begin a timer of
- * the guest's (`acted`), and the A of the lines since are added. B is over when, after that time, the guest has answered some pings as well (`settle`), and is longer where it took its
+ * None depends on how fast or how evenly the host runs. A is never too early: arrivals may be late, so it counts from when something was last sent that begins a timer of the guest's
+ * anew (`acted`), and the A of the lines since are added. B is over when, after that time, the guest has answered some pings as well (`settle`), and is longer where it took its
  * time before (`stretch`). What the guest does by itself meanwhile (a time-out runs out while a slow host makes a few exchanges) has to be far away: PASSIVE of suite.ts sees to it.
  *
  * **Segments**: flags, range, then what of the following is named; of a `>` line the rest is not compared.
@@ -67,8 +67,6 @@ import { TRANSLATED_NET } from "./translator.ts";
 
 /** Milliseconds between two calls of a line that is made again. */
 const CALL_AGAIN = 20;
-/** Calls that begin no timer. */
-const ASKING = ["accept", "recv", "poll", "state", "states", "get"];
 /** Rounds of the guest's within which it acknowledges whatever waits: PATIENCE, and as many more as 48 connections take at eight a round. On a quiet machine they are over long before a delayed acknowledgement. */
 const PINGS = 32 + 8;
 /** Seconds of round trip from which on the guest's time-outs are longer: three of them are more than the shortest one (RFC 6298, 2.2; net/socket/tcp/parameters.ts). */
@@ -200,7 +198,6 @@ export class TcpScript extends Talk {
 
   private async call(step: CallStep): Promise<void> {
     if (!this.sockets) throw new Error(`${step.line}: the guest has nobody who makes calls`);
-    if (!ASKING.includes(step.words[0] ?? "")) this.acted = performance.now();
     const until = performance.now() + (step.to - step.from) * this.stretch() * 1000;
     for (;;) {
       const begun = performance.now();

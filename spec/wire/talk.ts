@@ -29,8 +29,8 @@ export class Talk {
   /** When the last segment was sent or came, or the last call was made; ms. What comes next may not be later than it should be from here. */
   last = performance.now();
   /**
-   * Before the last time that something was sent or called that may begin a timer of the guest's, or begin it anew: what the timer does cannot be earlier than its time from here, while
-   * arrivals may be late; ms. A segment that acknowledges nothing new is no such thing (RFC 6298, 5.3), though it may be answered by one that is: then this is too early, and right.
+   * Before the last SYN, or acknowledgement of something new, was sent, which begins the guest's timer anew (RFC 6298, 5.3). What a timer does cannot be earlier than its time from here,
+   * while arrivals may be late; what else begins one (data, a call of the application) comes later and does not move this: it may find one that runs. ms.
    */
   protected acted = performance.now();
   /** The highest acknowledgement that was sent, relative. */
