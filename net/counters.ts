@@ -121,12 +121,9 @@ export class NetworkCounters {
   dhcpIgnored: u64;
 }
 
-/** Of how many u64 the struct consists. */
-export const COUNTER_COUNT: u32 = <u32>(offsetof<NetworkCounters>() / sizeof<u64>());
-
 let counters: NetworkCounters = changetype<NetworkCounters>(0);
 
-/** Once at boot. `storage`: COUNTERS_SIZE bytes. */
+/** Once at boot. `storage`: offsetof<NetworkCounters>() bytes, 8-aligned. */
 export function initializeCounters(storage: usize): void {
   memory.fill(storage, 0, offsetof<NetworkCounters>());
   counters = changetype<NetworkCounters>(storage);

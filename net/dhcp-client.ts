@@ -2,8 +2,7 @@
 import { Timer } from "../kernel/time/timers";
 import { DhcpOptions } from "./dhcp-options";
 
-/** States of RFC 2131, figure 5. */
-export const DHCP_STOPPED: u32 = 0;
+/** States of RFC 2131, figure 5; 0: the client was not started. */
 export const DHCP_INIT: u32 = 1;
 export const DHCP_SELECTING: u32 = 2;
 export const DHCP_REQUESTING: u32 = 3;

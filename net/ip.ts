@@ -19,11 +19,8 @@ import { isHost6, isLoopback6 } from "./scope";
 import { ICMP_PORT_UNREACHABLE } from "./wire/icmp";
 import { ICMPV6_PORT_UNREACHABLE, ICMPV6_UNREACHABLE } from "./wire/icmpv6";
 import { ECN_CE, IPV4_HEADER, Ipv4Header } from "./wire/ipv4";
-import { IPV6_HEADER, IPV6_MTU_MINIMUM, Ipv6Header } from "./wire/ipv6";
+import { IPV6_HEADER, Ipv6Header } from "./wire/ipv6";
 import { PortsHeader } from "./wire/ports";
-
-/** Least MTU of a path that is believed (RFC 1191: every IPv4 host takes 576). */
-const PATH_MTU_MINIMUM: u32 = 576;
 
 // ---- Addresses ----
 
@@ -174,11 +171,6 @@ export function segmentedLimit(remote: IpAddress): u32 {
   const device = networkInterface().device;
   const limit = remote.isMapped ? device.segmented4 : device.segmented6;
   return limit != 0 ? limit : CUT_LIMIT;
-}
-
-/** `mtu`, what an error says that the path to `remote` takes, or the least that every path must take. */
-export function believableMtu(remote: IpAddress, mtu: u32): u32 {
-  return max(mtu, remote.isMapped ? PATH_MTU_MINIMUM : IPV6_MTU_MINIMUM);
 }
 
 /**

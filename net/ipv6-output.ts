@@ -77,8 +77,9 @@ export function ipv6Send(
 ): i32 {
   let length = buffer.length;
   if (buffer.more !== null || length + IPV6_HEADER > linkMtu6()) {
-    // What is for the device to cut goes as it is.
-    if (buffer.segmentSize == 0) return sendLong(buffer, from, to, protocol, service);
+    // What is for the device to cut goes as it is, if its segments are not too long: none is longer than the first, of which the headers are.
+    if (buffer.segmentSize == 0 || length + IPV6_HEADER > linkMtu6())
+      return sendLong(buffer, from, to, protocol, service);
     length = buffer.wholeLength;
   } else if ((service & MAY_FRAGMENT) != 0 && length + IPV6_HEADER > packetLimit(to)) {
     return sendLong(buffer, from, to, protocol, service);

@@ -9,6 +9,7 @@ import { sipHash } from "../kernel/random";
 import { now } from "../kernel/time/clock";
 import { IpAddress } from "./flow";
 import { MTU_MINIMUM, networkInterface } from "./interface";
+import { IPV6_MTU_MINIMUM } from "./wire/ipv6";
 
 /** Places of the table, in sets of SET that share a hash: the oldest of a set goes. Powers of two. */
 const ENTRIES: u32 = 256;
@@ -67,9 +68,14 @@ function knownMtu(destination: IpAddress, mtu: u32): u32 {
   return mtu;
 }
 
-/** Packets of more than `mtu` bytes do not get to `destination`. Never below MTU_MINIMUM, and never more than was known: only time makes it more. */
+/** `mtu`, what somebody says, or tries, of the path to `destination`, or the least that every path takes: of IPv4 576 (RFC 1191), of IPv6 1,280, below which nothing may go (RFC 8201, 4). */
+export function believableMtu(destination: IpAddress, mtu: u32): u32 {
+  return max(mtu, destination.isMapped ? MTU_MINIMUM : IPV6_MTU_MINIMUM);
+}
+
+/** Packets of more than `mtu` bytes do not get to `destination`. Never below what every path takes, and never more than was known: only time makes it more. */
 export function lowerPathMtu(destination: IpAddress, mtu: u32): void {
-  mtu = max(mtu, MTU_MINIMUM);
+  mtu = believableMtu(destination, mtu);
   if (mtu >= pathMtu(destination)) return;
   const set = setOf(destination);
   let chosen = changetype<Path>(set);

@@ -108,9 +108,10 @@ export function routerFailed(address: IpAddress): void {
   if (present !== null && present.same(address)) present.failed = now();
 }
 
-/** A router says that it is one, until `until` (ns since boot); in the past: that it is none any more. */
+/** A router says that it is one, until `until` (ns since boot); 0: that it is none any more. */
 export function routerAdvertises(address: IpAddress, until: u64, preference: u32): void {
-  timerStop(timer);
+  // Who is none has answered no question for one (RFC 4861, 6.3.7).
+  if (until != 0) timerStop(timer);
   const entry = setEntry(0, ROUTERS, address, 128, until);
   if (entry === null) return;
   entry.preference = preference;

@@ -21,7 +21,6 @@ import { checksumAdd, checksumFold, checksumJoin, internetChecksum, pseudoHeader
 import { networkCounters } from "../counters";
 import { Endpoint, Flow } from "../flow";
 import {
-  believableMtu,
   chooseSource,
   ipOutput,
   isForAll,
@@ -33,7 +32,7 @@ import {
   receivedFlow,
 } from "../ip";
 import { LET_INTERRUPTS_IN, MAY_FRAGMENT, TTL_DEFAULT } from "../service";
-import { lowerPathMtu } from "../pmtu";
+import { believableMtu, lowerPathMtu } from "../pmtu";
 import { DATAGRAM_MAXIMUM } from "../reassembly";
 import { registerTransport } from "../transports";
 import {

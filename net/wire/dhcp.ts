@@ -15,7 +15,6 @@ export const DHCP_CLIENT_PORT: u32 = 68;
 export const DHCPDISCOVER: u32 = 1;
 export const DHCPOFFER: u32 = 2;
 export const DHCPREQUEST: u32 = 3;
-export const DHCPDECLINE: u32 = 4;
 export const DHCPACK: u32 = 5;
 export const DHCPNAK: u32 = 6;
 

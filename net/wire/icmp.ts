@@ -11,8 +11,6 @@
 export const ICMP_HEADER: u32 = 8;
 export const ICMP_ECHO_REPLY: u32 = 0;
 export const ICMP_UNREACHABLE: u32 = 3;
-export const ICMP_SOURCE_QUENCH: u32 = 4;
-export const ICMP_REDIRECT: u32 = 5;
 export const ICMP_ECHO: u32 = 8;
 export const ICMP_TIME_EXCEEDED: u32 = 11;
 export const ICMP_PARAMETER_PROBLEM: u32 = 12;

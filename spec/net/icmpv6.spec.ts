@@ -3,7 +3,8 @@ import { ECONNREFUSED, EHOSTUNREACH, EMSGSIZE, ENETUNREACH, ENOPROTOOPT, EPROTO 
 import { allocateBuffer, BUFFER_HEADROOM, bufferPool, PacketBuffer, releaseBuffer } from "../../net/buffer";
 import { networkCounters } from "../../net/counters";
 import { Endpoint } from "../../net/flow";
-import { believableMtu, linkMtu, networkHeaderLength } from "../../net/ip";
+import { linkMtu, networkHeaderLength } from "../../net/ip";
+import { believableMtu } from "../../net/pmtu";
 import { Socket, SOCKET_DONT_FRAGMENT } from "../../net/socket/socket";
 import { udpClaimPort, udpCreate, udpSend } from "../../net/socket/udp";
 import { mssOf, peerMss } from "../../net/socket/tcp/mss";

@@ -144,6 +144,24 @@ describe("preferences of routers (RFC 4191)", () => {
   });
 });
 
+describe("solicitations of routers (RFC 4861, 6.3.7)", () => {
+  // The first has left in boot6.
+  beforeEach(() => boot6());
+
+  it("end with the first router", () => {
+    advertiseRouter(0x10, 0);
+    link.run(60 * SECOND);
+    expect<u32>(countOf(133)).toBe(0);
+  });
+
+  it("do not end with a router that says it is none", () => {
+    advertiseRouter(0x10, 0, 0);
+    link.run(60 * SECOND);
+    expect<u32>(countOf(133)).toBe(2);
+    expect<bool>(defaultRouter() === null).toBe(true);
+  });
+});
+
 /** An advertisement with times in ms. */
 function adviseTimes(reachable: u32, retry: u32): void {
   routerAdvertisement(1800, 0);

@@ -2,40 +2,25 @@
 import { networkFlush } from "../../net/interface";
 import { Socket } from "../../net/socket/socket";
 import { TcpConnection } from "../../net/socket/tcp/connection";
-import { tcpCreate, initializeTcp, tcpStatistics } from "../../net/socket/tcp/tcp";
-import { TCP_ACK, TCP_SYN, TcpHeader } from "../../net/wire/tcp";
-import { deliver } from "./frames";
-import { fill } from "./tcp/ends";
+import { tcpStatistics } from "../../net/socket/tcp/tcp";
+import { TCP_ACK, TCP_SYN } from "../../net/wire/tcp";
 import {
   address6,
-  boot6,
-  checksum6,
   forgetSent,
   from,
   GROUP,
-  ipv6,
-  knowPeer,
   LINK_LOCAL,
   OWN_GROUP_LOW,
   OWN_ID,
   PEER_ID,
   sent,
   to,
-  TRANSPORT6,
 } from "./frames6";
 import * as link from "./link";
+import { bind, bootServer, create, go, open, segment, server } from "./server6";
+import { fill } from "./tcp/ends";
 
 const SECOND: u64 = 1_000_000_000;
-const TCP: u32 = 6;
-const CHECKSUM: u32 = 16;
-
-let server: Socket = changetype<Socket>(0);
-
-function create(): Socket {
-  const socket = tcpCreate()!;
-  socket.setFamily6();
-  return socket;
-}
 
 function connect(s: Socket, high: u64, low: u64): i32 {
   const result = call_indirect<i32>(s.protocol.connect, s, address6(high, low, 9));
@@ -43,35 +28,8 @@ function connect(s: Socket, high: u64, low: u64): i32 {
   return result;
 }
 
-/** A segment from port 9 of the peer to port 80, without options; its addresses are those of the peer and of the stack, unless `from` and `to` say otherwise before `go`. */
-function segment(flags: u32, sequence: u32, acknowledgement: u32): void {
-  ipv6(TCP, 20);
-  const header = changetype<TcpHeader>(TRANSPORT6);
-  header.sourcePort = 9;
-  header.destinationPort = 80;
-  header.sequence = sequence;
-  header.acknowledgement = acknowledgement;
-  header.setLengthAndFlags(20, flags);
-  header.window = 60000;
-  header.urgent = 0;
-}
-
-function go(): void {
-  checksum6(TCP, CHECKSUM);
-  deliver();
-  networkFlush();
-}
-
 describe("TCP over IPv6", () => {
-  beforeEach(() => {
-    boot6();
-    knowPeer();
-    assert(initializeTcp(64, 64));
-    server = create();
-    assert(call_indirect<i32>(server.protocol.bind, server, address6(0, 0, 80)) == 0);
-    assert(call_indirect<i32>(server.protocol.listen, server, 5) == 0);
-    forgetSent();
-  });
+  beforeEach(bootServer);
   afterEach(() => {
     call_indirect<void>(server.protocol.close, server);
   });
@@ -118,20 +76,28 @@ describe("TCP over IPv6", () => {
     call_indirect<void>(s.protocol.close, s);
   });
 
+  it("of a socket whose open to an IPv4 address failed has a source of IPv6", () => {
+    for (let port: u32 = 0; port <= 4000; port += 4000) {
+      const s = create();
+      if (port != 0) expect<i32>(bind(s, port)).toBe(0);
+      // Refused: nobody has port 9 of 127.0.0.1.
+      connect(s, 0, 0xffff_7f00_0001);
+      link.run(SECOND);
+      expect<i32>(call_indirect<i32>(s.protocol.end, s)).toBe(-111);
+      expect<i32>(connect(s, LINK_LOCAL, PEER_ID)).toBe(-115);
+      expect<bool>(s.flow.local.same(address6(LINK_LOCAL, OWN_ID))).toBe(true);
+      expect<i32>(sent.length).toBe(1);
+      forgetSent();
+      call_indirect<void>(s.protocol.abort, s);
+    }
+  });
+
   it("MUST-15, MUST-16: who says no MSS gets segments of 1,220 bytes at most", () => {
-    segment(TCP_SYN, 100, 0);
-    go();
-    expect<i32>(sent.length).toBe(1);
-    const answer = changetype<TcpHeader>(sent[0].transport);
-    expect<u32>(answer.acknowledgement).toBe(101);
-    segment(TCP_ACK, 101, answer.sequence + 1);
-    go();
-    const s = call_indirect<Socket | null>(server.protocol.accept, server)!;
-    expect<u32>(changetype<TcpConnection>(s).sendMss).toBe(1220);
+    const s = open();
+    expect<u32>(s.sendMss).toBe(1220);
     expect<bool>(s.flow.remote.same(address6(LINK_LOCAL, PEER_ID))).toBe(true);
-    forgetSent();
     expect<u32>(fill(s, memory.data(3000), 3000)).toBe(3000);
-    call_indirect<void>(s.protocol.push, s, false);
+    call_indirect<void>(s.protocol.push, s, 0);
     networkFlush();
     expect<u32>(sent[0].transportLength).toBe(20 + 1220);
     call_indirect<void>(s.protocol.abort, s);

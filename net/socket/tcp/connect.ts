@@ -33,13 +33,15 @@ export function connectTo(c: TcpConnection, name: Endpoint): i32 {
   if (c.state != TCP_CLOSE) return -EISCONN;
   if (name.port == 0) return -EADDRNOTAVAIL;
   if (!isHost(name) || isForAll(name)) return -ENETUNREACH;
-  if (!matches(c.flow.local, name)) return -ENETUNREACH;
-  const bound = c.place !== null;
   const local = wanted.local;
-  local.copy(c.flow.local);
+  const bound = c.place;
+  // What an earlier connect has chosen is no part of the name.
+  if (bound !== null) local.copy(bound);
+  else c.clearAddress(local);
   wanted.remote.copy(name);
-  if ((!bound || local.isAny) && !chooseSource(wanted)) return -ENETUNREACH;
-  if (!bound) {
+  if (!matches(local, name)) return -ENETUNREACH;
+  if (local.isAny && !chooseSource(wanted)) return -ENETUNREACH;
+  if (bound === null) {
     const result = chooseEphemeral(wanted);
     if (result < 0) return result;
   } else if (!isFree(wanted)) return -EADDRINUSE;

@@ -1,5 +1,5 @@
 /**
- * Path MTU discovery of a connection (RFC 1191): what is too large for the path goes again in smaller segments, and others on the same path begin with that size.
+ * Path MTU discovery of a connection (RFC 1191; RFC 8201): what is too large for the path goes again in smaller segments, and others on the same path begin with that size.
  *
  * Two ways to find out, neither of which believes what is only said:
  *
@@ -11,11 +11,12 @@
  *     full ──2 time-outs──> smaller ──acknowledged──> full again ──acknowledged──> full: it was an outage
  *                                                        └──2 time-outs──> smaller ──acknowledged──> known, for ten minutes
  *
+ * What our own link takes is known: a segment that is too long for it is not sent, and goes in pieces at once. That a router has made it less (RFC 4861, 6.3.4) is found out so.
+ *
  * After ten minutes a connection that was idle begins with the full size again (RFC 1191, 6.3), and so do new ones.
  */
-import { MTU_MINIMUM } from "../../interface";
-import { believableMtu, networkHeaderLength } from "../../ip";
-import { lowerPathMtu, PATH_MTU_LIFE } from "../../pmtu";
+import { linkMtu, networkHeaderLength } from "../../ip";
+import { believableMtu, lowerPathMtu, PATH_MTU_LIFE } from "../../pmtu";
 import { milliseconds } from "./clock";
 import { TCP_HEADER } from "../../wire/tcp";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
@@ -29,10 +30,9 @@ const MTU_AGAIN: u8 = 2;
 const MTU_CONFIRMING: u8 = 3;
 const MTU_KNOWN: u8 = 4;
 
-/** MTUs that are tried in a black hole: most tunnels leave the first, IPv6 promises the second, and every IPv4 host takes the last. */
+/** MTUs that are tried in a black hole: most tunnels leave the first, and IPv6 promises the second. Of IPv4 the least that every host takes follows. */
 const PLATEAU_TUNNEL: u32 = 1400;
 const PLATEAU_IPV6: u32 = 1280;
-const PLATEAU_LEAST: u32 = MTU_MINIMUM;
 
 /** Bytes of a packet that carries a payload of `mss`. */
 function packetOf(c: TcpConnection, mss: u32): u32 {
@@ -60,6 +60,15 @@ export function pathTooSmall(c: TcpConnection, mtu: u32): bool {
   return true;
 }
 
+/** A segment was too long for our own link, which takes less than it did (RFC 4861, 6.3.4): from now on they are smaller, until it may take more again. False: they are already. */
+export function linkTooSmall(c: TcpConnection): bool {
+  const mss = payloadOf(c, linkMtu(c.flow.remote));
+  if (mss >= c.sendMss) return false;
+  shrink(c, mss, MTU_KNOWN);
+  c.knownSince = milliseconds();
+  return true;
+}
+
 /** The retransmission timer has run out with data in flight, for the time `retries` without progress: makes segments smaller if that may help. */
 export function pathTimeout(c: TcpConnection): void {
   const claimed = <u32>c.mssClaimed;
@@ -76,10 +85,8 @@ export function pathTimeout(c: TcpConnection): void {
   let smaller = <u32>c.mssSmall;
   if (smaller == 0 || smaller >= size) {
     const packet = packetOf(c, size);
-    smaller = payloadOf(
-      c,
-      packet > PLATEAU_TUNNEL ? PLATEAU_TUNNEL : packet > PLATEAU_IPV6 ? PLATEAU_IPV6 : PLATEAU_LEAST,
-    );
+    const mtu = packet > PLATEAU_TUNNEL ? PLATEAU_TUNNEL : packet > PLATEAU_IPV6 ? PLATEAU_IPV6 : 0;
+    smaller = payloadOf(c, believableMtu(c.flow.remote, mtu));
   }
   if (smaller < size) shrink(c, smaller, c.mtuState == MTU_AGAIN ? MTU_CONFIRMING : MTU_TRYING);
 }
@@ -101,7 +108,8 @@ export function sizeAcked(c: TcpConnection, length: u32): void {
 
 function largerAcked(c: TcpConnection, length: u32): void {
   c.mssAcked = <u16>length;
-  if (c.mssFull == 0) return;
+  // What was sent before we knew says nothing of what is sent now.
+  if (c.mssFull == 0 || c.mtuState == MTU_KNOWN) return;
   if (length >= <u32>c.mssFull) forget(c);
   else if (length < c.sendMss) return;
   else if (c.mtuState == MTU_TRYING) {

@@ -207,7 +207,7 @@ function getNoDelay(socket: Socket, place: usize): i32 {
 function setNoDelay(socket: Socket, place: usize): i32 {
   takeFlag(socket, place, SOCKET_NODELAY);
   // What Nagle's algorithm held back goes now.
-  if (load<u32>(place) != 0) call_indirect<void>(socket.protocol.push, socket, false);
+  if (load<u32>(place) != 0) call_indirect<void>(socket.protocol.push, socket, 0);
   return 0;
 }
 

@@ -6,7 +6,8 @@
  * which is counted: its flow may be used again too early then. Before its time is over a flow may be used again
  *
  *   - by a SYN of the peer that cannot be an old one: of a later timestamp, or of a greater sequence number (`mayReuse`). The entry stays until the new connection
- *     is there: if the SYN was an old duplicate after all, it is as if it had not come;
+ *     is there. If the SYN was an old duplicate after all, TIME-WAIT goes on; but as long as the half-open connection lasts, that has all that comes: a FIN which the old peer
+ *     repeats meanwhile is answered by it, and no 2 MSL begin again;
  *   - by an active open of our own, if the connection had timestamps and has rested for a second at least (`mayTakeOver`; Linux: tcp_tw_reuse).
  *     The timestamps of the new one are later than any of the old one then, so at both ends PAWS (RFC 7323, 5) keeps old segments out.
  *

@@ -47,10 +47,12 @@ import {
   WINDOW_REDUCED,
 } from "./connection";
 import { ecnFlags, ecnSetup, EMIT_ECT } from "./ecn";
-import { ENOBUFS } from "../../../kernel/errno";
+import { EMSGSIZE, ENOBUFS } from "../../../kernel/errno";
 import { advertisedTimeout } from "./failure";
 import { localMss } from "./mss";
 import { pushMss, pushSackPermitted, pushTimestamps, pushUserTimeout, pushWindowScale } from "./options";
+import { pend } from "./pending";
+import { linkTooSmall } from "./pmtu";
 import { segmentSent } from "./scoreboard";
 import { pushBlocks } from "./sack";
 import { Segment } from "./segment";
@@ -146,7 +148,8 @@ export function sendControl(c: TcpConnection, sequence: u32, flags: u32): i32 {
 
 /**
  * Sends (again) the data of `buffer` from the send queue, with the FIN when `fin`. While a device still reads the
- * buffer from the time before, a copy goes. Bookkeeping of sequence numbers is the caller's.
+ * buffer from the time before, a copy goes. Bookkeeping of sequence numbers is the caller's. 0, or a negative errno; -EMSGSIZE: it is
+ * too long for our link, and `sendMss` is less now.
  */
 export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32 {
   let flags: u32 = fin ? TCP_FIN | TCP_PSH : 0;
@@ -168,6 +171,9 @@ export function sendData(c: TcpConnection, buffer: PacketBuffer, fin: bool): i32
   if (result >= 0) {
     if (flags & TCP_CWR) c.status &= ~WINDOW_REDUCED;
     dataSent(c, buffer, now());
+  } else if (result == -EMSGSIZE && linkTooSmall(c)) {
+    // In pieces, then.
+    pend(c);
   }
   return result;
 }

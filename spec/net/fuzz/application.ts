@@ -195,7 +195,7 @@ function misuses(s: Socket): void {
   assert(accept(s) === null && listen(s, 1) < 0, "a datagram socket that listens");
   assert(call_indirect<u32>(s.protocol.fill, s, 1) == 0, "a stream");
   assert(call_indirect<i32>(s.protocol.fillError, s) < 0, "it has taken nothing");
-  call_indirect<void>(s.protocol.push, s, false);
+  call_indirect<void>(s.protocol.push, s, 0);
   if (chance(4) == 0) shutdown(s, chance(3));
   const other = udpCreate();
   if (other === null) return;

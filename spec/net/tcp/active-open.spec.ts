@@ -1,5 +1,6 @@
 /** RFC 9293, 3.5: connections that the stack opens, simultaneous opens among them, against a scripted peer. */
 import {
+  abort_,
   bind,
   close,
   connect,
@@ -133,6 +134,24 @@ describe("active open", () => {
     run(MILLISECOND);
     expect(readText(s)).toBe("echo");
     close(s);
+  });
+
+  it("has its source chosen anew after one that failed, bound to a port or not", () => {
+    for (let port: u32 = 0; port <= 4003; port += 4003) {
+      const s = create();
+      if (port != 0) expect(bind(s, 0, port)).toBe(0);
+      connect(s, 0x7f000001, 9);
+      run(MILLISECOND);
+      expect(peekLength(s)).toBe(-111);
+      converse(9, port);
+      expect(connect(s, PEER, 9)).toBe(-115);
+      expect(s.flow.local.ipv4).toBe(OWN);
+      expect(heardBriefly()).toBe("SEW 0:0(0)");
+      say("S.", 0, 0, 1, 2000);
+      expect(heardBriefly()).toBe(". 1:1(0) ack 1");
+      abort_(s);
+      heard();
+    }
   });
 
   it("refuses what cannot be connected to", () => {

@@ -2,7 +2,7 @@
 import { Waiter } from "../../../kernel/scheduler/wait";
 import { setUserLimits } from "../../../kernel/memory/user";
 import { gatherOne } from "../../../net/socket/gather";
-import { MSG_MORE, Socket } from "../../../net/socket/socket";
+import { MSG_MORE, MSG_OOB, Socket } from "../../../net/socket/socket";
 import { ENOPROTOOPT } from "../../../kernel/errno";
 import { findOption, OPTION_SIZE } from "../../../net/socket/options";
 import { tcpCreate } from "../../../net/socket/tcp/tcp";
@@ -61,7 +61,7 @@ export function write(s: Socket, stream: u32, position: u32, length: u32, urgent
     written += taken;
     if (taken != part) break;
   }
-  call_indirect<void>(s.protocol.push, s, urgent && written != 0);
+  call_indirect<void>(s.protocol.push, s, urgent && written != 0 ? MSG_OOB : 0);
   takeTurns();
   return written;
 }
@@ -77,7 +77,7 @@ export function writeMore(s: Socket, stream: u32, position: u32, length: u32): v
 export function writeText(s: Socket, text: string, urgent: bool = false): void {
   for (let i = 0; i < text.length; i++) store<u8>(bytes + i, <u8>text.charCodeAt(i));
   assert(fill(s, bytes, text.length) == text.length);
-  call_indirect<void>(s.protocol.push, s, urgent);
+  call_indirect<void>(s.protocol.push, s, urgent ? MSG_OOB : 0);
   takeTurns();
 }
 

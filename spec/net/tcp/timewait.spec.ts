@@ -180,6 +180,8 @@ describe("TIME-WAIT", () => {
     converse(7, 80);
     say("S", 100, 0, 0, 1000);
     expect(heardBriefly()).toBe("S. 0:0(0) ack 101");
+    say("F.", 1, 0, 0, 1000);
+    expect(heardBriefly()).toBe(". 1:1(0) ack 101", "meanwhile the request answers");
     // The peer knows nothing of it.
     say("R", 101, 0, 0, 0);
     expect(requestPool().inUse).toBe(0);
