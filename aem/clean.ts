@@ -26,9 +26,9 @@ import { activate, countActivations } from "./activation";
 import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING } from "./event";
 import { EXTRA_TIMED_OUT, needExtra, startTimeout } from "./extra";
-import { errorWaits } from "./jobs/shared";
+import { errorWaits, isShared, skipShared } from "./jobs/shared";
 import { dropMessages } from "./jobs/message";
-import { consume, peek, peekLength, pollSocket } from "./jobs/source";
+import { pollSocket } from "./jobs/source";
 import { unregister } from "./unregister";
 
 /** How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. O(what waits). */
@@ -86,12 +86,12 @@ function dropData(event: Event, socket: Socket): u32 {
   // What comes behind an end is not this event's.
   if (event.has(EVENT_ENDED)) return 0;
   let dropped: u32 = 0;
-  let buffer = peek(event, socket);
-  while (buffer !== null) {
-    consume(event, socket, peekLength(event, socket, buffer));
-    dropped++;
-    buffer = peek(event, socket);
-  }
+  if (isShared(socket)) dropped = skipShared(event, socket);
+  else
+    for (let buffer = socket.received.head; buffer !== null; buffer = socket.received.head) {
+      call_indirect<void>(socket.protocol.consume, socket, buffer.length);
+      dropped++;
+    }
   return socket.type == SOCK_STREAM ? min<u32>(dropped, 1) : dropped;
 }
 

@@ -26,6 +26,7 @@ __attribute__((export_name("main"))) int main(void) __asm__("aemos_main");
 #include "aemos/errno.h"
 #include "aemos/string.h"
 #include "aemos/process.h"
+#include "aemos/inet.h"
 #include "aemos/socket.h"
 #include "aemos/netinfo.h"
 #include "aemos/poll.h"

@@ -55,7 +55,7 @@ export class EventStatistics {
   size: u32;
   /** EVENT_* bits. */
   state: u32;
-  /** 0 accept, 1 read, 2 close, 3 sk, 4 sock, 5 timer, and the kinds of evsystem. */
+  /** EVENT_ACCEPT .. EVENT_ERROR */
   type: u32;
   flags: u32;
   priority: u32;

@@ -3,7 +3,7 @@
  * fall due: start and stop are O(1), and whoever looks for what is due looks at the heads only. The timer is there while any list has members:
  * a process that waits for nobody does not wake up.
  */
-import { EVJOBSHTDN, evctl, onTimer } from "./aem";
+import { EVJOBSHTDN, evctl, onTimer, SHUTDOWN_DROP } from "./aem";
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -126,5 +126,5 @@ function tick(jid: i32, overrun: i32): void {
   if (members != 0 || timer != jid) return;
   // Before the call, at whose end another thread may start a member.
   timer = 0;
-  evctl(jid, EVJOBSHTDN, 0);
+  evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
 }

@@ -18,3 +18,22 @@ export function logText(text: string, level: i32 = LOG_INFO): void {
   const bytes = String.UTF8.encodeUnsafe(changetype<usize>(text), units, line);
   log(level, line, <i32>bytes);
 }
+
+/** Logs `what: error -22`. What perror does where errors are results. */
+export function logError(what: string, error: i32): void {
+  let end = line + String.UTF8.encodeUnsafe(changetype<usize>(what), min(what.length, WHAT_UNITS), line);
+  end += String.UTF8.encodeUnsafe(changetype<usize>(SAYS), SAYS.length, end);
+  let rest = <u32>error;
+  if (error < 0) {
+    store<u8>(end++, 0x2d);
+    rest = 0 - rest;
+  }
+  let divisor: u32 = 1;
+  while (rest / divisor >= 10) divisor *= 10;
+  for (; divisor != 0; divisor /= 10) store<u8>(end++, <u8>(0x30 + ((rest / divisor) % 10)));
+  log(LOG_ERROR, line, <i32>(end - line));
+}
+
+const SAYS: string = ": error ";
+/** Of what failed: the number has to be seen. */
+const WHAT_UNITS: i32 = 76;

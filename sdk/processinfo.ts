@@ -49,7 +49,7 @@ export class ProcessInformation {
     return changetype<usize>(this) + offsetof<ProcessInformation>("name0");
   }
 
-  /** Registered events of a type (0 accept … 13 error). */
+  /** Registered events of a type, EVENT_ACCEPT .. EVENT_ERROR. */
   @inline eventsOfType(type: u32): u32 {
     return load<u32>(changetype<usize>(this) + offsetof<ProcessInformation>("types0") + ((<usize>type) << 2));
   }

@@ -7,12 +7,17 @@ export const SO_ERROR: i32 = 4;
 export const SO_BROADCAST: i32 = 6;
 export const SO_SNDBUF: i32 = 7;
 export const SO_RCVBUF: i32 = 8;
+/** aemos's own. Of UDP, to be read only: datagrams that the receive buffer had no room for, since the socket was made. */
+export const SO_DROPS: i32 = 0x4004;
 export const SO_KEEPALIVE: i32 = 9;
 /** Always on: urgent data is in line. */
 export const SO_OOBINLINE: i32 = 10;
-/** A value of 8 bytes: i32 on or off, i32 seconds. */
+/** A value of 8 bytes: struct linger. */
 export const SO_LINGER: i32 = 13;
+/** To be read only: whether it listens; IPPROTO_TCP or IPPROTO_UDP; AF_INET or AF_INET6. */
 export const SO_ACCEPTCONN: i32 = 30;
+export const SO_PROTOCOL: i32 = 38;
+export const SO_DOMAIN: i32 = 39;
 /** Level of IP_TOS, IP_TTL and IP_MTU_DISCOVER. */
 export const IPPROTO_IP: i32 = 0;
 export const IP_TOS: i32 = 1;
@@ -39,8 +44,19 @@ export const TCP_URGENT: i32 = 0x4002;
 /** aemos's own: 1: user time-outs are exchanged with the peer (RFC 5482). */
 export const TCP_UTO: i32 = 0x4003;
 
-/** With IPPROTO_IPV6, before the socket has a name: it leaves IPv4 to others. */
+/** With IPPROTO_IPV6, as those that follow. Before the socket has a name: it leaves IPv4 to others. */
 export const IPV6_V6ONLY: i32 = 26;
+/** IP_TTL and IP_TOS by the names of IPv6: a socket has one of each, for both versions. */
+export const IPV6_UNICAST_HOPS: i32 = 16;
+export const IPV6_TCLASS: i32 = 67;
+
+/** What SO_LINGER takes and gives. */
+@unmanaged
+export class linger {
+  /** 0: off. */
+  onoff: i32;
+  seconds: i32;
+}
 
 /** What TCP_INFO gives; what is not named is 0. Times in microseconds. */
 @unmanaged

@@ -5,11 +5,8 @@
  * A call that would have to wait blocks this process's computation (handlers go on running), unless the socket was made
  * with SOCK_NONBLOCK or the call has MSG_DONTWAIT: then it returns -EAGAIN.
  *
- * Here are the calls; sockaddr.ts has the addresses, socket-options.ts the options, and both are imported from here, too.
+ * Here are the calls; sockaddr.ts has the addresses, socket-options.ts the options, and both are imported from here, too. socket-helpers.ts has what is made of them.
  */
-import { EINVAL } from "./errno";
-import { AF_INET, AF_INET6, setAddress, setAddress6, sockaddrSize } from "./sockaddr";
-
 export * from "./sockaddr";
 export * from "./socket-options";
 
@@ -30,6 +27,8 @@ export const MSG_PEEK: i32 = 0x02;
 export const MSG_TRUNC: i32 = 0x20;
 /** This call does not block. */
 export const MSG_DONTWAIT: i32 = 0x40;
+/** Says nothing: there is no SIGPIPE here. */
+export const MSG_NOSIGNAL: i32 = 0x4000;
 /** send on a TCP socket: the next call sends more, or is shutdown or close. The data goes with that, or when the handlers that are due have run. */
 export const MSG_MORE: i32 = 0x8000;
 export const SHUT_RD: i32 = 0;
@@ -46,19 +45,29 @@ export const POLLHUP: i32 = 0x0010;
 export const POLLMSG: i32 = 0x0400;
 export const POLLRDHUP: i32 = 0x2000;
 
-/** A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
+// ---- The calls (docs/aem-calls.md). Each returns 0 or more, or a negative errno. ----
+//
+// Of all of them: -EBADF: `fd` is no socket of this process; -EFAULT: an address does not lead into its memory; -EINVAL: a length that is negative, or too short for what it
+// is of; -EPERM: the manifest's policy refuses the call. Where a name is given: -EAFNOSUPPORT: it is of another family than the socket; -ENETUNREACH: of IPv4, for a socket with
+// IPV6_V6ONLY. Where a call may wait (accept, connect, send, recv and their like): -EAGAIN: it must not; -EINTR: a signal; -EBADF: another thread has closed the socket
+// meanwhile. "What has ended the connection" is -ECONNRESET, -ETIMEDOUT, -ECONNREFUSED, or what ICMP said: -EHOSTUNREACH, -ENETUNREACH, ... What a call has beside these stands with it.
+
+/** A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT; -EINVAL: an unknown flag; -EMFILE; -ENOBUFS: there are as many sockets as there may be. */
 // @ts-ignore: decorator
 @external("aemos", "socket") export declare function socket(domain: i32, type: i32, protocol: i32): i32;
 
-/** Gives the socket a local address. 0; -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL: it has one. */
+/** Gives the socket a local address. 0; -EADDRINUSE; -EADDRNOTAVAIL: it is not this machine's; -EINVAL: the socket has one, or a connection; -ENOBUFS. */
 // @ts-ignore: decorator
 @external("aemos", "bind") export declare function bind(fd: i32, address: usize, length: i32): i32;
 
-/** Takes connections, up to `backlog` waiting to be accepted. 0, -EADDRINUSE, -EOPNOTSUPP. */
+/** Takes connections, up to `backlog` (1 to 4096) waiting to be accepted. 0; -EADDRINUSE: another one listens there; -EINVAL: it is connected, or was; -EOPNOTSUPP: UDP; -ENOBUFS: 256 listen. */
 // @ts-ignore: decorator
 @external("aemos", "listen") export declare function listen(fd: i32, backlog: i32): i32;
 
-/** The next connection's descriptor; its peer goes to `address`. `lengthPointer`: i32, room in and length out; both may be 0. */
+/**
+ * The next connection's descriptor; its peer goes to `address`. `lengthPointer`: i32, room in and length out; both may be 0. -EINVAL: the socket does not listen; -EOPNOTSUPP: UDP; -EMFILE:
+ * as many descriptors as there may be, the connection stays in the queue; -EFAULT: the connection is reset.
+ */
 // @ts-ignore: decorator
 @external("aemos", "accept") export declare function accept(
   fd: i32,
@@ -66,22 +75,29 @@ export const POLLRDHUP: i32 = 0x2000;
   lengthPointer: usize,
 ): i32;
 
-/** 0 when connected; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, -EADDRNOTAVAIL (no local port is left for this peer), … */
+/**
+ * 0 when connected (UDP: at once; address and port 0 take the peer away). -EINPROGRESS on a non-blocking socket, and -EALREADY after that; -EISCONN; -ENETUNREACH: there is no way; -EADDRNOTAVAIL: no
+ * local port is left for this peer, or its port is 0 (UDP: -EINVAL); -EADDRINUSE: there is this connection; -ENOBUFS; what has ended the connection.
+ */
 // @ts-ignore: decorator
 @external("aemos", "connect") export declare function connect(fd: i32, address: usize, length: i32): i32;
 
 /**
- * Bytes taken. Without blocking: as many as there is room for, -EAGAIN when there is none. -EACCES: a broadcast without SO_BROADCAST. -EPIPE, -ENOTCONN, -ECONNRESET, and
- * whatever else has ended the connection.
+ * Bytes taken. Without blocking: as many as there is room for, -EAGAIN when there is none; blocking: all, or fewer if a handler's turn came. -EPIPE: this end was shut down; -ENOTCONN; what has ended
+ * the connection; -EOPNOTSUPP: an unknown flag, MSG_OOB or MSG_MORE of a datagram. A datagram: all of it, or an error, see `sendto`; -EDESTADDRREQ: no peer.
  */
 // @ts-ignore: decorator
 @external("aemos", "send") export declare function send(fd: i32, data: usize, length: i32, flags: i32): i32;
 
-/** Bytes received; 0 at the end of the stream; -EAGAIN, -ENOTCONN, -ECONNRESET. */
+/** Bytes received; 0 at the end of the stream; -ENOTCONN; what has ended the connection, or become of an earlier datagram to the peer (-ECONNREFUSED, …), once; -EOPNOTSUPP: an unknown flag. */
 // @ts-ignore: decorator
 @external("aemos", "recv") export declare function recv(fd: i32, buffer: usize, length: i32, flags: i32): i32;
 
-/** As `send`, to `address`. UDP: all of it, up to 65,507 bytes, or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+/**
+ * As `send`, to `address` (0: the peer; a stream does not look at it). A datagram goes as a whole, up to 65,507 bytes (over IPv6 65,527), and never waits; else -EMSGSIZE: too long, or above the MTU and not to be
+ * fragmented; -ENETUNREACH: no way; -ENETDOWN: no link; -ENOBUFS: no memory; -EACCES: a broadcast without SO_BROADCAST; -EADDRNOTAVAIL: its own address is no longer this machine's; -EADDRINUSE:
+ * no port is left; -EINVAL: to port 0; what has become of an earlier datagram to the peer, once, and this one was not sent.
+ */
 // @ts-ignore: decorator
 @external("aemos", "sendto")
 export declare function sendto(
@@ -122,12 +138,13 @@ export class msghdr {
 /**
  * As `send` and `sendto`, of the pieces that the msghdr at `message` names, one behind the other, without joining them first: what stands together of a stream, or one datagram. The
  * bytes taken, which may end in the middle of a piece. -EMSGSIZE: more than IOV_MAX pieces, or too long for a datagram; -EINVAL: more bytes
- * than an i32 says; -EFAULT: a piece is not in this process's memory; then nothing is sent. -EOPNOTSUPP: ancillary data.
+ * than an i32 says; -EFAULT: a piece is not in this process's memory; then nothing is sent. -EOPNOTSUPP: ancillary data. A call that waits may read message and vector again: they, and the
+ * bytes, stay unchanged until it returns.
  */
 // @ts-ignore: decorator
 @external("aemos", "sendmsg") export declare function sendmsg(fd: i32, message: usize, flags: i32): i32;
 
-/** As `recv`; the sender goes to `address` (see `accept`). A datagram longer than the buffer loses its rest. */
+/** As `recv`; the sender goes to `address` (see `accept`). A datagram longer than the buffer loses its rest. Errors: those of `recv`. */
 // @ts-ignore: decorator
 @external("aemos", "recvfrom")
 export declare function recvfrom(
@@ -139,22 +156,22 @@ export declare function recvfrom(
   lengthPointer: usize,
 ): i32;
 
-/** Lets go of the descriptor and of its events. TCP goes on sending what it has and closes in order. 0, -EBADF. */
+/** Lets go of the descriptor and of its events. TCP goes on sending what it has and closes in order, and waits only with SO_LINGER. 0, -EBADF; -ENOMEM: in a fresh fork, and it is open still. */
 // @ts-ignore: decorator
 @external("aemos", "close") export declare function close(fd: i32): i32;
 
-/** Ends one direction or both (SHUT_*). 0, -ENOTCONN, -EINVAL. */
+/** Ends one direction or both (SHUT_*). 0, -ENOTCONN; -EINVAL: another `how`. */
 // @ts-ignore: decorator
 @external("aemos", "shutdown") export declare function shutdown(fd: i32, how: i32): i32;
 
-/** The socket's own name. 0; -EBADF, -EFAULT. */
+/** The socket's own name. 0; errors: those of all. */
 // @ts-ignore: decorator
 @external("aemos", "getsockname") export declare function getsockname(
   fd: i32,
   address: usize,
   lengthPointer: usize,
 ): i32;
-/** The peer's name. 0; -ENOTCONN, -EBADF, -EFAULT. */
+/** The peer's name. 0; -ENOTCONN. */
 // @ts-ignore: decorator
 @external("aemos", "getpeername") export declare function getpeername(
   fd: i32,
@@ -162,54 +179,11 @@ export declare function recvfrom(
   lengthPointer: usize,
 ): i32;
 
-/** Sets an option; the value has 4 bytes, if nothing else is said. -ENOPROTOOPT for what there is not, -EINVAL, -EFAULT. docs/aem-calls.md has the table. */
+/** Sets an option; the value has 4 bytes, if nothing else is said. 0; -ENOPROTOOPT: the socket has no such option, or it is to be read only; -EINVAL: it cannot have that value. docs/aem-calls.md has the table. */
 // @ts-ignore: decorator
 @external("aemos", "setsockopt")
 export declare function setsockopt(fd: i32, level: i32, name: i32, value: usize, length: i32): i32;
-/** Reads an option. `lengthPointer`: i32, room in and length out. SO_ERROR is told once, and then 0. */
+/** Reads an option. `lengthPointer`: i32, room in and length out. SO_ERROR is told once, and then 0. 0; -ENOPROTOOPT. */
 // @ts-ignore: decorator
 @external("aemos", "getsockopt")
 export declare function getsockopt(fd: i32, level: i32, name: i32, value: usize, lengthPointer: usize): i32;
-
-const scratch = memory.data(32, 8);
-const message = changetype<msghdr>(memory.data(28, 8));
-
-/** `sendmsg` of the `count` iovecs at `vector`, to the peer; POSIX's writev, and flags. */
-export function writev(fd: i32, vector: usize, count: i32, flags: i32 = 0): i32 {
-  message.vector = vector;
-  message.count = count;
-  return sendmsg(fd, changetype<usize>(message), flags);
-}
-
-/**
- * A TCP socket that listens on `port` of every address, non-blocking. `family`: AF_INET6 for both versions of IP. Its descriptor, or the negative errno of
- * the call that failed.
- */
-export function listenTcp(port: u32, backlog: i32 = 128, family: i32 = AF_INET): i32 {
-  const fd = bound(SOCK_STREAM, port, family);
-  if (fd < 0) return fd;
-  const error = listen(fd, backlog);
-  if (error >= 0) return fd;
-  close(fd);
-  return error;
-}
-
-/**
- * A UDP socket on `port` of every address, non-blocking. `family`: AF_INET6 for both versions of IP; then names are sockaddr_in6. Its descriptor or a
- * negative errno.
- */
-export function bindUdp(port: u32, family: i32 = AF_INET): i32 {
-  return bound(SOCK_DGRAM, port, family);
-}
-
-function bound(type: i32, port: u32, family: i32): i32 {
-  if (port > 65535) return -EINVAL;
-  const fd = socket(family, type | SOCK_NONBLOCK, 0);
-  if (fd < 0) return fd;
-  if (family == AF_INET6) setAddress6(scratch, 0, 0, port);
-  else setAddress(scratch, INADDR_ANY, port);
-  const error = bind(fd, scratch, sockaddrSize(scratch));
-  if (error >= 0) return fd;
-  close(fd);
-  return error;
-}

@@ -58,32 +58,35 @@ export const LIMIT_ACTIVATIONS: i32 = 6;
 
 // ---- The calls ----
 
-/** Registers an event of `kind`; `argument` is the kind's: see the functions below. Its jid, or a negative errno. */
+/**
+ * Registers an event of `kind`; `argument` is the kind's: see the functions below. Its jid, or a negative errno: those of all registrations (sdk/aem.ts); -EINVAL: no such kind, or an argument that it cannot
+ * have; -EDQUOT: the process has 32 events on that source; and what stands with the functions.
+ */
 // @ts-ignore: decorator
 @external("aemos", "evsystem")
 export declare function evsystem(kind: i32, argument: i32, flags: i32, handler: u32): i32;
 /**
  * Posts a message to all events that listen on `port` of process `pid`; with `pid` 0: to the event of this process with that jid. 0.
- * -EAGAIN: no room at the receiver, nothing was posted; -ESRCH: no such process or jid; -ECONNREFUSED: nobody listens; -EMSGSIZE;
- * -EINVAL: the event takes no messages; -EFAULT.
+ * -EAGAIN: no room at the receiver, nothing was posted; -ESRCH: no such process or jid; -ECONNREFUSED: nobody listens; -EMSGSIZE: more than
+ * MESSAGE_LIMIT, or than half of the receiver's vmtable; -EINVAL: a negative length, or the event takes no messages; -EFAULT.
  */
 // @ts-ignore: decorator
 @external("aemos", "evpost")
 export declare function evpost(pid: i32, port: i32, data: usize, length: i32): i32;
-/** The pid of the first process of that name (in the image's manifest; UTF-8). -ESRCH, -EINVAL, -EFAULT. */
+/** The pid of the first process of that name (in the image's manifest; UTF-8). -ESRCH: there is none; -EINVAL: a name has 1 to 64 bytes; -EFAULT. */
 // @ts-ignore: decorator
 @external("aemos", "getpidof")
 export declare function getpidof(name: usize, length: i32): i32;
 
-// ---- The same with a function instead of an index: the compiler checks its type ----
+// ---- The same with a function instead of an index: the compiler checks its type. Results and errors are those of evsystem. ----
 
-/** Messages to `port` of this process. Each listener gets every message. */
+/** Messages to `port` of this process. Each listener gets every message. -EDQUOT: four listen on the port; -ENOSPC: 8192 in the system. */
 // @ts-ignore: decorator
 @inline
 export function onMessage(port: i32, handler: MessageHandler, flags: i32 = 0): i32 {
   return evsystem(EVENT_MESSAGE, port, flags, handler.index);
 }
-/** SIGTERM, SIGUSR1 or SIGUSR2: it does not interrupt a call then, nor wait for `sigtake`. */
+/** SIGTERM, SIGUSR1 or SIGUSR2: it does not interrupt a call then, nor wait for `sigtake`. -EINVAL: another signal. */
 // @ts-ignore: decorator
 @inline
 export function onSignal(signal: i32, handler: SignalHandler, flags: i32 = 0): i32 {
@@ -95,19 +98,19 @@ export function onSignal(signal: i32, handler: SignalHandler, flags: i32 = 0): i
 export function onChild(pid: i32, handler: ChildHandler, flags: i32 = 0): i32 {
   return evsystem(EVENT_CHILD, pid, flags, handler.index);
 }
-/** Less than `thresholdKiB` of the machine's memory is free; again only after an eighth more than that has been. */
+/** Less than `thresholdKiB` of the machine's memory is free; again only after an eighth more than that has been. -EINVAL: less than 4, or (with an eighth more) all memory; -ENOSPC: 256 in the system. */
 // @ts-ignore: decorator
 @inline
 export function onMemory(thresholdKiB: i32, handler: MemoryHandler, flags: i32 = 0): i32 {
   return evsystem(EVENT_MEMORY, thresholdKiB, flags, handler.index);
 }
-/** `limit` activated events of this process wait; again only after fewer than half as many have. */
+/** `limit` activated events of this process wait; again only after fewer than half as many have. -EINVAL: 0. */
 // @ts-ignore: decorator
 @inline
 export function onOverload(limit: i32, handler: OverloadHandler, flags: i32 = 0): i32 {
   return evsystem(EVENT_OVERLOAD, limit, flags, handler.index);
 }
-/** The state of the link: now, and whenever it changes. */
+/** The state of the link: now, and whenever it changes. -ENODEV: there is no network device; -ENOSPC: 256 in the system. */
 // @ts-ignore: decorator
 @inline
 export function onLink(handler: LinkHandler, flags: i32 = 0): i32 {
@@ -126,7 +129,7 @@ export function onError(handler: ErrorHandler, flags: i32 = 0): i32 {
   return evsystem(EVENT_ERROR, 0, flags, handler.index);
 }
 
-/** `getpidof` for a name in ASCII. */
+/** `getpidof` for a name in ASCII, and its errors. */
 export function processNamed(name: string): i32 {
   const buffer = memory.data(64);
   const length = min(name.length, 64);

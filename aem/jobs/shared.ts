@@ -8,8 +8,7 @@
  *                 ▲                      ▲                             ▲
  *                 the slowest event      another one                   the fastest: it has had all
  *
- * So a slow event keeps nobody waiting until the socket's receive buffer is full (TCP: its window, which closes; UDP: UDP_QUEUE_BYTES and
- * UDP_QUEUE_COUNT). It costs no memory beyond that buffer, and leaves nothing behind when it ends.
+ * So a slow event keeps nobody waiting until the socket's receive buffer (SO_RCVBUF) is full (TCP: its window, which closes; UDP: what comes is dropped). It costs no memory beyond that buffer, and leaves nothing behind when it ends.
  *
  * Of an event whose socket is shared, `count` is how many bytes or datagrams it is ahead of the queue's head, or was before Socket.taken
  * left the queue; `data` is, low, the buffer in which the last of them stands, and high, of a stream the address behind that byte, of
@@ -183,6 +182,20 @@ export function consumeShared(event: Event, socket: Socket, bytes: u32): void {
   place(event, count + (stream ? bytes : 1), (<u64>changetype<usize>(buffer)) | (high << 32));
   // Only a step of the slowest, or of one of them, can be the last.
   if (count == 0) consumeHad(socket);
+}
+
+/** Done with all that is in the queue, in one step for all of it. How many datagrams of it, or bytes, the event had still to be given. */
+export function skipShared(event: Event, socket: Socket): u32 {
+  settle(socket);
+  const count = event.count;
+  const stream = isStream(socket);
+  const all = stream ? socket.receivedBytes : socket.received.count;
+  const tail = socket.received.tail;
+  if (tail === null || count == all) return 0;
+  const high = stream ? <u64>(tail.data + tail.length) : event.data >> 32;
+  place(event, all, (<u64>changetype<usize>(tail)) | (high << 32));
+  if (count == 0) consumeHad(socket);
+  return all - count;
 }
 
 // ---- Errors of datagrams ----

@@ -10,7 +10,7 @@ import {
   listenTcp,
   logText,
   onAccept,
-  setsockopt,
+  setOption,
   sigtake,
   startDeadlines,
 } from "../../sdk";
@@ -22,8 +22,6 @@ import { accepted } from "./server";
 const PORT: u32 = 80;
 const BACKLOG: i32 = 512;
 
-const option = memory.data(4, 4);
-
 function start(): i32 {
   initializeCharacters();
   initializeConnections();
@@ -33,8 +31,7 @@ function start(): i32 {
   const listener = listenTcp(PORT, BACKLOG, AF_INET6);
   if (listener < 0) return listener;
   // Connections have it from their listener: the last segment of a response does not wait until those before it are acknowledged.
-  store<i32>(option, 1);
-  setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, option, sizeof<i32>());
+  setOption(listener, IPPROTO_TCP, TCP_NODELAY, 1);
   return onAccept(listener, accepted);
 }
 

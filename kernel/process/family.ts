@@ -81,7 +81,7 @@ export function sys_fork(flags: u32): i32 {
   return child.pid;
 }
 
-/** Starts the module that is linked in under this name as a child. Its pid; -ENOENT there is no such module, -EAGAIN, -ENOMEM, -EFAULT. */
+/** Starts the module that is linked in under this name as a child. Its pid; -ENOENT there is no such module, or no name there; -EAGAIN, -ENOMEM, -EINVAL. */
 export function sys_spawn(name: usize, length: u32, flags: u32): i32 {
   if (flags & ~FORK_NO_WAIT) return -EINVAL;
   const module = findModule(name, length);

@@ -6,6 +6,7 @@ import { socketOf } from "./descriptor";
 import { findOption, initializeOptionTable, OPTION_SIZE, OPTION_TABLE_STORAGE, OPTION_WORD } from "./options";
 import { defineSocketOptions } from "./options-socket";
 import { defineTcpOptions } from "./tcp/socket-options";
+import { defineUdpOptions } from "./udp-options";
 
 /** Bytes that `initializeOptions` needs. */
 export const OPTIONS_STORAGE: usize = OPTION_TABLE_STORAGE + OPTION_SIZE;
@@ -19,6 +20,7 @@ export function initializeOptions(storage: usize): void {
   initializeOptionTable(storage);
   defineSocketOptions();
   defineTcpOptions();
+  defineUdpOptions();
 }
 
 /** 0; -ENOPROTOOPT, -EINVAL (too short, or a value that the option cannot have), -EFAULT, -EBADF. */

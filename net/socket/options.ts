@@ -8,6 +8,8 @@ export const SOL_SOCKET: u32 = 1;
 export const SOL_IP: u32 = 0;
 export const SOL_TCP: u32 = 6;
 export const SOL_IPV6: u32 = 41;
+/** Of both kinds of sockets, each of which has a row of its own. */
+export const SO_RCVBUF: u32 = 8;
 /** Numbers from here on are aemos's own. */
 export const OWN_OPTIONS: u32 = 0x4000;
 
@@ -80,7 +82,7 @@ export function findOption(socket: Socket, level: u32, name: u32): SocketOption 
   const key = (level << 16) | name;
   for (let i: u32 = 0; i < count; i++) {
     const row = changetype<SocketOption>(table + ROW * i);
-    if (row.key == key) return (row.sockets >> socket.type) & 1 ? row : null;
+    if (row.key == key && ((row.sockets >> socket.type) & 1) != 0) return row;
   }
   return null;
 }

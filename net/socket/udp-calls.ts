@@ -13,6 +13,8 @@ import {
   UDP_AUTO_ADDRESS,
   UDP_BOUND,
   UDP_CONNECTED,
+  UDP_QUEUE_LEAST,
+  UDP_QUEUE_MOST,
   UDP_SHUT_READ,
   UDP_SHUT_WRITE,
   udpConnected,
@@ -20,10 +22,6 @@ import {
   udpShared,
   UdpSocket,
 } from "./udp-socket";
-
-/** A socket's receive queue holds at most this much payload, in bytes, and so many buffers: a datagram takes one, unless it is longer than one. */
-export const UDP_QUEUE_BYTES: u32 = 131072;
-export const UDP_QUEUE_COUNT: u32 = 128;
 
 /** Buffers in all queues together, and how many there may be. */
 let queued: u32 = 0;
@@ -64,8 +62,8 @@ export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
     return;
   }
   if (
-    socket.queuedBuffers + pieces > UDP_QUEUE_COUNT ||
-    socket.receivedBytes + length > UDP_QUEUE_BYTES ||
+    <i32>pieces > socket.room ||
+    socket.receivedBytes + length > socket.receiveLimit ||
     queued + pieces > queueLimit
   ) {
     socket.drops++;
@@ -74,17 +72,25 @@ export function udpEnqueue(socket: UdpSocket, buffer: PacketBuffer): void {
     return;
   }
   socket.receivedBytes += length;
-  socket.queuedBuffers += pieces;
+  socket.room -= pieces;
   queued += pieces;
   socket.received.append(buffer);
   socket.wake(POLLIN, 0);
 }
 
+/** SO_RCVBUF: `bytes`, or the next that there may be. What is in the queue stays. */
+export function setUdpReceiveLimit(socket: UdpSocket, bytes: u32): void {
+  const before = socket.bufferLimit;
+  socket.receiveLimit = max(UDP_QUEUE_LEAST, min(bytes, UDP_QUEUE_MOST));
+  socket.room += <i32>(socket.bufferLimit - before);
+}
+
 function dropQueue(socket: UdpSocket): void {
-  queued -= socket.queuedBuffers;
+  const room = <i32>socket.bufferLimit;
+  queued -= <u32>(room - socket.room);
   socket.left(socket.received.count);
   socket.receivedBytes = 0;
-  socket.queuedBuffers = 0;
+  socket.room = room;
   socket.received.clear();
 }
 
@@ -165,7 +171,7 @@ function udpConsume(socket: Socket, bytes: u32): void {
   self.left(1);
   const pieces = buffer.pieces;
   self.receivedBytes -= buffer.wholeLength;
-  self.queuedBuffers -= pieces;
+  self.room += pieces;
   queued -= pieces;
   releaseBuffer(buffer);
 }

@@ -27,6 +27,16 @@ export const UDP_AUTO_ADDRESS: u32 = 4;
 export const UDP_SHUT_READ: u32 = 8;
 export const UDP_SHUT_WRITE: u32 = 16;
 
+/**
+ * A socket's receive queue holds at most this much payload, in bytes, unless SO_RCVBUF says otherwise; and at most a buffer for each so many bytes of that: a datagram takes one, unless it is longer than one. The
+ * most that SO_RCVBUF can ask for is what can be thrown away at once (aem/clean.ts) with interrupts off.
+ */
+export const UDP_QUEUE_BYTES: u32 = 131072;
+export const UDP_BUFFER_SHARE: u32 = 1024;
+export const UDP_QUEUE_COUNT: u32 = UDP_QUEUE_BYTES / UDP_BUFFER_SHARE;
+export const UDP_QUEUE_LEAST: u32 = 4096;
+export const UDP_QUEUE_MOST: u32 = 196608;
+
 /** Ports that are given to sockets that were not bound (RFC 6335, 6). */
 export const EPHEMERAL_FIRST: u32 = 49152;
 export const EPHEMERAL_COUNT: u32 = 16384;
@@ -45,14 +55,16 @@ export class UdpSocket extends Socket {
   // Storage of `link`.
   private linkNext: usize;
   private linkPrev: usize;
-  /** Buffers in which what was received stands. */
-  queuedBuffers: u32;
+  /** Buffers that the receive queue has room for still; negative: there is more in it than there may be now. */
+  room: i32;
   /** UDP_* bits. */
   status: u32;
   /** Datagrams dropped because the queue was full. */
   drops: u64;
   /** The name that it is bound to; null: none. */
   place: LocalName | null;
+  /** SO_RCVBUF: bytes of payload that the receive queue may hold, and a buffer for each UDP_BUFFER_SHARE of them. */
+  receiveLimit: u32;
 
   /** With a peer, its place in the table of flows; else among those that are served at its name. */
   @inline get link(): Link {
@@ -62,6 +74,11 @@ export class UdpSocket extends Socket {
 
   @inline has(bits: u32): bool {
     return (this.status & bits) != 0;
+  }
+
+  /** Buffers that the receive queue may hold. */
+  @inline get bufferLimit(): u32 {
+    return this.receiveLimit / UDP_BUFFER_SHARE;
   }
 
 
@@ -148,6 +165,8 @@ export function allocateUdpSocket(protocol: SocketProtocol): UdpSocket | null {
   socket.protocol = protocol;
   socket.type = <u8>SOCK_DGRAM;
   socket.service = <u16>TTL_DEFAULT;
+  socket.receiveLimit = UDP_QUEUE_BYTES;
+  socket.room = UDP_QUEUE_COUNT;
   socket.flow.clearIpv4();
   addSocketLevel(socket, POLL_LEVEL_DEFAULT);
   return socket;

@@ -88,23 +88,23 @@ struct event_filter {
 _Static_assert(sizeof(struct event_filter) == 32, "event_filter: 32 bytes");
 
 /* Sets a filter; its `size` is filled in. */
-static inline int set_filter(int jid, struct event_filter filter) {
+static inline int aemos_set_filter(int jid, struct event_filter filter) {
   filter.size = sizeof(filter);
   return evctl(jid, EVJOBFILTER, (intptr_t)&filter);
 }
 
 /* Of an sk event: only transitions into one of the states, bit n for state n (1 << TCP_ESTABLISHED). */
-static inline int filter_states(int jid, uint32_t states) { return set_filter(jid, (struct event_filter){.mask = states}); }
+static inline int filter_states(int jid, uint32_t states) { return aemos_set_filter(jid, (struct event_filter){.mask = states}); }
 
 /* Of a sock event: only these POLL* bits. */
-static inline int filter_poll(int jid, uint32_t bits) { return set_filter(jid, (struct event_filter){.mask = bits}); }
+static inline int filter_poll(int jid, uint32_t bits) { return aemos_set_filter(jid, (struct event_filter){.mask = bits}); }
 
 /*
  * Of an accept event: connections from elsewhere are reset. Of a read event on UDP: datagrams from elsewhere are dropped. All 0: all peers.
  * filter_peers is for IPv4, 10.0.2.15 being 0x0a00020f, with a prefix of 1..32: peers of IPv6 are elsewhere. filter_peers6: 1..128.
  */
 static inline int filter_peers6(int jid, struct in6_addr address, uint32_t prefix) {
-  return set_filter(jid, (struct event_filter){.address = address, .prefix = prefix});
+  return aemos_set_filter(jid, (struct event_filter){.address = address, .prefix = prefix});
 }
 
 static inline int filter_peers(int jid, uint32_t address, uint32_t prefix) {
@@ -116,7 +116,7 @@ static inline int filter_peers(int jid, uint32_t address, uint32_t prefix) {
 }
 
 /* Of a read event on TCP: the handler is called for `bytes` at once, as with SO_RCVLOWAT. */
-static inline int filter_least(int jid, uint32_t bytes) { return set_filter(jid, (struct event_filter){.least = bytes}); }
+static inline int filter_least(int jid, uint32_t bytes) { return aemos_set_filter(jid, (struct event_filter){.least = bytes}); }
 
 static inline int clear_filter(int jid) { return evctl(jid, EVJOBFILTER, 0); }
 

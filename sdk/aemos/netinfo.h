@@ -38,7 +38,8 @@ struct network_information {
   struct in6_addr name_servers[NETWORK_NAME_SERVERS];
   struct network_address6 addresses6[NETWORK_ADDRESSES]; /* the first is the link-local one */
 };
-_Static_assert(sizeof(struct network_information) == 232, "network_information: 14 fields of 32 bits, and 9 addresses");
+#define NETWORK_INFORMATION_SIZE 232
+_Static_assert(sizeof(struct network_information) == NETWORK_INFORMATION_SIZE, "network_information: 14 fields of 32 bits, and 9 addresses");
 
 /* Writes up to `length` bytes of the struct. The bytes written: fewer from a kernel that knows less. -EFAULT, -EINVAL. */
 AEMOS_CALL(netinfo) int netinfo(struct network_information *buffer, int length);

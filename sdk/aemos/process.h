@@ -52,7 +52,8 @@ struct system_information {
   uint64_t tcp_time_waits, tcp_time_waits_cut;
   uint64_t frames_segmented, frames_merged;
 };
-_Static_assert(sizeof(struct system_information) == 192, "system_information: 24 counters of 64 bits");
+#define SYSTEM_INFORMATION_SIZE 192
+_Static_assert(sizeof(struct system_information) == SYSTEM_INFORMATION_SIZE, "system_information: 24 counters of 64 bits");
 
 /* Writes up to `length` bytes of the counters. The bytes written: fewer from a kernel that counts less. -EFAULT, -EINVAL. */
 AEMOS_CALL(sysinfo) int sysinfo(struct system_information *buffer, int length);
@@ -68,12 +69,13 @@ AEMOS_CALL(sysinfo) int sysinfo(struct system_information *buffer, int length);
 
 /*
  * A copy of this process: the child's pid here, 0 in the child, which has memory, globals and stack of its own and the descriptors of its
- * parent. -EAGAIN: too many processes or children; -ENOMEM; -EINVAL; -EPERM in a handler that runs on a thread of its own; of FORK_EVENTS: -ENOSPC.
+ * parent. -EAGAIN: too many processes or children; -ENOMEM; -EINVAL; -EPERM in a handler that runs on a thread of its own; of FORK_EVENTS: -ENOSPC: the system has no room
+ * for the copies of the events; -EDQUOT: a socket has as many with them as it may.
  */
 AEMOS_CALL(fork) int fork(int flags);
-/* Starts the application that is linked in under a name as a child. Its pid, -ENOENT, -EAGAIN, -ENOMEM, -EINVAL, -EFAULT. */
+/* Starts the application that is linked in under a name as a child. Its pid; -ENOENT: no name of one stands there; -EAGAIN, -ENOMEM: as of fork; -EINVAL: an unknown flag. */
 AEMOS_CALL(spawn) int spawn(const char *name, int length, int flags);
-/* Waits until child `pid` (-1: any) has ended, writes its status (`status` 0: nowhere) and forgets it. Its pid; 0: WNOHANG; -ECHILD, -EINTR. */
+/* Waits until child `pid` (-1: any) has ended, writes its status (`status` 0: nowhere) and forgets it. Its pid; 0: WNOHANG; -ECHILD, -EINTR, -EFAULT, -EINVAL. */
 AEMOS_CALL(waitpid) int waitpid(int pid, int *status, int flags);
 
 /* spawn of a string. */
@@ -108,6 +110,13 @@ _Static_assert(sizeof(struct process_information) == PROCESS_INFORMATION_SIZE, "
 
 /* Writes up to `length` bytes of what process `pid` (0: this one) uses now. The bytes written, -ESRCH, -EFAULT, -EINVAL. */
 AEMOS_CALL(processinfo) int processinfo(int pid, struct process_information *buffer, int length);
+/* Bytes of the caller's vmtable zone: `vmtableKiB` of its manifest, or less on a small machine. */
+static inline uint64_t vmtable_size(void) {
+  struct process_information own = {.vmtable_size = 0};
+  processinfo(0, &own, PROCESS_INFORMATION_SIZE);
+  return own.vmtable_size;
+}
+
 /* The pid of the first process of that name in the image's manifest. -ESRCH, -EINVAL: a name has 1 to 64 bytes; -EFAULT. */
 AEMOS_CALL(getpidof) int getpidof(const char *name, int length);
 

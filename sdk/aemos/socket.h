@@ -4,8 +4,6 @@
 #ifndef AEMOS_SOCKET_H
 #define AEMOS_SOCKET_H
 
-#define AF_INET 2
-#define AF_INET6 10
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 /* Or-ed into the type: no call on the socket blocks. */
@@ -13,15 +11,16 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define IPPROTO_IPV6 41
-/* Addresses in host order: htonl() them. */
-#define INADDR_ANY 0u
-#define INADDR_LOOPBACK 0x7f000001u
-#define INADDR_NONE 0xffffffffu
 /* send on a TCP socket: the data is urgent. */
 #define MSG_OOB 0x01
+/* recv: the data stay where they are. */
 #define MSG_PEEK 0x02
+/* recv of a datagram: its own length is returned, also when the buffer is shorter. */
 #define MSG_TRUNC 0x20
+/* This call does not block. */
 #define MSG_DONTWAIT 0x40
+/* Says nothing: there is no SIGPIPE here. */
+#define MSG_NOSIGNAL 0x4000
 /* send on a TCP socket: the next call sends more, or is shutdown or close. */
 #define MSG_MORE 0x8000
 #define SHUT_RD 0
@@ -34,12 +33,17 @@
 #define SO_BROADCAST 6
 #define SO_SNDBUF 7
 #define SO_RCVBUF 8
+/* aemos's own. Of UDP, to be read only: datagrams that the receive buffer had no room for, since the socket was made. */
+#define SO_DROPS 0x4004
 #define SO_KEEPALIVE 9
 /* Always on: urgent data is in line. */
 #define SO_OOBINLINE 10
 /* A struct linger. */
 #define SO_LINGER 13
+/* To be read only: whether it listens; IPPROTO_TCP or IPPROTO_UDP; AF_INET or AF_INET6. */
 #define SO_ACCEPTCONN 30
+#define SO_PROTOCOL 38
+#define SO_DOMAIN 39
 /* Level of IP_TOS, IP_TTL and IP_MTU_DISCOVER. */
 #define IPPROTO_IP 0
 #define IP_TOS 1
@@ -63,8 +67,11 @@
 #define TCP_SOFT_ERROR 0x4001
 #define TCP_URGENT 0x4002
 #define TCP_UTO 0x4003
-/* With IPPROTO_IPV6, before the socket has a name: it leaves IPv4 to others. */
+/* With IPPROTO_IPV6, as those that follow. Before the socket has a name: it leaves IPv4 to others. */
 #define IPV6_V6ONLY 26
+/* IP_TTL and IP_TOS by the names of IPv6: a socket has one of each, for both versions. */
+#define IPV6_UNICAST_HOPS 16
+#define IPV6_TCLASS 67
 /* Bits of the `events` of a sock handler. */
 #define POLLIN 0x0001
 #define POLLPRI 0x0002 /* urgent data is ahead */
@@ -76,16 +83,10 @@
 
 typedef int socklen_t;
 typedef uint16_t sa_family_t;
-typedef uint16_t in_port_t;
-typedef uint32_t in_addr_t;
 
 struct sockaddr {
   sa_family_t sa_family;
   char sa_data[14];
-};
-
-struct in_addr {
-  in_addr_t s_addr; /* network order */
 };
 
 struct sockaddr_in {
@@ -98,10 +99,6 @@ struct sockaddr_in {
 _Static_assert(sizeof(struct sockaddr) == SOCKADDR_SIZE, "sockaddr: 16 bytes");
 _Static_assert(sizeof(struct sockaddr_in) == SOCKADDR_SIZE, "sockaddr_in: 16 bytes");
 _Static_assert(offsetof(struct sockaddr_in, sin_addr) == 4, "sockaddr_in: the address follows the port");
-
-struct in6_addr {
-  uint8_t s6_addr[16];
-};
 
 /* Of sockets of AF_INET6; on :: they serve both versions, and a peer of IPv4 is ::ffff:a.b.c.d. A read handler's `data` begin 32 bytes behind it. */
 struct sockaddr_in6 {
@@ -139,6 +136,7 @@ struct linger {
   int l_onoff;
   int l_linger; /* seconds */
 };
+_Static_assert(sizeof(struct linger) == 8, "linger: two words");
 
 /* Linux's, as of its first 104 bytes; what is not named is 0. Times in microseconds. */
 struct tcp_info {
@@ -170,78 +168,96 @@ struct tcp_info {
 };
 _Static_assert(sizeof(struct tcp_info) == 104, "tcp_info: 104 bytes");
 
-/* A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT, -EMFILE, -ENOBUFS. */
+/*
+ * ---- The calls (docs/aem-calls.md). Each returns 0 or more, or a negative errno ----
+ *
+ * Of all of them: -EBADF: `fd` is no socket of this process; -EFAULT; -EINVAL: a length that is negative, or too short for what it is of; -EPERM: the manifest's policy refuses the
+ * call. Where a name is given: -EAFNOSUPPORT: it is of another family than the socket; -ENETUNREACH: of IPv4, for a socket with IPV6_V6ONLY. Where a call may wait (accept, connect,
+ * send, recv and their like): -EAGAIN: it must not; -EINTR: a signal; -EBADF: another thread has closed the socket meanwhile. "What has ended the connection" is -ECONNRESET, -ETIMEDOUT,
+ * -ECONNREFUSED, or what ICMP said: -EHOSTUNREACH, -ENETUNREACH, ... What a call has beside these stands with it.
+ */
+
+/* A new socket's descriptor. -EAFNOSUPPORT, -ESOCKTNOSUPPORT, -EPROTONOSUPPORT; -EINVAL: an unknown flag; -EMFILE; -ENOBUFS: as many sockets as there may be. */
 AEMOS_CALL(socket) int socket(int domain, int type, int protocol);
-/* 0, -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL: it has an address. */
+/* Gives a local address. 0; -EADDRINUSE; -EADDRNOTAVAIL: it is not this machine's; -EINVAL: the socket has one, or a connection; -ENOBUFS. */
 AEMOS_CALL(bind) int bind(int fd, const struct sockaddr *address, socklen_t length);
-/* 0, -EADDRINUSE, -EOPNOTSUPP. */
+/* Takes connections, up to `backlog` (1 to 4096) waiting. 0; -EADDRINUSE: another one listens there; -EINVAL: it is connected, or was; -EOPNOTSUPP: UDP; -ENOBUFS: 256 listen. */
 AEMOS_CALL(listen) int listen(int fd, int backlog);
-/* The next connection's descriptor. `length`: room in, length out; both pointers may be 0. */
+/*
+ * The next connection's descriptor. `length`: room in, length out; both pointers may be 0. -EINVAL: the socket does not listen; -EOPNOTSUPP: UDP; -EMFILE: the connection stays in the
+ * queue; -EFAULT: it is reset.
+ */
 AEMOS_CALL(accept) int accept(int fd, struct sockaddr *address, socklen_t *length);
-/* 0; -EINPROGRESS on a non-blocking socket; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... */
+/*
+ * 0 when connected (UDP: at once; address and port 0 take the peer away). -EINPROGRESS on a non-blocking socket, and -EALREADY after that; -EISCONN; -ENETUNREACH; -EADDRNOTAVAIL: no local port is left
+ * for this peer, or its port is 0 (UDP: -EINVAL); -EADDRINUSE: there is this connection; -ENOBUFS; what has ended the connection.
+ */
 AEMOS_CALL(connect) int connect(int fd, const struct sockaddr *address, socklen_t length);
-/* Bytes taken, maybe fewer than given. -EAGAIN, -EPIPE, -ENOTCONN, -ECONNRESET, ... */
+/*
+ * Bytes taken; without blocking as many as there is room for; blocking all, or fewer if a handler's turn came. -EPIPE: this end was shut down; -ENOTCONN; what has ended the connection; -EOPNOTSUPP: an unknown
+ * flag, MSG_OOB or MSG_MORE of a datagram. A datagram: see sendto; -EDESTADDRREQ: no peer.
+ */
 AEMOS_CALL(send) int send(int fd, const void *data, int length, int flags);
-/* Bytes received; 0 at the end of the stream. -EAGAIN, -ENOTCONN, -ECONNRESET, ... */
+/* Bytes received; 0 at the end of the stream. -ENOTCONN; what has ended the connection, or become of an earlier datagram to the peer, once; -EOPNOTSUPP: an unknown flag. */
 AEMOS_CALL(recv) int recv(int fd, void *buffer, int length, int flags);
-/* UDP: all of it, up to 65,507 bytes, or an error (-EMSGSIZE, -ENETUNREACH, -EAGAIN). */
+/*
+ * As send, to `address` (0: the peer; a stream does not look at it). A datagram goes as a whole, up to 65,507 bytes (over IPv6 65,527), and never waits; else -EMSGSIZE: too long, or above the MTU and not to be
+ * fragmented; -ENETUNREACH; -ENETDOWN: no link; -ENOBUFS: no memory; -EACCES: a broadcast without SO_BROADCAST; -EADDRNOTAVAIL: its own address is no longer this machine's; -EADDRINUSE: no port is
+ * left; -EINVAL: to port 0; what has become of an earlier datagram to the peer, once, and this one was not sent.
+ */
 AEMOS_CALL(sendto)
 int sendto(int fd, const void *data, int length, int flags, const struct sockaddr *address, socklen_t address_length);
 /*
  * As send and sendto, of several pieces, one behind the other: what stands together of a stream, or one datagram. Bytes taken, which may end in the middle of a
  * piece. -EMSGSIZE: more than IOV_MAX pieces, or too long for a datagram; -EINVAL: more bytes than an int says; -EFAULT; -EOPNOTSUPP: ancillary data.
+ * A call that waits may read message and vector again: they, and the bytes, stay unchanged until it returns.
  */
 AEMOS_CALL(sendmsg) int sendmsg(int fd, const struct msghdr *message, int flags);
-/* A datagram longer than the buffer loses its rest. */
+/* As recv; the sender goes to `address` (see accept). A datagram longer than the buffer loses its rest. */
 AEMOS_CALL(recvfrom)
 int recvfrom(int fd, void *buffer, int length, int flags, struct sockaddr *address, socklen_t *address_length);
-/* Lets go of the descriptor and ends its events. 0, -EBADF. */
+/* Lets go of the descriptor and ends its events. TCP closes in order, and waits only with SO_LINGER. 0, -EBADF; -ENOMEM: in a fresh fork, and it is open still. */
 AEMOS_CALL(close) int close(int fd);
-/* SHUT_*. 0, -ENOTCONN, -EINVAL. */
+/* Ends one direction or both (SHUT_*). 0, -ENOTCONN; -EINVAL: another `how`. */
 AEMOS_CALL(shutdown) int shutdown(int fd, int how);
-/* 0, -EBADF, -EFAULT. */
+/* The socket's own name. 0; errors: those of all. */
 AEMOS_CALL(getsockname) int getsockname(int fd, struct sockaddr *address, socklen_t *length);
-/* 0, -ENOTCONN, -EBADF, -EFAULT. */
+/* The peer's name. 0; -ENOTCONN. */
 AEMOS_CALL(getpeername) int getpeername(int fd, struct sockaddr *address, socklen_t *length);
-/* docs/aem-calls.md has the table. An int, if nothing else is said. -ENOPROTOOPT, -EINVAL, -EFAULT. */
+/* docs/aem-calls.md has the table. An int, if nothing else is said. 0; -ENOPROTOOPT: the socket has no such option, or it is to be read only; -EINVAL: it cannot have that value. */
 AEMOS_CALL(setsockopt) int setsockopt(int fd, int level, int name, const void *value, socklen_t length);
-/* SO_ERROR is told once, and then 0. */
+/* `length`: room in, length out. SO_ERROR is told once, and then 0. 0; -ENOPROTOOPT. */
 AEMOS_CALL(getsockopt) int getsockopt(int fd, int level, int name, void *value, socklen_t *length);
 
 /* ---- Helpers ---- */
-
-static inline uint16_t htons(uint16_t value) { return __builtin_bswap16(value); }
-static inline uint16_t ntohs(uint16_t value) { return __builtin_bswap16(value); }
-static inline uint32_t htonl(uint32_t value) { return __builtin_bswap32(value); }
-static inline uint32_t ntohl(uint32_t value) { return __builtin_bswap32(value); }
-
-/* "10.0.2.15" in network order; INADDR_NONE when it is not four decimal numbers from 0 to 255. */
-static inline in_addr_t inet_addr(const char *text) {
-  uint32_t address = 0;
-  for (int part = 0; part < 4; part++) {
-    uint32_t value = 0;
-    int digits = 0;
-    for (; *text >= '0' && *text <= '9' && digits < 3; text++, digits++) value = value * 10 + (uint32_t)(*text - '0');
-    if (digits == 0 || value > 255 || *text != (part < 3 ? '.' : 0)) return INADDR_NONE;
-    text++;
-    address = address << 8 | value;
-  }
-  return htonl(address);
-}
 
 /* Bytes of a sockaddr, by its family: what sendto wants to hear of the `from` of a read handler. */
 static inline socklen_t sockaddr_size(const void *address) {
   return ((const struct sockaddr *)address)->sa_family == AF_INET6 ? SOCKADDR6_SIZE : SOCKADDR_SIZE;
 }
 
-/* sendmsg to the peer, without flags. */
-static inline int writev(int fd, const struct iovec *vector, int count) {
+/* sendmsg to the peer. */
+static inline int writev_flags(int fd, const struct iovec *vector, int count, int flags) {
   struct msghdr message = {.msg_iov = (struct iovec *)vector, .msg_iovlen = count};
-  return sendmsg(fd, &message, 0);
+  return sendmsg(fd, &message, flags);
+}
+
+/* The same without flags, as POSIX has it. */
+static inline int writev(int fd, const struct iovec *vector, int count) { return writev_flags(fd, vector, count, 0); }
+
+/* An option whose value is an int. 0, or an errno of setsockopt. */
+static inline int set_option(int fd, int level, int name, int value) { return setsockopt(fd, level, name, &value, sizeof(value)); }
+
+/* Its value, which is never negative, or an errno of getsockopt. */
+static inline int get_option(int fd, int level, int name) {
+  int value = 0;
+  socklen_t length = sizeof(value);
+  int error = getsockopt(fd, level, name, &value, &length);
+  return error < 0 ? error : value;
 }
 
 /* A non-blocking socket of `type` on `port` of every address; AF_INET6: of both versions. Its descriptor or a negative errno. */
-static inline int bound_socket(int family, int type, uint32_t port) {
+static inline int aemos_bound(int family, int type, uint32_t port) {
   if (port > 65535) return -EINVAL;
   int fd = socket(family, type | SOCK_NONBLOCK, 0);
   if (fd < 0) return fd;
@@ -253,8 +269,8 @@ static inline int bound_socket(int family, int type, uint32_t port) {
   return error;
 }
 
-static inline int listening_socket(int family, uint32_t port, int backlog) {
-  int fd = bound_socket(family, SOCK_STREAM, port);
+static inline int aemos_listening(int family, uint32_t port, int backlog) {
+  int fd = aemos_bound(family, SOCK_STREAM, port);
   if (fd < 0) return fd;
   int error = listen(fd, backlog);
   if (error >= 0) return fd;
@@ -263,13 +279,13 @@ static inline int listening_socket(int family, uint32_t port, int backlog) {
 }
 
 /* A non-blocking TCP socket that listens on `port`. Its descriptor, or the negative errno of the call that failed. */
-static inline int listen_tcp(uint32_t port, int backlog) { return listening_socket(AF_INET, port, backlog); }
+static inline int listen_tcp(uint32_t port, int backlog) { return aemos_listening(AF_INET, port, backlog); }
 
 /* A non-blocking UDP socket on `port`. Its descriptor or a negative errno. */
-static inline int bind_udp(uint32_t port) { return bound_socket(AF_INET, SOCK_DGRAM, port); }
+static inline int bind_udp(uint32_t port) { return aemos_bound(AF_INET, SOCK_DGRAM, port); }
 
 /* The same for both versions of IP; their names are sockaddr_in6. */
-static inline int listen_tcp6(uint32_t port, int backlog) { return listening_socket(AF_INET6, port, backlog); }
-static inline int bind_udp6(uint32_t port) { return bound_socket(AF_INET6, SOCK_DGRAM, port); }
+static inline int listen_tcp6(uint32_t port, int backlog) { return aemos_listening(AF_INET6, port, backlog); }
+static inline int bind_udp6(uint32_t port) { return aemos_bound(AF_INET6, SOCK_DGRAM, port); }
 
 #endif

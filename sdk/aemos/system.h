@@ -38,22 +38,26 @@ typedef void error_handler(int jid, int about, int error, int bytes);
 
 /* ---- The calls ---- */
 
-/* Registers an event of `kind`; `argument` and the handler's type are the kind's: see the functions below. Its jid, or a negative errno. */
+/*
+ * Registers an event of `kind`; `argument` and the handler's type are the kind's: see the functions below. Its jid, or a negative errno: those of all registrations (aem.h); -EINVAL: no such kind, or an argument
+ * that it cannot have; -EDQUOT: the process has 32 events on that source; and what stands with the functions.
+ */
 AEMOS_CALL(evsystem) int evsystem(int kind, int argument, int flags, void *handler);
 /*
  * Posts to all events that listen on `port` of process `pid`; with `pid` 0: to the event of this process with that jid. 0. -EAGAIN: no room at
- * the receiver, nothing was posted; -ESRCH, -ECONNREFUSED: nobody listens; -EMSGSIZE; -EINVAL: the event takes no messages; -EFAULT.
+ * the receiver, nothing was posted; -ESRCH: no such process or jid; -ECONNREFUSED: nobody listens; -EMSGSIZE: more than MESSAGE_LIMIT, or than half of the receiver's
+ * vmtable; -EINVAL: a negative length, or the event takes no messages; -EFAULT.
  */
 AEMOS_CALL(evpost) int evpost(int pid, int port, const void *data, int length);
 
-/* ---- evsystem with the type of the handler checked ---- */
+/* ---- evsystem with the type of the handler checked. Results and errors are those of evsystem ---- */
 
-/* Messages to `port` of this process. Each listener gets every message. */
+/* Messages to `port` of this process. Each listener gets every message. -EDQUOT: four listen on the port; -ENOSPC: 8192 in the system. */
 static inline int on_message(int port, message_handler *handler, int flags) {
   return evsystem(EVENT_MESSAGE, port, flags, (void *)handler);
 }
 
-/* SIGTERM, SIGUSR1 or SIGUSR2: it does not interrupt a call then, nor wait for sigtake. */
+/* SIGTERM, SIGUSR1 or SIGUSR2: it does not interrupt a call then, nor wait for sigtake. -EINVAL: another signal. */
 static inline int on_signal(int signal, signal_handler *handler, int flags) {
   return evsystem(EVENT_SIGNAL, signal, flags, (void *)handler);
 }
@@ -63,17 +67,17 @@ static inline int on_child(int pid, child_handler *handler, int flags) {
   return evsystem(EVENT_CHILD, pid, flags, (void *)handler);
 }
 
-/* Less than `threshold_kib` of the machine's memory is free; again only after an eighth more than that has been. */
+/* Less than `threshold_kib` of the machine's memory is free; again only after an eighth more than that has been. -EINVAL: less than 4, or (with an eighth more) all memory; -ENOSPC: 256 in the system. */
 static inline int on_memory(int threshold_kib, memory_handler *handler, int flags) {
   return evsystem(EVENT_MEMORY, threshold_kib, flags, (void *)handler);
 }
 
-/* `limit` activated events of this process wait; again only after fewer than half as many have. */
+/* `limit` activated events of this process wait; again only after fewer than half as many have. -EINVAL: 0. */
 static inline int on_overload(int limit, overload_handler *handler, int flags) {
   return evsystem(EVENT_OVERLOAD, limit, flags, (void *)handler);
 }
 
-/* The state of the link: now, and whenever it changes. */
+/* The state of the link: now, and whenever it changes. -ENODEV: there is no network device; -ENOSPC: 256 in the system. */
 static inline int on_link(link_handler *handler, int flags) { return evsystem(EVENT_LINK, 0, flags, (void *)handler); }
 
 /* A call of this process was refused for a limit. */

@@ -2,11 +2,12 @@
 import { CLOCK_MONOTONIC, clock_gettime } from "../calls";
 import { EDESTADDRREQ, EINVAL, ENODATA } from "../errno";
 import { netinfo, NETWORK_INFORMATION_SIZE, NetworkInformation } from "../netinfo";
-import { INADDR_LOOPBACK } from "../socket";
+import { readAddress } from "../inet";
+import { AF_INET, AF_INET6, INADDR_LOOPBACK } from "../socket";
 import { findCached, keepAnswer } from "./cache";
 import { preferredServer } from "./exchange";
 import { ADDRESSES_SIZE, TYPE_A, TYPE_AAAA } from "./message";
-import { addressInName, encodeName, endsInNumber, isLocalhost } from "./name";
+import { encodeName, endsInNumber, isLocalhost } from "./name";
 import {
   adoptQueries,
   Query,
@@ -36,11 +37,17 @@ export function newQuery(text: usize, length: i32, width: usize, type: u32): Que
     dnsStatistics().refused++;
     return null;
   }
-  const valid = length >= 0 && (type == TYPE_A || type == TYPE_AAAA);
   query.type = type;
-  query.nameSize = valid ? encodeName(text, length, width, query.name) : 0;
+  if (length >= 0 && (type == TYPE_A || type == TYPE_AAAA)) readText(query, text, length, width);
   adoptQueries();
   return query;
+}
+
+/** Reads an address, or else a name. */
+function readText(query: Query, text: usize, length: u32, width: usize): void {
+  if (readAddress(AF_INET, text, length, width, query.addresses)) query.literal = AF_INET;
+  else if (readAddress(AF_INET6, text, length, width, query.addresses)) query.literal = AF_INET6;
+  else query.nameSize = encodeName(text, length, width, query.name);
 }
 
 /**
@@ -48,6 +55,7 @@ export function newQuery(text: usize, length: i32, width: usize, type: u32): Que
  * -EDESTADDRREQ: no server is known.
  */
 export function beginQuery(query: Query): i32 {
+  if (query.literal != 0) return literal(query);
   if (query.nameSize == 0) return -EINVAL;
   const now = clock_gettime(CLOCK_MONOTONIC);
   // The place of the question is free as yet.
@@ -58,11 +66,7 @@ export function beginQuery(query: Query): i32 {
   memory.copy(query.serverAddresses, changetype<usize>(information.nameServer(0)), SERVERS_SIZE);
   query.first = preferredServer();
   if (isLocalhost(query.name, query.nameSize)) return localhost(query);
-  if (endsInNumber(query.name)) {
-    const address = addressInName(query.name);
-    if (address < 0) return -EINVAL;
-    return query.type == TYPE_A ? oneAddress(query, <u32>address) : known(query, -ENODATA);
-  }
+  if (endsInNumber(query.name)) return -EINVAL;
   const entry = findCached(query.name, query.nameSize, query.type, now);
   if (entry !== null) {
     dnsStatistics().cached++;
@@ -80,6 +84,12 @@ function known(query: Query, result: i32): i32 {
 function oneAddress(query: Query, address: u32): i32 {
   store<u32>(query.addresses, address);
   return known(query, 1);
+}
+
+/** An address has itself, and none of the other version. */
+function literal(query: Query): i32 {
+  if ((query.type == TYPE_A) != (query.literal == AF_INET)) return known(query, -ENODATA);
+  return query.type == TYPE_A ? oneAddress(query, bswap<u32>(load<u32>(query.addresses))) : known(query, 1);
 }
 
 /** RFC 6761, 6.3: never asked for. */

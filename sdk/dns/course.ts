@@ -5,7 +5,7 @@
  * Handlers may run at the end of any call, those below among them. So a request that is worked on is OPENING, which no handler touches, and what a
  * request waits for is written down before the call that may bring it.
  */
-import { evctl, EVJOBSHTDN, onRead, onSock, onTimer } from "../aem";
+import { evctl, EVJOBSHTDN, onRead, onSock, onTimer, SHUTDOWN_DROP } from "../aem";
 import { CLOCK_MONOTONIC, clock_gettime } from "../calls";
 import { ECONNREFUSED, EIO, ETIMEDOUT } from "../errno";
 import { POLLERR, POLLHUP, POLLOUT, SOCK_DGRAM, SOCK_STREAM } from "../socket";
@@ -58,7 +58,7 @@ export function startTicking(): i32 {
   const jid = onTimer(TICK, TICK, tick);
   if (ticking != 0) {
     // A handler that ran within the call has begun a request, and this.
-    if (jid > 0) evctl(jid, EVJOBSHTDN, 0);
+    if (jid > 0) evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
     return 0;
   }
   if (jid > 0) ticking = jid;
@@ -122,7 +122,7 @@ function connected(jid: i32, fd: i32, events: i32, error: i32): void {
     if ((events & (POLLERR | POLLHUP)) != 0) outcome = -ECONNREFUSED;
     else if ((events & POLLOUT) == 0) return;
     else {
-      evctl(jid, EVJOBSHTDN, 0);
+      evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
       outcome = onRead(fd, answered, query.flags);
       if (outcome > 0) outcome = ask(query);
     }
@@ -134,7 +134,7 @@ function connected(jid: i32, fd: i32, events: i32, error: i32): void {
 function tick(jid: i32, overrun: i32): void {
   if (jid != ticking || !ownsQueries()) {
     // A second one, or a copy of the parent's; but with none known, this may be the one that is just being registered.
-    if (ticking != 0) evctl(jid, EVJOBSHTDN, 0);
+    if (ticking != 0) evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
     return;
   }
   const now = clock_gettime(CLOCK_MONOTONIC);
@@ -149,7 +149,7 @@ function tick(jid: i32, overrun: i32): void {
     if (query.state != QUERY_FREE && query.handler != 0) return;
   }
   ticking = 0;
-  evctl(jid, EVJOBSHTDN, 0);
+  evctl(jid, EVJOBSHTDN, SHUTDOWN_DROP);
 }
 
 export function tellLater(jid: i32, overrun: i32): void {

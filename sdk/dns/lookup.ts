@@ -23,7 +23,7 @@ import { TYPE_A } from "./message";
 import { Query, releaseQuery, STREAM_LIMIT, streamBlocks } from "./query";
 
 /**
- * The addresses of a name: up to `limit` of them are written to `addresses` (see ResolveHandler), and their number is returned. Blocks: for as long as
+ * The addresses of a name, or of an address in text (inet_pton): up to `limit` of them are written to `addresses` (see ResolveHandler), and their number is returned. Blocks: for as long as
  * the servers take, or 7 s for each of them, handlers run meanwhile. Else a negative errno: all those that `resolve` and its handler know, and
  * -EINTR: a signal.
  */

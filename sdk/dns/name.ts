@@ -110,7 +110,7 @@ export function mixCase(name: usize, size: u32, bits: usize): void {
   }
 }
 
-/** Whether the last label of a name is made of digits (names that `encodeName` has made; so for the two below). No host's name ends so (RFC 1123, 2.1): it is an address, or nothing. */
+/** Whether the last label of a name is made of digits (a name that `encodeName` has made; so for the one below). No host's name ends so (RFC 1123, 2.1): it would be an address, if it were one. */
 export function endsInNumber(name: usize): bool {
   let at: u32 = 0;
   let number = false;
@@ -120,23 +120,6 @@ export function endsInNumber(name: usize): bool {
     at += octets + 1;
   }
   return number;
-}
-
-/** The IPv4 address, in host order, that a name writes in numbers ("10.0.2.2"); -1: none. */
-export function addressInName(name: usize): i64 {
-  let address: u32 = 0;
-  for (let part = 0; part < 4; part++) {
-    const octets: u32 = load<u8>(name++);
-    if (octets == 0 || octets > 3 || (octets > 1 && load<u8>(name) == 0x30)) return -1;
-    let value: u32 = 0;
-    for (let i: u32 = 0; i < octets; i++, name++) {
-      if (!isDigit(load<u8>(name))) return -1;
-      value = value * 10 + <u32>load<u8>(name) - 0x30;
-    }
-    if (value > 255) return -1;
-    address = (address << 8) | value;
-  }
-  return load<u8>(name) == 0 ? <i64>address : -1;
 }
 
 /** Whether a name is localhost or one below it (RFC 6761, 6.3). */

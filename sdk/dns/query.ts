@@ -68,6 +68,8 @@ export class Query {
   /** Octets of the question, behind the two with its length that TCP wants. */
   asked: u32;
   type: u32;
+  /** AF_INET, AF_INET6: an address stands in the place of a name, and its octets in `addresses`; else 0. */
+  literal: i32;
   nameSize: u32;
   /** How many addresses there are, or a negative errno; seconds for which that may be kept. */
   result: i32;

@@ -14,7 +14,7 @@ import { dnsStatistics } from "./statistics";
 export type ResolveHandler = (id: i32, addresses: usize, count: i32) => void;
 
 /**
- * Asks for the addresses of a name. The request's number, > 0, which the handler gets (it may be called before this returns, but never within another
+ * Asks for the addresses of a name; an address in text (inet_pton) has itself. The request's number, > 0, which the handler gets (it may be called before this returns, but never within another
  * handler); or a negative errno, and the handler is not called: -EINVAL: no name; -EDESTADDRREQ: no server is known; -EAGAIN: there are
  * QUERY_LIMIT requests; else what sockets, registrations and sending may return.
  *

@@ -72,6 +72,20 @@ describe("calls that block", () => {
     assert.deepEqual(calls.row("plain-pieces-unblocked"), [1]);
   });
 
+  test("a writev that waits sends its own vector, though a handler has called writev meanwhile", async () => {
+    const connection = await Connection.open(machine.tcp(2010));
+    connection.socket.pause();
+    await connection.write(Buffer.from([0, 0, 0, 2]));
+    assert.deepEqual(await machine.waitForRows("plain-beside", 1, 30000), [[7]]);
+    assert.deepEqual(machine.rows("plain-waited"), [], "the call of main code waits still");
+    connection.socket.resume();
+    const stream = await connection.readToEnd(30000);
+    connection.destroy();
+    const end = stream.subarray(stream.findIndex((byte) => byte !== 0));
+    assert.equal(end.toString(), "ours");
+    assert.deepEqual(await machine.waitForRows("plain-waited", 1), [[4, 7, 7]]);
+  });
+
   test("connect, getpeername, shutdown; data from the server to a client", async () => {
     const first = Buffer.from([0, 0, server.port >> 8, server.port & 255]);
     const connection = await Connection.open(machine.tcp(2010));

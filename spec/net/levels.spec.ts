@@ -16,7 +16,7 @@ import { packetsPoll } from "../../net/packets";
 import { ownSocket, setSocketLevel } from "../../net/socket/rank";
 import { Socket } from "../../net/socket/socket";
 import { udpCreate, udpDrops } from "../../net/socket/udp";
-import { UDP_QUEUE_COUNT } from "../../net/socket/udp-calls";
+import { UDP_QUEUE_COUNT } from "../../net/socket/udp-socket";
 import { chance, seedChance } from "../chance";
 import * as frames from "./frames";
 import { deliver } from "./frames";

@@ -2,7 +2,8 @@
 import { SECOND } from "../../kernel/time/clock";
 import { networkCounters } from "../../net/counters";
 import { DATAGRAM_LIMIT, PIECES_LIMIT, REASSEMBLY_TIME, reassemblyHeld } from "../../net/reassembly";
-import { UDP_QUEUE_COUNT, udpQueued } from "../../net/socket/udp-calls";
+import { udpQueued } from "../../net/socket/udp-calls";
+import { UDP_QUEUE_COUNT } from "../../net/socket/udp-socket";
 import { IcmpHeader } from "../../net/wire/icmp";
 import { Ipv4Header } from "../../net/wire/ipv4";
 import * as link from "./link";

@@ -75,6 +75,7 @@ const structs: {
     c: "tcp_info",
     posix: true,
   },
+  { sdk: ["socket-options.ts", "linger"], c: "linger", posix: true },
   { sdk: ["sockaddr.ts", "sockaddr_in"], c: "sockaddr_in", posix: true },
   { sdk: ["sockaddr.ts", "sockaddr_in6"], c: "sockaddr_in6", posix: true },
   {

@@ -11,6 +11,7 @@ import {
   OF_STREAMS,
   OPTION_WORD,
   OWN_OPTIONS,
+  SO_RCVBUF,
   SOL_SOCKET,
   SOL_TCP,
   takeFlag,
@@ -27,7 +28,6 @@ import { sendAck } from "./transmit";
 import { urgentBytes } from "./urgent";
 
 const SO_SNDBUF: u32 = 7;
-const SO_RCVBUF: u32 = 8;
 const SO_KEEPALIVE: u32 = 9;
 const SO_OOBINLINE: u32 = 10;
 const SO_LINGER: u32 = 13;

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Connection } from "../client.ts";
 import { type Machine, boot, specImage } from "../machine.ts";
-import { EFAULT, EINVAL, ESRCH, HOST } from "../numbers.ts";
+import { EFAULT, EINVAL, EOPNOTSUPP, ESRCH, HOST } from "../numbers.ts";
 
 const ENOPROTOOPT = -92;
 const EVENT_TIMER = 5;
@@ -107,6 +107,10 @@ describe("applications in C", () => {
 
   test("static memory is zero, static data are there, and memmove, memset, memcpy, memcmp, strlen do what they say", () => {
     assert.deepEqual(only("c-memory"), [1, crc32(block()), 0, 1, 11, 0]);
+  });
+
+  test("options of one int, writev with flags, the size of the vmtable", () => {
+    assert.deepEqual(only("c-options"), [0, 1, ENOPROTOOPT, EOPNOTSUPP, 1 << 20]);
   });
 
   test("inet_addr reads addresses and refuses what is none", () => {

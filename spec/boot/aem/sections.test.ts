@@ -29,6 +29,9 @@ const CASES: ReadonlyMap<number, [string, number]> = new Map([
   [15, ["4,000 connected sockets of datagrams share a port, one of them gets one, and all are closed", 4000]],
   [16, ["a listener is closed at which 1,000 connections wait", 1000]],
   [17, ["a process ends with such a listener, and the connections to it", 10]],
+  [18, ["a socket is closed in which as many datagrams wait as may", 192]],
+  [19, ["as many datagrams are thrown away by EVJOBCLEAN", 192]],
+  [20, ["the same, when 31 further read events have had all of them", 192]],
 ]);
 
 describe("sections with interrupts off", () => {

@@ -173,13 +173,27 @@ describe("dns, answers", () => {
     assert.notEqual(guest.server.questions[0]?.port, guest.server.questions[1]?.port);
   });
 
-  test("nobody is asked for what is an address, localhost, or no name", () =>
+  test("nobody is asked for what is an address of either version, localhost, or no name", () =>
     guest.both(async (port) => {
       await guest.expects(port, "A 192.0.2.77", `1 ${hex("192.0.2.77")}`);
       await guest.expects(port, "AAAA 192.0.2.77", `${ENODATA}`);
+      await guest.expects(port, "AAAA 2001:DB8::a:1", "1 20010db80000000000000000000a0001");
+      await guest.expects(port, "AAAA ::ffff:192.0.2.77", `1 ${"0".repeat(20)}ffff${hex("192.0.2.77")}`);
+      await guest.expects(port, "A 2001:db8::1", `${ENODATA}`);
       await guest.expects(port, "A localhost", `1 ${hex("127.0.0.1")}`);
       await guest.expects(port, "AAAA some.LOCALHOST.", `1 ${"0".repeat(31)}1`);
-      for (const wrong of ["", ".", "a..b", "1.2.3", "192.0.2.256", "::1", "a/b", `${"x".repeat(64)}.test`])
+      for (const wrong of [
+        "",
+        ".",
+        "a..b",
+        "1.2.3",
+        "192.0.2.256",
+        "192.0.2.07",
+        "::g",
+        "::1%1",
+        "a/b",
+        `${"x".repeat(64)}.test`,
+      ])
         await guest.expects(port, `A ${wrong}`, `${EINVAL}`);
       assert.deepEqual(guest.server.questions, []);
     }));

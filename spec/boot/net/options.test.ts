@@ -50,6 +50,7 @@ describe("socket options, on a frame wire", () => {
     assert.deepEqual(row("tos"), [0, 0x28, EINVAL]);
     assert.deepEqual(row("ttl"), [0, 200]);
     assert.deepEqual(row("unknown"), [ENOPROTOOPT, ENOPROTOOPT, ENOPROTOOPT]);
+    assert.match(wired.machine.guest.output, /options: option 15: error -92\r?\n/);
     const [error, length, state, space, mss] = row("info") as [number, number, number, number, number];
     assert.deepEqual([error, length, state, mss], [0, 104, 10, 1460]);
     assert.ok(space >= 16384, `${space} bytes of receive buffer`);

@@ -121,6 +121,9 @@ int main(void) {
   int jid = sockasync_accept(listener, (struct sockaddr *)&peer, &peer_length, 0, accepted);
   started = clock_gettime(CLOCK_MONOTONIC);
   row("c-registered", listener, jid, evtimer(10 * MILLISECOND, 10 * MILLISECOND, 0, tick));
+  const struct iovec piece = {(void *)greeting, 1};
+  row("c-options", set_option(listener, IPPROTO_TCP, TCP_NODELAY, 1), get_option(listener, IPPROTO_TCP, TCP_NODELAY),
+      get_option(listener, SOL_SOCKET, 99), writev_flags(listener, &piece, 1, 0x100), (int64_t)vmtable_size());
   row("c-refused", evtimer(-1, 0, 0, tick), evctl(-5, EVJOBLOOKUP, 0), sockasync_read(listener, 0, received),
       setsockopt(listener, SOL_SOCKET, 99, &jid, sizeof(jid)), getrandom((void *)0xfffffff0u, 8, 0));
   if (jid < 0) log_error("sockasync_accept", jid);

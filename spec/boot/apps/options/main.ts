@@ -32,13 +32,17 @@ import {
   clock_gettime,
   close,
   enter_keepalive,
+  getOption,
   getsockopt,
+  linger,
   listenTcp,
+  logError,
   onAccept,
   onClose,
   onSock,
   recv,
   send,
+  setOption,
   setsockopt,
   tcp_info,
 } from "../../../../sdk";
@@ -48,25 +52,15 @@ const value = memory.data(112, 8);
 const length = memory.data(8, 8);
 const text = memory.data<u8>([104, 101, 108, 108, 111]);
 
-function set(fd: i32, level: i32, name: i32, word: i32): i32 {
-  store<i32>(value, word);
-  return setsockopt(fd, level, name, value, 4);
-}
-
-function get(fd: i32, level: i32, name: i32): i32 {
-  store<i32>(length, 4);
-  const error = getsockopt(fd, level, name, value, length);
-  return error < 0 ? error : load<i32>(value);
-}
-
-function linger(fd: i32, seconds: i32): i32 {
-  store<i32>(value, 1);
-  store<i32>(value, seconds, 4);
+function lingerFor(fd: i32, seconds: i32): i32 {
+  const wanted = changetype<linger>(value);
+  wanted.onoff = 1;
+  wanted.seconds = seconds;
   return setsockopt(fd, SOL_SOCKET, SO_LINGER, value, 8);
 }
 
 function lingering(jid: i32, listener: i32, fd: i32): void {
-  linger(fd, 2);
+  lingerFor(fd, 2);
   send(fd, text, 5, 0);
   const start = clock_gettime(CLOCK_MONOTONIC);
   const result = close(fd);
@@ -74,32 +68,32 @@ function lingering(jid: i32, listener: i32, fd: i32): void {
 }
 
 function resetting(jid: i32, listener: i32, fd: i32): void {
-  linger(fd, 0);
+  lingerFor(fd, 0);
   send(fd, text, 5, 0);
   row("reset", close(fd));
 }
 
 function watching(jid: i32, listener: i32, fd: i32): void {
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   onSock(fd, happened);
   onClose(fd, ended, EVF_ONESHOT);
   row("watching", fd);
 }
 
 function happened(jid: i32, fd: i32, events: i32, error: i32): void {
-  if (events & POLLMSG) row("soft", get(fd, IPPROTO_TCP, TCP_SOFT_ERROR));
-  if (events & POLLPRI) row("urgent", get(fd, IPPROTO_TCP, TCP_URGENT));
+  if (events & POLLMSG) row("soft", getOption(fd, IPPROTO_TCP, TCP_SOFT_ERROR));
+  if (events & POLLPRI) row("urgent", getOption(fd, IPPROTO_TCP, TCP_URGENT));
   const got = recv(fd, value, 100, MSG_DONTWAIT);
   if (got <= 0) return;
-  row("read", got, get(fd, IPPROTO_TCP, TCP_URGENT));
+  row("read", got, getOption(fd, IPPROTO_TCP, TCP_URGENT));
   send(fd, text, 5, MSG_OOB);
 }
 
 function keeping(jid: i32, listener: i32, fd: i32): void {
-  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 1);
-  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
-  set(fd, IPPROTO_TCP, TCP_KEEPCNT, 2);
+  setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, 1);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+  setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 2);
   onClose(fd, died, EVF_ONESHOT);
 }
 
@@ -115,18 +109,24 @@ function ended(jid: i32, fd: i32, error: i32): void {
 function options(fd: i32): void {
   row(
     "reuse",
-    get(fd, SOL_SOCKET, SO_REUSEADDR),
-    set(fd, SOL_SOCKET, SO_REUSEADDR, 1),
-    get(fd, SOL_SOCKET, SO_REUSEADDR),
+    getOption(fd, SOL_SOCKET, SO_REUSEADDR),
+    setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1),
+    getOption(fd, SOL_SOCKET, SO_REUSEADDR),
   );
   row(
     "tos",
-    set(fd, IPPROTO_IP, IP_TOS, 0x28),
-    get(fd, IPPROTO_IP, IP_TOS),
-    set(fd, IPPROTO_IP, IP_TOS, 256),
+    setOption(fd, IPPROTO_IP, IP_TOS, 0x28),
+    getOption(fd, IPPROTO_IP, IP_TOS),
+    setOption(fd, IPPROTO_IP, IP_TOS, 256),
   );
-  row("ttl", set(fd, IPPROTO_IP, IP_TTL, 200), get(fd, IPPROTO_IP, IP_TTL));
-  row("unknown", get(fd, SOL_SOCKET, 15), set(fd, 99, 1, 1), set(fd, IPPROTO_TCP, TCP_INFO, 1));
+  row("ttl", setOption(fd, IPPROTO_IP, IP_TTL, 200), getOption(fd, IPPROTO_IP, IP_TTL));
+  logError("option 15", getOption(fd, SOL_SOCKET, 15));
+  row(
+    "unknown",
+    getOption(fd, SOL_SOCKET, 15),
+    setOption(fd, 99, 1, 1),
+    setOption(fd, IPPROTO_TCP, TCP_INFO, 1),
+  );
   store<i32>(length, 112);
   const error = getsockopt(fd, IPPROTO_TCP, TCP_INFO, value, length);
   const info = changetype<tcp_info>(value);

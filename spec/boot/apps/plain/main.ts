@@ -1,7 +1,7 @@
 /**
- * The plain socket calls, blocking, in main code: no event at all. TCP port 2010 echoes one connection after another; a
+ * The plain socket calls, blocking, in main code: no event but one timer. TCP port 2010 echoes one connection after another; a
  * connection whose first four bytes are 0, 0 and a port connects to that port of 10.0.2.2 and carries bytes from there; with 0, 0, 0, 1
- * it gets pieces (pieces.ts).
+ * it gets pieces, with 0, 0, 0, 2 those of a call that has waited (pieces.ts).
  */
 import {
   AF_INET,
@@ -29,7 +29,7 @@ import {
   getsockopt,
 } from "../../../../sdk";
 import { row } from "../report";
-import { sendDatagram, sendPieces } from "./pieces";
+import { sendDatagram, sendPieces, sendWaiting } from "./pieces";
 
 const TCP_PORT: u32 = 2010;
 const UDP_PORT: u32 = 2011;
@@ -90,6 +90,7 @@ function serve(client: i32): void {
   if (got == 4 && load<u16>(buffer) == 0) {
     const port = bswap<u16>(load<u16>(buffer + 2));
     if (port == 1) sendPieces(client);
+    else if (port == 2) sendWaiting(client);
     else dial(client, port);
   } else if (got > 0) {
     const error = sendAll(client, buffer, got);

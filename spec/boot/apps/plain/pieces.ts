@@ -1,13 +1,26 @@
-/** sendmsg in main code: a head and a body that stands in many pieces go to a client as one stream; one datagram of pieces. */
+/**
+ * sendmsg in main code: a head and a body that stands in many pieces go to a client as one stream; one datagram of pieces; and a writev that waits while a
+ * handler calls writev as well.
+ */
 import {
   EAGAIN,
+  INADDR_LOOPBACK,
   IOV_MAX,
   MSG_DONTWAIT,
+  SHUT_WR,
   SOCKADDR_SIZE,
+  bindUdp,
+  close,
+  connect,
   iovec,
   msghdr,
   nanosleep,
+  onTimer,
+  recv,
+  send,
   sendmsg,
+  setAddress,
+  shutdown,
   writev,
 } from "../../../../sdk";
 import { row } from "../report";
@@ -105,4 +118,49 @@ export function sendDatagram(fd: i32, data: usize, length: i32, name: usize): i3
   message.vector = vector;
   message.count = 3;
   return sendmsg(fd, changetype<usize>(message), 0);
+}
+
+// ---- A handler's writev while main's waits ----
+
+const BESIDE_PORT: u32 = 2012;
+const ours = memory.data<u8>([0x6f, 0x75, 0x72, 0x73]);
+const theirs = memory.data<u8>([0x74, 0x68, 0x65, 0x69, 0x72, 0x73, 0x21]);
+const theirVector = memory.data(8, 8);
+const besideName = memory.data(16, 8);
+const received = memory.data(16);
+let beside: i32 = -1;
+/** What the handler's call has returned; 0: it has not run. */
+let besideSent: i32 = 0;
+
+function sendBeside(jid: i32, overrun: i32): void {
+  const entry = changetype<iovec>(theirVector);
+  entry.base = theirs;
+  entry.length = 7;
+  besideSent = writev(beside, theirVector, 1);
+  row("plain-beside", besideSent);
+}
+
+/** Sends zeros until nothing has been taken for a third of a second: what is sent now waits. */
+function fillUp(client: i32): void {
+  for (let refusals = 0; refusals < 32;) {
+    const sent = send(client, body, PIECES * PIECE, MSG_DONTWAIT);
+    refusals = sent < 0 ? refusals + 1 : 0;
+    if (sent < 0) nanosleep(10 * MILLISECOND);
+  }
+}
+
+/** "ours" in two pieces to a client that takes nothing, while a timer's handler sends "theirs!" to another socket. */
+export function sendWaiting(client: i32): void {
+  beside = bindUdp(BESIDE_PORT);
+  setAddress(besideName, INADDR_LOOPBACK, BESIDE_PORT);
+  connect(beside, besideName, SOCKADDR_SIZE);
+  memory.fill(body, 0, <usize>(PIECES * PIECE));
+  fillUp(client);
+  piece(0, ours, 1);
+  piece(1, ours + 1, 3);
+  onTimer(100 * MILLISECOND, 0, sendBeside);
+  const sent = writev(client, vector, 2);
+  row("plain-waited", sent, besideSent, recv(beside, received, 16, MSG_DONTWAIT));
+  shutdown(client, SHUT_WR);
+  close(beside);
 }

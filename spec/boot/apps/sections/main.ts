@@ -11,6 +11,8 @@ import {
   ECONNRESET,
   EINPROGRESS,
   EVF_PRIORITY,
+  EVJOBCLEAN,
+  EVJOBSTOP,
   EVF_THREAD,
   FORK_EVENTS,
   IOV_MAX,
@@ -21,14 +23,18 @@ import {
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
+  SO_DROPS,
+  SO_RCVBUF,
   SO_REUSEADDR,
   bind,
   bindUdp,
   close,
   connect,
   enter_keepalive,
+  evctl,
   exit,
   fork,
+  getOption,
   iovec,
   listen,
   listenTcp,
@@ -40,7 +46,7 @@ import {
   sendto,
   setAddress,
   setAddress6,
-  setsockopt,
+  setOption,
   socket,
   spawn,
   waitpid,
@@ -223,6 +229,25 @@ function takeLong(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
   received = length;
 }
 
+/** The largest receive buffer of datagrams, full; `others` further read events have had all of it. It is thrown away by the event that has had nothing, or with the socket: how many there were. */
+function throwAway(others: i32, closes: bool): i32 {
+  const fd = bindUdp(UDP_PORT);
+  setOption(fd, SOL_SOCKET, SO_RCVBUF, i32.MAX_VALUE);
+  const stopped = onRead(fd, readData);
+  evctl(stopped, EVJOBSTOP, 0);
+  readers(fd, others);
+  setAddress(address, INADDR_LOOPBACK, UDP_PORT);
+  let sent = 0;
+  // The others have each of them at once.
+  while (getOption(fd, SOL_SOCKET, SO_DROPS) == 0 && sent < 10_000) {
+    sendto(fd, address, 8, 0, address, SOCKADDR_SIZE);
+    sent++;
+  }
+  const held = closes ? sent - 1 : evctl(stopped, EVJOBCLEAN, 0);
+  close(fd);
+  return held;
+}
+
 /** A stream, then a datagram, of as many pieces as there can be, an octet each; to ourselves. How many bytes were taken. */
 function manyPieces(): i32 {
   const vector = heap.alloc(IOV_MAX * 8);
@@ -280,8 +305,7 @@ const SHARED_PORT: u32 = 3002;
 function sharePort(type: i32): i32 {
   const fd = socket(AF_INET, type, 0);
   if (fd < 0) return fd;
-  store<i32>(word, 1);
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, word, 4);
+  setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   setAddress(address, 0, SHARED_PORT);
   const bound = bind(fd, address, SOCKADDR_SIZE);
   return bound < 0 ? bound : fd;
@@ -389,5 +413,8 @@ export function main(): i32 {
   row("done", 15, manyShare(SOCK_DGRAM, DATAGRAMS));
   row("done", 16, closeWaiting(0));
   row("done", 17, closeWaiting(1));
+  row("done", 18, throwAway(0, true));
+  row("done", 19, throwAway(0, false));
+  row("done", 20, throwAway(EVENTS - 1, false));
   return 0;
 }

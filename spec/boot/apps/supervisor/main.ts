@@ -14,7 +14,7 @@ import {
   kill,
   nanosleep,
   onMessage,
-  spawn,
+  spawnNamed,
   sysinfo,
   waitpid,
 } from "../../../../sdk";
@@ -23,7 +23,6 @@ import { row } from "../report";
 const ROUNDS: i32 = 10_000;
 const WARM: i32 = 100;
 const SETTLE: i64 = 20_000_000;
-const name = memory.data<u8>([0x6d, 0x61, 0x79, 0x66, 0x6c, 0x79]);
 const information = memory.data(256, 8);
 const status = memory.data(4);
 /** Ends by their status: killed; exited or returned. */
@@ -42,7 +41,7 @@ function there(jid: i32, from: i32, data: usize, length: i32): void {}
 function live(round: i32): bool {
   // Before there is anybody who could post.
   if (round % 4 != 0) onMessage(1, there, EVF_ONESHOT | EVF_KEEPALIVE);
-  const pid = spawn(name, 6, 0);
+  const pid = spawnNamed("mayfly");
   if (pid < 0) {
     row("spawn", round, pid);
     return false;
