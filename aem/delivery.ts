@@ -18,7 +18,7 @@ import { ALLOCATE, DELIVERED, EMPTY, SHORT_OWN, shortageBytes, shortageKind } fr
 import { handlerGone } from "./jids";
 import { abandonPost } from "./jobs/message";
 import { retryOwn, starve } from "./queue";
-import { unregister } from "./unregister";
+import { endEvent, unregister } from "./unregister";
 
 /** Calls of handlers, of all events since boot. */
 export let handledTotal: u64 = 0;
@@ -70,7 +70,7 @@ export function finish(thread: Thread, result: u32): usize {
   const event = changetype<Event>(thread.handling);
   if (changetype<usize>(event) > HANDLING_FORKED && event.has(EVENT_ALLOCATING))
     return allocated(thread, event, result);
-  complete(thread);
+  complete(thread, false);
   return 0;
 }
 
@@ -102,8 +102,10 @@ function isDrained(event: Event): bool {
   return ((<u32>event.state) & (EVENT_DRAINING | EVENT_PENDING)) == EVENT_DRAINING && event.handlers == 0;
 }
 
-/** The handler has returned. */
-function complete(thread: Thread): void {
+/** The handler has returned, or (`abandoned`) its thread has ended. */
+// @ts-ignore: decorator
+@inline
+function complete(thread: Thread, abandoned: bool): void {
   if (thread.block != 0) freeBlock(thread);
   const event = changetype<Event>(thread.handling);
   thread.handling = 0;
@@ -111,15 +113,17 @@ function complete(thread: Thread): void {
   thread.process.interrupted &= ~INTERRUPT_HANDLER;
   if (changetype<usize>(event) <= HANDLING_FORKED) return;
   if (handlerGone(event)) return;
-  if ((<u32>event.flags) & EVF_ONESHOT) unregister(event);
-  else if (isDrained(event)) unregister(event);
+  if ((<u32>event.flags) & EVF_ONESHOT) {
+    if (abandoned) unregister(event);
+    else endEvent(event);
+  } else if (isDrained(event)) unregister(event);
 }
 
 /** The thread ends, and with it the handler that runs on it, or was to, and what it was posting. Its block goes with the memory of the process. */
 export function abandonHandler(thread: Thread): void {
   abandonPost(thread, 0);
   thread.block = 0;
-  complete(thread);
+  complete(thread, true);
   if (thread.assigned == 0) return;
   const event = changetype<Event>(thread.assigned);
   thread.assigned = 0;

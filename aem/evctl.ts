@@ -45,7 +45,7 @@ import { makePending } from "./activation";
 import { retry, withdraw } from "./queue";
 import { Event } from "./event";
 import { eventOfJid } from "./jids";
-import { drain, unregister, unregisterSome } from "./unregister";
+import { drain, endEvent, unregisterSome } from "./unregister";
 
 /** 0 or a positive value; -ESRCH: the process has no such event; -EINVAL: no such operation or argument; others of the operation. */
 export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
@@ -59,7 +59,7 @@ export function sys_evctl(jid: i32, operation: u32, argument: u32): i32 {
       return controlPriority(event, argument);
     case EVJOBSHTDN:
       if (argument > SHUTDOWN_DELIVER) return -EINVAL;
-      if (argument == SHUTDOWN_DROP) unregister(event);
+      if (argument == SHUTDOWN_DROP) endEvent(event);
       else drain(event);
       return 0;
     case EVJOBSTART:

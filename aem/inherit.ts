@@ -18,7 +18,7 @@ import { startTimer } from "./jobs/timer";
 import { copyEvent, listen } from "./registry";
 import { weightOf } from "./unregister";
 
-/** A new jid takes a random number now and then, and with every 56th of them the generator makes new ones: 8,200 instructions. */
+/** A new jid may take a random number, and with every 24th of them the generator makes new ones: 4,400 instructions. */
 const INHERIT_BUDGET: i32 = 16;
 
 /** Gives `child`, which does not run yet, the events of `parent`, which is the current process. 0, or why not all of them could be copied. */

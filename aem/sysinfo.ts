@@ -1,6 +1,7 @@
 /**
  * sysinfo: the kernel's counters for applications (sdk/sysinfo.ts has the same struct). New ones are added at the end only.
  */
+import { consoleLost } from "../kernel/console";
 import { EINVAL } from "../kernel/errno";
 import { interruptCount, interruptTsc } from "../kernel/interrupts/vectors";
 import { FRAME_SIZE, freeFrameCount, totalFrameCount } from "../kernel/memory/frames";
@@ -47,6 +48,7 @@ class SystemInformation {
   /** Of the frames, those that the device cut into segments of TCP, and those that it put together of some. */
   framesSegmented: u64;
   framesMerged: u64;
+  consoleLost: u64;
 }
 
 export const SYSTEM_INFORMATION_SIZE: usize = offsetof<SystemInformation>();
@@ -89,6 +91,7 @@ export function sys_sysinfo(buffer: usize, length: i32): i32 {
   information.payloadCopied = networkCounters().payloadCopied;
   information.tcpTimeWaits = timeWaitPool().inUse;
   information.tcpTimeWaitsCut = tcp.timeWaitRecycled + tcp.timeWaitLost;
+  information.consoleLost = consoleLost;
   const error = writeUser(buffer, changetype<usize>(information), bytes);
   return error < 0 ? error : <i32>bytes;
 }

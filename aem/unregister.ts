@@ -1,6 +1,7 @@
 /** How an event goes: at once, when what it has been activated for is delivered, or with its socket or its process. */
 import { Process } from "../kernel/process/process";
 import { usageOf } from "../kernel/process/usage";
+import { yieldPoint } from "../kernel/scheduler/preempt";
 import { Waiter } from "../kernel/scheduler/wait";
 import { timerStop } from "../kernel/time/timers";
 import { rankSocket } from "../net/socket/rank";
@@ -10,9 +11,9 @@ import {
   EVENT_DRAINING,
   EVENT_ENDED,
   EVENT_MEMORY,
+  EVENT_MESSAGE,
   EVENT_OCCURRED,
   EVENT_OVERLOAD,
-  EVENT_PENDING,
   EVENT_PENDING,
   EVENT_READ,
   EVENT_SK,
@@ -25,9 +26,10 @@ import { withdraw } from "./queue";
 import { Event, EVENT_ALLOCATING, EVENT_DEAD, eventOfOwned } from "./event";
 import { isCloned } from "./executors";
 import { dropExtra } from "./extra";
-import { forgetJid, releaseEvent } from "./jids";
+import { eventOfJid, forgetJid, releaseEvent } from "./jids";
 import { jobOf } from "./job";
 import { connectionLost, readerGone } from "./jobs/close";
+import { dropMessages } from "./jobs/message";
 import { gatherReaders, readerGoes, readersGo, readersGone } from "./jobs/shared";
 import { keepaliveLost } from "./registry";
 
@@ -134,22 +136,55 @@ export function socketClosed(socket: Socket, process: Process): void {
   rankSocket(socket);
 }
 
-/**
- * What an event counts for in the budget of whoever ends or copies many: the others on its socket, EVENTS_PER_SHARED_SOCKET at most, may have to be looked at.
- */
-export function weightOf(event: Event): i32 {
-  return <u32>event.type <= EVENT_SOCK && event.object != 0 ? SOCKET_WEIGHT : 1;
-}
+/** Messages that are dropped at a time of an event that is to end. */
+const MESSAGES_AT_ONCE: u32 = 4;
+/** What counts for more than an event: the others on its socket, EVENTS_PER_SHARED_SOCKET at most, may have to be looked at; a message's block merged once for each order. */
 const SOCKET_WEIGHT: i32 = 8;
+const MESSAGE_WEIGHT: i32 = 8;
+
+/** What a turn of an event counts for in the budget of whoever ends or copies many. */
+export function weightOf(event: Event): i32 {
+  const type = <u32>event.type;
+  if (type == EVENT_MESSAGE) return 1 + <i32>min(event.count, MESSAGES_AT_ONCE) * MESSAGE_WEIGHT;
+  return type <= EVENT_SOCK && event.object != 0 ? SOCKET_WEIGHT : 1;
+}
+
+/** Ahead of the end of an event: drops MESSAGES_AT_ONCE of what waits at it, and nobody posts more. True: no messages are left, and it can be ended. */
+function emptied(event: Event): bool {
+  if (event.type != EVENT_MESSAGE || event.count == 0) return true;
+  event.waiter.deafen();
+  dropMessages(event, MESSAGES_AT_ONCE);
+  return event.count == 0;
+}
+
+/** The end of an event in a call of its process, or of a clone that has run its handler: in steps where messages wait at it, between which others run. */
+// @ts-ignore: decorator
+@inline
+export function endEvent(event: Event): void {
+  if (event.type != EVENT_MESSAGE || event.count == 0 || emptiedInSteps(event)) unregister(event);
+}
+
+/** False: it has ended meanwhile. */
+function emptiedInSteps(event: Event): bool {
+  const process = event.process;
+  const jid = event.jid;
+  while (!emptied(event)) {
+    yieldPoint();
+    if (eventOfJid(process, jid) === null) return false;
+  }
+  return true;
+}
 
 /** Ends events of the process, of a weight of about `budget` together; returns how many. */
 export function unregisterSome(process: Process, budget: i32): u32 {
   const events = process.events;
   let count: u32 = 0;
-  for (; budget > 0 && !events.isEmpty; count++) {
+  while (budget > 0 && !events.isEmpty) {
     const event = eventOfOwned(events.next);
     budget -= weightOf(event);
+    if (!emptied(event)) continue;
     unregister(event);
+    count++;
   }
   return count;
 }

@@ -1,6 +1,7 @@
 /*
  * A tcg plugin for QEMU: the longest sections of a guest with one processor in which interrupts were off, in instructions, and where they
- * were spent. A section begins with `cli` or with the first instruction of an interrupt's or exception's stub, and ends with `sti` or `iretq`.
+ * were spent. A section begins with `cli` or with the first instruction of an interrupt's or exception's stub, and ends with `sti` or `iretq`. An
+ * exception in it, which has a page copied that a fork has shared, is a part of it.
  *
  * Arguments: out=PATH       the file that gets a description of each section that is the longest so far of those that begin where it does
  *            from=ADDRESS   the stubs: 256 of 16 bytes each (boot/interrupts.c), hexadecimal
@@ -17,6 +18,7 @@
 #include "qemu-plugin.h"
 
 #define STUBS 4096
+#define STUB_SIZE 16
 #define SWITCHES 6
 /* Of what is shorter nobody wants to know. */
 #define LEAST 1000
@@ -25,11 +27,11 @@
 struct block {
   uint64_t address;
   uint32_t instructions;
-  /* Instructions that turn interrupts on or off: how many of the block stand before each, and which of the two it is. */
+  /* Instructions that turn interrupts on or off: how many of the block stand before each, and which it is. */
   uint32_t switches;
   struct {
     uint32_t before;
-    int on;
+    enum { CLI, STI, IRETQ } what;
     uint64_t address;
   } list[SWITCHES];
   /* In the present section. */
@@ -40,6 +42,8 @@ struct block {
 static FILE *out;
 static uint64_t from, after;
 static int counting, off;
+/* Exceptions in the present section that have not returned. */
+static unsigned nested;
 static uint64_t begin, total;
 /* Blocks of the present section, each once. */
 static struct block *ran;
@@ -68,6 +72,7 @@ static void end_section(void) {
     fflush(out);
   }
   off = 0;
+  nested = 0;
 }
 
 static void begin_section(uint64_t address) {
@@ -91,15 +96,20 @@ static void executed(unsigned int vcpu, void *userdata) {
   (void)vcpu;
   if (block->address == after) counting = 1;
   if (!counting) return;
-  if (block->address - from < STUBS && !off) begin_section(block->address);
+  uint64_t at = block->address - from;
+  /* QEMU may run a stub as two blocks: the second one begins no other section. */
+  if (at < STUBS && at % STUB_SIZE == 0) {
+    if (off) nested++;
+    else begin_section(block->address);
+  }
   uint32_t done = 0;
   for (uint32_t i = 0; i < block->switches; i++) {
     uint32_t upto = block->list[i].before + 1;
-    if (block->list[i].on) {
-      add(block, upto - done);
-      if (off) end_section();
-    } else if (!off) begin_section(block->list[i].address);
+    int what = block->list[i].what;
+    if (what == CLI && !off) begin_section(block->list[i].address);
     else add(block, upto - done);
+    if (what == IRETQ && nested) nested--;
+    else if (what != CLI && off) end_section();
     done = upto;
   }
   add(block, block->instructions - done);
@@ -122,7 +132,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     if (!cli && !sti && !iretq) continue;
     block->list[block->switches].before = (uint32_t)i;
     block->list[block->switches].address = qemu_plugin_insn_vaddr(insn);
-    block->list[block->switches++].on = !cli;
+    block->list[block->switches++].what = cli ? CLI : sti ? STI : IRETQ;
   }
   qemu_plugin_register_vcpu_tb_exec_cb(tb, executed, QEMU_PLUGIN_CB_NO_REGS, block);
 }

@@ -30,7 +30,12 @@ static struct task_state task_state;
 #define IST_DOUBLE_FAULT 3
 #define IST_NMI 4
 #define IST_MACHINE_CHECK 5
-static uint8_t ist_stacks[5][4096] __attribute__((aligned(4096)));
+#define IST_STACKS 5
+/*
+ * The exceptions' has two pages: the copy of a page in the middle of copy_user takes a frame, which can activate a process's memory, overload and limit events, 32 of
+ * each, one within the other: some 6 KiB.
+ */
+static uint8_t ist_stacks[IST_STACKS + 1][4096] __attribute__((aligned(4096)));
 
 extern uint64_t gdt_task_state[2];
 
@@ -38,7 +43,6 @@ extern uint64_t gdt_task_state[2];
  * One stub for each vector, 16 bytes apart: pushes a zero where the processor pushes no error code, and the vector.
  * Exceptions with an error code: 8, 10-14, 17, 21, 29, 30.
  */
-#define ERROR_CODE_VECTORS 0x60227d00
 __asm__(
     ".text\n.balign 16\nvector_stubs:\n"
     ".set vector, 0\n"
@@ -253,7 +257,7 @@ static void set_gate(unsigned vector, uint8_t ist) {
 }
 
 void initialize_descriptor_tables(void) {
-  for (unsigned i = 0; i < 5; i++) task_state.ist[i] = (uint64_t)ist_stacks[i] + sizeof ist_stacks[i];
+  for (unsigned i = 1; i <= IST_STACKS; i++) task_state.ist[i - 1] = (uint64_t)ist_stacks[i < IST_EXCEPTION ? i : i + 1];
   task_state.io_map = sizeof task_state;
   uint64_t base = (uint64_t)&task_state;
   gdt_task_state[0] = (sizeof task_state - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 | (base >> 24 & 0xff) << 56;

@@ -2,10 +2,12 @@
  * The serial port COM1, a 16550 UART (National Semiconductor PC16550D, 8): where the console goes. Polled, 115200 baud, 8N1.
  *
  * What the port does not take at once stands in a ring, from which a timer sends it: a line takes milliseconds to go out, and whoever writes it has interrupts
- * off. Nobody waits for the port but who finds the ring full; and all do at boot, and from `serialFlush` on, when the machine ends.
+ * off. So nobody waits here for the port, and a ring that is full loses bytes. Applications ask for room before they write, and leave half of the ring to the kernel (`serialRoom`).
+ * Only at boot, and from `serialFlush` on, when the machine ends, each byte waits.
  *
- * No write waits for ever: a port that stops taking bytes loses them, after one wait that is paid once and not for each byte.
+ * No write waits for ever: a port that stops taking bytes loses them, after one wait that is paid once and not for each byte. What is lost is counted (`consoleLost`).
  */
+import { countLost } from "../kernel/console";
 import { in8, out8, pause } from "../kernel/hal";
 import { POLL_LEVEL_DEFAULT } from "../kernel/interrupts/polls";
 import { now } from "../kernel/time/clock";
@@ -53,6 +55,8 @@ export const RING_STORAGE: usize = TIMER_SIZE + RING_SIZE;
 /** Nanoseconds in which a full FIFO goes out; and bytes that are sent in a row, to a port that takes them. */
 const FIFO_TIME: u64 = 1_400_000;
 const DRAIN_BUDGET: u32 = 256;
+/** Nanoseconds without a byte that it took after which the port is stuck: to let applications wait for it has no use. */
+const PATIENCE: u64 = 1_000_000_000;
 
 /** Bytes that go out each time the transmitter is found empty; 0: there is no port. */
 let burst: u32 = 0;
@@ -60,19 +64,18 @@ let burst: u32 = 0;
 let credit: u32 = 0;
 /** The last wait was in vain: look once, do not wait. */
 let stuck: bool = false;
-/** Bytes lost. */
-let lost: u32 = 0;
 /** The timer and the bytes behind it; 0: whoever writes waits. Bytes that were put there, and that have been sent, modulo 2^32. */
 let ring: usize = 0;
 let ringPut: u32 = 0;
 let ringSent: u32 = 0;
+/** When the port last took some of them, or the first came into the ring. */
+let sentAt: u64 = 0;
 
 /** Sets the port up. False when there is none. `serialPut.index` is what the console wants (setConsoleSink). */
 export function initializeSerial(): bool {
   burst = 0;
   credit = 0;
   stuck = false;
-  lost = 0;
   ring = 0;
   ringPut = 0;
   ringSent = 0;
@@ -102,7 +105,7 @@ export function serialFlush(): void {
   if (ring == 0) return;
   timerStop(changetype<Timer>(ring));
   while (ringSent != ringPut && (credit != 0 || waitForRoom(stuck ? 1 : WAIT_READS))) sendRing(credit);
-  lost += ringPut - ringSent;
+  countLost(ringPut - ringSent);
   ringSent = ringPut;
   ring = 0;
 }
@@ -119,9 +122,14 @@ export function serialPut(byte: u32): void {
   put(byte);
 }
 
-/** Bytes that the port did not take. */
-export function serialLost(): u32 {
-  return lost;
+/**
+ * Whether an application's line may come: then half of the ring is free, after what the port takes now; or the port takes nothing, so that it is no use to wait, and the line
+ * may be lost.
+ */
+export function serialRoom(): bool {
+  if (ring == 0 || ringPut - ringSent <= RING_SIZE / 2) return true;
+  if (waitForRoom(1)) sendRing(credit);
+  return ringPut - ringSent <= RING_SIZE / 2 || now() - sentAt > PATIENCE;
 }
 
 function put(byte: u32): void {
@@ -134,11 +142,11 @@ function put(byte: u32): void {
 /** Before a byte for which no room is known. False: it stands in the ring, or is lost. */
 function makeRoom(byte: u32): bool {
   const waiting = ringPut - ringSent;
-  const patient = stuck ? 1 : WAIT_READS;
   // With none in it: as long as the port takes them, bytes do not pass through the ring.
-  if (waiting == 0 && waitForRoom(ring != 0 ? 1 : patient)) return true;
-  if (waiting == RING_SIZE && waitForRoom(patient)) sendRing(credit);
-  if (ring == 0 || ringPut - ringSent == RING_SIZE) lost++;
+  if (waiting == 0 && waitForRoom(ring != 0 || stuck ? 1 : WAIT_READS)) return true;
+  if (waiting == 0) sentAt = now();
+  if (waiting == RING_SIZE && waitForRoom(1)) sendRing(credit);
+  if (ring == 0 || ringPut - ringSent == RING_SIZE) countLost(1);
   else {
     store<u8>(ring + TIMER_SIZE + (ringPut++ & (RING_SIZE - 1)), byte);
     startDrain();
@@ -160,6 +168,7 @@ function drain(timer: Timer): void {
 
 /** Sends up to `count` bytes of the ring, which the port has room for. */
 function sendRing(count: u32): void {
+  sentAt = now();
   for (; count != 0 && ringSent != ringPut; count--) {
     credit--;
     out8(DATA, load<u8>(ring + TIMER_SIZE + (ringSent++ & (RING_SIZE - 1))));

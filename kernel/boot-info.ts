@@ -157,15 +157,6 @@ function startsWith(at: u32, name: string): bool {
   return true;
 }
 
-/** Whether the value of the option found last is exactly `text`. */
-export function optionIs(text: string): bool {
-  if (optionLength != <u32>text.length) return false;
-  for (let i: u32 = 0; i < optionLength; i++) {
-    if (load<u8>(optionAddress + i) != load<u16>(changetype<usize>(text) + (i << 1))) return false;
-  }
-  return true;
-}
-
 /** The value of the option found last as a decimal number; -1 when it is none or too long. */
 export function optionNumber(): i32 {
   if (optionLength == 0 || optionLength > 9) return -1;

@@ -18,8 +18,12 @@ export const LOG_DEBUG: u32 = 7;
 let level: u32 = LOG_INFO;
 /** (byte: u32) => void; 0 until a driver has come. */
 let sink: u32 = 0;
-/** () => void; 0: no driver keeps anything back. */
+/** () => void and () => bool; 0: no driver keeps anything back. */
 let flush: u32 = 0;
+let room: u32 = 0;
+
+/** Bytes that the driver could not send. */
+export let consoleLost: u64 = 0;
 
 export function setLogLevel(value: u32): void {
   level = value;
@@ -39,13 +43,32 @@ export function consoleFlush(): void {
   if (flush != 0) call_indirect<void>(flush);
 }
 
+/** `index`: () => bool, whether the driver has room for a line of an application's, or it would be of no use to wait for it. */
+export function setConsoleRoom(index: u32): void {
+  room = index;
+}
+
+/** Before a line of an application's: whether it may come. Else it comes too fast, and its thread lets others run until it may. */
+export function consoleRoom(): bool {
+  return room == 0 || call_indirect<bool>(room);
+}
+
+export function countLost(bytes: u32): void {
+  consoleLost += bytes;
+}
+
 export function consoleByte(byte: u32): void {
   if (sink != 0) call_indirect<void>(sink, byte);
 }
 
+/** Whether lines of the level are printed. */
+export function logs(lineLevel: u32): bool {
+  return lineLevel <= level;
+}
+
 /** Begins a line; false when its level is filtered, and then nothing more of it may be printed. */
 export function logStart(lineLevel: u32, facility: string): bool {
-  if (lineLevel > level) return false;
+  if (!logs(lineLevel)) return false;
   logTime();
   logText(facility);
   logText(": ");

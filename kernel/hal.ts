@@ -80,7 +80,7 @@
 @external("hal", "rdrand") export declare function rdrand(): u64;
 /**
  * Waits for an interrupt with interrupts on and returns its vector with interrupts off again. The interrupt has not
- * been handled: that is the caller's. This is the only place in the kernel where an interrupt can arrive.
+ * been handled: that is the caller's. This and `poll` are the only places in the kernel where an interrupt can arrive.
  */
 // @ts-ignore: decorator
 @external("hal", "idle") export declare function idle(): u32;

@@ -27,6 +27,7 @@ import {
   LOG_NOTICE,
   LOG_WARNING,
   setConsoleFlush,
+  setConsoleRoom,
   setConsoleSink,
   setLogLevel,
 } from "./console";
@@ -84,7 +85,14 @@ import { AEM_STORAGE, initializeAem } from "../aem/aem";
 import { dispatchAfter, dispatchNext } from "../aem/dispatch";
 import { initializeSystemInformation, SYSTEM_INFORMATION_SIZE } from "../aem/sysinfo";
 import { pciScan } from "../drivers/pci";
-import { initializeRing, initializeSerial, RING_STORAGE, serialFlush, serialPut } from "../drivers/serial";
+import {
+  initializeRing,
+  initializeSerial,
+  RING_STORAGE,
+  serialFlush,
+  serialPut,
+  serialRoom,
+} from "../drivers/serial";
 import { virtioNetPoll, virtioNetProbe } from "../drivers/virtio/net";
 import { virtioRngProbe, virtioRngRead } from "../drivers/virtio/rng";
 import { CONFIG6_STORAGE, IP6_OFF, parseIp6Option } from "../net/config6";
@@ -228,6 +236,7 @@ function initializeInterrupts(): void {
   if (initializeDeadline(need(TIMER_SIZE)) == 0) fail("the 8254 timer does not count: no clock");
   initializeRing(need(RING_STORAGE));
   setConsoleFlush(serialFlush.index);
+  setConsoleRoom(serialRoom.index);
 }
 
 /** A piece of permanent memory, or the end of the boot. */

@@ -14,7 +14,7 @@ import { InterruptFrame } from "./interrupts/frame";
 export const PANIC_STATUS: u32 = 101;
 const MAX_FRAMES: u32 = 24;
 
-/** The reason is on the console; the report of the registers has begun. */
+/** The reason is on the console; the report of an exception has begun. */
 let reasonGiven: bool = false;
 let reporting: bool = false;
 
@@ -28,12 +28,15 @@ export function panic(reason: string): void {
   exit(PANIC_STATUS);
 }
 
+/** Ahead of all that is done for an exception in the kernel. Does not return for one in what is done: no second report, the first one is on the console as far as it came. */
+export function beginReport(): void {
+  if (reporting) exit(PANIC_STATUS);
+  reporting = true;
+}
+
 /** For an exception in the kernel: one that panic has raised, or one that is the reason itself. Never returns. */
 export function panicFrame(reason: string, frame: InterruptFrame): void {
   if (!reasonGiven) giveReason(reason);
-  // A fault while this prints: no second report, the first one is on the console as far as it came.
-  if (reporting) exit(PANIC_STATUS);
-  reporting = true;
   for (let line: u32 = 0; line < REGISTER_LINES; line++) logRegisters(frame, line);
   backtrace(<usize>frame.rsp, frame.rip, 0);
   while (!backtraceSome(u32.MAX_VALUE)) {}

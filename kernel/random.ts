@@ -12,13 +12,15 @@ const KEY: usize = 32;
 const OUTPUT: usize = 128;
 const BLOCK: usize = 64;
 
+/** Bytes that one refill makes to be handed out: so many cost one refill at most. */
+export const RANDOM_REFILL: usize = OUTPUT - KEY;
+
 /** Bytes of storage for initializeRandom. */
 export const RANDOM_SIZE: usize = KEY + OUTPUT + BLOCK;
 
 let storage: usize = 0;
 /** Bytes of the output that are left; they are its last ones. */
 let left: usize = 0;
-let seeds: u32 = 0;
 let sipKey0: u64 = 0;
 let sipKey1: u64 = 0;
 
@@ -27,20 +29,13 @@ export function initializeRandom(address: usize): void {
   storage = address;
   memory.fill(address, 0, RANDOM_SIZE);
   left = 0;
-  seeds = 0;
 }
 
 /** Mixes in 64 bits, of whatever quality, at any time: they can add entropy, never take any away. */
 export function seedRandom(entropy: u64): void {
   // The refill spreads it over the whole key, so that the next one may go to the same place.
   store<u64>(storage, load<u64>(storage) ^ entropy);
-  seeds++;
   refill();
-}
-
-/** Calls of seedRandom so far. Whether they brought entropy, only the caller knows. */
-export function randomSeeds(): u32 {
-  return seeds;
 }
 
 /** Once at boot, after the first entropy and ahead of any hash table: draws the key of sipHash. */
@@ -73,7 +68,7 @@ export function random64(): u64 {
   return value;
 }
 
-/** Fills [address, address + length). About 9 instructions a byte: a caller with interrupts off bounds the length. */
+/** Fills [address, address + length): a refill, some 4,400 instructions, for each RANDOM_REFILL bytes. So a caller with interrupts off bounds the length. */
 export function fillRandom(address: usize, length: usize): void {
   while (length > 0) {
     if (left == 0) refill();
@@ -145,7 +140,7 @@ function sip(a: u64, b: u64, more: usize, words: u32): u64 {
   return v0 ^ v1 ^ v2 ^ v3;
 }
 
-/** A new key and 96 bytes of output, some 4,000 instructions. */
+/** A new key and RANDOM_REFILL bytes of output, some 4,300 instructions. */
 function refill(): void {
   const output = storage + KEY;
   const work = output + OUTPUT;
@@ -155,7 +150,7 @@ function refill(): void {
   memory.copy(storage, output, KEY);
   memory.fill(output, 0, KEY);
   memory.fill(work, 0, BLOCK);
-  left = OUTPUT - KEY;
+  left = RANDOM_REFILL;
 }
 
 /**

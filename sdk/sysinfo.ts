@@ -41,6 +41,8 @@ export class SystemInformation {
   /** Of the frames, those that the device cut into segments of TCP, and those that it put together of some: 0 where it does neither. */
   framesSegmented: u64;
   framesMerged: u64;
+  /** Bytes of log lines that the serial port did not take in time. */
+  consoleLost: u64;
 }
 
 /** Bytes of the counters known here. */

@@ -158,14 +158,16 @@ function attach(event: Event, port: u32): void {
 
 function detach(event: Event): void {
   events--;
-  dropMessages(event);
+  dropMessages(event, MESSAGE_QUEUE);
 }
 
-/** What waits at the event is dropped: how many messages that was. */
-export function dropMessages(event: Event): u32 {
+/** Drops the first of what waits at the event, `most` messages at most: how many that was. */
+export function dropMessages(event: Event, most: u32): u32 {
   const process = event.process;
-  const count = event.count;
-  while (event.count != 0) freeMessage(process, takeFirst(event));
+  const count = min(event.count, most);
+  let freed = false;
+  for (let n = count; n != 0; n--) freed = releaseMessage(process, takeFirst(event)) || freed;
+  if (freed) retryOwn(process);
   return count;
 }
 
@@ -201,13 +203,19 @@ function claimBlock(process: Process, message: Message): void {
 
 /** Gives a message of `process` back that has not been queued, or is to be dropped. */
 export function freeMessage(process: Process, message: Message): void {
-  if (message.block != 0) {
+  // Others may wait for that memory.
+  if (releaseMessage(process, message)) retryOwn(process);
+}
+
+/** The same without a word to those who wait for memory. Whether it had a block. */
+function releaseMessage(process: Process, message: Message): bool {
+  const block = message.block;
+  if (block != 0) {
     claimBlock(process, message);
-    vmtableFree(process.vmtable, message.block);
-    // Others may wait for that memory.
-    retryOwn(process);
+    vmtableFree(process.vmtable, block);
   }
   pool.release(changetype<usize>(message));
+  return block != 0;
 }
 
 /** Whom a message that is being posted is for; null: it is no more, and the message's block has gone with it. */

@@ -184,20 +184,6 @@ export function consumeShared(event: Event, socket: Socket, bytes: u32): void {
   if (count == 0) consumeHad(socket);
 }
 
-/** Done with all that is in the queue, in one step for all of it. How many datagrams of it, or bytes, the event had still to be given. */
-export function skipShared(event: Event, socket: Socket): u32 {
-  settle(socket);
-  const count = event.count;
-  const stream = isStream(socket);
-  const all = stream ? socket.receivedBytes : socket.received.count;
-  const tail = socket.received.tail;
-  if (tail === null || count == all) return 0;
-  const high = stream ? <u64>(tail.data + tail.length) : event.data >> 32;
-  place(event, all, (<u64>changetype<usize>(tail)) | (high << 32));
-  if (count == 0) consumeHad(socket);
-  return all - count;
-}
-
 // ---- Errors of datagrams ----
 
 /** Errno that the event has still to be told, of a socket of datagrams; 0: none. */

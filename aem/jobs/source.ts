@@ -61,6 +61,12 @@ export function available(event: Event, socket: Socket): u32 {
   return isShared(socket) ? bytes - ahead(event, socket) : bytes;
 }
 
+/** Datagrams that are there. */
+export function datagrams(event: Event, socket: Socket): u32 {
+  const count = socket.received.count;
+  return isShared(socket) ? count - ahead(event, socket) : count;
+}
+
 /**
  * Copies up to `room` bytes of a stream, of which `first` has the next, to the application, and consumes them. How many; 0: nothing can be written there, which in a vmtable block is so only
  * where a page that a fork has shared cannot be had for this process alone.

@@ -5,7 +5,7 @@ import { faultAddress } from "../hal";
 import { consoleFlush, logHex, logStart, logText, logEnd, LOG_ERROR } from "../console";
 import { BREAK_DONE, BREAK_NO_FRAME } from "../memory/copy-on-write";
 import { STACK_TOP, WINDOW_BASE } from "../memory/layout";
-import { panicFrame } from "../panic";
+import { beginReport, panicFrame } from "../panic";
 import { breakProcessCopy } from "../process/fork";
 import { currentProcess } from "../process/process";
 import { endTrappedProcess } from "../process/trap";
@@ -104,6 +104,7 @@ export function kernelException(frame: InterruptFrame): void {
     nmiCount++;
     return;
   }
+  beginReport();
   consoleFlush();
   if (vector == VECTOR_PAGE_FAULT && logStart(LOG_ERROR, "panic")) {
     logText("fault address ");

@@ -14,7 +14,7 @@ let nextVector: u32 = FIRST_DEVICE_VECTOR;
 
 /** TSC at which the last interrupt was taken: the start of every latency that is measured. */
 export let interruptTsc: u64 = 0;
-/** Interrupts handled, of them those nobody had asked for, and non-maskable ones. */
+/** Interrupts handled, and of them those nobody had asked for. */
 export let interruptCount: u64 = 0;
 export let spuriousCount: u64 = 0;
 

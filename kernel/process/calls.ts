@@ -3,12 +3,24 @@
  */
 import { tsc } from "../hal";
 import { EBUSY, EFAULT, EINVAL, ERESTART, ESRCH, ETIMEDOUT } from "../errno";
-import { logBytes, logDecimal, logEnd, logStart, logText, LOG_DEBUG, LOG_ERROR, LOG_INFO } from "../console";
+import {
+  consoleRoom,
+  logBytes,
+  logDecimal,
+  logEnd,
+  logs,
+  logStart,
+  logText,
+  LOG_DEBUG,
+  LOG_ERROR,
+  LOG_INFO,
+} from "../console";
 import { NO_DEADLINE } from "../interrupts/deadline";
 import { VMTABLE_BASE } from "../memory/layout";
 import { readUser, userRange, writeUser } from "../memory/user";
-import { fillRandom } from "../random";
+import { fillRandom, RANDOM_REFILL } from "../random";
 import { waitOn } from "../scheduler/block";
+import { yieldPoint } from "../scheduler/preempt";
 import { currentThread } from "../scheduler/running";
 import { wakeThread } from "../scheduler/wake";
 import { INTERRUPT_HANDLER, INTERRUPT_MAIN } from "../scheduler/thread";
@@ -36,10 +48,18 @@ export function initializeProcessCalls(storage: usize): void {
   scratch = storage;
 }
 
+/** Before a line of `level` that an application has printed: others run until the console has room for it, so that nobody waits for a port that is slow but who writes to it. */
+function waitForConsole(level: u32): void {
+  if (!logs(level)) return;
+  while (!consoleRoom()) yieldPoint();
+}
+
 /** Ends the process with `status`. Does not return. */
 export function sys_exit(status: i32): void {
   const process = currentProcess();
-  if (logStart(status == 0 ? LOG_DEBUG : LOG_INFO, "process")) {
+  const level = status == 0 ? LOG_DEBUG : LOG_INFO;
+  waitForConsole(level);
+  if (logStart(level, "process")) {
     logDecimal(process.pid);
     logText(" (");
     logBytes(process.module.name, process.module.nameLength);
@@ -137,6 +157,8 @@ export function sys_nanosleep(nanoseconds: i64): i32 {
 export function sys_log(level: i32, text: usize, length: usize): i32 {
   if (level < <i32>LOG_ERROR || level > <i32>LOG_DEBUG) return -EINVAL;
   if (length > SCRATCH_SIZE) length = SCRATCH_SIZE;
+  waitForConsole(<u32>level);
+  // Behind that: others use it, too.
   const error = readUser(scratch, text, length);
   if (error < 0) return error;
   const module = currentProcess().module;
@@ -148,13 +170,14 @@ export function sys_log(level: i32, text: usize, length: usize): i32 {
   return <i32>length;
 }
 
-/** Fills with random bytes, at most 1 MiB a call. `length`, -EFAULT, -EINVAL for flags or size. */
+/** Fills with random bytes, at most 1 MiB a call, of which each refill of the generator is a step. `length`, -EFAULT, -EINVAL for flags or size. */
 export function sys_getrandom(address: usize, length: usize, flags: i32): i32 {
   if (flags != 0 || length > 0x100000) return -EINVAL;
   if (!userRange(address, length)) return -EFAULT;
   for (let done: usize = 0; done < length;) {
-    const bytes = min(length - done, SCRATCH_SIZE);
-    fillRandom(scratch, <u32>bytes);
+    if (done != 0) yieldPoint();
+    const bytes = min(length - done, RANDOM_REFILL);
+    fillRandom(scratch, bytes);
     const error = writeUser(address + done, scratch, bytes);
     if (error < 0) return error;
     done += bytes;

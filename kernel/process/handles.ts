@@ -215,19 +215,26 @@ export function closeAllHandles(process: Process): void {
   while (!closeSomeHandles(process, true)) yieldPoint();
 }
 
-/** At most CLOSE_BUDGET of them, in one chunk. True: none are left. */
+/**
+ * At most CLOSE_BUDGET of them, in one chunk. True: none are left. From the first step on the process has no handles: a capsule of its own may ask for
+ * them between two steps.
+ */
 export function closeSomeHandles(process: Process, orderly: bool): bool {
   if (process.handleCapacity != 0) {
-    const first = process.handleCapacity - CHUNK_ENTRIES;
+    process.handleClosing = process.handleCapacity;
+    process.handleCapacity = 0;
+    process.handleFree = 0;
+    process.handleCount = 0;
+  }
+  if (process.handleClosing != 0) {
+    const first = process.handleClosing - CHUNK_ENTRIES;
     const chunk = <usize>load<u32>(process.handleDirectory + ((first / CHUNK_ENTRIES) << 2));
     if (isShared(chunk)) releaseFrame(chunk);
     else if (closeSomeOfChunk(chunk, orderly)) freeFrames(chunk, 0);
     else return false;
-    process.handleCapacity = first;
+    process.handleClosing = first;
     if (first != 0) return false;
   }
-  process.handleFree = 0;
-  process.handleCount = 0;
   return true;
 }
 

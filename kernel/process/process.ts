@@ -67,6 +67,8 @@ export class Process {
   handleCapacity: u32;
   handleFree: u32;
   handleCount: u32;
+  /** Capacity of the part of the table that is still to be closed: nothing of it is a handle any more. */
+  handleClosing: u32;
   /** Signals that have come and were not taken (bit n: signal n), and whom the last one has not interrupted yet (INTERRUPT_*). */
   signals: u32;
   interrupted: u32;

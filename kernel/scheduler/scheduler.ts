@@ -131,6 +131,7 @@ function limitTurn(thread: Thread): void {
 @inline
 function goOn(): void {
   clearExitWork(WORK_RESCHEDULE);
+  takeExpired();
   limitTurn(running);
 }
 
@@ -150,6 +151,8 @@ function idleAlone(): void {
   waiting = false;
   startCharging();
   clearExitWork(WORK_RESCHEDULE);
+  // A quantum that has ended meanwhile was nobody's.
+  takeExpired();
   if (running.process.share != 0) startQuantum();
 }
 

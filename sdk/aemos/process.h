@@ -51,9 +51,10 @@ struct system_information {
   uint64_t payload_delivered, payload_copied; /* bytes received from sockets, and copied on their way from the receive ring */
   uint64_t tcp_time_waits, tcp_time_waits_cut;
   uint64_t frames_segmented, frames_merged;
+  uint64_t console_lost; /* bytes of log lines */
 };
-#define SYSTEM_INFORMATION_SIZE 192
-_Static_assert(sizeof(struct system_information) == SYSTEM_INFORMATION_SIZE, "system_information: 24 counters of 64 bits");
+#define SYSTEM_INFORMATION_SIZE 200
+_Static_assert(sizeof(struct system_information) == SYSTEM_INFORMATION_SIZE, "system_information: 25 counters of 64 bits");
 
 /* Writes up to `length` bytes of the counters. The bytes written: fewer from a kernel that counts less. -EFAULT, -EINVAL. */
 AEMOS_CALL(sysinfo) int sysinfo(struct system_information *buffer, int length);

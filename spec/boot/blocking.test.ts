@@ -44,7 +44,7 @@ describe("calls that block", () => {
     const data = randomBytes(500_000);
     const connection = await Connection.open(machine.tcp(2010));
     connection.socket.end(data);
-    assert.ok((await connection.readToEnd(20000)).equals(data), "other bytes came back");
+    assert.ok((await connection.readToEnd()).equals(data), "other bytes came back");
     connection.destroy();
     assert.deepEqual((await machine.waitForRows("plain-close", 1))[0], [0]);
     const accept = machine.rows("plain-accepted")[0] as number[];
@@ -63,7 +63,7 @@ describe("calls that block", () => {
     connection.socket.pause();
     await connection.write(Buffer.from([0, 0, 0, 1]));
     setTimeout(() => connection.socket.resume(), 700);
-    const answer = await connection.readToEnd(30000);
+    const answer = await connection.readToEnd();
     connection.destroy();
     assert.equal(answer.length, whole.length);
     assert.ok(answer.equals(whole), "other bytes came");
@@ -97,7 +97,7 @@ describe("calls that block", () => {
     assert.equal(Buffer.concat(greeting).toString("utf16le"), "hello");
     const data = randomBytes(300_000);
     socket.end(data);
-    assert.ok((await connection.readToEnd(20000)).equals(data), "other bytes were carried");
+    assert.ok((await connection.readToEnd()).equals(data), "other bytes were carried");
     connection.destroy();
     assert.deepEqual(calls.row("plain-connect"), [0]);
     assert.deepEqual(calls.row("plain-dial-peer"), [0, 16, 2, HOST, server.port]);

@@ -2,7 +2,6 @@
  * The image spec/boot/apps/calls.json with what its tests need: the rows that its applications report, and commands to them.
  */
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, askUdp } from "./client.ts";
 import { type Machine, boot, specImage } from "./machine.ts";
 
@@ -22,7 +21,7 @@ export class CallsMachine {
   static async start(): Promise<CallsMachine> {
     const machine = await boot(specImage("calls.json"), { tcp: [2001, 2002, 2010], udp: [2000, 2003, 2011] });
     try {
-      await machine.waitForRows("udp-registered", 1, 10000);
+      await machine.waitForRows("udp-registered");
     } catch (error) {
       await machine.stop();
       throw error;
@@ -38,18 +37,12 @@ export class CallsMachine {
   }
 
   /** Waits for a row that `matches`, among those of this name. */
-  async rowWhere(name: string, matches: (values: number[]) => boolean, ms = 5000): Promise<number[]> {
-    const deadline = Date.now() + ms;
-    for (;;) {
-      const found = this.machine.rows(name).find(matches);
-      if (found) return found;
-      const seen = JSON.stringify(this.machine.rows(name));
-      assert.ok(
-        Date.now() < deadline,
-        `no such row "${name}" within ${ms} ms; seen: ${seen}\n${this.machine.console()}`,
-      );
-      await sleep(10);
-    }
+  async rowWhere(name: string, matches: (values: number[]) => boolean): Promise<number[]> {
+    const rows = (): number[][] => this.machine.rows(name);
+    return this.machine.until(
+      () => `such a row "${name}"; seen: ${JSON.stringify(rows())}`,
+      () => rows().find(matches),
+    );
   }
 
   /** A command to the control port of `calls`. */
@@ -59,6 +52,16 @@ export class CallsMachine {
     message.writeUInt32BE(a, 1);
     message.writeUInt32BE(b, 5);
     await askUdp(this.machine.udp(2000), message);
+  }
+
+  /** Asks for the state of an event until it is a right one. */
+  async lookedUp(jid: number, right: (state: number) => boolean): Promise<void> {
+    await this.machine.until(`another state of event ${jid}`, async () => {
+      const known = this.machine.rows("lookup").length;
+      await this.command("l", jid);
+      const rows = await this.machine.waitForRows("lookup", known + 1);
+      return rows.slice(known).some(([asked, state]) => asked === jid && right(state as number));
+    });
   }
 
   /** A connection to port 2001 and the numbers of its registrations. */

@@ -27,6 +27,7 @@ import {
   SIGUSR2,
   SIGTERM,
 } from "./numbers.ts";
+import { PATIENCE } from "../wire/patience.ts";
 
 describe("calls", () => {
   let calls: CallsMachine;
@@ -40,7 +41,7 @@ describe("calls", () => {
     calls = await CallsMachine.start();
     ({ machine } = calls);
     // The last of what it does before it waits for commands.
-    await machine.waitForRows("timer-hold", 1, 10_000);
+    await machine.waitForRows("timer-hold");
   });
   after(() => machine?.stop());
 
@@ -151,13 +152,16 @@ describe("calls", () => {
   });
 
   describe("evtimer", () => {
-    before(() => machine.waitForRows("timers-done", 1, 10000));
+    before(() => machine.waitForRows("timers-done"));
 
     test("one-shot: once, not before its time, and then it is gone", () => {
       const [jid, overrun, micros] = row("timer-once") as [number, number, number];
       assert.ok(jid > 0);
       assert.equal(overrun, 0);
-      assert.ok(micros >= 30_000 && micros < 300_000, `after ${micros} us`);
+      assert.ok(micros >= 30_000, `after ${micros} us`);
+      // On a busy host it is late; so is what is due 75 ms behind it then.
+      const lines = machine.guest.lines.filter((line) => /row (timer-once|timer-release) /.test(line));
+      assert.match(lines[0] ?? "", /row timer-once /, lines.join("\n"));
       assert.deepEqual(row("timer-once-ended"), [ESRCH]);
     });
     test("periodic with EVF_ONESHOT: once", () => assert.deepEqual(row("timer-oneshot-periodic"), [1]));
@@ -169,16 +173,18 @@ describe("calls", () => {
     test("shut down in its own handler: 0, then it is unknown", () =>
       assert.deepEqual(row("timer-shutdown-in-handler"), [0, ESRCH]));
     test("a handler of 55 ms misses expirations of 10 ms: the next call says how many", () => {
-      const [overrun = NaN] = row("timer-overrun");
-      assert.ok(overrun >= 4 && overrun <= 40, `overrun ${overrun}`);
+      const [overrun = NaN, micros = NaN] = row("timer-overrun");
+      // As many as there were, but for the two that came, and one that may be due since.
+      const missed = Math.floor(micros / 10_000) - 2;
+      assert.ok(overrun >= 4 && overrun <= missed, `overrun ${overrun} after ${micros} us`);
     });
     test("held by EVJOBSTOP for 95 ms: one call with what was missed, after EVJOBSTART", () => {
       const [state = NaN] = row("timer-lookup-held");
       assert.equal(state & 9, 9, `state ${state}: registered and stopped`);
       assert.deepEqual(row("timer-release"), [0]);
       const [overrun, micros] = row("timer-held") as [number, number];
-      assert.ok(overrun >= 8 && overrun <= 40, `overrun ${overrun}`);
       assert.ok(micros >= 105_000, `after ${micros} us`);
+      assert.ok(overrun >= 8 && overrun <= Math.floor(micros / 10_000) - 1, `${overrun} after ${micros} us`);
     });
     test("enter_keepalive in a handler: -EBUSY", () =>
       assert.deepEqual(row("timer-keepalive-in-handler"), [EBUSY]));
@@ -207,7 +213,7 @@ describe("calls", () => {
       assert.deepEqual((await machine.waitForRows("signals-keepalive", 2))[1], [EINTR, SIGUSR2, 0]);
       await command("k", pid, SIGTERM);
       assert.deepEqual((await machine.waitForRows("signals-keepalive", 3))[2], [EINTR, SIGTERM, 0]);
-      await machine.guest.waitFor(/signals\) exited with status 5/, 3000);
+      await machine.guest.waitFor(/signals\) exited with status 5/, PATIENCE);
       await command("k", pid, SIGTERM);
       await rowWhere("kill", ([to, signal, result]) => to === pid && signal === SIGTERM && result === ESRCH);
     });

@@ -2,6 +2,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type Socket, connect as netConnect } from "node:net";
+import { PATIENCE } from "../wire/patience.ts";
 
 /** A TCP connection to 127.0.0.1 whose input is collected. */
 export class Connection {
@@ -35,7 +36,7 @@ export class Connection {
     });
   }
 
-  static async open(port: number, ms = 5000): Promise<Connection> {
+  static async open(port: number, ms = PATIENCE): Promise<Connection> {
     const socket = netConnect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
     socket.on("error", () => {});
     const timer = setTimeout(
@@ -65,7 +66,7 @@ export class Connection {
   }
 
   /** Waits until `ready`, or the end; rejects after `ms` or on an error. */
-  until(what: string, ready: () => boolean, ms = 10000): Promise<void> {
+  until(what: string, ready: () => boolean, ms = PATIENCE): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = (settle: () => void): void => {
         clearTimeout(timer);
@@ -206,7 +207,7 @@ export async function stats(port: number): Promise<Stats> {
 }
 
 /** Sends a datagram and waits for its answer; again every 500 ms. */
-export async function askUdp(port: number, payload: Buffer, ms = 5000): Promise<Buffer> {
+export async function askUdp(port: number, payload: Buffer, ms = PATIENCE): Promise<Buffer> {
   const socket = createSocket("udp4");
   const send = (): void => socket.send(payload, port, "127.0.0.1");
   const again = setInterval(send, 500);

@@ -166,11 +166,12 @@ describe("calls, on a frame wire", () => {
     const { machine, peer, stop } = await bootWired(specImage("calls.json"));
     const script = new TcpScript(peer, 2001);
     try {
-      await machine.waitForRows("udp-registered", 1, 10000);
+      await machine.waitForRows("udp-registered");
       await script.run(`
         +0 < S 0:0(0) win 65535 <mss 1460>
         +0 > S. 0:0(0) ack 1
-        +0 < . 1:1(0) ack 1
+        // So that the guest's time-outs are long.
+        +.3 < . 1:1(0) ack 1
         +0 < P. 1:2(1) ack 1 "w"
         *  >> F. 1:1(0) ack 2
         +0 < F. 2:2(0) ack 1

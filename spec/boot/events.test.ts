@@ -11,6 +11,9 @@ import { Connection, askUdp } from "./client.ts";
 import type { Machine } from "./machine.ts";
 import { EINVAL, ESRCH, ECONNRESET, HOST } from "./numbers.ts";
 
+/** State of an event that is stopped, and for which something has come (sdk/control.ts). */
+const EVENT_OCCURRED = 16;
+
 describe("events of sockets", () => {
   let calls: CallsMachine;
   let machine: Machine;
@@ -38,6 +41,8 @@ describe("events of sockets", () => {
       const first = await Connection.open(machine.tcp(2002));
       await machine.waitForRows("oneshot", 1);
       const second = await Connection.open(machine.tcp(2002));
+      // What comes behind it has been dealt with.
+      (await calls.watched()).connection.destroy();
       await sleep(300);
       assert.equal(machine.rows("oneshot").length, 1);
       assert.equal(machine.rows("oneshot")[0]?.[0], jid);
@@ -102,11 +107,12 @@ describe("events of sockets", () => {
     });
 
     test("vmtable_keep: the block is the application's until vmtable_free, each works once", async () => {
-      const { connection } = await calls.watched();
+      const { connection, read } = await calls.watched();
       await connection.write("kZ");
       assert.deepEqual(await machine.waitForRows("keep", 1), [[0, EINVAL]]);
-      await connection.write("other data that would take its place");
-      await sleep(50);
+      const other = "other data that would take its place";
+      await connection.write(other);
+      await calls.rowWhere("read", ([jid, , length]) => jid === read && length === other.length);
       await connection.write("f");
       assert.deepEqual(await machine.waitForRows("free", 1), [["Z".charCodeAt(0), 0, EINVAL]]);
       connection.destroy();
@@ -131,7 +137,8 @@ describe("events of sockets", () => {
       await connection.write("s");
       await machine.waitForRows("read-stop", stops + 1);
       await connection.write("the last words");
-      await sleep(100);
+      // The command goes another way, and must not overtake them.
+      await calls.lookedUp(read, (state) => (state & EVENT_OCCURRED) !== 0);
       await calls.command("h", read, 1);
       await calls.rowWhere("read", ([jid, , length]) => jid === read && length === 14);
       await connection.write("nobody listens");

@@ -47,11 +47,10 @@ describe("a process that traps", () => {
       assert.equal((await askUdp(port, Buffer.from("? alive"))).toString(), "? alive");
       const before = machine.guest.lines.length;
       await sendUdp(port, command);
-      const deadline = Date.now() + 5000;
       const lines = (): string[] => machine.guest.lines.slice(before);
       const reported = (): boolean =>
         lines().some((line) => /trapped/.test(line)) && lines().some((line) => frame.test(line));
-      while (!reported() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+      await machine.until(`a backtrace with ${culprit}`, reported);
       const text = lines().join("\n");
       const line = lines().find((candidate) => candidate.includes("trapped")) ?? "";
       assert.match(
@@ -81,7 +80,7 @@ describe("the end of the machine", () => {
   test("kernel panic: reason, registers, backtrace with the names of AssemblyScript functions, exit status", async () => {
     const machine = await boot(DEFAULT_IMAGE, { append: "panic=test", ready: false });
     try {
-      const status = await machine.exited(20000);
+      const status = await machine.exited(60_000);
       const text = machine.guest.output;
       assert.equal(status, PANIC_STATUS, text);
       assert.match(text, /panic: \S+/, "reason");
@@ -99,7 +98,7 @@ describe("the end of the machine", () => {
   test("the status that an application returns comes through", async () => {
     const machine = await boot(specImage("status/main.ts"), { ready: false });
     try {
-      assert.equal(await machine.exited(20000), 7, machine.console());
+      assert.equal(await machine.exited(60_000), 7, machine.console());
     } finally {
       await machine.stop();
     }
@@ -129,7 +128,7 @@ describe("the end of the machine", () => {
     for (const memory of [4, 6, 8]) {
       const machine = await boot(specImage("large-stack.json"), { memory, ready: false, tcp: [80] });
       try {
-        const status = await machine.exited(20000);
+        const status = await machine.exited(60_000);
         assert.match(machine.guest.output, /not enough memory/i, `-m ${memory}: ${machine.console()}`);
         assert.ok(status > 0 && status < 128, `-m ${memory}: status ${status}`);
       } finally {

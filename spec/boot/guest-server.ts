@@ -1,8 +1,7 @@
 /** A TCP server on the loopback address that the guest connects to, and what it has accepted. */
-import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../wire/patience.ts";
 
 export class GuestServer {
   port = 0;
@@ -26,12 +25,7 @@ export class GuestServer {
 
   /** The server's end of the guest's connection number `count`, from 1 on. */
   async connection(count: number): Promise<Socket> {
-    const deadline = Date.now() + 5000;
-    while (this.accepted.length < count) {
-      assert.ok(Date.now() < deadline, "no connection from the guest");
-      await sleep(10);
-    }
-    return this.accepted[count - 1] as Socket;
+    return until("a connection from the guest", () => this.accepted[count - 1]);
   }
 
   /** From now on the port refuses; what was accepted is reset. */

@@ -12,6 +12,7 @@ import { type Forward, type Guest, type GuestOptions, startGuest } from "../../t
 import { DhcpServer } from "../wire/dhcp.ts";
 import { Peer, type PeerOptions } from "../wire/peer.ts";
 import { freeUdpPort } from "../wire/wire.ts";
+import { PATIENCE, until } from "../wire/patience.ts";
 
 export const DEFAULT_IMAGE = join(ROOT, "apps", "default.json");
 /** Printed when the network has an address and every process waits for events: what they listen to can be reached. */
@@ -19,7 +20,7 @@ export const READY = /aemos: ready in \d+ ms/;
 /** Exit status of a machine that could not be started (kernel/main.ts). */
 export const BOOT_FAILED = 100;
 /** Milliseconds for a guest to become ready, on a machine that does other things as well. */
-export const BOOT_TIMEOUT = 30_000;
+export const BOOT_TIMEOUT = PATIENCE;
 
 /** An image of spec/boot/apps. */
 export function specImage(name: string): string {
@@ -86,18 +87,37 @@ export class Machine {
       );
   }
 
+  /** Looks until `holds` returns something that is true, and returns that; rejects after `ms`, or when the guest has ended. */
+  async until<T>(
+    what: string | (() => string),
+    holds: () => T | Promise<T>,
+    ms = PATIENCE,
+  ): Promise<NonNullable<T>> {
+    const seen = (): string => `${typeof what === "string" ? what : what()}\n${this.console()}`;
+    return until(
+      seen,
+      async () => {
+        // What it said last may be it.
+        const { ended } = this.guest;
+        const found = await holds();
+        if (ended && !found) throw new Error(`the guest has ended: ${seen()}`);
+        return found;
+      },
+      ms,
+    );
+  }
+
   /** Waits until there are `count` rows of this name, then returns them. */
-  async waitForRows(name: string, count = 1, ms = 5000): Promise<number[][]> {
-    const deadline = Date.now() + ms;
-    while (this.rows(name).length < count) {
-      if (Date.now() > deadline || this.guest.ended) {
-        const seen = this.rows(name).map((values) => values.join(" "));
-        throw new Error(
-          `${count} rows "${name}" expected within ${ms} ms, seen [${seen.join("; ")}]\n${this.console()}`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+  async waitForRows(name: string, count = 1, ms = PATIENCE): Promise<number[][]> {
+    const seen = (): string =>
+      this.rows(name)
+        .map((values) => values.join(" "))
+        .join("; ");
+    await this.until(
+      () => `${count} rows "${name}", seen [${seen()}]`,
+      () => this.rows(name).length >= count,
+      ms,
+    );
     return this.rows(name);
   }
 

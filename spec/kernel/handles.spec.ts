@@ -3,11 +3,13 @@ import { EMFILE, ENOMEM } from "../../kernel/errno";
 import { allocateFrames, freeFrameCount, freeFrames } from "../../kernel/memory/frames";
 import {
   closeAllHandles,
+  closeSomeHandles,
   freeHandleTable,
   HANDLE_LIMIT,
   handleInstall,
   handleObject,
   handleRemove,
+  shareHandles,
 } from "../../kernel/process/handles";
 import { endNow } from "../reap";
 import { chance, seedChance } from "../chance";
@@ -86,5 +88,31 @@ describe("handles", () => {
     expect<i32>(handleInstall(process, 8, 1)).toBe(0);
     while (taken.length != 0) freeFrames(taken.pop(), 0);
     endNow(process, 0);
+  });
+
+  it("a process that is losing them has none: nothing is shared of a table that is half closed", () => {
+    const parent = newProcess();
+    const before = freeFrameCount();
+    const abandonedBefore = abandoned;
+    const count = 1000;
+    for (let i = 0; i < count; i++) handleInstall(parent, 8, 1);
+    let wrong = 0;
+    for (let steps = 0; !closeSomeHandles(parent, true); steps++) {
+      if (handleObject(parent, 0, 1) != 0 || parent.handleCount != 0) wrong++;
+      if (steps % 50 != 0) continue;
+      const child = newProcess();
+      expect<bool>(shareHandles(parent, child)).toBe(true);
+      for (let i = 0; i < 600; i++) if (handleInstall(child, 16, 2) != i) wrong++;
+      for (let i = 0; i < 600; i++) if (handleRemove(child, i) != 16) wrong++;
+      if (child.handleCount != 0) wrong++;
+      endNow(child, 0);
+    }
+    expect<i32>(wrong).toBe(0);
+    expect<i32>(abandoned - abandonedBefore).toBe(count, "each once");
+    expect<i32>(handleInstall(parent, 8, 1)).toBe(0, "it begins anew");
+    closeAllHandles(parent);
+    freeHandleTable(parent);
+    expect<u32>(freeFrameCount()).toBe(before);
+    endNow(parent, 0);
   });
 });

@@ -1,7 +1,9 @@
 /** Calls of a process (kernel/process/calls.ts): nanosleep, enter_keepalive, and what the others check. */
 import { EBUSY, EFAULT, EINTR, EINVAL, ERESTART } from "../../kernel/errno";
+import { setConsoleRoom, setConsoleSink } from "../../kernel/console";
 import { exitWork, WORK_DISPATCH } from "../../kernel/glue";
 import { tsc } from "../../kernel/hal";
+import { setVector } from "../../kernel/interrupts/vectors";
 import { setUserLimits } from "../../kernel/memory/user";
 import {
   SIGTERM,
@@ -96,6 +98,73 @@ describe("enter_keepalive", () => {
     deliver(process);
     expect<i32>(sys_enter_keepalive()).toBe(0);
     expect<u32>(process.keepaliveEnded).toBe(0, "said once");
+  });
+});
+
+/** A vector of the spec's own, and what is filled with random bytes; where the bytes end that are there, at each interrupt. */
+const VECTOR: u32 = 0x50;
+const ROOM: usize = 10_000;
+const PAUSES = 104;
+const room: usize = growMemory(ROOM, 8);
+let filled: usize = 0;
+let interrupts = 0;
+let longest: usize = 0;
+
+function onInterrupt(argument: usize): void {
+  interrupts++;
+  let end = filled;
+  // Of 16 random bytes one is not 0.
+  while (end < ROOM && (load<u64>(room + end) | load<u64>(room + end, 8)) != 0) end += 16;
+  longest = max(longest, end - filled);
+  filled = end;
+}
+
+describe("getrandom", () => {
+  it("makes few bytes between two moments at which interrupts get in", () => {
+    setVector(VECTOR, onInterrupt.index, 0);
+    for (let n = 0; n < PAUSES; n++) fake.queueInterrupt(VECTOR);
+    expect<i32>(sys_getrandom(room, ROOM, 0)).toBe(<i32>ROOM);
+    expect<i32>(interrupts).toBe(PAUSES);
+    expect<usize>(longest).toBeLessThanOrEqual(96 + 16);
+    expect<usize>(filled).toBeGreaterThan(ROOM - 96 - 16, "up to the end");
+    fake.queueInterrupt(VECTOR);
+    expect<i32>(sys_getrandom(room, 96, 0)).toBe(96);
+    expect<i32>(interrupts).toBe(PAUSES, "none in one that is short");
+    expect<i32>(sys_getrandom(room, 97, 0)).toBe(97);
+    expect<i32>(interrupts).toBe(PAUSES + 1);
+  });
+});
+
+/** How often the console has still to be asked before it has room. */
+let asked: i32 = 0;
+
+function onByte(byte: u32): void {
+  printed++;
+  assert(asked == 0, "a byte before there was room");
+}
+let printed: i32 = 0;
+
+function hasRoom(): bool {
+  return asked == 0 || --asked == 0;
+}
+
+describe("a line of an application's", () => {
+  it("waits for the console with interrupts let in", () => {
+    setConsoleSink(onByte.index);
+    setConsoleRoom(hasRoom.index);
+    setVector(VECTOR, onInterrupt.index, 0);
+    interrupts = 0;
+    asked = 10;
+    for (let n = 0; n < 9; n++) fake.queueInterrupt(VECTOR);
+    expect<i32>(sys_log(6, room, 16)).toBe(16);
+    expect<i32>(interrupts).toBe(9);
+    expect<i32>(printed).toBeGreaterThan(16);
+    asked = 10;
+    expect<i32>(sys_log(7, room, 16)).toBe(16);
+    expect<i32>(asked).toBe(10, "one that is not printed does not");
+    asked = 0;
+    setConsoleRoom(0);
+    setConsoleSink(0);
   });
 });
 

@@ -17,7 +17,7 @@ import * as fake from "../fake";
 import { endNow } from "../reap";
 
 /** A vector that nobody has. */
-const QUIET: u32 = 0x20;
+export const QUIET: u32 = 0x20;
 const NEVER: u64 = u64.MAX_VALUE;
 
 /** The current one to begin with, and the others with their main threads. */
@@ -48,7 +48,7 @@ export function block(): void {
 let idles = 0;
 
 /** Nothing can run: time goes on to the next timer, or somebody is woken, or several are. */
-function onIdle(): u32 {
+export function onIdle(): u32 {
   assert(++idles < 100_000, "nothing comes of it");
   const next = nextTimer();
   if (next != NEVER && chance(2) == 0) {

@@ -19,13 +19,23 @@ import {
   finishAll,
   first,
   interrupt,
+  onIdle,
   passes,
   processes,
+  QUIET,
   same,
   setUpScheduler,
   start,
   threads,
 } from "./schedule";
+import * as fake from "../fake";
+
+/** Nothing happens for longer than a quantum; then the second thread is woken. */
+function sleepOver(): u32 {
+  passes(2 * QUANTUM);
+  wakeThread(threads[1], 32);
+  return QUIET;
+}
 
 beforeAll(setUpScheduler);
 afterEach(finishAll);
@@ -100,6 +110,25 @@ describe("a thread that is woken", () => {
     expect<bool>(changetype<usize>(readyFirst(40)) == changetype<usize>(threads[0])).toBe(
       true,
       "keeps its place",
+    );
+  });
+
+  it("nor does one that ended while the processor was idle", () => {
+    start(2, 32, 32);
+    block();
+    block();
+    expect<bool>(same(currentThread(), threads[1])).toBe(true);
+    fake.onIdle(sleepOver.index);
+    block();
+    fake.onIdle(onIdle.index);
+    expect<bool>(same(currentThread(), threads[1])).toBe(true);
+    wakeThread(threads[0], 32);
+    wakeThread(first.thread, 33);
+    interrupt();
+    expect<bool>(same(currentThread(), first.thread)).toBe(true);
+    expect<bool>(changetype<usize>(readyFirst(32)) == changetype<usize>(threads[1])).toBe(
+      true,
+      "who was preempted goes to the head",
     );
   });
 

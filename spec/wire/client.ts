@@ -6,6 +6,7 @@ import type { Peer } from "./peer.ts";
 import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { ACK, FIN, RST, SYN, type TcpSegment, segmentLength, sequenceAdd } from "./tcp.ts";
+import { PATIENCE } from "./patience.ts";
 
 export interface ClientOptions {
   /** Source address; the peer's own when absent. One outside the subnet makes the peer a gateway. */
@@ -17,6 +18,8 @@ export interface ClientOptions {
   window?: number;
   /** First retransmission after so many milliseconds, until a round trip has been measured. */
   timeout?: number;
+  /** No retransmission after less milliseconds, for who counts them: a host that is busy for a moment is no loss. */
+  minimum?: number;
   /** Offers selective acknowledgement, and gives it to a guest that agrees. */
   sack?: boolean;
   /** Segments that come in order are acknowledged when there are so many, or after 40 ms; 1 when absent. */
@@ -63,6 +66,7 @@ export class TcpClient {
     this.sender = new Sender({
       mss: this.mss,
       timeout: options.timeout ?? 300,
+      minimum: options.minimum,
       transmit: (flags, sequence, payload) => this.transmit(flags, sequence, payload),
     });
     this.stop = peer.subscribe(({ ip, tcp }) => {
@@ -109,7 +113,7 @@ export class TcpClient {
     }
   }
 
-  async connect(ms = 3000): Promise<void> {
+  async connect(ms = PATIENCE): Promise<void> {
     await this.peer.resolve();
     this.state = "syn-sent";
     this.sendSyn(this.options.timeout ?? 300);
@@ -136,12 +140,12 @@ export class TcpClient {
   }
 
   /** All that was queued has been acknowledged. */
-  flushed(ms = 3000): Promise<void> {
+  flushed(ms = PATIENCE): Promise<void> {
     return this.until("acknowledgement of all data", ms, () => this.sender.left === 0);
   }
 
   /** Sends FIN after the data and waits until both directions are closed. */
-  async close(ms = 3000): Promise<void> {
+  async close(ms = PATIENCE): Promise<void> {
     if (this.state !== "established") return;
     this.sender.finish();
     await this.until("close", ms, () => this.state === "reset" || (this.ended && this.sender.finished));

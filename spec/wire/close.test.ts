@@ -1,5 +1,5 @@
 /** Ends of a connection, as segments (RFC 9293, 3.6 and 3.10.4 to 3.10.7): every state, from both sides. */
-import { ACTIVE, CLOSE_WAIT, CLOSING, FIN_WAIT_2, PASSIVE, scenarios } from "./suite.ts";
+import { ACTIVE, CLOSE_WAIT, CLOSING, FIN_WAIT_2, PASSIVE, passive, scenarios } from "./suite.ts";
 
 scenarios("TCP close", {
   "by the guest: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT": `${PASSIVE}
@@ -25,12 +25,7 @@ scenarios("TCP close", {
     +0 < F. 11:11(0) ack 2
     +0 > . 2:2(0) ack 12
     +0 call recv 100 = 0`,
-  "by the guest: what was sent goes before the FIN": `
-    +0 call listen
-    +0 < S 0:0(0) win 1000 <mss 1460>
-    +0 > S. 0:0(0) ack 1
-    +0 < . 1:1(0) ack 1 win 1000
-    *  call accept
+  "by the guest: what was sent goes before the FIN": `${passive(1000)}
     +0 call send 1000 = 1000
     +0 > P. 1:1001(1000) ack 1
     +0 call send 500 = 500
@@ -54,9 +49,9 @@ scenarios("TCP close", {
   "by the guest: its FIN is sent again, later each time": `${ACTIVE}
     +0 call shutdown write
     +0 > F. 1:1(0) ack 1
-    +.1..0.7 > F. 1:1(0) ack 1
-    +.25..1 > F. 1:1(0) ack 1
-    +.55..1.6 > F. 1:1(0) ack 1
+    +.19..0.7 > F. 1:1(0) ack 1
+    +.38..1 > F. 1:1(0) ack 1
+    +.76..1.6 > F. 1:1(0) ack 1
     +0 < . 1:1(0) ack 2
     *  call state = FIN_WAIT2`,
   "by the guest, who has closed: data that come are reset": `${PASSIVE}
@@ -102,12 +97,8 @@ scenarios("TCP close", {
     +0 call recv 100 = "hello"
     +0 < . 7:7(0) ack 2
     *  call state = TIME_WAIT`,
-  "CLOSING: its FIN is sent again": `${ACTIVE}
-    +0 call shutdown write
-    +0 > F. 1:1(0) ack 1
-    +0 < F. 1:1(0) ack 1
-    +0 > . 2:2(0) ack 2
-    +.1..0.8 > F. 1:1(0) ack 2
+  "CLOSING: its FIN is sent again": `${CLOSING}
+    +.88..3 > F. 1:1(0) ack 2
     +0 < . 2:2(0) ack 2
     *  call state = TIME_WAIT`,
 
@@ -157,8 +148,8 @@ scenarios("TCP close", {
     +0 > . 1:1(0) ack 2
     +0 call close
     +0 > F. 1:1(0) ack 2
-    +.1..0.7 > F. 1:1(0) ack 2
-    +.25..1 > F. 1:1(0) ack 2
+    +.19..0.7 > F. 1:1(0) ack 2
+    +.38..1 > F. 1:1(0) ack 2
     +0 < . 2:2(0) ack 2
     quiet 0.9`,
 
@@ -184,7 +175,7 @@ scenarios("TCP close", {
     +0 call connect = -EINPROGRESS
     +0 > S 0:0(0)
     +0 call shutdown both = -ENOTCONN
-    +0 < S. 0:0(0) ack 1 win 65535 <mss 1460>
+    +.3 < S. 0:0(0) ack 1 win 65535 <mss 1460>
     +0 > . 1:1(0) ack 1
     +0 call shutdown write
     +0 > F. 1:1(0) ack 1

@@ -3,6 +3,7 @@
  * socket there is non-blocking.
  */
 import type { Peer } from "./peer.ts";
+import { PATIENCE } from "./patience.ts";
 
 const CONTROL_PORT = 2200;
 /** Milliseconds after which a request is sent again; the guest makes the call once. */
@@ -85,7 +86,7 @@ export class Control {
     name: keyof typeof CALLS,
     [a = 0, b = 0, c = 0]: readonly number[] = [],
     data: Buffer = Buffer.alloc(0),
-    ms = 5000,
+    ms = PATIENCE,
   ): Promise<Answer> {
     const number = ++this.number;
     const header = Buffer.alloc(20);

@@ -6,6 +6,7 @@
 import { BROADCAST, ETHERTYPE_IPV4, address, encodeEthernet } from "./frame.ts";
 import { PROTOCOL_UDP, encodeIpv4, encodeUdp } from "./ipv4.ts";
 import type { Peer } from "./peer.ts";
+import { until } from "./patience.ts";
 
 export const DISCOVER = 1;
 export const OFFER = 2;
@@ -109,15 +110,8 @@ export class DhcpServer {
 
   /** Resolves when a lease has been given. */
   async leased(ms: number): Promise<void> {
-    const deadline = Date.now() + ms;
-    while (this.leases === 0) {
-      if (Date.now() > deadline) {
-        throw new Error(
-          `no DHCP lease taken within ${ms} ms; message types received: [${this.types().join(", ")}]`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    const what = (): string => `a DHCP lease; message types received: [${this.types().join(", ")}]`;
+    await until(what, () => this.leases > 0, ms);
   }
 
   private serve(message: DhcpMessage): void {

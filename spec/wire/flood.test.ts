@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type WiredMachine, bootWired, specImage } from "../boot/machine.ts";
 import { TcpClient } from "./client.ts";
 import { Flood } from "./flood.ts";
+import { PATIENCE } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 
 const RATE = 50_000;
@@ -22,8 +23,8 @@ const ANSWERED = 100;
 const STRETCH = 20;
 /** Milliseconds of the guest's time between two requests. */
 const REST = 20;
-/** Milliseconds of the host's time that a request may take: only to come to an end. */
-const PATIENCE = 60_000;
+/** A host that stands still for a second leaves a gap in the flood: then once more, up to so many times. */
+const RUNS = 5;
 const ECHO = 7;
 const PACER = 10;
 
@@ -69,20 +70,28 @@ describe("SYN flood", () => {
       command.writeUInt32LE(FRAME_RATE, 0);
       command.writeUInt32LE(DURATION, 4);
       peer.sendUdp({ sourcePort: asking, destinationPort: PACER, payload: command });
-      const rows = wired.machine.waitForRows("paced", 1, 300_000).finally(() => {
+      const known = wired.machine.rows("paced").length;
+      const rows = wired.machine.waitForRows("paced", known + 1, 300_000).finally(() => {
         ended = true;
       });
       const requests = (async () => {
         while (!ended) {
           const began = clock;
           const question = Buffer.from("hello");
-          const answer = await TcpClient.request(peer, ECHO, question, PATIENCE, (data) => data.length >= 5);
+          const answer = await TcpClient.request(
+            peer,
+            ECHO,
+            question,
+            2 * PATIENCE,
+            (data) => data.length >= 5,
+          );
           assert.equal(answer.toString(), "hello");
           times.push((clock - began) / 1000);
           while (!ended && clock < began + 1000 * REST) await sleep(1);
         }
       })();
-      const [[[duration = 0, frames = 0, window = 0] = []]] = await Promise.all([rows, requests]);
+      const [paced] = await Promise.all([rows, requests]);
+      const [duration = 0, frames = 0, window = 0] = paced[known] as number[];
       return { times, duration, window, arrived: frames - (peer.wire.sent - sent - flood.sent) };
     } finally {
       stop();
@@ -91,15 +100,16 @@ describe("SYN flood", () => {
   }
 
   test("50,000 forged SYNs in each second of the guest's: every request is answered within 100 ms", async (t) => {
-    const { times, duration, arrived, window } = await flooded();
-    const slowest = Math.max(...times);
-    const rate = arrived / (duration / 1e6);
-    t.diagnostic(
-      `${arrived} SYNs in ${(duration / 1000).toFixed(1)} ms, ${rate.toFixed(0)} a second in any ${(window / 1000).toFixed(1)} ms; ${times.length} requests, the slowest took ${slowest.toFixed(1)} ms`,
-    );
-    assert.ok(times.length >= 20, `${times.length} requests`);
-    assert.ok(slowest <= ANSWERED, `${slowest.toFixed(1)} ms`);
-    assert.ok(rate >= RATE, `${rate.toFixed(0)} a second`);
-    assert.ok(window <= 1000 * STRETCH, `not in each ${(window / 1000).toFixed(1)} ms`);
+    for (let run = 1, steady = false; !steady; run++) {
+      const { times, duration, arrived, window } = await flooded();
+      const slowest = Math.max(...times);
+      const rate = arrived / (duration / 1e6);
+      const text = `${arrived} SYNs in ${(duration / 1000).toFixed(1)} ms, ${rate.toFixed(0)} a second in any ${(window / 1000).toFixed(1)} ms`;
+      t.diagnostic(`${text}; ${times.length} requests, the slowest took ${slowest.toFixed(1)} ms`);
+      assert.ok(times.length >= 20, `${times.length} requests`);
+      assert.ok(slowest <= ANSWERED, `${slowest.toFixed(1)} ms`);
+      steady = rate >= RATE && window <= 1000 * STRETCH;
+      assert.ok(steady || run < RUNS, `never so many in each ${STRETCH} ms: ${text}`);
+    }
   });
 });

@@ -63,7 +63,8 @@ scenarios(
     "an MSS of a few bytes is not believed": `${LISTEN}
     +0 < S 0:0(0) win 65535 <mss 1>
     +0 > S. 0:0(0) ack 1
-    +0 < . 1:1(0) ack 1
+    // As PASSIVE, against the time-out.
+    +.3 < . 1:1(0) ack 1
     *  call accept
     +0 call send 200
     +0 > . 1:89(88) ack 1

@@ -1,6 +1,7 @@
 /** Parser of scenarios; the language is described in scenario.ts. */
 import { type IcmpStep, parseIcmp } from "./parse-icmp.ts";
 import { type OptionsStep, parseOptions } from "./parse-options.ts";
+import { PATIENCE } from "./patience.ts";
 import { FLAG_LETTERS } from "./tcp.ts";
 import { number, parseRange, text } from "./tokens.ts";
 
@@ -57,7 +58,7 @@ export type Step =
   | (IcmpStep & Timing);
 
 /** Seconds within which what is marked with `*` has to come. */
-const ANY_TIME = 5;
+const ANY_TIME = PATIENCE / 1000;
 const TOKEN = /"(?:[^"\\]|\\.)*"|<(?!\s)[^>]*>|\[[^\]]*\]|\S+/g;
 const ECN: Record<string, number> = { not: 0, ect1: 1, ect0: 2, ce: 3 };
 

@@ -16,6 +16,7 @@ import { PROTOCOL_UDP, encodeIpv4, encodeUdp } from "./ipv4.ts";
 import { Peer } from "./peer.ts";
 import { TcpScript } from "./scenario.ts";
 import { Wire, freeUdpPort } from "./wire.ts";
+import { PATIENCE } from "./patience.ts";
 
 describe("frame peer against libslirp", () => {
   let peer: Peer;
@@ -56,13 +57,19 @@ describe("frame peer against libslirp", () => {
   });
 
   test("one request: connect, send, receive, close", async () => {
-    const answer = await TcpClient.request(peer, port, Buffer.from("hello"), 5000, (all) => all.length === 5);
+    const answer = await TcpClient.request(
+      peer,
+      port,
+      Buffer.from("hello"),
+      PATIENCE,
+      (all) => all.length === 5,
+    );
     assert.equal(answer.toString(), "hello");
   });
 
   test("300 KiB there and back, byte-exact", async () => {
     const data = randomBytes(300 << 10);
-    const answer = await TcpClient.request(peer, port, data, 20000, (all) => all.length >= data.length);
+    const answer = await TcpClient.request(peer, port, data, PATIENCE, (all) => all.length >= data.length);
     assert.ok(answer.equals(data), `${answer.length} bytes came back of ${data.length}`);
   });
 
@@ -85,7 +92,7 @@ describe("frame peer against libslirp", () => {
     const refused = (closed.address() as AddressInfo).port;
     closed.close();
     await once(closed, "close");
-    await assert.rejects(TcpClient.request(peer, refused, Buffer.from("x"), 3000), /reset/);
+    await assert.rejects(TcpClient.request(peer, refused, Buffer.from("x"), PATIENCE), /reset/);
   });
 
   test("a scenario: handshake, echo, close", async () => {
@@ -129,7 +136,7 @@ describe("frame peer against itself", () => {
       mac: "02:00:00:00:00:63",
     });
     const dhcp = new DhcpServer(server, { leaseTime: 60 });
-    const ask = async (type: number): Promise<number> => {
+    const ask = async (type: number, ms = PATIENCE): Promise<number> => {
       const body = Buffer.alloc(240);
       body.set([1, 1, 6, 0, 1, 2, 3, 4]);
       body.set([0x80], 10);
@@ -139,9 +146,7 @@ describe("frame peer against itself", () => {
       const udp = { sourcePort: 68, destinationPort: 67, payload: Buffer.concat([body, requested]) };
       const packet = { source: 0, destination: 0xffffffff, protocol: PROTOCOL_UDP };
       const payload = encodeIpv4({ ...packet, payload: encodeUdp(0, 0xffffffff, udp) });
-      const answer = client.waitFor("DHCP answer", 300, (r) =>
-        r.udp?.sourcePort === 67 ? r.udp : undefined,
-      );
+      const answer = client.waitFor("DHCP answer", ms, (r) => (r.udp?.sourcePort === 67 ? r.udp : undefined));
       client.wire.send(
         encodeEthernet({
           destination: "ff:ff:ff:ff:ff:ff",
@@ -165,7 +170,7 @@ describe("frame peer against itself", () => {
       dhcp.mode = "malformed";
       await assert.rejects(async () => assert.notEqual(await ask(1), 2), "options cannot be decoded");
       dhcp.mode = "silent";
-      await assert.rejects(ask(1), /nothing within 300 ms/);
+      await assert.rejects(ask(1, 300), /nothing within 300 ms/);
       assert.deepEqual(dhcp.types(), [1, 3, 3, 1, 1, 1]);
       assert.equal(dhcp.leases, 1);
       assert.equal(address("10.0.2.15"), dhcp.log[1]?.options.get(50)?.readUInt32BE(0));

@@ -38,6 +38,7 @@ import {
 } from "./ipv4.ts";
 import { type TcpSegment, decodeTcp, encodeTcp, segmentText } from "./tcp.ts";
 import { Wire } from "./wire.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** A frame with whatever could be decoded of it. */
 export interface Received {
@@ -162,6 +163,28 @@ export class Peer {
     });
   }
 
+  /**
+   * The first for which `pick` returns something, of the frames until `last` is over: a question behind what `send` sends, whose answer comes after that to it. undefined: there
+   * was none. What is asked has to go the way of what was sent: a ping for what the network answers, a datagram for what an application does.
+   */
+  async answerTo<T>(
+    send: () => void,
+    pick: (received: Received) => T | undefined,
+    last: () => Promise<unknown> = () => this.ping(),
+  ): Promise<T | undefined> {
+    let picked: T | undefined;
+    const stop = this.subscribe((received) => {
+      picked ??= pick(received);
+    });
+    try {
+      send();
+      await last();
+    } finally {
+      stop();
+    }
+    return picked;
+  }
+
   /** A local port that was not used lately. */
   port(): number {
     this.nextPort = this.nextPort >= 60000 ? 20000 : this.nextPort + 1;
@@ -169,7 +192,7 @@ export class Peer {
   }
 
   /** The MAC address of a neighbour, by ARP unless it is known. */
-  async resolve(target = this.guest, ms = 3000): Promise<string> {
+  async resolve(target = this.guest, ms = PATIENCE): Promise<string> {
     const known = this.neighbours.get(target);
     if (known) return known;
     const deadline = Date.now() + ms;
@@ -232,7 +255,7 @@ export class Peer {
   }
 
   /** Echo request and its reply: round trip in milliseconds. Rejects when no matching reply comes. */
-  async ping(payload: Buffer = Buffer.from("aemos ping"), ms = 1000): Promise<number> {
+  async ping(payload: Buffer = Buffer.from("aemos ping"), ms = PATIENCE): Promise<number> {
     await this.resolve();
     this.pings += 1;
     const identifier = 0xae00;
@@ -265,7 +288,7 @@ export class Peer {
   }
 
   /** Sends a datagram and returns the payload of the answer to it; sends again every 500 ms. */
-  async askUdp(remotePort: number, payload: Buffer, ms = 3000): Promise<Buffer> {
+  async askUdp(remotePort: number, payload: Buffer, ms = PATIENCE): Promise<Buffer> {
     await this.resolve();
     const localPort = this.port();
     const send = (): void => this.sendUdp({ sourcePort: localPort, destinationPort: remotePort, payload });

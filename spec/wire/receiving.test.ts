@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { TcpScript } from "./scenario.ts";
 import { PASSIVE, type Suite, scenarios } from "./suite.ts";
 import { ACK } from "./tcp.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** A segment of the peer with data; every second one is acknowledged at once. */
 const SEGMENT = 1460;
@@ -19,8 +20,8 @@ async function fill(script: TcpScript): Promise<{ sent: number; edges: number[] 
       script.send({ flags: ACK, sequence: sent, acknowledgement: 1, payload: Buffer.alloc(length, 0x62) });
       sent += length;
     }
-    let segment = await script.next(2);
-    while (segment && segment.acknowledgement < sent) segment = await script.next(2);
+    let segment = await script.next(PATIENCE / 1000);
+    while (segment && segment.acknowledgement < sent) segment = await script.next(PATIENCE / 1000);
     assert.ok(segment, `no acknowledgement of ${sent}`);
     window = segment.window;
     edges.push(segment.acknowledgement + window);
@@ -77,15 +78,18 @@ function receiving(suite: Suite): void {
         payload: Buffer.alloc(1400, 0x62),
       };
       script.send(ahead);
-      const answer = await script.next(0.5);
+      const answer = await script.next(PATIENCE / 1000);
       assert.equal(answer?.acknowledgement, 101);
       for (let at = 101; at < edge - 700; at += 1000) {
         const payload = Buffer.alloc(Math.min(1000, edge - 700 - at), 0x61);
         script.send({ flags: ACK, sequence: at, acknowledgement: 1, payload });
       }
       let last = 0;
-      for (let came = await script.next(0.3); came; came = await script.next(0.3))
+      while (last < edge) {
+        const came = await script.next(PATIENCE / 1000);
+        assert.ok(came, `acknowledged up to ${last}, not ${edge}`);
         last = came.acknowledgement;
+      }
       assert.equal(last, edge);
     } finally {
       await script.end();

@@ -34,6 +34,7 @@ import {
 } from "./ipv6.ts";
 import type { Peer } from "./peer.ts";
 import { type Translation, Translator } from "./translator.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** A packet that the guest has sent. */
 export interface Seen {
@@ -119,7 +120,7 @@ export class Router6 {
   }
 
   /** Echo request and its reply, byte for byte. */
-  async ping(payload: Buffer, destination: string, source: string, ms = 2000): Promise<void> {
+  async ping(payload: Buffer, destination: string, source: string, ms = PATIENCE): Promise<void> {
     this.pings += 1;
     const body = Buffer.concat([Buffer.from([0xae, 0, this.pings >> 8, this.pings & 255]), payload]);
     const reply = this.waitFor("echo reply", ms, ({ packet, message }) =>

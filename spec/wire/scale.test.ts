@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Crowd } from "./crowd.ts";
 import { serveEverybody } from "./everybody.ts";
 import { address } from "./frame.ts";
 import type { Peer } from "./peer.ts";
 import { type WiredMachine, bootWired, specImage } from "../boot/machine.ts";
+import { NOTE } from "../../tools/stages.ts";
+import { until } from "./patience.ts";
 
 const MANY = 100_000;
 /** Ephemeral ports of the guest. */
@@ -39,7 +40,7 @@ interface Counters {
 }
 
 async function askCounters(peer: Peer, command = Buffer.from("?")): Promise<Counters> {
-  const bytes = await peer.askUdp(CONTROL, command, 10_000);
+  const bytes = await peer.askUdp(CONTROL, command);
   const at = (index: number): number => Number(bytes.readBigUInt64LE(8 * index));
   return {
     memoryFree: at(4),
@@ -70,6 +71,18 @@ describe("many connections, 256 MB", () => {
   after(() => wired?.stop());
 
   const counters = (command?: Buffer<ArrayBuffer>): Promise<Counters> => askCounters(peer, command);
+  /** As soon as there are so many connections: a last acknowledgement may have been lost, and the guest asks for it again after a second. */
+  const settled = async (connections: number): Promise<Counters> => {
+    let now = await counters();
+    await until(
+      () => `${connections} connections, not ${now.tcpConnections}`,
+      async () => {
+        now = await counters();
+        return now.tcpConnections === connections;
+      },
+    );
+    return now;
+  };
 
   test("100,000 idle connections, each of which still answers; closed, their memory is free again", async (t) => {
     const before = await counters();
@@ -78,15 +91,9 @@ describe("many connections, 256 MB", () => {
     const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
     try {
       await crowd.open(120_000);
-      let open = await counters();
-      // A last acknowledgement may have been lost: the guest asks for it again after a second.
-      for (let tries = 0; tries < 10 && open.tcpConnections - before.tcpConnections < MANY; tries++) {
-        await sleep(500);
-        open = await counters();
-      }
+      const open = await settled(before.tcpConnections + MANY);
       const bytes = (before.memoryFree - open.memoryFree) / MANY;
       t.diagnostic(`${MANY} open after ${seconds()} s; ${bytes.toFixed(0)} bytes each`);
-      assert.equal(open.tcpConnections - before.tcpConnections, MANY);
       assert.ok(bytes <= BYTES_PER_CONNECTION, `${bytes.toFixed(0)} bytes for each connection`);
       await crowd.ask(120_000);
       t.diagnostic(`all have answered after ${seconds()} s`);
@@ -95,8 +102,7 @@ describe("many connections, 256 MB", () => {
     } finally {
       crowd.dispose();
     }
-    const end = await counters();
-    assert.equal(end.tcpConnections, before.tcpConnections);
+    const end = await settled(before.tcpConnections);
     assert.equal(end.events, before.events);
   });
 
@@ -130,14 +136,16 @@ describe("many connections, 256 MB", () => {
       "each lasts until its time is over or it is used again",
     );
     if (seconds < 50) assert.ok(waiting >= EPHEMERAL + 0.9 * SPREAD, `${waiting} in TIME-WAIT`);
+    else t.diagnostic(`${NOTE}the host is too slow to see so many connections in TIME-WAIT`);
   });
 
-  test("without timestamps each port toward one address and port serves once in 2 MSL: behind the last -EADDRNOTAVAIL", async () => {
+  test("without timestamps each port toward one address and port serves once in 2 MSL: behind the last -EADDRNOTAVAIL", async (t) => {
     const server = serveEverybody(peer, PLAIN, { stamps: false, ports: 2 });
     try {
       const began = performance.now();
       const opened = await guestOpens(OPENED, PLAIN);
       if (performance.now() - began < 50_000) assert.deepEqual(opened, [EPHEMERAL, -EADDRNOTAVAIL]);
+      else t.diagnostic(`${NOTE}the host is too slow to open all ports within 2 MSL`);
       assert.deepEqual(await guestOpens(1000, PLAIN + 1), [1000, 0], "to another port all are free");
     } finally {
       server.stop();
@@ -158,9 +166,8 @@ describe("many connections, 256 MB", () => {
     t.diagnostic(
       `${2 * VISITORS} visits in ${seconds.toFixed(1)} s; ${crowd.retries} steps were tried again`,
     );
-    const end = await counters();
+    const end = await settled(before.tcpConnections);
     assert.equal(end.tcpAccepted - before.tcpAccepted, 2 * VISITORS);
     assert.equal(end.tcpTimeWaitsCut, before.tcpTimeWaitsCut);
-    assert.equal(end.tcpConnections, before.tcpConnections);
   });
 });

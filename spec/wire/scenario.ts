@@ -15,9 +15,12 @@
  *     quiet 0.3
  *
  * **Times** are seconds after the line before: when to send or call, or when the segment has to come (`+T`: T with a tolerance;
- * `+A..B`: between; `*`: any time within 5 s;
- * `now`: before the guest has answered some pings (`settle`), so whatever the load, at once). A call with `*` or `+A..B` is made again until its result is the one that is wanted.
+ * `+A..B`: between; `*`: any time; `now`: at once). A call with `*` or `+A..B` is made again until its result is the one that is wanted.
  * `quiet T`: nothing comes for T seconds. `wait T`: whatever comes stays for the next lines.
+ *
+ * None depends on how fast or how evenly the host runs. A is never too early: arrivals may be late, so it counts from when something was last sent that begins a timer of the guest's
+ * anew (`acted`), and the A of the lines since are added. B is over when, after that time, the guest has answered some pings as well (`settle`), and is longer where it took its
+ * time before (`stretch`). What the guest does by itself meanwhile (a time-out runs out while a slow host makes a few exchanges) has to be far away: PASSIVE of suite.ts sees to it.
  *
  * **Segments**: flags, range, then what of the following is named; of a `>` line the rest is not compared.
  *
@@ -66,6 +69,8 @@ import { TRANSLATED_NET } from "./translator.ts";
 const CALL_AGAIN = 20;
 /** Rounds of the guest's within which it acknowledges whatever waits: PATIENCE, and as many more as 48 connections take at eight a round. On a quiet machine they are over long before a delayed acknowledgement. */
 const PINGS = 32 + 8;
+/** Seconds of round trip from which on the guest's time-outs are longer: three of them are more than the shortest one (RFC 6298, 2.2; net/socket/tcp/parameters.ts). */
+const ROUND_TRIP = 0.2 / 3;
 
 export interface ScriptOptions {
   localPort?: number;
@@ -80,6 +85,11 @@ export class TcpScript extends Talk {
   readonly history: string[] = [];
   /** In the guest, for scenarios with calls. */
   readonly sockets: Sockets | undefined;
+  /** Seconds that lines have taken which take none: no round trip that the guest has measured was longer, but for what the scenario waits. */
+  private slow = 0;
+  /** Seconds that what has come since `acted` (when that was `leastAfter`) took at least. */
+  private least = 0;
+  private leastAfter = 0;
 
   /** `remotePort` 0: a port of its own, or that from which the guest connects. */
   constructor(peer: Peer, remotePort = 0, options: ScriptOptions = {}) {
@@ -105,9 +115,13 @@ export class TcpScript extends Talk {
     await this.peer.resolve();
     let sent = false;
     for (const step of steps) {
-      // Each segment is one of its own for the guest, which acknowledges behind all that come together (RFC 9293, 3.10.7.4): it has dealt with the one before.
-      if (sent && step.kind === "send") await this.peer.ping(undefined, 5000);
+      const begun = performance.now();
+      // Each segment is one of its own for the guest, which acknowledges behind all that come together (RFC 9293, 3.10.7.4): it has dealt with the one before. So it has when a time begins.
+      if (sent && (step.kind === "send" || isTimed(step))) await this.dealtWith();
+      const dealt = performance.now();
       await this.step(step);
+      const end = isTimed(step) ? dealt : performance.now();
+      this.slow += (end - begun) / 1000 - nominal(step);
       sent = step.kind === "send";
       this.history.push(step.line);
     }
@@ -146,36 +160,52 @@ export class TcpScript extends Talk {
   }
 
   private async expect(step: SegmentStep): Promise<void> {
-    const started = this.last;
-    const left = (): number => step.to - (this.last - started) / 1000 + 0.001;
+    const { acted } = this;
+    const deadline = this.last + step.to * this.stretch() * 1000;
     let segment: Arrived | undefined;
     do {
-      if (step.now) await this.settle();
-      segment = await this.next(left());
+      segment = await this.next((deadline - performance.now()) / 1000);
+      if (!segment) await this.settle();
+      segment ??= await this.next(0);
     } while (step.passing && segment && isBare(segment, step));
-    if (!segment)
-      this.fail(step.line, `nothing${step.passing ? " but acknowledgements" : ""} within ${step.to} s`);
-    const wrong = differences(step, segment, (this.last - started) / 1000, this.stampBase());
+    const late = `within ${((deadline - acted) / 1000).toFixed(3)} s`;
+    if (!segment) this.fail(step.line, `nothing${step.passing ? " but acknowledgements" : ""} ${late}`);
+    this.least = (acted === this.leastAfter ? this.least : 0) + step.from;
+    this.leastAfter = acted;
+    const early = this.least - (this.last - acted) / 1000;
+    const wrong = differences(step, segment, early, this.stampBase());
     if (wrong.length > 0) this.fail(step.line, `${wrong.join("; ")}\n  came: ${segmentText(segment)}`);
+  }
+
+  /** What the guest does because of the last segment, it does from now on at the latest. */
+  private async dealtWith(): Promise<void> {
+    await this.peer.ping();
+    if (!this.hasCome) this.last = performance.now();
+  }
+
+  /** By how much the guest's time-outs may be longer than on a quiet host, where round trips are short. */
+  private stretch(): number {
+    return Math.max(1, this.slow / ROUND_TRIP);
   }
 
   /**
    * Until something has come, or what was due has left for certain. The guest acknowledges behind all frames that wait (RFC 9293, 3.10.7.4), pings among them, and other scenarios
-   * may keep frames waiting: then it does so after PATIENCE rounds, some connections beside each (net/socket/tcp/pending.ts). Each ping is in a round of its own.
+   * may keep frames waiting: then it does so after its own PATIENCE in rounds, some connections beside each (net/socket/tcp/pending.ts). Each ping is in a round of its own.
    */
   private async settle(): Promise<void> {
-    for (let pings = 0; pings < PINGS && !this.hasCome; pings++) await this.peer.ping(undefined, 5000);
+    for (let pings = 0; pings < PINGS && !this.hasCome; pings++) await this.peer.ping();
   }
 
   private async call(step: CallStep): Promise<void> {
     if (!this.sockets) throw new Error(`${step.line}: the guest has nobody who makes calls`);
-    this.last = performance.now();
-    const until = this.last + (step.to - step.from) * 1000;
+    const until = performance.now() + (step.to - step.from) * this.stretch() * 1000;
     for (;;) {
+      const begun = performance.now();
       const result = await this.sockets.perform(step);
+      if (!this.hasCome) this.last = performance.now();
       const right = step.result === undefined ? !result.startsWith("-") : result === step.result;
       if (right) return;
-      if (!step.again || performance.now() > until)
+      if (!step.again || begun > until)
         this.fail(step.line, `the result is ${result}; last state: ${await this.sockets.perform(STATE)}`);
       await sleep(CALL_AGAIN);
     }
@@ -202,6 +232,17 @@ export class TcpScript extends Talk {
   private fail(line: string, message: string): never {
     throw new Error(`${line}\n  ${message}\n  after:\n    ${this.history.join("\n    ") || "nothing"}`);
   }
+}
+
+/** A line that waits for what the guest does after some time of its own. */
+function isTimed(step: Step): boolean {
+  return step.kind === "expect" && step.from > 0;
+}
+
+/** Seconds that a line takes beside those that are timed. */
+function nominal(step: Step): number {
+  if (step.kind === "quiet" || step.kind === "wait") return step.seconds;
+  return step.kind === "expect" ? 0 : step.from;
 }
 
 const STATE: CallStep = { ...(parseScenario("+0 call state")[0] as CallStep) };

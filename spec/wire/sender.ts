@@ -5,7 +5,7 @@
 import { ACK, FIN, PSH, type TcpSegment, sequenceAdd, sequenceDifference } from "./tcp.ts";
 
 const DUPLICATES = 3;
-/** Milliseconds: bounds of the retransmission time-out. */
+/** Milliseconds: bounds of the retransmission time-out, unless the options have another minimum. */
 const TIMEOUT_MINIMUM = 50;
 const TIMEOUT_MAXIMUM = 2000;
 
@@ -13,6 +13,8 @@ export interface SenderOptions {
   mss: number;
   /** Milliseconds of the first time-out, before a round trip was measured. */
   timeout: number;
+  /** Milliseconds of the shortest. */
+  minimum?: number | undefined;
   transmit(flags: number, sequence: number, payload: Buffer): void;
 }
 
@@ -124,7 +126,8 @@ export class Sender {
       this.variance = 0.75 * this.variance + 0.25 * Math.abs(this.smoothed - milliseconds);
       this.smoothed = 0.875 * this.smoothed + 0.125 * milliseconds;
     }
-    this.timeout = Math.min(TIMEOUT_MAXIMUM, Math.max(TIMEOUT_MINIMUM, this.smoothed + 4 * this.variance));
+    const { minimum = TIMEOUT_MINIMUM } = this.options;
+    this.timeout = Math.min(TIMEOUT_MAXIMUM, Math.max(minimum, this.smoothed + 4 * this.variance));
   }
 
   /** Sends what has not been sent, as far as the window allows, then FIN. */

@@ -11,6 +11,7 @@ import type { Peer } from "./peer.ts";
 import { Router6 } from "./router6.ts";
 import { TcpScript } from "./scenario.ts";
 import { TRANSLATED_NET } from "./translator.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** Scenarios under way at once. They wait more than they compute. */
 const AT_ONCE = 48;
@@ -20,16 +21,24 @@ const FULL6 = 1440;
 /** The guest's address of IPv6. */
 const GUEST6 = "2001:db8:0:1::15";
 
-/** A connection from the peer that the guest has accepted: 1:… both ways. `win 65535`, MSS 1460, no other options. */
-export const PASSIVE = `
+/**
+ * A connection from the peer that the guest has accepted: 1:… both ways. `win 65535`, MSS 1460, no other options. Its first round trip takes so long that the guest's time-outs are
+ * about a second: some exchanges can be made before one runs out, on a slow host as well.
+ */
+export const PASSIVE = passive(65535);
+
+/** As PASSIVE, with a window of so many bytes, and no larger one before. */
+export function passive(window: number): string {
+  return `
   +0 call listen
-  +0 < S 0:0(0) win 65535 <mss 1460>
+  +0 < S 0:0(0) win ${window} <mss 1460>
   +0 > S. 0:0(0) ack 1
-  +0 < . 1:1(0) ack 1
+  +.3 < . 1:1(0) ack 1 win ${window}
   *  call accept
 `;
+}
 
-/** A connection that the guest has opened: 1:… both ways. */
+/** A connection that the guest has opened: 1:… both ways. The round trip is short: time-outs of 0.2 s. */
 export const ACTIVE = `
   +0 call connect = -EINPROGRESS
   +0 > S 0:0(0)
@@ -105,7 +114,7 @@ export class Suite {
     this.made = new Control(this.wired.peer);
     await this.peer.resolve();
     router?.translate({ guest: GUEST6 });
-    this.ready6 = this.wired.machine.guest.waitFor(`ipv6: address ${GUEST6}`, 8000);
+    this.ready6 = this.wired.machine.guest.waitFor(`ipv6: address ${GUEST6}`, PATIENCE);
     // Who waits for it hears of a failure.
     this.ready6.catch(() => {});
   }

@@ -26,14 +26,23 @@ export interface Outgoing {
 export class Talk {
   /** The guest's initial sequence number, once its SYN has been seen. */
   remoteInitial: number | undefined;
-  /** When the last segment was sent or came, or the last call was made; ms. */
+  /** When the last segment was sent or came, or the last call was made; ms. What comes next may not be later than it should be from here. */
   last = performance.now();
+  /**
+   * Before the last SYN, or acknowledgement of something new, was sent, which begins the guest's timer anew (RFC 6298, 5.3). What a timer does cannot be earlier than its time from here,
+   * while arrivals may be late; what else begins one (data, a call of the application) comes later and does not move this: it may find one that runs. ms.
+   */
+  protected acted = performance.now();
+  /** The highest acknowledgement that was sent, relative. */
+  private acknowledged = 0;
   protected stampTolerance = 500;
   readonly initial = Math.floor(Math.random() * 0xffffffff);
   private readonly queue: { segment: Arrived; time: number }[] = [];
   private wake: () => void = () => {};
   private readonly stop: () => void;
   private firstStamp: number | undefined;
+  /** `acted` when it came. */
+  private stampedAfter = 0;
   private latestStamp = 0;
   /** What the guest expects next, as its last acknowledgement says; absolute. */
   private expected: number;
@@ -55,6 +64,9 @@ export class Talk {
 
   /** Sends a segment. */
   send(segment: Outgoing): void {
+    const { acknowledgement = 0 } = segment;
+    if (segment.flags & SYN || acknowledgement > this.acknowledged) this.acted = performance.now();
+    if (acknowledgement > this.acknowledged) this.acknowledged = acknowledgement;
     const { ttl, tos = 0, ecn = 0, df } = segment.ip ?? {};
     const payload = encodeTcp(this.address, this.peer.guest, {
       sourcePort: this.localPort,
@@ -112,7 +124,8 @@ export class Talk {
   }
 
   protected stampBase(): StampBase {
-    return { first: this.firstStamp ?? 0, tolerance: this.stampTolerance };
+    const { firstStamp: first = 0, stampTolerance: tolerance } = this;
+    return { first, tolerance, most: this.last - this.stampedAfter };
   }
 
   /** The numbers that a line's timestamps stand for when it is sent. */
@@ -133,6 +146,7 @@ export class Talk {
     if (tcp.flags & ACK && !(tcp.flags & RST)) this.expected = tcp.acknowledgement;
     if (tcp.options.timestamp) {
       this.latestStamp = tcp.options.timestamp.value;
+      if (this.firstStamp === undefined) this.stampedAfter = this.acted;
       this.firstStamp ??= this.latestStamp;
     }
     const { sack, ...options } = tcp.options;

@@ -20,7 +20,7 @@ const TIME_WAIT_STAMPED = `
     +0 call listen
     +0 < S 0:0(0) win 65535 <mss 1460,TS val 1000 ecr 0>
     +0 > S. 0:0(0) ack 1
-    +0 < . 1:1(0) ack 1 <TS val 1100 ecr *>
+    +.3 < . 1:1(0) ack 1 <TS val 1100 ecr *>
     *  call accept
     +0 call close
     +0 > F. 1:1(0) ack 1

@@ -19,7 +19,13 @@ import { probeAcked } from "./probe";
 import { recoveryAcked, recoveryDuplicate, recoveryDuplicateReported } from "./recovery";
 import { flightEnds, isForFlight, restartTimeout, schedule } from "./retransmission";
 import { Segment } from "./segment";
-import { after, before, from, upTo } from "./sequence";
+import { after, before, from, later, upTo } from "./sequence";
+
+/**
+ * Sequence numbers compare within half of their space (RFC 9293, 3.4), and a connection may send more than that without a loss. So at each multiple of this all that is remembered
+ * of the past is brought up to so much behind SND.UNA; then it is never more than twice that, and a window, behind.
+ */
+const MARKS_BEHIND: u32 = 1 << 29;
 
 /**
  * SND.UNA < SEG.ACK <= SND.MAX, SEG.ACK == SND.UNA, or an old one within the window: nothing else gets here. False: it acknowledges so much that the first part of it is
@@ -39,8 +45,7 @@ export function acknowledge(c: TcpConnection, s: Segment): bool {
       call_indirect<void>(partTaken.index, c, s.packet, delivered, flight);
       return false;
     }
-    c.SND_UNA = ack;
-    if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
+    moveUna(c, ack);
     c.retries = 0;
     c.softError = 0;
     const packet = s.packet;
@@ -73,6 +78,26 @@ export function acknowledge(c: TcpConnection, s: Segment): bool {
   return true;
 }
 
+/** SND.UNA = `ack`. */
+// @ts-ignore: decorator
+@inline
+function moveUna(c: TcpConnection, ack: u32): void {
+  const changed = ack ^ c.SND_UNA;
+  c.SND_UNA = ack;
+  if (before(c.SND_NXT, ack)) c.SND_NXT = ack;
+  if (changed >= MARKS_BEHIND) call_indirect<void>(marksFollow.index, c);
+}
+
+/** Marks that SND.UNA has left far behind: none of them comes before it again. */
+function marksFollow(c: TcpConnection): void {
+  const least = c.SND_UNA - MARKS_BEHIND;
+  c.recover = later(c.recover, least);
+  c.undoStart = later(c.undoStart, least);
+  c.reducedAt = later(c.reducedAt, least);
+  c.duplicateRound = later(c.duplicateRound, least);
+  c.roundEnd = later(c.roundEnd, least);
+}
+
 /** Up to `takenTo` the queue is empty. `delivered` bytes of that were news; `flight` had been in flight. */
 function partTaken(c: TcpConnection, packet: PacketBuffer, delivered: u32, flight: u32): void {
   const part = takenTo - c.SND_UNA;
@@ -84,8 +109,7 @@ function partTaken(c: TcpConnection, packet: PacketBuffer, delivered: u32, fligh
   }
   packet.word0 += part;
   packet.checksumStart += delivered;
-  c.SND_UNA = takenTo;
-  if (before(c.SND_NXT, takenTo)) c.SND_NXT = takenTo;
+  moveUna(c, takenTo);
   // What the peer offers now it says with SEG.ACK: until that is reached its right edge stays where it was.
   c.SND_WND -= min(part, c.SND_WND);
 }

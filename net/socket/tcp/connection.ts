@@ -138,10 +138,10 @@ export class TcpConnection extends Socket {
   receiveMss: u32;
   receiveLimit: u32;
   reassemblyHead: PacketBuffer | null;
-  // Timestamps (RFC 7323), in milliseconds
+  // Timestamps (RFC 7323), in milliseconds of either side's clock
   timestampOffset: u32;
   timestampRecent: u32;
-  /** Local time at which `timestampRecent` was taken. */
+  /** Local time at which `timestampRecent` was taken, in seconds (clock.ts). */
   timestampAge: u32;
 
   // ---- Fourth line: sending ----

@@ -15,7 +15,14 @@ import { POLLMSG } from "../../../kernel/scheduler/wait";
 import { ipDoubt } from "../../ip";
 import { SOCKET_ORPHAN, SOCKET_UTO } from "../socket";
 import { milliseconds } from "./clock";
-import { SOFT_NEWS, TcpConnection, TIMEOUT_DUE, TIMER_PERSIST, TIMER_RESOURCE } from "./connection";
+import {
+  SOFT_NEWS,
+  TcpConnection,
+  TIMEOUT_DUE,
+  TIMER_KEEPALIVE,
+  TIMER_PERSIST,
+  TIMER_RESOURCE,
+} from "./connection";
 import {
   RETRIES_ADVICE,
   RETRIES_DATA,
@@ -45,15 +52,31 @@ export function userTimeout(c: TcpConnection): u32 {
 export function isHopeless(c: TcpConnection): bool {
   if (c.timerMode == TIMER_RESOURCE) return c.retries >= <u8>RETRIES_RESOURCE;
   const time = milliseconds();
-  // Through a window that the peer keeps shut only the application's own time-out counts (RFC 9293, 3.8.6.1).
-  const limit = c.timerMode == TIMER_PERSIST ? c.userTimeout : userTimeout(c);
+  // Through a window that the peer keeps shut, or has shut behind what is in flight, only the application's own time-out counts (RFC 9293, 3.8.6 and 3.8.6.1).
+  const shut = c.timerMode == TIMER_PERSIST || c.flight > c.SND_WND;
+  const limit = shut ? c.userTimeout : userTimeout(c);
   if (c.stalledAt != c.SND_UNA) {
     c.stalledAt = c.SND_UNA;
     c.stalledSince = time - <u32>(retransmitInterval(c) / 1000000);
     // However short the time-out, there is one retransmission.
     return false;
   }
+  if (shut && limit == 0) c.stalledSince = time;
   return limit != 0 ? time - c.stalledSince >= limit : c.retries >= retriesAllowed(c);
+}
+
+/**
+ * The timer goes over to something else than `timerMode` says. What it has counted was about that, and is nothing against what comes: waits for room, probes of an idle
+ * connection, and those of a window, with their back-off and their time. What is in flight is another matter: its count ends with an acknowledgement (acknowledge.ts), and its
+ * back-off with a measurement (RFC 6298, 5).
+ */
+export function countAnew(c: TcpConnection): void {
+  const mode = c.timerMode;
+  if (mode == TIMER_PERSIST) {
+    c.backoff = 0;
+    c.stalledAt = c.SND_UNA - 1;
+  } else if (mode != TIMER_RESOURCE && mode != TIMER_KEEPALIVE) return;
+  c.retries = 0;
 }
 
 function retriesAllowed(c: TcpConnection): u8 {

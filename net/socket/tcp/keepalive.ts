@@ -12,7 +12,7 @@ import { SOCKET_KEEPALIVE } from "../socket";
 import { milliseconds } from "./clock";
 import { finish } from "./close";
 import { TcpConnection, TIMER_KEEPALIVE, TIMER_NONE } from "./connection";
-import { userTimeout } from "./failure";
+import { countAnew, userTimeout } from "./failure";
 import { KEEPALIVE_COUNT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL } from "./parameters";
 import { stateIn, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_FIN_WAIT2 } from "./state";
 import { statistics } from "./statistics";
@@ -42,12 +42,15 @@ function startTimer(c: TcpConnection, wait: u64): void {
 export function armIdle(c: TcpConnection): void {
   const timer = c.retransmitTimer;
   if ((c.flags & SOCKET_KEEPALIVE) == 0 || !stateIn(c.state, MAY_IDLE)) {
-    if (c.timerMode != TIMER_NONE) timerStop(timer);
+    if (c.timerMode == TIMER_NONE) return;
+    timerStop(timer);
+    countAnew(c);
+    c.timerMode = TIMER_NONE;
     return;
   }
   if (timerPending(timer) && c.timerMode == TIMER_KEEPALIVE) return;
+  countAnew(c);
   c.timerMode = TIMER_KEEPALIVE;
-  c.retries = 0;
   startTimer(c, keepIdle(c) * 1000);
 }
 

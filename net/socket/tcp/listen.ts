@@ -15,7 +15,7 @@ import { serve, unserve } from "../names";
 import { receiveLevel } from "../../levels";
 import { setSocketLevel } from "../rank";
 import { TCP_ACK, TCP_CWR, TCP_ECE, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { initialSequence, milliseconds, sequenceBeyond, timestampOffset } from "./clock";
+import { initialSequence, milliseconds, seconds, sequenceBeyond, timestampOffset } from "./clock";
 import { abortConnection, release } from "./close";
 import {
   allocateConnection,
@@ -302,7 +302,7 @@ export function completeOpen(
   if (agreed & HAS_TIMESTAMPS) {
     child.timestampOffset = timestampOffset(s.flow);
     child.timestampRecent = timestampRecent;
-    child.timestampAge = milliseconds();
+    child.timestampAge = seconds();
   }
   openSequences(child, iss);
   child.IRS = irs;

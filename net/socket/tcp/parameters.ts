@@ -113,5 +113,5 @@ export const REQUESTS_PER_LISTENER: u32 = 256;
 export const EPHEMERAL_FIRST: u32 = 32768;
 export const EPHEMERAL_COUNT: u32 = 28232;
 
-/** RFC 7323, 5.5: a remembered timestamp is no evidence after 24 days; in milliseconds. */
-export const PAWS_LIFETIME: u32 = 24 * 24 * 3600 * 1000;
+/** RFC 7323, 5.5: a remembered timestamp is no evidence after 24 days; in the seconds of clock.ts. */
+export const PAWS_LIFETIME: u32 = <u32>((24 * 24 * 3600 * SECOND) >> 30);

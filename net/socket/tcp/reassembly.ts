@@ -13,7 +13,7 @@ import { POLLIN } from "../../../kernel/scheduler/wait";
 import { PacketBuffer, releaseBuffer } from "../../buffer";
 import { networkCounters } from "../../counters";
 import { SOCKET_ORPHAN } from "../socket";
-import { DUPLICATE_DUE, FIN_WAITING, TcpConnection } from "./connection";
+import { DUPLICATE_DUE, FIN_WAITING, RECEIVE_SHUT, TcpConnection } from "./connection";
 import { BUFFER_COST, REASSEMBLY_LIMIT } from "./parameters";
 import { blockReceived, blocksAdvance, clearBlocks, duplicateReceived } from "./sack";
 import { Segment } from "./segment";
@@ -164,7 +164,7 @@ export function queueOutOfOrder(
   return buffer;
 }
 
-/** Moves what has become in order to the application's queue. */
+/** Moves what has become in order to the application's queue, or passes over it when the application reads no more. */
 export function takeInOrder(c: TcpConnection): void {
   let buffer = c.reassemblyHead;
   while (buffer !== null && upTo(buffer.sequence, c.RCV_NXT)) {
@@ -173,7 +173,8 @@ export function takeInOrder(c: TcpConnection): void {
     let taken = true;
     if (before(c.RCV_NXT, end)) {
       const known = c.RCV_NXT - buffer.sequence;
-      taken = appendReceived(c, buffer, buffer.data + known, buffer.length - known);
+      if (c.has(RECEIVE_SHUT)) c.RCV_NXT = end;
+      else taken = appendReceived(c, buffer, buffer.data + known, buffer.length - known);
     }
     c.reassemblyCount--;
     releaseBuffer(buffer);

@@ -11,7 +11,7 @@ import { timerPending, timerStop } from "../../../kernel/time/timers";
 import { TCP_ACK, TCP_FIN, TCP_PSH, TCP_RST, TCP_SYN, TCP_URG } from "../../wire/tcp";
 import { SOCKET_ORPHAN } from "../socket";
 import { acknowledge, updateWindow } from "./acknowledge";
-import { milliseconds } from "./clock";
+import { milliseconds, seconds } from "./clock";
 import { connectionReset, enterFinWait2, enterTimeWait, finish, startClosing } from "./close";
 import { congestionEstablished } from "./congestion";
 import { ecnArrives } from "./ecn";
@@ -32,7 +32,7 @@ import {
 } from "./connection";
 import { announceTimeout, timeoutHeard } from "./failure";
 import { heard } from "./keepalive";
-import { CHALLENGE_INTERVAL, PAWS_LIFETIME, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
+import { CHALLENGE_INTERVAL, RTO_AFTER_SYN_LOSS, TIME_WAIT_LENGTH } from "./parameters";
 import { isPending, pend } from "./pending";
 import { appendPieces, appendReceived, queueOutOfOrder, queuePieces, takeInOrder } from "./reassembly";
 import { armTimer } from "./retransmission";
@@ -57,6 +57,7 @@ import {
 import { statistics } from "./statistics";
 import { synSentSegment } from "./synsent";
 import { delayAck, startLife } from "./timers";
+import { isEvidence } from "./timewait";
 import { sendAck, sendResetFor } from "./transmit";
 import { urgentArrives, urgentReached } from "./urgent";
 
@@ -212,22 +213,24 @@ function largerArrived(c: TcpConnection, s: Segment, length: u32): void {
 
 /** PAWS: false when the segment is from before what has been seen; it is answered and dropped. */
 function timestampsAcceptable(c: TcpConnection, s: Segment): bool {
-  // RFC 7323, 3.2: once agreed on, a segment without the option is dropped in silence.
-  if (!s.hasTimestamps) return false;
-  if (!before(s.timestampValue, c.timestampRecent)) return true;
-  if (milliseconds() - c.timestampAge > PAWS_LIFETIME) return true;
+  if (!s.hasTimestamps) {
+    // RFC 7323, 3.2: once agreed on, a segment without the option is dropped in silence; but a peer that begins anew has to be told (RFC 5961, 4.2).
+    if (s.has(TCP_SYN)) challenge(c);
+    return false;
+  }
+  if (!before(s.timestampValue, c.timestampRecent) || !isEvidence(c)) return true;
   statistics.pawsRejected++;
   notAcceptable(c, s);
   return false;
 }
 
-/** TS.Recent: from segments that are not old and cover what was acknowledged last (RFC 7323, 4.3). */
+/** TS.Recent: from segments that cover what was acknowledged last (RFC 7323, 4.3), and are not old, or what is remembered is no evidence of that any more: so `s` was found acceptable. */
 // @ts-ignore: decorator
 @inline
 function rememberTimestamp(c: TcpConnection, s: Segment): void {
-  if (s.hasTimestamps && upTo(s.sequence, c.lastAckSent) && !before(s.timestampValue, c.timestampRecent)) {
+  if (s.hasTimestamps && upTo(s.sequence, c.lastAckSent)) {
     c.timestampRecent = s.timestampValue;
-    c.timestampAge = milliseconds();
+    c.timestampAge = seconds();
   }
 }
 
@@ -340,14 +343,15 @@ function text(c: TcpConnection, s: Segment): bool {
     else queuePieces(c, s);
     return true;
   }
-  if (c.has(RECEIVE_SHUT)) {
-    c.RCV_NXT += s.payloadLength;
-    c.status |= ACK_NOW;
-    return true;
-  }
   // A gap that is filled, wholly or in part, is acknowledged at once (RFC 5681, 4.2).
   if (c.reassemblyHead !== null) c.status |= ACK_NOW;
   c.duplicatesDue = 0;
+  if (c.has(RECEIVE_SHUT)) {
+    c.RCV_NXT += s.payloadLength;
+    takeInOrder(c);
+    c.status |= ACK_NOW;
+    return true;
+  }
   const start = c.RCV_NXT;
   const length = s.payloadLength;
   if (!append(c, s)) {

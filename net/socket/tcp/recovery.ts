@@ -37,6 +37,7 @@ import {
   TcpConnection,
 } from "./connection";
 import { duplicateEnd, duplicateStart, originalDelivered } from "./delivered";
+import { nagleHolds } from "./nagle";
 import { DUPLICATE_THRESHOLD } from "./parameters";
 import { rackAllowance, rackDetect, rackDuplicate, rackRecovered } from "./rack";
 import { schedule } from "./retransmission";
@@ -268,7 +269,9 @@ function doubt(c: TcpConnection, s: Segment, acked: u32): void {
     if (c.has(HAS_SACK) && originalDelivered) return undoTimeout(c);
     const next = c.sendNext;
     const window = s.window << c.sendScale;
-    if (next !== null && c.flight + next.length <= window) c.status |= DOUBT_SECOND;
+    // What Nagle's algorithm holds does not go, and nothing else would before the next time-out.
+    if (next !== null && c.flight + next.length <= window && !nagleHolds(c, next, true))
+      c.status |= DOUBT_SECOND;
   } else if (c.has(HAS_SACK) && after(c.rackForward, c.recover)) {
     c.status &= ~DOUBT_SECOND;
   } else if (originalDelivered) {

@@ -17,9 +17,9 @@ import {
   TIMER_PERSIST,
   TIMER_PROBE,
   TIMER_REORDERING,
-  TIMER_RESOURCE,
   TIMER_RETRANSMIT,
 } from "./connection";
+import { countAnew } from "./failure";
 import { armIdle } from "./keepalive";
 import { PROBE_ACK_DELAY, PROBE_INITIAL, PROBE_MINIMUM } from "./parameters";
 import { retransmitInterval } from "./rtt";
@@ -35,11 +35,13 @@ export function isForFlight(c: TcpConnection): bool {
 // @ts-ignore: decorator
 @inline
 export function armTimer(c: TcpConnection, waiting: bool): void {
-  if (c.timerMode == TIMER_RESOURCE) c.retries = 0;
   if (c.SND_NXT != c.SND_UNA) {
-    if (!timerPending(c.retransmitTimer) || !isForFlight(c)) restartTimeout(c, now());
+    if (timerPending(c.retransmitTimer) && isForFlight(c)) return;
+    countAnew(c);
+    restartTimeout(c, now());
   } else if (waiting) {
-    if (timerPending(c.retransmitTimer) && c.timerMode == TIMER_PERSIST) return;
+    if (c.timerMode != TIMER_PERSIST) countAnew(c);
+    else if (timerPending(c.retransmitTimer)) return;
     c.timerMode = TIMER_PERSIST;
     timerStartAt(c.retransmitTimer, now() + retransmitInterval(c), c.level);
   } else if (c.timerMode != TIMER_NONE || (c.flags & SOCKET_KEEPALIVE) != 0) armIdle(c);

@@ -105,7 +105,7 @@ export function blockReceived(c: TcpConnection, start: u32, end: u32): void {
   c.status |= BLOCKS_DUE;
 }
 
-/** RCV.NXT has moved: blocks that it has reached are acknowledged by it, or were dropped. */
+/** RCV.NXT has moved: blocks that it has reached are acknowledged by it, or had to be dropped for want of buffers (takeInOrder). */
 export function blocksAdvance(c: TcpConnection): void {
   const sack = c.sack;
   if (sack === null) return;

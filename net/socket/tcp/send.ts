@@ -8,6 +8,7 @@ import { allocateBuffer, BUFFER_HEADROOM, BUFFER_RETAINED, PacketBuffer } from "
 import { TCP_FIN } from "../../wire/tcp";
 import { congestionIdle } from "./congestion";
 import { DOUBT_SECOND, FIN_QUEUED, IN_LOSS, IN_RECOVERY, TcpConnection, TIMER_RESOURCE } from "./connection";
+import { countAnew } from "./failure";
 import { nagleHolds } from "./nagle";
 import { RESOURCE_RETRIES_SOON, RESOURCE_RETRY, RESOURCE_RETRY_LATE } from "./parameters";
 import { pend } from "./pending";
@@ -113,7 +114,7 @@ function sent(c: TcpConnection, length: u32): void {
 export function retryLater(c: TcpConnection): void {
   statistics.memoryDrops++;
   if (c.flight != 0) return armTimer(c, true);
-  if (c.timerMode != TIMER_RESOURCE) c.retries = 0;
+  if (c.timerMode != TIMER_RESOURCE) countAnew(c);
   c.timerMode = TIMER_RESOURCE;
   const wait = c.retries < <u8>RESOURCE_RETRIES_SOON ? RESOURCE_RETRY : RESOURCE_RETRY_LATE;
   timerStartAt(c.retransmitTimer, now() + wait, c.level);

@@ -1,5 +1,5 @@
 /**
- * Connections whose application was refused room because packet buffers were scarce in the whole machine: no
+ * Connections whose application was refused room, or whose peer was not offered any, because packet buffers were scarce in the whole machine: no
  * acknowledgement of theirs will tell them when that is over, so a timer looks after them.
  */
 import { Link } from "../../../kernel/list";
@@ -7,9 +7,15 @@ import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
 import { Timer, timerPending, timerPrepare, timerStartAt } from "../../../kernel/time/timers";
 import { receiveLevel } from "../../levels";
-import { connectionOfLink, IS_STARVED, NO_SPACE, TcpConnection } from "./connection";
+import { ACK_NOW, connectionOfLink, IS_STARVED, NO_SPACE, TcpConnection } from "./connection";
 import { RESOURCE_RETRY } from "./parameters";
-import { buffersScarce } from "./window";
+import { pend } from "./pending";
+import { MAY_RECEIVE, stateIn } from "./state";
+import { sendAck } from "./transmit";
+import { buffersScarce, windowUpdateDue } from "./window";
+
+/** How many have their turn at once: less than 15,000 instructions. */
+const STEP: i32 = 8;
 
 let list: Link = changetype<Link>(0);
 let timer: Timer = changetype<Timer>(0);
@@ -35,11 +41,21 @@ export function unstarve(c: TcpConnection): void {
   c.queueLink.remove();
 }
 
+/** The peer is to hear of the room that there is, as soon as it may be offered. */
+export function offerWindow(c: TcpConnection): void {
+  if (buffersScarce(4)) return starve(c);
+  if (sendAck(c) >= 0) return;
+  c.status |= ACK_NOW;
+  pend(c);
+}
+
 /** Call-back of the timer. Each that is told takes what it can; who comes away empty queues again behind the others. */
 export function feedStarved(_: Timer): void {
-  for (let i = 0; i < 16 && !list.isEmpty && !buffersScarce(4); i++) {
+  for (let i = 0; i < STEP && !list.isEmpty && !buffersScarce(4); i++) {
     const c = connectionOfLink(list.next);
     unstarve(c);
+    if (stateIn(c.state, MAY_RECEIVE) && windowUpdateDue(c)) offerWindow(c);
+    if (!c.has(NO_SPACE)) continue;
     c.status &= ~NO_SPACE;
     c.wake(POLLOUT, 0);
   }

@@ -28,7 +28,7 @@ import {
 import { pend } from "./pending";
 import { output } from "./send";
 import { UNSENT } from "./scoreboard";
-import { starve } from "./starved";
+import { starve, offerWindow } from "./starved";
 import {
   MAY_RECEIVE,
   MAY_SEND,
@@ -39,7 +39,6 @@ import {
   TCP_SYN_RECV,
   TCP_SYN_SENT,
 } from "./state";
-import { sendAck } from "./transmit";
 import { announceUrgent, markUrgent, urgentReached } from "./urgent";
 import { buffersScarce, windowUpdateDue } from "./window";
 
@@ -69,7 +68,7 @@ export function consume(c: TcpConnection, bytes: u32): void {
     }
   }
   if (c.has(URGENT_AHEAD)) urgentReached(c);
-  if (stateIn(c.state, MAY_RECEIVE) && !c.has(FIN_RECEIVED) && windowUpdateDue(c)) sendAck(c);
+  if (stateIn(c.state, MAY_RECEIVE) && windowUpdateDue(c)) offerWindow(c);
 }
 
 // ---- Sending ----

@@ -3,7 +3,7 @@ import { ECONNREFUSED } from "../../../kernel/errno";
 import { now } from "../../../kernel/time/clock";
 import { timerStartAt } from "../../../kernel/time/timers";
 import { TCP_ACK, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { milliseconds } from "./clock";
+import { seconds } from "./clock";
 import { finish } from "./close";
 import { ACK_NOW, HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { ecnAgreed } from "./ecn";
@@ -38,7 +38,7 @@ export function synSentSegment(c: TcpConnection, s: Segment): void {
   if (s.hasTimestamps) {
     c.status |= HAS_TIMESTAMPS;
     c.timestampRecent = s.timestampValue;
-    c.timestampAge = milliseconds();
+    c.timestampAge = seconds();
   }
   if (s.sackPermitted) c.status |= HAS_SACK;
   if (ecnAgreed(s)) c.status |= HAS_ECN;

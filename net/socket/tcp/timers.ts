@@ -29,7 +29,7 @@ import { DELAYED_ACK } from "./parameters";
 import { pathTimeout } from "./pmtu";
 import { sendTailProbe } from "./probe";
 import { recoveryTimeout, reorderingExpired } from "./recovery";
-import { isForFlight, probeTime, restartTimeout, schedule } from "./retransmission";
+import { armTimer, isForFlight, probeTime, restartTimeout, schedule } from "./retransmission";
 import { retransmitInterval } from "./rtt";
 import { output, retransmitFirst, sendProbe } from "./send";
 import { TCP_SYN_RECV, TCP_SYN_SENT } from "./state";
@@ -62,7 +62,8 @@ export function retransmitExpired(timer: Timer): void {
   if (mode == TIMER_RESOURCE) return output(c);
   if (mode == TIMER_PERSIST) {
     sendProbe(c);
-    if (c.flight != 0) c.timerMode = TIMER_RETRANSMIT;
+    // What a small window has taken is in flight, for the first time.
+    if (c.flight != 0) return armTimer(c, true);
   } else if (c.state == TCP_SYN_SENT || c.state == TCP_SYN_RECV) {
     c.status |= SYN_WAS_LOST;
     statistics.retransmitted++;

@@ -29,7 +29,7 @@ import { TTL_DEFAULT } from "../../service";
 import { receiveLevel } from "../../levels";
 import { allocateBuffer, BUFFER_HEADROOM, releaseBuffer } from "../../buffer";
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from "../../wire/tcp";
-import { milliseconds, timestampOffset } from "./clock";
+import { milliseconds, seconds, timestampOffset } from "./clock";
 import { HAS_TIMESTAMPS, TcpConnection } from "./connection";
 import { insertTimeWait, removeTimeWait } from "./demux";
 import { pushTimestamps } from "./options";
@@ -221,7 +221,7 @@ export function timeWaitExpired(_: Timer): void {
 
 /** Is TS.Recent of connection `c` young enough to be compared with? */
 export function isEvidence(c: TcpConnection): bool {
-  return milliseconds() - c.timestampAge < PAWS_LIFETIME;
+  return seconds() - c.timestampAge < PAWS_LIFETIME;
 }
 
 /**

@@ -19,9 +19,16 @@ export function buffersScarce(part: u32): bool {
  * Right edge that the receive buffer would allow now, as far as the window field can say it (without scale, less than the buffer has): not
  * to the left of RCV.NXT. An edge that cannot be said would be told again with each read, and taken for a duplicate acknowledgement.
  */
-function possibleEdge(c: TcpConnection): u32 {
-  if (c.receivedBytes >= c.receiveLimit || buffersScarce(4)) return c.RCV_NXT;
+// @ts-ignore: decorator
+@inline
+function roomEdge(c: TcpConnection): u32 {
+  if (c.receivedBytes >= c.receiveLimit) return c.RCV_NXT;
   return c.RCV_NXT + min<u32>(c.receiveLimit - c.receivedBytes, (<u32>65535) << c.receiveScale);
+}
+
+/** The same, unless buffers are scarce: then nothing is offered beyond what has been. */
+function possibleEdge(c: TcpConnection): u32 {
+  return buffersScarce(4) ? c.RCV_NXT : roomEdge(c);
 }
 
 /** What a SYN offers, whose window field has no scale. */
@@ -51,9 +58,9 @@ export function advertisedWindow(c: TcpConnection): u32 {
   return min<u32>(c.receiveWindow >> c.receiveScale, 65535);
 }
 
-/** After the application has read: is it worth a segment to tell the peer? When the window at least doubles. */
+/** After the application has read: is the room worth a segment to tell the peer, once it may be offered? When the window at least doubles. */
 export function windowUpdateDue(c: TcpConnection): bool {
-  const edge = possibleEdge(c);
+  const edge = roomEdge(c);
   if (!from(edge, c.receiveEdge + step(c))) return false;
   return edge - c.RCV_NXT >= c.receiveWindow * 2;
 }

@@ -20,7 +20,7 @@ describe("control", () => {
   let machine: Machine;
   before(async () => {
     machine = await boot(specImage("control.json"));
-    await machine.waitForRows("done", 1, 20_000);
+    await machine.waitForRows("done");
   });
   after(() => machine?.stop());
 

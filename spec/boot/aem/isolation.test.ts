@@ -42,7 +42,7 @@ describe("a process that does what no process should", () => {
   }
 
   async function beats(): Promise<number> {
-    return (await askUdp(machine.udp(5001), Buffer.from("?"), 20_000)).readUInt32LE(0);
+    return (await askUdp(machine.udp(5001), Buffer.from("?"))).readUInt32LE(0);
   }
 
   /** Over real TCP, and a timer of another process. */
@@ -58,22 +58,19 @@ describe("a process that does what no process should", () => {
   async function sin(letter: string, argument: number, loops: boolean): Promise<void> {
     rounds++;
     await ordered("spawned", rounds, letter, argument);
-    await machine.waitForRows("posted", rounds, 10_000);
+    await machine.waitForRows("posted", rounds);
     assert.equal(machine.rows("posted")[rounds - 1]?.[0], 0);
     if (loops) {
       await othersAnswer();
       assert.equal(machine.rows("ended").length, rounds - 1, "it loops all the while");
       await ordered("ended", rounds, "k");
     }
-    const [own, status] = (await machine.waitForRows("ended", rounds, 10_000))[rounds - 1] as [
-      number,
-      number,
-    ];
+    const [own, status] = (await machine.waitForRows("ended", rounds))[rounds - 1] as [number, number];
     assert.equal(own, 1);
     if (loops) assert.equal(status, 64 + SIGKILL);
     else assert.ok(status > 64, `status ${status}`);
     await othersAnswer();
-    const gone = (await machine.waitForRows("after", rounds, 10_000))[rounds - 1] as number[];
+    const gone = (await machine.waitForRows("after", rounds))[rounds - 1] as number[];
     const [before, during] = [machine.rows("before"), machine.rows("during")].map(
       (rows) => rows[rounds - 1],
     ) as [number[], number[]];

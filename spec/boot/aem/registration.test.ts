@@ -47,17 +47,10 @@ describe("registration", () => {
     assert.equal(rows.length, 1, `rows "${name}": ${JSON.stringify(rows)}\n${machine.console()}`);
     return rows[0] as number[];
   };
-  const until = async (what: string, ready: () => boolean): Promise<void> => {
-    const deadline = Date.now() + 10_000;
-    while (!ready()) {
-      assert.ok(Date.now() < deadline, `not within 10 s: ${what}\n${machine.console()}`);
-      await sleep(10);
-    }
-  };
   /** Waits for rows of this name with this first value; all that there are then. */
   const rowsOf = async (name: string, first: number, count = 1): Promise<number[][]> => {
     const found = (): number[][] => machine.rows(name).filter(([value]) => value === first);
-    await until(`${count} rows "${name} ${first}"`, () => found().length >= count);
+    await machine.until(`${count} rows "${name} ${first}"`, () => found().length >= count);
     return found();
   };
   const command = async (letter: string, argument: number): Promise<void> => {
@@ -90,8 +83,8 @@ describe("registration", () => {
 
   before(async () => {
     machine = await boot(specImage("aem-registration.json"), { tcp: [2101], udp: [2100, 2102] });
-    await machine.waitForRows("control", 1, 10_000);
-    await machine.waitForRows("stranger-ready", 1, 10_000);
+    await machine.waitForRows("control");
+    await machine.waitForRows("stranger-ready");
   });
   after(() => machine?.stop());
 
@@ -155,7 +148,7 @@ describe("registration", () => {
       () => machine.rows("received-too").filter(([jid]) => jid === readToo),
     ];
     for (const rows of [first, second]) {
-      await until("the end of the stream", () => rows().some((row) => row[2] === 0));
+      await machine.until("the end of the stream", () => rows().some((row) => row[2] === 0));
       const bytes = rows().reduce((sum, [, , length]) => sum + (length as number), 0);
       assert.equal(bytes, pieces.join("").length);
       // Where one call of the handler began, so did the byte that the stream has there.
@@ -179,14 +172,14 @@ describe("registration", () => {
       [...machine.rows("received"), ...machine.rows("received-too")].find(
         ([jid]) => jid === jids.read || jid === jids.readToo,
       );
-    await until("a read handler", () => received() !== undefined);
+    await machine.until("a read handler", () => received() !== undefined);
     assert.deepEqual(received()?.slice(1), [fd, 1, "Z".charCodeAt(0), 0, READ]);
     const states = await rowsOf("changed", sk, 2);
     assert.deepEqual(states[1]?.slice(1), [fd, 3, ESTABLISHED, SK], "SYN_RECV to ESTABLISHED");
     connection.socket.end();
     assert.deepEqual((await rowsOf("closed", jids.close))[0], [jids.close, fd, 0, CLOSE]);
     const polls = (): number[][] => machine.rows("polled").filter(([jid]) => jid === sock);
-    await until("a sock handler with POLLRDHUP", () =>
+    await machine.until("a sock handler with POLLRDHUP", () =>
       polls().some((row) => ((row[2] as number) & POLLRDHUP) !== 0),
     );
     for (const row of polls()) assert.deepEqual([row[1], ...row.slice(3)], [fd, 0, SOCK]);
@@ -251,7 +244,7 @@ describe("registration", () => {
     const send = (): void => socket.send(message, machine.udp(2102), "127.0.0.1");
     send();
     const again = setInterval(send, 1000);
-    const [row] = await machine.waitForRows("stranger", 1, 10_000).finally(() => {
+    const [row] = await machine.waitForRows("stranger").finally(() => {
       clearInterval(again);
       socket.close();
     });
@@ -289,7 +282,7 @@ describe("registration", () => {
     for (let i = 0; i < 3; i++) {
       const { connection, fd } = await accept();
       known++;
-      await until(`${known} activations seen`, () => (last()[1] as number) >= known);
+      await machine.until(`${known} activations seen`, () => (last()[1] as number) >= known);
       assert.deepEqual(last().slice(0, 3), [listening, known, known], "activations, and what became of them");
       await command("x", fd);
       connection.destroy();

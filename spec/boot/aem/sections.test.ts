@@ -29,9 +29,14 @@ const CASES: ReadonlyMap<number, [string, number]> = new Map([
   [15, ["4,000 connected sockets of datagrams share a port, one of them gets one, and all are closed", 4000]],
   [16, ["a listener is closed at which 1,000 connections wait", 1000]],
   [17, ["a process ends with such a listener, and the connections to it", 10]],
-  [18, ["a socket is closed in which as many datagrams wait as may", 192]],
-  [19, ["as many datagrams are thrown away by EVJOBCLEAN", 192]],
-  [20, ["the same, when 31 further read events have had all of them", 192]],
+  [18, ["a mebibyte of random bytes", 0x100000]],
+  [19, ["EVJOBCLEAN drops 1,000 connections that wait", 1000]],
+  [20, ["EVJOBCLEAN drops 400 segments of a stream, which are one occurrence", 1]],
+  [21, ["EVJOBCLEAN drops 128 datagrams, for each of 32 events", 32 * 128]],
+  [22, ["EVJOBCLEAN drops 64 messages", 64]],
+  [23, ["EVTBLINIT ends 64 events with 64 messages each", 64]],
+  [24, ["a process ends with such events", 64]],
+  [25, ["a socket is closed in which as many datagrams wait as may", 192]],
 ]);
 
 describe("sections with interrupts off", () => {

@@ -30,17 +30,17 @@ describe("several handlers on one socket", () => {
 
   before(async () => {
     machine = await boot(specImage("sharing.json"), { tcp: [2600], udp: [2601, 2602] });
-    [parent, child] = (await machine.waitForRows("sharing", 1, 20_000))[0] as [number, number];
+    [parent, child] = (await machine.waitForRows("sharing"))[0] as [number, number];
   });
   after(() => machine?.stop());
 
   test("3.6.5 of a stream: a function, a slow one and a capsule each get all bytes; the slow one holds nobody up", async () => {
     const connection = await Connection.open(machine.tcp(2600));
-    const [fast, slow, capsule, closing] = (await machine.waitForRows("stream", 1, 20_000))[0] as number[];
+    const [fast, slow, capsule, closing] = (await machine.waitForRows("stream"))[0] as number[];
     for (const jid of [fast, slow, capsule, closing]) assert.ok((jid as number) > 0, machine.console());
     await connection.write(pattern(0, STREAM_BYTES));
     connection.socket.end();
-    const [closed] = await machine.waitForRows("stream-closed", 1, 30_000);
+    const [closed] = await machine.waitForRows("stream-closed");
     const [slowRow] = machine.rows("stream-slow");
     assert.deepEqual(machine.rows("stream-fast"), [[STREAM_BYTES, 0, 0]], machine.console());
     assert.deepEqual(slowRow?.slice(0, 3), [STREAM_BYTES, 0, 0], machine.console());

@@ -18,7 +18,7 @@ describe("shortage", () => {
 
   before(async () => {
     machine = await boot(specImage("shortage.json"), { netdev: "none", ready: false, memory: 64 });
-    await machine.waitForRows("done", 1, 30_000);
+    await machine.waitForRows("done");
   });
   after(() => machine?.stop());
 

@@ -11,9 +11,9 @@ describe("2.1.4", () => {
 
   before(async () => {
     machine = await boot(specImage("transparency.json"), { tcp: [7, 2101, 2102], udp: [7, 2103, 2104] });
-    await machine.waitForRows("poller-timeout", 1, 20_000);
-    await machine.waitForRows("selector-timeout", 1, 20_000);
-    await machine.waitForRows("waiter-registered", 1, 20_000);
+    await machine.waitForRows("poller-timeout");
+    await machine.waitForRows("selector-timeout");
+    await machine.waitForRows("waiter-registered");
   });
   after(() => machine?.stop());
 

@@ -6,6 +6,7 @@ import { DhcpServer } from "../../wire/dhcp.ts";
 import { address } from "../../wire/frame.ts";
 import type { Peer } from "../../wire/peer.ts";
 import { type WiredMachine, bootWired, specImage } from "../machine.ts";
+import { PATIENCE } from "../../wire/patience.ts";
 
 export const DNS_IMAGE = specImage("dns.json");
 export const FIRST = "10.0.2.3";
@@ -27,7 +28,7 @@ export const always =
 let tags = 0;
 
 /** Sends a command, and waits for the reply with its tag. */
-export async function command(peer: Peer, port: number, text: string, ms = 3000): Promise<string> {
+export async function command(peer: Peer, port: number, text: string, ms = PATIENCE): Promise<string> {
   const tag = `t${++tags}`;
   await peer.resolve();
   const reply = peer.waitFor(`reply to ${text}`, ms, ({ udp }) => {
@@ -92,6 +93,25 @@ export class DnsGuest {
   async together(run: (port: number, name: string) => Promise<void>): Promise<void> {
     this.server.questions.length = 0;
     await Promise.all([ASYNC, BLOCKING].map((port) => run(port, this.fresh())));
+  }
+
+  /** Runs with a fresh name, and with another one where it took so many milliseconds, in which what is known may be forgotten; then `check`. */
+  async within(
+    ms: number,
+    run: (name: string) => Promise<void>,
+    check: (name: string) => void,
+  ): Promise<string> {
+    for (let tries = 1; ; tries++) {
+      const name = this.fresh();
+      const begun = performance.now();
+      await run(name);
+      const took = performance.now() - begun;
+      if (took < ms) {
+        check(name);
+        return name;
+      }
+      assert.ok(tries < 20, `never within ${ms} ms, at last in ${took} ms`);
+    }
   }
 
   /** Questions for a name. */

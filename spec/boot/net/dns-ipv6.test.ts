@@ -8,6 +8,7 @@ import { ROUTER_SOLICITATION, bytesOf, nameServersOption } from "../../wire/ipv6
 import { Router6 } from "../../wire/router6.ts";
 import { type WiredMachine, bootWired } from "../machine.ts";
 import { ASYNC, BLOCKING, DNS_IMAGE, a, always, command, hex, respond } from "./dns-guest.ts";
+import { PATIENCE } from "../../wire/patience.ts";
 
 const SERVER = "2001:db8:0:1::2";
 const PREFIX = { prefix: "2001:db8:0:1::" };
@@ -34,8 +35,8 @@ describe("dns, servers of IPv6", () => {
       },
     });
     const { guest } = wired.machine;
-    [, local = ""] = await guest.waitFor(/ipv6: address (fe80:[0-9a-f:]*)/, 8000);
-    [, global = ""] = await guest.waitFor(/ipv6: address (2001:db8:0:1:[0-9a-f:]*)/, 8000);
+    [, local = ""] = await guest.waitFor(/ipv6: address (fe80:[0-9a-f:]*)/, PATIENCE);
+    [, global = ""] = await guest.waitFor(/ipv6: address (2001:db8:0:1:[0-9a-f:]*)/, PATIENCE);
     router.translate({ own: SERVER, guest: global, port: 53 });
     server = new DnsServer(wired.peer, [addressText(wired.peer.address)]);
   });

@@ -13,6 +13,7 @@ import {
 } from "../../wire/ipv6.ts";
 import { BOOT_FAILED, DEFAULT_IMAGE, boot } from "../machine.ts";
 import { ALL_NODES, addressOf, bootHost } from "./ipv6-host.ts";
+import { PATIENCE } from "../../wire/patience.ts";
 
 describe("IPv6, ways to start", () => {
   test("an address that another host has is not used; IPv4 goes on", async () => {
@@ -32,8 +33,8 @@ describe("IPv6, ways to start", () => {
       };
     });
     try {
-      await host.machine.guest.waitFor(/ipv6: another host has fe80:[0-9a-f:]*: not used/, 5000);
-      await host.peer.ping(Buffer.from("four"), 2000);
+      await host.machine.guest.waitFor(/ipv6: another host has fe80:[0-9a-f:]*: not used/, PATIENCE);
+      await host.peer.ping(Buffer.from("four"));
       await sleep(2500);
       assert.doesNotMatch(host.machine.guest.output, /ipv6: address/);
       assert.ok(host.router.seen.every(({ message }) => message?.type !== ROUTER_SOLICITATION));
@@ -53,7 +54,7 @@ describe("IPv6, ways to start", () => {
       assert.equal(await addressOf(host, "2001:db8:7:"), "2001:db8:7::9");
       await host.router.ping(Buffer.from("near"), "2001:db8:7::9", "2001:db8:7::2");
       // Beyond the net: the answer goes to the gateway's link address.
-      const reply = host.router.waitFor("echo reply", 3000, ({ packet, to }) =>
+      const reply = host.router.waitFor("echo reply", PATIENCE, ({ packet, to }) =>
         packet.destination === "2001:db8:9999::1" ? to : undefined,
       );
       await host.router.ping(Buffer.from("far"), "2001:db8:7::9", "2001:db8:9999::1");
@@ -66,7 +67,7 @@ describe("IPv6, ways to start", () => {
   test("QEMU's user network: an address from its router", async () => {
     const machine = await boot(DEFAULT_IMAGE, { tcp: [80], append: "ip=dhcp" });
     try {
-      await machine.guest.waitFor(/ipv6: address fec0::[0-9a-f:]+\/64/, 8000);
+      await machine.guest.waitFor(/ipv6: address fec0::[0-9a-f:]+\/64/, PATIENCE);
     } finally {
       await machine.stop();
     }
@@ -75,7 +76,7 @@ describe("IPv6, ways to start", () => {
   test("ip6=off: not a word", async () => {
     const host = await bootHost({ append: "ip6=off" });
     try {
-      await host.peer.ping(Buffer.from("four"), 2000);
+      await host.peer.ping(Buffer.from("four"));
       await sleep(2500);
       assert.equal(host.router.seen.length, 0, host.router.recent());
     } finally {
@@ -86,7 +87,7 @@ describe("IPv6, ways to start", () => {
   test("an address that makes no sense ends the boot, and is named", async () => {
     const machine = await boot(DEFAULT_IMAGE, { append: "ip6=2001:db8::1", ready: false });
     try {
-      assert.equal(await machine.exited(20_000), BOOT_FAILED, machine.console());
+      assert.equal(await machine.exited(60_000), BOOT_FAILED, machine.console());
       assert.match(machine.console(), /2001:db8::1: a prefix length/);
     } finally {
       await machine.stop();

@@ -21,6 +21,7 @@ import {
 } from "../../wire/ipv6.ts";
 import { Router6 } from "../../wire/router6.ts";
 import { DEFAULT_IMAGE, type WiredMachine, bootWired } from "../machine.ts";
+import { PATIENCE } from "../../wire/patience.ts";
 
 const GUEST = "2001:db8:0:1::15";
 const ROUTER = "2001:db8:0:1::2";
@@ -39,7 +40,7 @@ describe("fragments of IPv6", () => {
         return new DhcpServer(peer);
       },
     });
-    await host.machine.guest.waitFor(`ipv6: address ${GUEST}`, 8000);
+    await host.machine.guest.waitFor(`ipv6: address ${GUEST}`, PATIENCE);
     await router.ping(Buffer.from("here"), GUEST, ROUTER);
   });
   after(() => host?.stop());
@@ -99,7 +100,7 @@ describe("fragments of IPv6", () => {
   test("a datagram of seven fragments waits for a neighbour that is not known yet, and goes whole", async () => {
     const stranger = "2001:db8:0:1::77";
     router.addresses.add(stranger);
-    const asked = router.waitFor("a question", 3000, ({ message }) =>
+    const asked = router.waitFor("a question", PATIENCE, ({ message }) =>
       message?.type === NEIGHBOUR_SOLICITATION && targetOf(message) === stranger ? true : undefined,
     );
     assert.equal((await echo(randomBytes(9000), 1448, stranger)).length, 7);
@@ -190,7 +191,7 @@ describe("fragments of IPv6", () => {
       act();
       // Behind a flood on the wire the first question may be lost.
       for (let more = 5; ; more--) {
-        const answer = router.ping(Buffer.from("still there"), GUEST, ROUTER, 2000);
+        const answer = router.ping(Buffer.from("still there"), GUEST, ROUTER);
         if (more === 0) await answer;
         if (await answer.then(() => true).catch(() => false)) break;
       }

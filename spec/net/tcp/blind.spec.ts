@@ -2,7 +2,7 @@
 import { tcpStatistics } from "../../../net/socket/tcp/tcp";
 import { abort_, accept, peekLength, taken, watch } from "./ends";
 import { beginPair, endOfPair, keep, newPort, open, s, server } from "./pair";
-import { converse, heard, heardBriefly, meetPeer, say } from "./script";
+import { converse, establish, heard, heardBriefly, meetPeer, say, setOptions, setStamp } from "./script";
 import { MILLISECOND, run, SECOND } from "./world";
 
 describe("blind attacks", () => {
@@ -37,6 +37,28 @@ describe("blind attacks", () => {
     expect(peekLength(s)).toBe(-11);
     say("R", 1, 0, 0, 0);
     expect(taken()).toBe("1>7 201d");
+    expect(peekLength(s)).toBe(-104);
+  });
+
+  it("challenges a SYN without timestamps on a connection that has them (RFC 5961, 4.2): the peer may have begun anew", () => {
+    setOptions(1460, 255, 1000);
+    keep(establish(server, newPort(), 10000));
+    setStamp(0);
+    const places: u32[] = [1, 5000, 700000, 0 - 700000];
+    for (let i = 0; i < places.length; i++) {
+      run(SECOND);
+      say("S", places[i], 0, 0, 1000);
+      expect(heardBriefly()).toBe(". 1:1(0) ack 1");
+      say("S", places[i], 0, 0, 1000);
+      say("P.", 1, 10, 1, 1000);
+      expect(heardBriefly()).toBe(
+        "",
+        "the rate is limited, and anything else is dropped in silence (RFC 7323, 3.2)",
+      );
+    }
+    expect(peekLength(s)).toBe(-11);
+    // The answer to that (RFC 9293, 3.10.7.3, third) ends what the peer knows nothing of.
+    say("R", 1, 0, 0, 0);
     expect(peekLength(s)).toBe(-104);
   });
 

@@ -235,6 +235,48 @@ describe("failures", () => {
     expect(life >= 10000 && life <= 10020).toBe(true, life.toString());
   });
 
+  it("does not count the time in which a window was shut for what is sent when it opens", () => {
+    // What the peer has asked for, and the time that the window stays shut; then of the application, which that counts for, too (RFC 9293, 3.8.6.1).
+    const seconds: u32[] = [300, 600, 100, 90];
+    for (let i = 0; i < 4; i += 2) {
+      expect(setOption(server, IPPROTO_TCP, TCP_UTO, i == 0 ? 1 : 0)).toBe(0);
+      const c = open();
+      if (i != 0) expect(setOption(s, IPPROTO_TCP, TCP_USER_TIMEOUT, seconds[i] * 1000)).toBe(0);
+      addOptions([28, 4, <u8>(seconds[i] >> 8), <u8>seconds[i]]);
+      say(".", 1, 0, 1, 0);
+      writeText(s, "x");
+      for (let passed: u32 = 0; passed < seconds[i + 1]; passed++) {
+        run(SECOND);
+        if (heardBriefly() != "") say(".", 1, 0, 1, 0);
+      }
+      say(".", 1, 0, 1, 10000);
+      expect(heardBriefly()).toBe("P. 1:2(1) ack 1");
+      const life = lifetime(c, 2000000);
+      const limit = seconds[i] * 1000;
+      expect(life >= limit && life <= limit + 20).toBe(true, life.toString());
+      if (i == 0) close(s);
+    }
+  });
+
+  it("nor that in which a window has shrunk to zero behind what is in flight, and each retransmission is answered (RFC 9293, 3.8.6: MUST-35)", () => {
+    expect(setOption(server, IPPROTO_TCP, TCP_UTO, 1)).toBe(0);
+    const c = open();
+    addOptions([28, 4, 1, 44]);
+    say(".", 1, 0, 1, 10000);
+    writeText(s, "abc");
+    say(".", 1, 0, 2, 0);
+    heard();
+    for (let passed = 0; passed < 700; passed++) {
+      run(SECOND);
+      if (heardBriefly() != "") say(".", 1, 0, 2, 0);
+    }
+    expect(c.state).toBe(1);
+    say(".", 1, 0, 2, 10000);
+    const life = lifetime(c, 2000000);
+    // From the last retransmission that was answered on.
+    expect(life > 240000 && life < 300020).toBe(true, life.toString());
+  });
+
   it("can be infinite, and is the time for an open, and for a window that stays shut", () => {
     let c = open();
     expect(setOption(s, IPPROTO_TCP, TCP_USER_TIMEOUT, i32.MAX_VALUE)).toBe(0);

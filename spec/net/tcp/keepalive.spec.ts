@@ -30,6 +30,7 @@ import { endPair, openPair } from "./pair";
 import { heard, heardBriefly, meetPeer, say } from "./script";
 import { MILLISECOND, PEER, run, SECOND, setUpWorld, silence, standStill, time } from "./world";
 
+const POLLMSG: u32 = 0x400;
 const PROBE: string = ". 0:0(0) ack 1";
 
 let server: Socket = changetype<Socket>(0);
@@ -249,6 +250,32 @@ describe("keep-alive", () => {
     run(50 * SECOND);
     expect(setOption(s, IPPROTO_TCP, TCP_KEEPIDLE, 70)).toBe(0);
     expect(silence(1000000)).toBe(70000);
+  });
+
+  it("MUST-20: probes without an answer do not count for data that is sent after them, nor for a window that it waits for", () => {
+    for (let shut = 0; shut < 2; shut++) {
+      const c = open();
+      turnOn(s);
+      expect(setOption(s, IPPROTO_TCP, TCP_KEEPCNT, 20)).toBe(0);
+      if (shut == 1) say(".", 1, 0, 1, 0);
+      run(215 * SECOND);
+      expect(heardBriefly().split(" | ").length).toBe(12, "probes");
+      watch(0, s, POLLMSG);
+      writeText(s, "abc");
+      expect(heardBriefly()).toBe(shut == 1 ? "" : "P. 1:4(3) ack 1");
+      let life: u32 = 0;
+      let sent: u32 = 0;
+      while (c.state == 1 && life < 1000000) {
+        life += silence(100000);
+        if (heardBriefly() == "") continue;
+        if (++sent == 1 && shut == 0) expect(c.slowStartThreshold).toBe(2 * c.sendMss, "RFC 5681, 3.1");
+        expect(taken()).toBe(sent == 3 ? "400" : "", "R1");
+      }
+      expect(sent).toBe(11, "retransmissions, or probes of the window");
+      expect(life).toBeGreaterThan(100000, "R2");
+      expect(peekLength(s)).toBe(-110);
+      if (shut == 0) close(s);
+    }
   });
 
   it("is not late by more than a tick in a machine that stood still", () => {

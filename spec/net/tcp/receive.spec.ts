@@ -174,5 +174,23 @@ describe("receiving", () => {
     setStamp(5);
     say("P.", 1, 10, 1, 10000);
     expect(readStream(s, 1)).toBe(10);
+    expect(changetype<TcpConnection>(s).timestampRecent).toBe(
+      5,
+      "it is what counts from now on (RFC 7323, 5.5)",
+    );
+    setStamp(4);
+    say("P.", 11, 10, 1, 10000);
+    expect(readStream(s, 11)).toBe(0);
+  });
+
+  it("takes one after 24 days, though they be as many as the clock of milliseconds can count", () => {
+    setOptions(1460, 255, 1000);
+    keep(establish(server, newPort(), 10000));
+    // 49.7 days, in which the peer's clock has fallen behind by a second.
+    run((((<u64>1) << 32) + 10) * MILLISECOND);
+    setStamp(10);
+    say("P.", 1, 10, 1, 10000);
+    expect(readStream(s, 1)).toBe(10);
+    expect(changetype<TcpConnection>(s).timestampRecent).toBe(10);
   });
 });

@@ -2,7 +2,7 @@
 import { Socket } from "../../../net/socket/socket";
 import { sackPool } from "../../../net/socket/tcp/sack";
 import { tcpStatistics, TcpConnection } from "../../../net/socket/tcp/tcp";
-import { abort_, accept, listener, taken, write } from "./ends";
+import { abort_, accept, listener, peekLength, shutdown, taken, write } from "./ends";
 import { endPair } from "./pair";
 import { converse, establish, heard, meetPeer, permitSack, say, setOptions } from "./script";
 import { run, setUpWorld } from "./world";
@@ -131,6 +131,27 @@ describe("selective acknowledgement, sent", () => {
     say(".", 1, 0, 2937, 60000);
   });
 
+  it("passes over what waits when the application reads no more (SHUT_RD), and takes back nothing that it has said", () => {
+    open(0);
+    say(".", 1001, 1000, 1, 60000);
+    expect(heard()).toBe(". 1:1(0) ack 1 win 65535 <sack 1001:2001>");
+    say("F.", 3001, 1000, 1, 60000);
+    expect(heard()).toBe(". 1:1(0) ack 1 win 65535 <sack 3001:4001 1001:2001>");
+    shutdown(s, 0);
+    say(".", 5001, 1000, 1, 60000);
+    expect(heard()).toBe(". 1:1(0) ack 1 win 65535 <sack 3001:4001 1001:2001>", "what comes now is not kept");
+    say(".", 1, 500, 1, 60000);
+    expect(heard()).toBe(". 1:1(0) ack 501 win 65035 <sack 3001:4001 1001:2001>");
+    say(".", 501, 1000, 1, 60000);
+    expect(heard()).toBe(". 1:1(0) ack 2001 win 65535 <sack 3001:4001>", "in part what has come before");
+    say(".", 2001, 1000, 1, 60000);
+    expect(heard()).toBe(". 1:1(0) ack 4002 win 65535", "and the FIN");
+    const c = changetype<TcpConnection>(s);
+    expect(c.reassemblyCount).toBe(0);
+    expect(sackPool().inUse).toBe(0);
+    expect(peekLength(s)).toBe(0);
+  });
+
   it("says nothing where there is no memory for it, and takes what has come all the same", () => {
     open(0);
     const pool = sackPool();
@@ -161,6 +182,8 @@ describe("selective acknowledgement, sent", () => {
       for (let i = 0; i < 30; i++) {
         say(".", 1 + 100 * chance(40), 100 * (1 + chance(4)), 1, 60000);
         const runs = runsOf(c);
+        const head = c.reassemblyHead;
+        assert(head === null || <i32>(head.sequence - c.RCV_NXT) > 0, "what is in order waits");
         if (runs.length > 4) evicted = true;
         const sack = c.sack;
         const count: u32 = sack === null ? 0 : sack.count;
@@ -171,6 +194,7 @@ describe("selective acknowledgement, sent", () => {
           assert(found, "seed " + seed.toString() + ": a block does not wait");
         }
         assert(evicted || <i32>count == runs.length, "seed " + seed.toString() + ": not all is said");
+        if (chance(60) == 0) shutdown(s, 0);
       }
       abort_(s);
       heard();

@@ -367,8 +367,8 @@ export function fillRequests(own: u32): void {
   heard();
 }
 
-/** A connection that PEER has opened to `server` from port `peer`, with window field `window`: the accepted socket. */
-export function establish(server: Socket, peer: u32, window: u32): Socket {
+/** A connection that PEER has opened to `server` from port `peer` by a segment with `flags`, with window field `window`: the accepted socket. */
+export function establish(server: Socket, peer: u32, window: u32, flags: string = "S"): Socket {
   const newMss = mss;
   const newScale = scale;
   const newStamp = stamp;
@@ -376,7 +376,7 @@ export function establish(server: Socket, peer: u32, window: u32): Socket {
   converse(peer, server.flow.local.port);
   setOptions(newMss, newScale, newStamp);
   sackOk = permit;
-  say("S", 0, 0, 0, window);
+  say(flags, 0, 0, 0, window);
   heard();
   say(".", 1, 0, 1, window);
   setOptions(1460, 255, newStamp);

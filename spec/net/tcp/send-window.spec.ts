@@ -81,6 +81,42 @@ describe("the peer's window", () => {
     expect(silence(100000)).toBe(100000);
   });
 
+  it("RFC 6298, 5: the back-off of the probes is none of what is sent when the window opens", () => {
+    const c = open(1000);
+    write(s, 0, 0, 1000);
+    heard();
+    run(10 * MILLISECOND);
+    say(".", 1, 0, 1001, 0);
+    write(s, 0, 1000, 1000);
+    for (let i = 0; i < 9; i++) {
+      silence(100000);
+      expect(heardBriefly()).toBe(". 1001:1002(1) ack 1");
+      say(".", 1, 0, 1001, 0);
+    }
+    run(10 * SECOND);
+    say(".", 1, 0, 1001, 5000);
+    expect(heardBriefly()).toBe("P. 1001:2001(1000) ack 1");
+    for (let wait: u32 = 200; wait <= 1600; wait *= 2) {
+      expect(silence(100000)).toBe(wait);
+      // The second time in smaller pieces (pmtu.ts).
+      expect(firsts().split(" ")[0]).toBe("1001");
+    }
+    // The same when a probe sends what a small window takes.
+    say(".", 1, 0, 2001, 0);
+    write(s, 0, 2000, 1000);
+    while (c.backoff < 5) {
+      silence(100000);
+      heard();
+      say(".", 1, 0, 2001, 400);
+    }
+    silence(100000);
+    expect(heardBriefly()).toBe(". 2001:2401(400) ack 1");
+    for (let wait: u32 = 200; wait <= 1600; wait *= 2) {
+      expect(silence(100000)).toBe(wait);
+      expect(heardBriefly()).toBe(". 2001:2401(400) ack 1");
+    }
+  });
+
   it("probes with the FIN when only that is left", () => {
     open(1000);
     say(".", 1, 0, 1, 0);

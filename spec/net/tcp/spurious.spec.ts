@@ -111,6 +111,18 @@ describe("a time-out for nothing", () => {
     endPair(server, s);
   });
 
+  it("is not looked into with what Nagle's algorithm holds: what was lost goes again at once", () => {
+    setOptions(1000, 255, 0);
+    permitSack(false);
+    s = establish(server, ++port, 65535);
+    write(s, 0, 0, 3500);
+    expect(places()).toBe("0 1 2");
+    silence(5000);
+    expect(places()).toBe("0");
+    acknowledge(1);
+    expect(places()).toBe("1 2");
+  });
+
   it("is taken back when what was sent once is acknowledged, with SACK", () => found(true));
   it("is taken back when what was sent once is acknowledged, without SACK", () => found(false));
 

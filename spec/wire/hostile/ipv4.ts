@@ -16,6 +16,7 @@ import {
   encodeUdp,
 } from "../ipv4.ts";
 import { type Attack, type Target, settle } from "./target.ts";
+import { PATIENCE } from "../patience.ts";
 
 const echo = (payload: Buffer): Buffer =>
   encodeIcmp({ type: ICMP_ECHO, code: 0, identifier: 9, sequence: 1, payload });
@@ -194,7 +195,7 @@ export const ipv4Attacks: Attack[] = [
         const answer = await target.askLong(data, piece);
         assert.ok(answer.equals(data), `${size} bytes in pieces of ${piece}: ${answer.length} came back`);
       }
-      await target.peer.ping(randomBytes(1400), 2000);
+      await target.peer.ping(randomBytes(1400));
     },
   },
   {
@@ -290,7 +291,7 @@ export const ipv4Attacks: Attack[] = [
       const { peer } = target;
       const other = address("172.16.7.7");
       const ask = async (source: number): Promise<number> => {
-        const answer = peer.waitFor("echo reply", 2000, ({ ip, icmp }) =>
+        const answer = peer.waitFor("echo reply", PATIENCE, ({ ip, icmp }) =>
           icmp?.type === ICMP_ECHO_REPLY && ip?.destination === source ? ip.identification : undefined,
         );
         target.ipv4({ source, protocol: PROTOCOL_ICMP, payload: echo(Buffer.from("id")) });

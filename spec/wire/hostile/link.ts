@@ -5,6 +5,7 @@ import { TcpClient } from "../client.ts";
 import { ARP_REPLY, ARP_REQUEST, BROADCAST, ETHERTYPE_ARP, address, encodeArp } from "../frame.ts";
 import { PROTOCOL_UDP, encodeUdp } from "../ipv4.ts";
 import { type Attack, settle } from "./target.ts";
+import { PATIENCE } from "../patience.ts";
 
 const EVIL = "02:00:00:00:66:66";
 /** Of DHCP: the fixed part with its cookie. */
@@ -21,7 +22,7 @@ export const linkAttacks: Attack[] = [
     run: async (target) => {
       const { peer } = target;
       const client = new TcpClient(peer, 7);
-      await client.connect(3000);
+      await client.connect();
       const stolen: string[] = [];
       const stop = peer.subscribe(({ frame }) => {
         if (frame.destination === EVIL) stolen.push(`type ${frame.type.toString(16)}`);
@@ -38,7 +39,7 @@ export const linkAttacks: Attack[] = [
         }
         const data = randomBytes(500);
         client.send(data);
-        assert.ok((await client.receive(5000, (all) => all.length >= 500)).equals(data));
+        assert.ok((await client.receive(PATIENCE, (all) => all.length >= 500)).equals(data));
       }
       stop();
       assert.deepEqual(stolen, []);
@@ -49,7 +50,7 @@ export const linkAttacks: Attack[] = [
     name: "ARP flood: requests of 2,000 invented neighbours do not drive out the one that is in use",
     run: async (target) => {
       const { peer } = target;
-      await peer.ping(Buffer.from("before"), 2000);
+      await peer.ping(Buffer.from("before"));
       let asked = 0;
       const stop = peer.subscribe(({ arp }) => {
         if (arp?.operation === ARP_REQUEST && arp.targetAddress === peer.address) asked += 1;
@@ -65,7 +66,7 @@ export const linkAttacks: Attack[] = [
           encodeArp({ ...packet, targetMac: "00:00:00:00:00:00", targetAddress: peer.guest }),
           ETHERTYPE_ARP,
         );
-        if (i % 100 === 0) await peer.ping(Buffer.from("between"), 2000);
+        if (i % 100 === 0) await peer.ping(Buffer.from("between"));
       }
       stop();
       assert.ok(asked <= 2, `the guest had to ask for us ${asked} times`);

@@ -8,6 +8,7 @@ import { ETHERTYPE_IPV4, encodeEthernet } from "../frame.ts";
 import { type Ipv4Packet, PROTOCOL_UDP, decodeUdp, encodeIpv4, encodeUdp } from "../ipv4.ts";
 import type { Peer } from "../peer.ts";
 import { type TcpSegment, encodeTcp } from "../tcp.ts";
+import { PATIENCE } from "../patience.ts";
 
 /** One class of holes. `drops`: frames of it that the guest has to count as dropped, at least. */
 export interface Attack {
@@ -80,7 +81,7 @@ export class Target {
   }
 
   /** Sends a datagram to the echo port in fragments, and gives back what comes of it, put together from fragments. */
-  async askLong(payload: Buffer, size = 1480, ms = 5000): Promise<Buffer> {
+  async askLong(payload: Buffer, size = 1480, ms = PATIENCE): Promise<Buffer> {
     const { peer } = this;
     const sourcePort = peer.port();
     const parts: Buffer[] = [];
@@ -114,7 +115,7 @@ export class Target {
   async stats(): Promise<Stats> {
     const done = (data: Buffer): boolean => parseResponse(data, false, false) !== undefined;
     const request = Buffer.from(get("/stats", "Connection: close"));
-    const data = await TcpClient.request(this.peer, 80, request, 5000, done);
+    const data = await TcpClient.request(this.peer, 80, request, PATIENCE, done);
     return JSON.parse((parseResponse(data, false, false) as { body: Buffer }).body.toString()) as Stats;
   }
 
@@ -126,7 +127,7 @@ export class Target {
   async well(): Promise<void> {
     const { machine, peer } = this;
     assert.equal(machine.guest.ended, false, `the guest has ended\n${machine.console()}`);
-    await peer.ping(Buffer.from("well?"), 3000);
+    await peer.ping(Buffer.from("well?"));
     assert.equal((await peer.askUdp(7, Buffer.from("well"))).toString(), "well");
     await this.stats();
     const bad = machine.guest.lines.filter((line) => /panic|trapped|fault|has ended|unreachable/i.test(line));

@@ -6,6 +6,7 @@ import { TcpClient } from "../client.ts";
 import { PROTOCOL_ICMP, PROTOCOL_TCP, encodeIcmp, encodeIpv4 } from "../ipv4.ts";
 import { TcpScript } from "../scenario.ts";
 import { type Attack, type Target, settle } from "./target.ts";
+import { PATIENCE } from "../patience.ts";
 
 const ECHO = 7;
 const HTTP = 80;
@@ -216,7 +217,7 @@ export const tcpAttacks: Attack[] = [
       const clients = 160;
       for (let i = 0; i < clients; i++) {
         const client = new TcpClient(peer, ECHO);
-        await client.connect(3000);
+        await client.connect();
         client.abort();
       }
       stop();
@@ -239,7 +240,7 @@ export const tcpAttacks: Attack[] = [
     run: async (target) => {
       const { peer } = target;
       const client = new TcpClient(peer, ECHO);
-      await client.connect(3000);
+      await client.connect();
       for (const code of [0, 1, 2, 3, 4]) {
         for (let i = 0; i < 20; i++) {
           const segment = Buffer.alloc(8);
@@ -262,7 +263,7 @@ export const tcpAttacks: Attack[] = [
       });
       const data = randomBytes(20_000);
       client.send(data);
-      const answer = await client.receive(5000, (all) => all.length >= data.length);
+      const answer = await client.receive(PATIENCE, (all) => all.length >= data.length);
       stop();
       assert.ok(answer.equals(data));
       assert.equal(largest, 1460);

@@ -56,7 +56,7 @@ function spinning(jid: i32, overrun: i32): void {
     while (since(begin) < 55_000) {}
     return;
   }
-  row("timer-overrun", overrun);
+  row("timer-overrun", overrun, since(started));
   evctl(jid, EVJOBSHTDN, 0);
 }
 

@@ -11,8 +11,6 @@ import {
   ECONNRESET,
   EINPROGRESS,
   EVF_PRIORITY,
-  EVJOBCLEAN,
-  EVJOBSTOP,
   EVF_THREAD,
   FORK_EVENTS,
   IOV_MAX,
@@ -31,10 +29,10 @@ import {
   close,
   connect,
   enter_keepalive,
-  evctl,
   exit,
   fork,
   getOption,
+  getrandom,
   iovec,
   listen,
   listenTcp,
@@ -54,6 +52,7 @@ import {
   accept,
 } from "../../../../sdk";
 import { row } from "../report";
+import { cleanConnections, cleanDatagrams, cleanMessages, cleanStream, endMessages } from "./waiting";
 
 const MILLISECOND: i64 = 1_000_000;
 /** As many as one socket can have (EVENTS_PER_SOCKET), and a process threads. */
@@ -72,7 +71,7 @@ const address = memory.data(32, 8);
 const word = memory.data(8, 8);
 
 /** Status of the child, or the errno. */
-function ended(pid: i32): i32 {
+export function ended(pid: i32): i32 {
   if (pid < 0) return pid;
   const result = waitpid(pid, word, 0);
   return result < 0 ? result : load<i32>(word);
@@ -155,7 +154,7 @@ function endDatagrams(): i32 {
 }
 
 /** The next connection of a listener that does not block: the last acknowledgement of a handshake may still be under way when the client is connected. */
-function acceptOne(listener: i32): i32 {
+export function acceptOne(listener: i32): i32 {
   let fd = accept(listener, 0, 0);
   for (let tries = 0; tries < 100 && fd == -EAGAIN; tries++) {
     nanosleep(MILLISECOND);
@@ -229,21 +228,16 @@ function takeLong(jid: i32, fd: i32, data: usize, length: i32, from: usize): voi
   received = length;
 }
 
-/** The largest receive buffer of datagrams, full; `others` further read events have had all of it. It is thrown away by the event that has had nothing, or with the socket: how many there were. */
-function throwAway(others: i32, closes: bool): i32 {
+/** A socket with the largest receive buffer of datagrams, full, is closed: how many there were. */
+function closeFull(): i32 {
   const fd = bindUdp(UDP_PORT);
   setOption(fd, SOL_SOCKET, SO_RCVBUF, i32.MAX_VALUE);
-  const stopped = onRead(fd, readData);
-  evctl(stopped, EVJOBSTOP, 0);
-  readers(fd, others);
   setAddress(address, INADDR_LOOPBACK, UDP_PORT);
-  let sent = 0;
-  // The others have each of them at once.
-  while (getOption(fd, SOL_SOCKET, SO_DROPS) == 0 && sent < 10_000) {
+  let held = -1;
+  while (getOption(fd, SOL_SOCKET, SO_DROPS) == 0 && held < 10_000) {
     sendto(fd, address, 8, 0, address, SOCKADDR_SIZE);
-    sent++;
+    held++;
   }
-  const held = closes ? sent - 1 : evctl(stopped, EVJOBCLEAN, 0);
   close(fd);
   return held;
 }
@@ -395,6 +389,18 @@ function endThreads(busy: i32): i32 {
   return (exit(0), 0);
 }
 
+// ---- Random bytes ----
+
+/** As many as one call gives. */
+const RANDOM: i32 = 0x100000;
+
+function randomBytes(): i32 {
+  const bytes = heap.alloc(RANDOM);
+  const filled = getrandom(bytes, RANDOM, 0);
+  heap.free(bytes);
+  return filled;
+}
+
 export function main(): i32 {
   row("done", 1, spawnWide());
   row("done", 2, trap());
@@ -413,8 +419,13 @@ export function main(): i32 {
   row("done", 15, manyShare(SOCK_DGRAM, DATAGRAMS));
   row("done", 16, closeWaiting(0));
   row("done", 17, closeWaiting(1));
-  row("done", 18, throwAway(0, true));
-  row("done", 19, throwAway(0, false));
-  row("done", 20, throwAway(EVENTS - 1, false));
+  row("done", 18, randomBytes());
+  row("done", 19, cleanConnections());
+  row("done", 20, cleanStream());
+  row("done", 21, cleanDatagrams());
+  row("done", 22, cleanMessages());
+  row("done", 23, endMessages(0));
+  row("done", 24, endMessages(1));
+  row("done", 25, closeFull());
   return 0;
 }
