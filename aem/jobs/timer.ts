@@ -29,24 +29,33 @@ export function startTimer(event: Event, expires: u64): void {
 function expired(timer: Timer): void {
   const event = changetype<Event>(timer);
   const period = event.data;
-  count(event, 1 + event.object);
-  if (period != 0) {
-    let next = timer.expires + period;
-    const time = timersTime;
-    if (next <= time) {
-      // Late by whole periods: interrupts were off.
-      const missed = (time - next) / period + 1;
-      count(event, missed);
-      next += missed * period;
-    }
-    if (period < LEAST_PERIOD) {
-      const together = (LEAST_PERIOD - 1) / period;
-      event.object = <usize>together;
-      next += together * period;
-    }
-    timerRestart(timer, next);
-  }
+  if (period >= LEAST_PERIOD) {
+    count(event, 1);
+    timerRestart(timer, nextOf(event, period));
+  } else expiredShort(event, period);
   makePending(event);
+}
+
+/** Of a timer that has expired: when it does so next. What it is late by already is counted. */
+// @ts-ignore: decorator
+@inline
+function nextOf(event: Event, period: u64): u64 {
+  const next = event.expires + period;
+  const time = timersTime;
+  if (next > time) return next;
+  // Late by whole periods: interrupts were off.
+  const missed = (time - next) / period + 1;
+  count(event, missed);
+  return next + missed * period;
+}
+
+/** One without a period, or with a short one. */
+function expiredShort(event: Event, period: u64): void {
+  count(event, 1 + event.object);
+  if (period == 0) return;
+  const together = (LEAST_PERIOD - 1) / period;
+  event.object = <usize>together;
+  timerRestart(event, nextOf(event, period) + together * period);
 }
 
 // @ts-ignore: decorator

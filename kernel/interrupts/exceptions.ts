@@ -12,6 +12,7 @@ import { endTrappedProcess } from "../process/trap";
 import { exitWork, WORK_RESCHEDULE } from "../glue";
 import { preempt } from "../scheduler/preempt";
 import { InterruptFrame } from "./frame";
+import { letInterruptLeave } from "./polls";
 
 const VECTOR_NMI: u32 = 2;
 const VECTOR_PAGE_FAULT: u32 = 14;
@@ -84,8 +85,11 @@ export function exception(frame: InterruptFrame): void {
   const address = faultAddress();
   const outcome = mendFault(frame, address);
   if (outcome == BREAK_DONE) {
-    // A memory event may have been waiting for this frame to go.
-    if (exitWork & WORK_RESCHEDULE) preempt();
+    // A memory event may have been waiting for this frame to go. The copy may have been as much as what is done first then.
+    if (exitWork & WORK_RESCHEDULE) {
+      letInterruptLeave();
+      preempt();
+    }
     return;
   }
   const name = outcome == BREAK_NO_FRAME ? "no memory for its own copy of a page" : exceptionName(vector);

@@ -294,7 +294,7 @@ export const SHORTAGE_KINDS: u32 = 4;
 /**
  * A process has two frames of its own; its queues stand behind its fields:
  *
- *     frames   ├ Process ┼ ProcessUsage ┼ TrapReport ┼ pending ┼ waiting ┼ work ┼ held ┼ SHORTAGE_KINDS × { starved ┼ unreported } ┤
+ *     frames   ├ Process ┼ ProcessUsage ┼ TrapReport ┼ pending ┼ held ┼ SHORTAGE_KINDS × { starved ┼ unreported } ┼ waiting ┼ work ┤
  */
 const PROCESS_ORDER: u32 = 1;
 /** usage.ts. */
@@ -303,11 +303,13 @@ export const USAGE_OFFSET: usize = 720;
 export const TRAP_OFFSET: usize = 880;
 export const TRAP_SIZE: usize = 216;
 const PENDING_OFFSET: usize = TRAP_OFFSET + TRAP_SIZE;
-const WAITING_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
-const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
-const HELD_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
+const HELD_OFFSET: usize = PENDING_OFFSET + PRIORITY_QUEUE_SIZE;
 const STARVED_OFFSET: usize = HELD_OFFSET + PRIORITY_QUEUE_SIZE;
-const END_OFFSET: usize = STARVED_OFFSET + <usize>SHORTAGE_KINDS * 2 * PRIORITY_QUEUE_SIZE;
+const WAITING_OFFSET: usize = STARVED_OFFSET + <usize>SHORTAGE_KINDS * 2 * PRIORITY_QUEUE_SIZE;
+const WORK_OFFSET: usize = WAITING_OFFSET + PRIORITY_QUEUE_SIZE;
+const END_OFFSET: usize = WORK_OFFSET + PRIORITY_QUEUE_SIZE;
+/** From here on: the queues that only workers use. Without workers they are empty, and nothing else about them is set. */
+const WORKERS_OFFSET: usize = WAITING_OFFSET - 2 * PRIORITY_QUEUE_SIZE;
 
 /** PROCESS_LIMIT slots: address of the process with pid index + 1, or 0. Behind them a map of the free ones, bit n of it for pid n + 1. */
 let table: usize = 0;
@@ -346,8 +348,10 @@ export function allocateProcess(): Process | null {
   const process = changetype<Process>(address);
   process.pid = pid;
   process.serial = ++serials;
-  for (let queue = PENDING_OFFSET; queue < END_OFFSET; queue += PRIORITY_QUEUE_SIZE)
+  for (let queue = PENDING_OFFSET; queue < WORKERS_OFFSET; queue += PRIORITY_QUEUE_SIZE)
     changetype<PriorityQueue>(address + queue).initialize();
+  for (let queue = WORKERS_OFFSET; queue < END_OFFSET; queue += PRIORITY_QUEUE_SIZE)
+    changetype<PriorityQueue>(address + queue).levels = 0;
   process.overload.initialize();
   process.signalWaiters.initialize();
   process.limitWaiters.initialize();
@@ -364,6 +368,12 @@ export function allocateProcess(): Process | null {
   process.idleWorkers.initialize();
   setSlot(pid, <u32>address);
   return process;
+}
+
+/** It is to have workers. */
+export function initializeWorkerQueues(process: Process): void {
+  for (let queue = WORKERS_OFFSET; queue < END_OFFSET; queue += PRIORITY_QUEUE_SIZE)
+    changetype<PriorityQueue>(changetype<usize>(process) + queue).initialize();
 }
 
 /** Its pid is free again. */

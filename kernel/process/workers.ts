@@ -17,7 +17,15 @@ import { createThread, Thread, threadOfIdle, threadOfMember } from "../scheduler
 import { framesFor, mapInSteps, unmapInSteps } from "./create";
 import { endProcess } from "./end";
 import { closeAllHandles } from "./handles";
-import { CHILD_CAPSULE, CHILD_STALE, CHILD_VAIN, notifyThread, Process, PROCESS_NEW } from "./process";
+import {
+  CHILD_CAPSULE,
+  CHILD_STALE,
+  CHILD_VAIN,
+  initializeWorkerQueues,
+  notifyThread,
+  Process,
+  PROCESS_NEW,
+} from "./process";
 import { ownShadowStackPointer, shadowStackTop } from "./shadow-stack";
 
 /**
@@ -31,6 +39,7 @@ export function createWorkers(process: Process): i32 {
   const module = process.module;
   if (module.threads == 0) return -EOPNOTSUPP;
   process.lastThread = process.thread;
+  initializeWorkerQueues(process);
   // A fork has given its child the stacks of its parent's workers.
   const there = translate(process.pageTables, stackTop(1) - module.threadStackBytes) != 0;
   if ((there || mapStacks(process)) && createThreads(process)) return 0;

@@ -47,6 +47,8 @@ export function workAfterInterrupt(): void {
 }
 
 /** From the interrupt stub, when an application was interrupted and WORK_RESCHEDULE is set: another thread may run first. */
+// @ts-ignore: decorator
+@inline
 export function preempt(): void {
   const thread = running;
   chargeRunning();

@@ -34,8 +34,9 @@ function members(queue: PriorityQueue, level: u32): u32 {
 function pending(): u32 {
   const process = currentProcess();
   let count: u32 = 0;
-  for (let level: u32 = 0; level < PRIORITY_LEVELS; level++)
-    count += members(process.pending, level) + members(process.work, level);
+  for (let level: u32 = 0; level < PRIORITY_LEVELS; level++) count += members(process.pending, level);
+  // Without workers nothing else of it is set.
+  expect<bool>(process.work.isEmpty).toBe(true);
   return count;
 }
 
