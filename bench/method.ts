@@ -17,7 +17,8 @@ under tcg, and memory where that is done inside of a guest that counts. What is 
 - **Instructions per operation** are all that the guest executes while a client asks, what it executes by itself taken off, by the operations that the client counted (\`bench/total.c\`).
 - **Rates** are what the clients see: wrk, ab, and \`bench/client.c\` for echo and bulk transfers. Both guests stand ready, and are asked by turns; medians of three. They depend on
   the host, and on what else runs there: the notes say how busy it was. Over user networking TCP ends in QEMU, which hands each piece from thread to thread; on a tap device in a network
-  namespace of its own it ends in the guest, and segments may be merged and cut (vnet_hdr).
+  namespace of its own it ends in the guest, and segments may be merged and cut (vnet_hdr). wrk shows a worst latency of 0.4 to 1.7 s over user networking, with either guest: the listener of QEMU's
+  is too short for 16 connections at once, and the host's TCP asks again after a while.
 - **Memory** of events, timers and connections is what is free less after so many more. \`memory.smallest\` is looked for by halving.
 - **With so many registered** (\`.1k\` to \`.1m\`): the others are timer events here (\`bench/apps/costs\`), armed for a time that does not come, and eventfds in the epoll set or timerfds on Linux.
 - **With so many connections** (\`tcp.echo.crowd\`): a peer made of frames in Node opens them, and then one more, on which it asks.
