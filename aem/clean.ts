@@ -40,7 +40,7 @@ const CLEAN_BUDGET: u32 = 4;
 
 /**
  * How many occurrences were dropped; -ENOSPC: they could not be counted, and nothing was. Others run meanwhile: the event may end, and is dropped from then on as any that ends; and
- * more may come, which is not dropped.
+ * more may come, which is not dropped, but for connections: those go as long as there are some, up to one more than a backlog may have.
  */
 export function clean(event: Event): i32 {
   const type = event.type;
@@ -61,7 +61,10 @@ export function clean(event: Event): i32 {
     if (type == EVENT_ACCEPT) networkFlush();
     yieldPoint();
     const there = eventOfJid(process, jid);
-    if (there === null) return <i32>min(found, most);
+    if (there === null) {
+      networkFlush();
+      return <i32>min(found, most);
+    }
     event = there;
   }
   found = min(found, most);

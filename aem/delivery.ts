@@ -18,7 +18,7 @@ import { ALLOCATE, DELIVERED, EMPTY, SHORT_OWN, shortageBytes, shortageKind } fr
 import { handlerGone } from "./jids";
 import { abandonPost } from "./jobs/message";
 import { retryOwn, starve } from "./queue";
-import { endEvent, unregister } from "./unregister";
+import { emptyInSteps, unregister } from "./unregister";
 
 /** Calls of handlers, of all events since boot. */
 export let handledTotal: u64 = 0;
@@ -108,15 +108,15 @@ function isDrained(event: Event): bool {
 function complete(thread: Thread, abandoned: bool): void {
   if (thread.block != 0) freeBlock(thread);
   const event = changetype<Event>(thread.handling);
+  // While the handler counts still: the process of the event may run between the steps, and no other call of it may begin.
+  if (!abandoned && changetype<usize>(event) > HANDLING_FORKED && ((<u32>event.flags) & EVF_ONESHOT) != 0)
+    emptyInSteps(event);
   thread.handling = 0;
   // A signal that came while this handler ran is none of the next one's.
   thread.process.interrupted &= ~INTERRUPT_HANDLER;
   if (changetype<usize>(event) <= HANDLING_FORKED) return;
   if (handlerGone(event)) return;
-  if ((<u32>event.flags) & EVF_ONESHOT) {
-    if (abandoned) unregister(event);
-    else endEvent(event);
-  } else if (isDrained(event)) unregister(event);
+  if (((<u32>event.flags) & EVF_ONESHOT) != 0 || isDrained(event)) unregister(event);
 }
 
 /** The thread ends, and with it the handler that runs on it, or was to, and what it was posting. Its block goes with the memory of the process. */

@@ -149,7 +149,7 @@ export function weightOf(event: Event): i32 {
   return type <= EVENT_SOCK && event.object != 0 ? SOCKET_WEIGHT : 1;
 }
 
-/** Ahead of the end of an event: drops MESSAGES_AT_ONCE of what waits at it, and nobody posts more. True: no messages are left, and it can be ended. */
+/** Ahead of the end of an event: drops MESSAGES_AT_ONCE of what waits at it, and nobody posts more to its port. True: no messages are left, and it can be ended. */
 function emptied(event: Event): bool {
   if (event.type != EVENT_MESSAGE || event.count == 0) return true;
   event.waiter.deafen();
@@ -157,11 +157,18 @@ function emptied(event: Event): bool {
   return event.count == 0;
 }
 
-/** The end of an event in a call of its process, or of a clone that has run its handler: in steps where messages wait at it, between which others run. */
+/** The end of an event in a call of its process: in steps where messages wait at it, between which others run. */
 // @ts-ignore: decorator
 @inline
 export function endEvent(event: Event): void {
   if (event.type != EVENT_MESSAGE || event.count == 0 || emptiedInSteps(event)) unregister(event);
+}
+
+/** Drops all messages in steps, of an event that stays meanwhile: its handler counts still. */
+// @ts-ignore: decorator
+@inline
+export function emptyInSteps(event: Event): void {
+  while (!emptied(event)) yieldPoint();
 }
 
 /** False: it has ended meanwhile. */

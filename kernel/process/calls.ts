@@ -48,7 +48,7 @@ export function initializeProcessCalls(storage: usize): void {
   scratch = storage;
 }
 
-/** Before a line of `level` that an application has printed: others run until the console has room for it, so that nobody waits for a port that is slow but who writes to it. */
+/** Before a line of `level` that an application has printed: others run until the console has room for it, so that nobody who ranks higher waits for a port that is slow. */
 function waitForConsole(level: u32): void {
   if (!logs(level)) return;
   while (!consoleRoom()) yieldPoint();

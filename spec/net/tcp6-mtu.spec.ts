@@ -139,6 +139,17 @@ describe("a link that takes less than it did (RFC 4861, 6.3.4)", () => {
     call_indirect<void>(server.protocol.close, server);
   });
 
+  it("and a path behind it that takes still less, and does not say so, is found out", () => {
+    advertiseMtu(1400);
+    for (let i = 0; i < 4 && known() != LEAST; i++) {
+      write(7200);
+      answers(LEAST, 1200 * SECOND);
+      expect<u32>(missing).toBe(0);
+    }
+    expect<u32>(known()).toBe(LEAST);
+    expect<u32>(c.sendMss).toBe(LEAST - HEADERS);
+  });
+
   it("gets smaller segments at once, one or many, put together or not", () => {
     const sizes: u32[] = [1400, 1440, 2880, 7000];
     for (let cuts: u32 = 0; cuts < 2; cuts++)

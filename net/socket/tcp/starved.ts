@@ -2,6 +2,7 @@
  * Connections whose application was refused room, or whose peer was not offered any, because packet buffers were scarce in the whole machine: no
  * acknowledgement of theirs will tell them when that is over, so a timer looks after them.
  */
+import { ENOBUFS } from "../../../kernel/errno";
 import { Link } from "../../../kernel/list";
 import { POLLOUT } from "../../../kernel/scheduler/wait";
 import { now } from "../../../kernel/time/clock";
@@ -44,7 +45,8 @@ export function unstarve(c: TcpConnection): void {
 /** The peer is to hear of the room that there is, as soon as it may be offered. */
 export function offerWindow(c: TcpConnection): void {
   if (buffersScarce(4)) return starve(c);
-  if (sendAck(c) >= 0) return;
+  // Without a route the peer's probe asks for it.
+  if (sendAck(c) != -ENOBUFS) return;
   c.status |= ACK_NOW;
   pend(c);
 }
@@ -55,7 +57,8 @@ export function feedStarved(_: Timer): void {
     const c = connectionOfLink(list.next);
     unstarve(c);
     if (stateIn(c.state, MAY_RECEIVE) && windowUpdateDue(c)) offerWindow(c);
-    if (!c.has(NO_SPACE)) continue;
+    // Who has as much in the queue as may be there hears when it is less (acknowledge.ts).
+    if (!c.has(NO_SPACE) || c.sendBuffers >= c.sendLimit) continue;
     c.status &= ~NO_SPACE;
     c.wake(POLLOUT, 0);
   }

@@ -107,6 +107,23 @@ describe("scarce buffers", () => {
     say(".", 1, 0, c.SND_MAX - c.ISS, 60000);
   });
 
+  it("who waits for its own queue to shrink hears of that, although it was told of a window meanwhile", () => {
+    const c = open();
+    watch(0, s, POLLOUT);
+    expect(write(s, 0, 0, 4_000_000)).toBeLessThan(4_000_000);
+    expect(c.sendBuffers).toBe(c.sendLimit);
+    scarce();
+    fillWindow(c);
+    give();
+    run(20 * MILLISECOND);
+    taken();
+    heard();
+    while (c.SND_UNA != c.SND_MAX) say(".", c.RCV_NXT - c.IRS, 0, c.SND_MAX - c.ISS, 60000);
+    expect(c.sendBuffers).toBe(0);
+    expect(taken()).toBe("4");
+    heard();
+  });
+
   it("who waits has its turn, some at a time", () => {
     const waiting: Socket[] = [];
     open();
