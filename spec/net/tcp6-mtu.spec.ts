@@ -33,10 +33,16 @@ let longest: u32 = 0;
 let smallest: u32 = 0;
 
 function begin(): void {
+  bootServer();
   c = open(1440);
   assert(c.sendMss == 1440);
   next = c.SND_NXT;
   missing = 0;
+}
+
+function end(): void {
+  call_indirect<void>(c.protocol.abort, c);
+  call_indirect<void>(server.protocol.close, server);
 }
 
 function write(bytes: u32): void {
@@ -89,14 +95,8 @@ function known(): u32 {
 }
 
 describe("black holes of IPv6", () => {
-  beforeEach(() => {
-    bootServer();
-    begin();
-  });
-  afterEach(() => {
-    call_indirect<void>(c.protocol.abort, c);
-    call_indirect<void>(server.protocol.close, server);
-  });
+  beforeEach(begin);
+  afterEach(end);
 
   it("are found out", () => {
     write(7200);
@@ -130,14 +130,8 @@ function advertiseMtu(mtu: u32): void {
 }
 
 describe("a link that takes less than it did (RFC 4861, 6.3.4)", () => {
-  beforeEach(() => {
-    bootServer();
-    begin();
-  });
-  afterEach(() => {
-    call_indirect<void>(c.protocol.abort, c);
-    call_indirect<void>(server.protocol.close, server);
-  });
+  beforeEach(begin);
+  afterEach(end);
 
   it("and a path behind it that takes still less, and does not say so, is found out", () => {
     advertiseMtu(1400);
@@ -165,7 +159,6 @@ describe("a link that takes less than it did (RFC 4861, 6.3.4)", () => {
         expect<u32>(c.sendMss).toBe(LEAST - HEADERS);
         expect<u64>(c.totalRetransmits).toBe(0);
         call_indirect<void>(c.protocol.abort, c);
-        bootServer();
         begin();
       }
   });
@@ -181,7 +174,6 @@ describe("a link that takes less than it did (RFC 4861, 6.3.4)", () => {
       expect<u32>(missing).toBe(0, count.toString());
       expect<u32>(longest).toBe(LEAST);
       call_indirect<void>(c.protocol.abort, c);
-      bootServer();
       begin();
     }
   });
