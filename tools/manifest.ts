@@ -9,6 +9,7 @@ import { Ajv, type ErrorObject } from "ajv";
 import { UserError, hasCode, messageOf } from "./errors.ts";
 import { ROOT, shown } from "./paths.ts";
 import { type LimitsEntry, type PolicyEntry, policyComplaint } from "./policy.ts";
+import { repeated } from "./ports.ts";
 
 /** File that makes a folder an application's. */
 export const MANIFEST_FILE = "aemos.json";
@@ -142,12 +143,8 @@ async function check(file: string, value: unknown, folder: string): Promise<Mani
       throw new UserError(`${file}: application "${name}": there is no module ${shown(module)}`);
   }
   const forward = (value.forward ?? []).map((entry) => ({ ...entry }));
-  const ports = new Set<string>();
-  for (const { host, protocol } of forward) {
-    const port = `${host}/${protocol}`;
-    if (ports.has(port)) throw new UserError(`${file}: port ${port} of the host is forwarded twice`);
-    ports.add(port);
-  }
+  const twice = repeated(forward.map(({ host, protocol }) => `${host}/${protocol}`));
+  if (twice !== undefined) throw new UserError(`${file}: port ${twice} of the host is forwarded twice`);
   const { name, memoryMiB, append, reservePercent, congestion } = value;
   const description = value.description ?? "";
   return { file, name, description, applications, memoryMiB, append, reservePercent, congestion, forward };

@@ -1,8 +1,13 @@
-/** Why a port of this host cannot be forwarded: QEMU does not say. */
+/** Ports of this host that are to be forwarded: which stands twice, and why one cannot be (QEMU does not say). */
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 
 const ADDRESS = "127.0.0.1";
+
+/** The first of the ports that stands twice; undefined: none does. */
+export function repeated(ports: readonly string[]): string | undefined {
+  return ports.find((port, index) => ports.indexOf(port) !== index);
+}
 
 /** The code of the system error with which a socket cannot be bound to the port ("EADDRINUSE", "EACCES"); undefined when it can. */
 export function refusal(port: number, udp: boolean): Promise<string | undefined> {

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { type BuiltImage, buildImage } from "./build.ts";
 import { UserError } from "./errors.ts";
 import { shown } from "./paths.ts";
+import { repeated } from "./ports.ts";
 import { DEFAULT_MEMORY, type Forward, STATUS_RESET, STATUS_STOPPED, startGuest } from "./qemu.ts";
 import type { StartedCommand } from "./steps.ts";
 
@@ -43,15 +44,11 @@ async function isImage(path: string): Promise<boolean> {
 export function mergeForwards(manifest: readonly Forward[], own: readonly Forward[]): Forward[] {
   const same = (a: Forward, b: Forward): boolean => a.guest === b.guest && Boolean(a.udp) === Boolean(b.udp);
   const all = [...manifest.filter((forward) => !own.some((other) => same(forward, other))), ...own];
-  const seen = new Set<string>();
-  for (const { host, udp } of all) {
-    const port = `${host} (${udp ? "udp" : "tcp"})`;
-    if (seen.has(port)) {
-      throw new UserError(
-        `port ${port} of this host would be forwarded twice: ${all.map(describeForward).join(", ")}`,
-      );
-    }
-    seen.add(port);
+  const twice = repeated(all.map(({ host, udp }) => `${host} (${udp ? "udp" : "tcp"})`));
+  if (twice !== undefined) {
+    throw new UserError(
+      `port ${twice} of this host would be forwarded twice: ${all.map(describeForward).join(", ")}`,
+    );
   }
   return all;
 }
